@@ -1,0 +1,77 @@
+/**
+ * The directory as the rest of the server sees it. Adapters live beside this file (`ldap/`). Expected answers are
+ * values; only "could not be asked" is thrown, as {@link DirectoryUnavailable}.
+ */
+
+/** JSON value of a claim read from an entry. */
+export type ClaimValue = string | number | boolean | readonly ClaimValue[] | { readonly [name: string]: ClaimValue };
+
+export type AccountState = 'active' | 'locked' | 'disabled' | 'expired' | 'must_change_password';
+
+/** One entry as read by one search: who it is, what it may do, what is known of it. Never stored as a whole. */
+export interface DirectoryUser {
+  /** Id of the directory registration, `<namespace>/<name>`. */
+  readonly directory: string;
+  /** URL of the server that answered. */
+  readonly server: string;
+  /** `u_` + base64url(SHA-256(subject namespace ‖ 0x00 ‖ immutable id)). */
+  readonly subject: string;
+  /** The immutable id as text (UUIDs in lower case, other binary values as hex), for a later {@link DirectoryPort.lookup}. */
+  readonly entryId: string;
+  /** The directory's user name, not what was typed. */
+  readonly username: string;
+  /** Display name; the user name when the entry has none. */
+  readonly name: string;
+  readonly account: AccountState;
+  /** Group names (the group's name attribute) and DNs, for `access.groups` and consent rules; compared case-insensitively. */
+  readonly groups: readonly { readonly name: string; readonly dn: string }[];
+  /** Mapped claims, `email_verified` included when `email` is mapped. `groups` is not among them. */
+  readonly claims: Readonly<Record<string, ClaimValue>>;
+  /** Names of the consent rules whose `filter` (if any) this entry matches. */
+  readonly rulesMatchedByFilter: readonly string[];
+}
+
+/** What a search by typed name found. An unknown name carries the same work and the same limits as a known one. */
+export type Candidate =
+  | { readonly known: true; readonly user: DirectoryUser; readonly throttleKey: string }
+  | { readonly known: false; readonly directory: string | null; readonly throttleKey: string };
+
+export type AuthenticationOutcome =
+  | { readonly outcome: 'accepted' }
+  /** `state` is told apart only when the directory confirmed the password; otherwise it is `credentials`. */
+  | { readonly outcome: 'rejected'; readonly reason: 'credentials' | Exclude<AccountState, 'active'> };
+
+/** The directory could not be asked: nothing was decided, nothing may be issued. */
+export class DirectoryUnavailable extends Error {
+  readonly code = 'directory_unavailable';
+  readonly directory: string;
+  /** For the log only. */
+  readonly detail: string;
+  constructor(directory: string, detail: string, options?: ErrorOptions) {
+    super(`directory ${directory} could not be asked: ${detail}`, options);
+    this.name = 'DirectoryUnavailable';
+    this.directory = directory;
+    this.detail = detail;
+  }
+}
+
+export interface DirectoryPort {
+  /**
+   * Finds the entry for a typed user name: one search (plus one for groups where groups are entries of their own).
+   * Directories are chosen by `matches`, then asked in order of `priority`; the first that knows the name wins.
+   * @throws DirectoryUnavailable
+   */
+  find(username: string, signal: AbortSignal): Promise<Candidate>;
+  /**
+   * Binds as the found entry. For an unknown candidate an equal bind is made that cannot succeed.
+   * An empty password is refused before anything is sent.
+   * @throws DirectoryUnavailable
+   */
+  authenticate(candidate: Candidate, password: string, signal: AbortSignal): Promise<AuthenticationOutcome>;
+  /**
+   * Reads an entry anew by its immutable id. `null`: a complete search found nobody (or the directory registration is
+   * gone).
+   * @throws DirectoryUnavailable
+   */
+  lookup(reference: { directory: string; entryId: string }, signal: AbortSignal): Promise<DirectoryUser | null>;
+}

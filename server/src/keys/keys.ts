@@ -1,0 +1,30 @@
+/** Signing keys and sealing, as tokens, endpoints and the store see them. */
+import type { SigningAlgorithm } from '../protocol/terms.ts';
+
+export interface Signer {
+  /**
+   * Signs a JWT with the active key of `algorithm`; `kid` and `alg` are set. Signatures of one event-loop turn are made together.
+   * @param type the `typ` header: `at+jwt` (RFC 9068 §2.1) or `JWT`.
+   */
+  sign(algorithm: SigningAlgorithm, type: string, claims: Readonly<Record<string, unknown>>): Promise<string>;
+}
+
+export interface KeySet {
+  /** The JWK set as published (RFC 7517 §5): every key from its publication until the last token signed with it has expired. */
+  jwks(): { readonly keys: readonly Readonly<Record<string, unknown>>[] };
+  /**
+   * Verifies a JWT of ours: one fixed `alg` per key, `typ`, `iss`, expiry. `null` when anything is wrong.
+   * @param type the expected `typ` header.
+   */
+  verify(jwt: string, type: string): Promise<Readonly<Record<string, unknown>> | null>;
+}
+
+/**
+ * Authenticated encryption of values that leave the process (AES-256-GCM). The additional data binds a value to its place,
+ * so that a copy elsewhere does not open.
+ */
+export interface Sealer {
+  seal(plain: Uint8Array, place: readonly string[]): Buffer;
+  /** `null` when it does not open: altered, other place, unknown key. */
+  open(sealed: Uint8Array, place: readonly string[]): Buffer | null;
+}

@@ -1,0 +1,209 @@
+/**
+ * What the operator declares and the server serves, in the words of the RFCs (RFC 7591 client metadata where it has
+ * one). Every registration is checked against these schemas when it is written and again when a replica loads it: the
+ * database is not trusted input. Durations are whole seconds.
+ */
+import { type Static, Type } from 'typebox';
+import { clientAuthenticationMethods, grantTypes, responseTypes, signingAlgorithms } from '../protocol/terms.ts';
+
+/** The newest row format this version writes and reads. A reader drops rows with a larger one and reports them. */
+export const registrationFormat = 1;
+
+const literals = <const T extends readonly string[]>(values: T) => Type.Enum([...values] as unknown as T);
+const closed = { additionalProperties: false };
+const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
+const lifetime = Type.Integer({ minimum: 1, maximum: 315_360_000 });
+const list = <T extends ReturnType<typeof text>>(items: T, maxItems: number) =>
+  Type.Array(items, { maxItems, uniqueItems: true });
+
+export const registrationKinds = ['server', 'client', 'scope', 'directory'] as const;
+export type RegistrationKind = (typeof registrationKinds)[number];
+
+/** Settings of the one AuthorizationServer that a database serves; its id is always `self`. */
+export const ServerRegistration = Type.Object(
+  {
+    issuer: text(512),
+    display_name: Type.Optional(text(64)),
+    lifetimes: Type.Object(
+      {
+        authorization_code: lifetime,
+        access_token: lifetime,
+        id_token: lifetime,
+        refresh_token_idle: lifetime,
+        refresh_token_absolute: lifetime,
+        session_idle: lifetime,
+        session_absolute: lifetime,
+      },
+      closed,
+    ),
+    signing: Type.Object(
+      {
+        /** The first one signs access tokens; RS256 is always among them. */
+        algorithms: Type.Array(literals(signingAlgorithms), { minItems: 1, maxItems: 2, uniqueItems: true }),
+        rotate_every: lifetime,
+        publish_before: lifetime,
+        retire_after: lifetime,
+      },
+      closed,
+    ),
+  },
+  closed,
+);
+export type ServerRegistration = Static<typeof ServerRegistration>;
+
+/** A client; its id is `client_id`. Extension members beside RFC 7591's are ours and carry no registered name. */
+export const ClientRegistration = Type.Object(
+  {
+    client_id: text(256),
+    client_name: text(128),
+    client_uri: Type.Optional(text(2048)),
+    policy_uri: Type.Optional(text(2048)),
+    tos_uri: Type.Optional(text(2048)),
+    contacts: Type.Optional(list(text(256), 10)),
+    grant_types: Type.Array(literals(grantTypes), { minItems: 1, maxItems: 8, uniqueItems: true }),
+    response_types: Type.Array(literals(responseTypes), { maxItems: 8, uniqueItems: true }),
+    redirect_uris: list(text(2048), 32),
+    /** Scopes that the client may request and that are open to it, built-in ones included; an inert one is left out. */
+    scopes: list(text(128), 64),
+    /** What it gets when it sends no `scope` (RFC 6749 §3.3); a subset of `scopes`. */
+    default_scopes: list(text(128), 64),
+    token_endpoint_auth_method: literals(clientAuthenticationMethods),
+    /** SHA-256 of each accepted secret, base64url without padding (43 characters). At most two. */
+    client_secret_digests: Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }), {
+      maxItems: 2,
+      uniqueItems: true,
+    }),
+    require_pkce: Type.Boolean(),
+    id_token_signed_response_alg: literals(signingAlgorithms),
+    /** Claims put into the ID token although no request asks for them. */
+    id_token_claims: list(text(128), 50),
+    /** Only members of one of these directory groups may use the client; empty: everybody. */
+    access_groups: list(text(1024), 50),
+    consent: Type.Object(
+      {
+        mode: literals(['always', 'remember', 'implicit']),
+        remember_for: lifetime,
+        on_refused_scope: literals(['drop', 'deny']),
+      },
+      closed,
+    ),
+    /** Left out: the server's lifetimes. */
+    access_token_lifetime: Type.Optional(lifetime),
+    refresh_token_idle: Type.Optional(lifetime),
+    refresh_token_absolute: Type.Optional(lifetime),
+    /** Audiences of its access tokens beside those of the granted scopes; none at all: `client_id`. */
+    access_token_audiences: list(text(512), 16),
+  },
+  closed,
+);
+export type ClientRegistration = Static<typeof ClientRegistration>;
+
+/** A scope that is not built in; its id is `scope`. */
+export const ScopeRegistration = Type.Object(
+  {
+    scope: text(128),
+    display_name: text(128),
+    description: Type.Optional(text(512)),
+    claims: list(text(128), 50),
+    audiences: list(text(512), 16),
+    consent: literals(['required', 'implicit']),
+  },
+  closed,
+);
+export type ScopeRegistration = Static<typeof ScopeRegistration>;
+
+const searchScope = literals(['base', 'one', 'sub']);
+
+/** A directory (an LdapBinding); its id is `<namespace>/<name>`. */
+export const DirectoryRegistration = Type.Object(
+  {
+    /** `ldaps://host[:port]`, in order of preference. */
+    servers: Type.Array(Type.String({ pattern: '^ldaps://', maxLength: 512 }), {
+      minItems: 1,
+      maxItems: 8,
+      uniqueItems: true,
+    }),
+    /** PEM certificates that are trusted for these servers alone; left out: the system's. */
+    ca_bundle: Type.Optional(text(262_144)),
+    bind_dn: text(1024),
+    /**
+     * The service account's password. Plain in the hands of the operator and of the directory room; sealed with the
+     * key-encryption key in the table, and never part of a fingerprint, a log or an error.
+     */
+    bind_password: text(1024),
+    vendor: literals(['openldap', 'generic']),
+    subject_namespace: text(256),
+    user_search: Type.Object(
+      {
+        base: text(1024),
+        scope: searchScope,
+        /** `{}` stands for the typed user name, as the whole value of an equality or extensible match. */
+        filter: text(1024),
+        attributes: Type.Object(
+          {
+            username: text(128),
+            /** The immutable id of an entry, e.g. `entryUUID`. */
+            subject: text(128),
+            display_name: Type.Optional(text(128)),
+          },
+          closed,
+        ),
+      },
+      closed,
+    ),
+    group_search: Type.Optional(
+      Type.Object(
+        {
+          base: text(1024),
+          scope: searchScope,
+          /** `{}` stands for the user's DN. */
+          filter: text(1024),
+          attributes: Type.Object({ name: text(128) }, closed),
+        },
+        closed,
+      ),
+    ),
+    /** Attribute of the user's entry that lists group DNs, when there is one; used instead of a search. */
+    member_of_attribute: Type.Optional(text(128)),
+    /** Claim name → attribute name. */
+    claims: Type.Record(Type.String({ maxLength: 128 }), text(128)),
+    /** `never`, `always`, or the attribute that says so. */
+    email_verified: Type.Union([literals(['never', 'always']), Type.Object({ attribute: text(128) }, closed)]),
+    consent_rules: Type.Array(
+      Type.Object(
+        {
+          name: text(128),
+          scopes: list(text(128), 64),
+          groups: list(text(1024), 50),
+          filter: Type.Optional(text(1024)),
+        },
+        closed,
+      ),
+      { maxItems: 50 },
+    ),
+    unlisted_scopes: literals(['allow', 'deny']),
+    /** Milliseconds. */
+    timeouts: Type.Object({ connect: lifetime, bind: lifetime, search: lifetime }, closed),
+    /** Lower is asked first. */
+    priority: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+    /** Which user names belong here; both empty: all. Compared case-insensitively. */
+    matches: Type.Object({ suffixes: list(text(256), 50), names: list(text(256), 50) }, closed),
+  },
+  closed,
+);
+export type DirectoryRegistration = Static<typeof DirectoryRegistration>;
+
+export interface RegistrationByKind {
+  server: ServerRegistration;
+  client: ClientRegistration;
+  scope: ScopeRegistration;
+  directory: DirectoryRegistration;
+}
+
+/** The resource that declared a registration. `source` is the cluster's id or the folder's `--source-name`. */
+export interface Owner {
+  readonly source: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}

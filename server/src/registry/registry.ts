@@ -1,0 +1,88 @@
+/**
+ * The registry as the operator uses it: the one library that it may import from the server. It writes what resources
+ * declare, one transaction each, fenced by leadership, and reads back what is there.
+ */
+import type { Stop } from '../store/database.ts';
+import type { Owner, RegistrationByKind, RegistrationKind } from './registration.ts';
+import type { LiveReport } from './report.ts';
+import type { Revision } from './snapshot.ts';
+
+/** Who writes: a smaller (leaseCreated, leaseTransitions) than the recorded one of that source is refused. */
+export interface Fence {
+  readonly source: string;
+  /** Creation time of the Lease, or start of the process where there is none; epoch milliseconds. */
+  readonly leaseCreated: number;
+  readonly leaseTransitions: number;
+}
+
+/** A newer leader of this source has written: stop writing. */
+export class RegistryFenced extends Error {
+  readonly code = 'registry_fenced';
+}
+
+/** The values break a rule that the endpoints trust (schema, redirect URIs, …). `problem` is one sentence without a secret. */
+export class RegistrationInvalid extends Error {
+  readonly code = 'registration_invalid';
+  readonly problem: string;
+  constructor(problem: string) {
+    super(problem);
+    this.problem = problem;
+  }
+}
+
+export type Registration = {
+  [K in RegistrationKind]: {
+    readonly kind: K;
+    readonly id: string;
+    readonly owner: Owner;
+    readonly value: RegistrationByKind[K];
+    /** Kept with its owner and id, but served to nobody (suspended, refused by policy). Default `false`. */
+    readonly withdrawn?: boolean;
+  };
+}[RegistrationKind];
+
+export type PutResult =
+  | { readonly outcome: 'written' | 'unchanged'; readonly revision: Revision }
+  /** The id has an older owner, or is reserved for the namespace that freed it within 24 h. */
+  | { readonly outcome: 'conflict'; readonly owner: Owner; readonly reserved: boolean }
+  | { readonly outcome: 'invalid'; readonly problem: string };
+
+export interface StoredRegistration {
+  readonly kind: RegistrationKind;
+  readonly id: string;
+  readonly owner: Owner;
+  readonly withdrawn: boolean;
+  readonly revision: Revision;
+  /** Over every column that is served, as it stands in the row now: an edit by hand in SQL changes it. */
+  readonly fingerprint: string;
+}
+
+/** What is kept of a resource where no API server keeps it (folder source): its minted uid and last accepted content. */
+export interface ResourceIdentity {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** The last accepted resource, for transition rules and for a file that is broken at start. */
+  readonly accepted: unknown;
+}
+
+export interface Registry {
+  /** The fingerprint that `put` would leave behind. */
+  fingerprint(registration: Registration): string;
+  put(registration: Registration): Promise<PutResult>;
+  /** ≤ 500 registrations as one statement and one revision; results in the order given. */
+  putMany(registrations: readonly Registration[]): Promise<readonly PutResult[]>;
+  /** Removes by owner uid; leaves a tombstone that reserves the id for its namespace for 24 h. Absent: `null`. */
+  delete(kind: RegistrationKind, uid: string): Promise<Revision | null>;
+  get(kind: RegistrationKind, id: string): Promise<StoredRegistration | null>;
+  /** Every row of this source, in pages. */
+  scanFingerprints(): AsyncIterable<StoredRegistration>;
+  /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */
+  follow(onChange: (changed: readonly { kind: RegistrationKind; id: string }[] | 'all') => void): Promise<Stop>;
+  reports(): Promise<readonly LiveReport[]>;
+  identities(): Promise<readonly ResourceIdentity[]>;
+  putIdentity(identity: ResourceIdentity): Promise<void>;
+  deleteIdentity(identity: Pick<ResourceIdentity, 'kind' | 'namespace' | 'name'>): Promise<void>;
+}

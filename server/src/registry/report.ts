@@ -1,0 +1,46 @@
+/** What a replica tells about itself, written with its heartbeat (`replica_reports`) and read by the operator. */
+import type { RegistrationKind } from './registration.ts';
+import type { Revision } from './snapshot.ts';
+
+/** `ok`, or the reason in the words of the LdapBinding's conditions. */
+export type ProbeStep<R extends string> =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly reason: R; readonly message: string };
+
+/** One server of a directory, as this replica found it. A step after a failed one is absent. */
+export interface DirectoryServerProbe {
+  readonly url: string;
+  readonly tls?: ProbeStep<'ConnectFailed' | 'CertificateUntrusted' | 'CertificateNameMismatch' | 'CertificateExpired'>;
+  readonly bind?: ProbeStep<'BindRejected' | 'BindFailed'>;
+  readonly searchBase?: ProbeStep<'SearchBaseNotFound' | 'SearchNotPermitted' | 'InvalidFilter'>;
+}
+
+export interface DirectoryProbe {
+  /** Id of the directory registration. */
+  readonly directory: string;
+  /** Uid of its owner and fingerprint of what was probed: a report about an older registration says nothing. */
+  readonly uid: string;
+  readonly fingerprint: string;
+  readonly servers: readonly DirectoryServerProbe[];
+}
+
+export interface ReplicaReport {
+  readonly replica: string;
+  /** The newest registration format that this replica reads. */
+  readonly format: number;
+  readonly revision: Revision;
+  /** Rows that this replica left out, and why (one sentence, no secret). */
+  readonly rejected: readonly {
+    readonly kind: RegistrationKind;
+    readonly id: string;
+    readonly uid: string;
+    readonly problem: string;
+  }[];
+  readonly directories: readonly DirectoryProbe[];
+  readonly keys: 'ready' | 'pending' | 'key_encryption_key_mismatch';
+}
+
+export interface LiveReport extends ReplicaReport {
+  /** Heartbeat younger than 15 s by the database's `now()`. */
+  readonly live: boolean;
+}

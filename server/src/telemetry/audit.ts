@@ -1,0 +1,53 @@
+/**
+ * Audit events. An event that tells of a stored change is a row inserted by the very statement that changes
+ * (`store/audit.ts`); everything else is a line of the log stream with `audit: true`.
+ */
+export const auditEvents = [
+  'login.succeeded',
+  'login.failed',
+  'session.started',
+  'session.ended',
+  'consent.given',
+  'consent.denied',
+  'consent.verified',
+  'consent.withdrawn',
+  'code.issued',
+  'token.issued',
+  'token.refreshed',
+  'token.refused',
+  'token.revoked',
+  'grant.ended',
+  'replay.detected',
+  'client.authentication_failed',
+  'registration.put',
+  'registration.deleted',
+  'registration.rejected',
+  'key.published',
+  'key.activated',
+  'key.retired',
+  'key.revoked',
+] as const;
+export type AuditEventName = (typeof auditEvents)[number];
+
+/** One audit event; names as in the log (flat, dotted, in `store/audit.ts`). Absent members are left out. */
+export interface AuditEvent {
+  readonly event: AuditEventName;
+  readonly outcome: 'success' | 'refused' | 'failure';
+  readonly reason?: string;
+  readonly requestId?: string;
+  readonly clientAddress?: string;
+  /** Subject, and the directory's user name (never what was typed). */
+  readonly userId?: string;
+  readonly userName?: string;
+  readonly directory?: string;
+  readonly directoryServer?: string;
+  readonly rule?: string;
+  readonly clientId?: string;
+  readonly clientUid?: string;
+  readonly grantId?: string;
+  readonly grantType?: string;
+  readonly scopes?: readonly string[];
+  readonly scopesRefused?: readonly string[];
+  readonly sessionId?: string;
+  readonly kid?: string;
+}

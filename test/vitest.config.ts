@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+const layer = (name: string, include: string[], testTimeout: number, more: Record<string, unknown> = {}) => ({
+  test: { name, include, testTimeout, hookTimeout: 120_000, ...more },
+});
+
+export default defineConfig({
+  test: {
+    projects: [
+      layer('unit', ['unit/**/*.test.ts', 'rules/**/*.test.ts'], 20_000),
+      layer('registry', ['ports/**/*.test.ts'], 60_000),
+      layer('flows', ['flows/**/*.test.ts'], 120_000),
+      layer('browser', ['browser/**/*.test.ts'], 120_000),
+    ],
+  },
+});
