@@ -11,6 +11,7 @@ export default defineConfig({
       layer('registry', ['ports/**/*.test.ts'], 60_000),
       layer('flows', ['flows/**/*.test.ts'], 120_000),
       layer('browser', ['browser/**/*.test.ts'], 120_000),
+      layer('demo', ['demo/**/*.test.ts'], 300_000),
     ],
   },
 });

@@ -1,0 +1,73 @@
+// Installs what the lock file names, once per change of it. Plain JavaScript: it runs on whatever Node is there, before
+// the pinned one is installed; every other script then runs on the pinned one.
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const stamp = join(root, 'node_modules', '.nauthera-setup');
+const oldest = 20;
+
+if (Number(process.versions.node.split('.')[0]) < oldest) {
+  console.error(
+    `Node ${process.versions.node} is too old to set up: install Node ${oldest} or newer, then run this again.`,
+  );
+  process.exit(2);
+}
+
+const wanted = createHash('sha256')
+  .update(readFileSync(join(root, 'package-lock.json')))
+  .digest('hex');
+if (read(stamp) !== wanted) {
+  const code = await install();
+  if (code !== 0) {
+    console.error(
+      `\nInstalling failed (npm ci ended with ${code}). Look at the lines above; when it is repaired, run this again.`,
+    );
+    process.exit(1);
+  }
+  writeFileSync(stamp, wanted);
+}
+
+/** @param {string} path */
+function read(path) {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+/** `npm ci` with a line every 10 s, so that a slow network does not look like a hang. */
+function install() {
+  console.error('Installing dependencies (npm ci --ignore-scripts); the first time takes a minute or two …');
+  const started = Date.now();
+  const timer = setInterval(() => {
+    console.error(`  still installing, ${Math.round((Date.now() - started) / 1000)} s`);
+  }, 10_000);
+  // npm replaces node_modules, the pinned Node in it included: it must not run on that one.
+  const path = (process.env.PATH ?? '')
+    .split(delimiter)
+    .filter((folder) => !folder.startsWith(join(root, 'node_modules')))
+    .join(delimiter);
+  return new Promise((resolve) => {
+    const child = spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+      cwd: root,
+      env: { ...process.env, PATH: path },
+      stdio: ['ignore', 'inherit', 'inherit'],
+      shell: process.platform === 'win32',
+    });
+    child.once('error', (error) => {
+      clearInterval(timer);
+      console.error(`npm could not be started: ${error.message}`);
+      resolve(127);
+    });
+    child.once('exit', (code) => {
+      clearInterval(timer);
+      if (code === 0) console.error(`Installed in ${Math.round((Date.now() - started) / 1000)} s.`);
+      resolve(code ?? 1);
+    });
+  });
+}

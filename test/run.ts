@@ -1,0 +1,108 @@
+/**
+ * Runs the test layers, fast first, and sums them up: `node test/run.ts [layer…]`. The last line is
+ * `N passed, N failed`. Exit code 0: every test of every layer passed; 1: one failed, or a layer ran no test.
+ */
+import { spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** In the order they run. `workers`: test files side by side; processes and servers want the cores for themselves. */
+const layers = [
+  { name: 'unit', about: 'pure rules, tables, the rules of the repository', workers: 2 },
+  { name: 'registry', about: 'one suite on PGlite and on the newest and the oldest Postgres', workers: 2 },
+  { name: 'flows', about: 'HTTP against real servers, Postgres and slapd', workers: 2 },
+  { name: 'browser', about: 'Chromium: pages, keyboard, accessibility', workers: 1 },
+  { name: 'demo', about: 'the demo and the steps of the README', workers: 1 },
+] as const;
+
+interface Outcome {
+  readonly layer: string;
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly broken: boolean;
+  readonly seconds: number;
+}
+
+interface Report {
+  readonly numPassedTests: number;
+  readonly numFailedTests: number;
+  readonly numPendingTests: number;
+  readonly numTodoTests: number;
+  readonly success: boolean;
+}
+
+async function runLayer(layer: (typeof layers)[number]): Promise<Outcome> {
+  console.log(`\n── ${layer.name}: ${layer.about}`);
+  const started = Date.now();
+  const folder = await mkdtemp(join(tmpdir(), 'nauthera-report-'));
+  const report = join(folder, 'report.json');
+  const code = await new Promise<number>((resolve) => {
+    const child = spawn(
+      process.execPath,
+      [
+        join(here, '../node_modules/vitest/vitest.mjs'),
+        'run',
+        `--project=${layer.name}`,
+        `--maxWorkers=${layer.workers}`,
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${report}`,
+      ],
+      { cwd: here, stdio: ['ignore', 'inherit', 'inherit'] },
+    );
+    child.once('error', () => resolve(127));
+    child.once('exit', (exit) => resolve(exit ?? 1));
+  });
+  const counts = await readReport(report);
+  await rm(folder, { recursive: true, force: true });
+  const passed = counts?.numPassedTests ?? 0;
+  const failed = counts?.numFailedTests ?? 0;
+  return {
+    layer: layer.name,
+    passed,
+    failed,
+    skipped: (counts?.numPendingTests ?? 0) + (counts?.numTodoTests ?? 0),
+    // A file that does not load fails no test, and a layer without tests proves nothing.
+    broken: code !== 0 && failed === 0 ? true : passed === 0,
+    seconds: Math.round((Date.now() - started) / 1000),
+  };
+}
+
+async function readReport(path: string): Promise<Report | undefined> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as Report;
+  } catch {
+    return undefined;
+  }
+}
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !layers.some((layer) => layer.name === name));
+if (unknown.length > 0) {
+  console.error(`no layer ${unknown.join(', ')}: the layers are ${layers.map((layer) => layer.name).join(', ')}`);
+  process.exit(2);
+}
+
+const outcomes: Outcome[] = [];
+for (const layer of layers) {
+  if (asked.length === 0 || asked.includes(layer.name)) outcomes.push(await runLayer(layer));
+}
+
+console.log('');
+for (const outcome of outcomes) {
+  const skipped = outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : '';
+  const broken = outcome.broken ? '  ← did not run as a whole, see above' : '';
+  console.log(
+    `   ${outcome.layer.padEnd(9)} ${outcome.passed} passed, ${outcome.failed} failed${skipped} (${outcome.seconds} s)${broken}`,
+  );
+}
+const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
+const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed + (outcome.broken ? 1 : 0), 0);
+const skipped = outcomes.reduce((sum, outcome) => sum + outcome.skipped, 0);
+console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exitCode = failed === 0 ? 0 : 1;
