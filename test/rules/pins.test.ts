@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { root } from './sources.ts';
+
+interface Manifest {
+  readonly dependencies?: Record<string, string>;
+  readonly devDependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+}
+interface Lock {
+  readonly packages: Record<string, { version?: string; resolved?: string; integrity?: string; link?: boolean }>;
+}
+
+const read = <T>(path: string): T => JSON.parse(readFileSync(join(root, path), 'utf8')) as T;
+const manifests = ['.', 'crds', 'server', 'operator', 'examples', 'test'];
+const lock = read<Lock>('package-lock.json');
+
+describe('dependencies', () => {
+  it.each(manifests)('%s: every version is exact', (folder) => {
+    const manifest = read<Manifest>(`${folder}/package.json`);
+    const all = { ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies };
+    expect(Object.entries(all).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
+  });
+
+  it('every locked package that is not ours carries an integrity and names no host', () => {
+    const foreign = Object.entries(lock.packages).filter(
+      ([path, entry]) => path.startsWith('node_modules/') && !entry.link,
+    );
+    expect(foreign.length).toBeGreaterThan(100);
+    expect(foreign.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path)).toEqual([]);
+    expect(foreign.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([]);
+  });
+
+  it('what is installed is what the manifests say: an older Node makes npm take older majors silently', () => {
+    for (const folder of manifests) {
+      const manifest = read<Manifest>(`${folder}/package.json`);
+      for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+        if (name.startsWith('@nauthera/')) continue;
+        const locked = lock.packages[`${folder}/node_modules/${name}`] ?? lock.packages[`node_modules/${name}`];
+        expect(locked?.version, `${folder}: ${name}`).toBe(version);
+      }
+    }
+  });
+
+  it('the Node of every platform is one version, and this is it', () => {
+    const versions = Object.entries(read<Manifest>('package.json').optionalDependencies ?? {})
+      .filter(([name]) => name.startsWith('node-'))
+      .map(([, version]) => version);
+    expect(versions).toHaveLength(3);
+    expect(new Set(versions)).toEqual(new Set([process.versions.node]));
+  });
+});
