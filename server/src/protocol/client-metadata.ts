@@ -1,0 +1,203 @@
+/** PURE. The rules of client and server metadata that endpoints rely on, beyond the shape (RFC 7591 §2, RFC 8414 §2). */
+import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
+import { isScopeToken } from './scope.ts';
+import type { ClientAuthenticationMethod, GrantType, ResponseType, SigningAlgorithm } from './terms.ts';
+
+/** What the protocol knows of a client, by RFC 7591's names where it has one. */
+export interface ClientMetadata {
+  readonly client_id: string;
+  readonly client_name: string;
+  readonly client_uri?: string | undefined;
+  readonly policy_uri?: string | undefined;
+  readonly tos_uri?: string | undefined;
+  readonly grant_types: readonly GrantType[];
+  readonly response_types: readonly ResponseType[];
+  readonly redirect_uris: readonly string[];
+  readonly scopes: readonly string[];
+  readonly default_scopes: readonly string[];
+  readonly token_endpoint_auth_method: ClientAuthenticationMethod;
+  readonly client_secret_digests: readonly string[];
+  readonly require_pkce: boolean;
+  readonly id_token_signed_response_alg: SigningAlgorithm;
+  readonly id_token_claims: readonly string[];
+  readonly access_groups: readonly string[];
+  readonly consent: {
+    readonly mode: 'always' | 'remember' | 'implicit';
+    readonly remember_for: number;
+    readonly on_refused_scope: 'drop' | 'deny';
+  };
+  readonly access_token_lifetime?: number | undefined;
+  readonly refresh_token_idle?: number | undefined;
+  readonly refresh_token_absolute?: number | undefined;
+  readonly access_token_audiences: readonly string[];
+}
+
+/** Claims that carry the protocol itself; no registration may map or ask for them. */
+export const reservedClaims: readonly string[] =
+  'iss sub aud exp nbf iat jti azp client_id scope cnf act may_act auth_time nonce sid acr amr at_hash c_hash s_hash events'.split(
+    ' ',
+  );
+
+type Check = (client: ClientMetadata) => string | null;
+
+const isPublic = (client: ClientMetadata): boolean => client.token_endpoint_auth_method === 'none';
+
+// A subject begins with u_, so a client's own subject can never equal a user's.
+const clientIdIsNoSubject: Check = (client) =>
+  client.client_id.startsWith('u_')
+    ? 'client_id must not begin with u_: that is how the subjects of users begin'
+    : null;
+
+const clientIdIsPrintable: Check = (client) =>
+  /^[\x21-\x7e]{1,256}$/.test(client.client_id)
+    ? null
+    : 'client_id must be 1 to 256 printable ASCII characters without spaces';
+
+const nameIsPlain: Check = (client) =>
+  isPlainText(client.client_name) ? null : 'client_name must not hold control or direction-changing characters';
+
+const redirectUrisAreSafe: Check = (client) => {
+  for (const [index, uri] of client.redirect_uris.entries()) {
+    const problem = registrationProblem(uri, { public: isPublic(client) });
+    if (problem !== null) return `redirect_uris[${index}] ${problem}`;
+  }
+  return null;
+};
+
+const codeFlowIsWhole: Check = (client) => {
+  const code = client.grant_types.includes('authorization_code');
+  if (code !== client.response_types.includes('code')) {
+    return 'response_types must hold code exactly when grant_types holds authorization_code';
+  }
+  return code && client.redirect_uris.length === 0 ? 'authorization_code needs at least one redirect_uri' : null;
+};
+
+const refreshHasASource: Check = (client) =>
+  client.grant_types.includes('refresh_token') && !client.grant_types.includes('authorization_code')
+    ? 'refresh_token needs authorization_code beside it'
+    : null;
+
+const publicClientsAreModest: Check = (client) => {
+  if (!isPublic(client)) return null;
+  if (!client.require_pkce) return 'a public client (method none) must use PKCE';
+  if (client.grant_types.includes('client_credentials')) return 'client_credentials needs client authentication';
+  return client.client_secret_digests.length > 0 ? 'a public client (method none) has no secret' : null;
+};
+
+const scopesAreTokens: Check = (client) => {
+  const malformed = [...client.scopes, ...client.default_scopes].findIndex((scope) => !isScopeToken(scope));
+  if (malformed >= 0) return 'scopes must be tokens of RFC 6749 §3.3';
+  return client.default_scopes.every((scope) => client.scopes.includes(scope))
+    ? null
+    : 'default_scopes must be among scopes';
+};
+
+const claimsAreNotReserved: Check = (client) => {
+  const reserved = client.id_token_claims.find((claim) => reservedClaims.includes(claim));
+  return reserved === undefined ? null : `id_token_claims must not hold the reserved claim ${reserved}`;
+};
+
+const linksAreWebPages: Check = (client) => {
+  for (const name of ['client_uri', 'policy_uri', 'tos_uri'] as const) {
+    const problem = client[name] === undefined ? null : linkProblem(client[name]);
+    if (problem !== null) return `${name} ${problem}`;
+  }
+  return null;
+};
+
+// Implicit consent for a client that cannot prove who it is would hand its users to any app that claims the scheme.
+const privateSchemesAsk: Check = (client) =>
+  client.consent.mode === 'implicit' && client.redirect_uris.some(isPrivateUseUri)
+    ? 'consent must be asked for when a redirect_uri uses a private-use scheme'
+    : null;
+
+const lifetimesAreShort: Check = (client) =>
+  (client.access_token_lifetime ?? 0) > maxAccessTokenLifetime ? 'access_token_lifetime must be at most 3600' : null;
+
+const checks: readonly Check[] = [
+  clientIdIsPrintable,
+  clientIdIsNoSubject,
+  nameIsPlain,
+  publicClientsAreModest,
+  redirectUrisAreSafe,
+  codeFlowIsWhole,
+  refreshHasASource,
+  scopesAreTokens,
+  claimsAreNotReserved,
+  linksAreWebPages,
+  privateSchemesAsk,
+  lifetimesAreShort,
+];
+
+/** One sentence that says what is wrong, without any secret; `null`: the client may be served. */
+export function checkClientMetadata(client: ClientMetadata): string | null {
+  for (const check of checks) {
+    const problem = check(client);
+    if (problem !== null) return problem;
+  }
+  return null;
+}
+
+/** Display text: no control characters, nothing that turns the direction of what follows. */
+export function isPlainText(text: string): boolean {
+  return !/[\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u.test(text);
+}
+
+function linkProblem(uri: string): string | null {
+  if (!/^[\x21-\x7e]{1,2048}$/.test(uri) || !URL.canParse(uri)) return 'must be an absolute URI in ASCII';
+  const { protocol, hostname, username, password } = new URL(uri);
+  if (username !== '' || password !== '') return 'must not hold a user name';
+  if (protocol === 'https:') return null;
+  return protocol === 'http:' && isLoopbackHost(hostname) ? null : 'must use https (http is for loopback only)';
+}
+
+export function isLoopbackHost(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+export const maxAccessTokenLifetime = 3600;
+export const maxCodeLifetime = 60;
+
+/** What the protocol knows of the server's own settings. */
+export interface ServerMetadata {
+  readonly issuer: string;
+  readonly lifetimes: { readonly authorization_code: number; readonly access_token: number; readonly id_token: number };
+  readonly signing: {
+    readonly algorithms: readonly SigningAlgorithm[];
+    readonly rotate_every: number;
+    readonly publish_before: number;
+    readonly retire_after: number;
+  };
+}
+
+/** As {@link checkClientMetadata}, for the server's registration. */
+export function checkServerMetadata(server: ServerMetadata): string | null {
+  const problem = issuerProblem(server.issuer);
+  if (problem !== null) return `issuer ${problem}`;
+  const { lifetimes, signing } = server;
+  if (lifetimes.authorization_code > maxCodeLifetime) return 'lifetimes.authorization_code must be at most 60';
+  if (lifetimes.access_token > maxAccessTokenLifetime) return 'lifetimes.access_token must be at most 3600';
+  if (!signing.algorithms.includes('RS256')) return 'signing.algorithms must hold RS256';
+  // A relying party may hold a cached key set for ten minutes and a token for its whole life.
+  if (signing.publish_before < 600) return 'signing.publish_before must be at least 600';
+  if (signing.publish_before > signing.rotate_every)
+    return 'signing.publish_before must not be longer than rotate_every';
+  const longest = Math.max(maxAccessTokenLifetime, lifetimes.id_token);
+  return signing.retire_after < longest + 60 ? `signing.retire_after must be at least ${longest + 60}` : null;
+}
+
+/** RFC 8414 §2: https without query and fragment; http on loopback alone. No trailing slash, so that paths append. */
+export function issuerProblem(issuer: string): string | null {
+  if (!/^[\x21-\x7e]{1,512}$/.test(issuer) || !URL.canParse(issuer)) return 'must be an absolute URL in ASCII';
+  const url = new URL(issuer);
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopbackHost(url.hostname))) {
+    return 'must use https (http is for loopback only)';
+  }
+  if (url.username !== '' || url.password !== '' || /[?#]/.test(issuer))
+    return 'must have no user name, query or fragment';
+  const path = url.pathname === '/' ? '' : url.pathname;
+  if (`${url.origin}${path}` !== issuer) return 'must be in its usual form, without a slash at the end';
+  return /^(?:\/[A-Za-z0-9._~-]+)*$/.test(path)
+    ? null
+    : 'has a path with characters beyond letters, digits and . _ ~ -';
+}

@@ -1,0 +1,71 @@
+/** PURE. Form and query text → single-valued parameters (RFC 6749 §3.1, §3.2). */
+import { type Delivery, ProtocolError } from './errors.ts';
+
+/** Parameters by name; each came once and has a value. */
+export type Parameters = ReadonlyMap<string, string>;
+
+export type ParameterProblem = 'malformed' | 'too_many' | 'repeated';
+
+export interface ParameterReading {
+  /** Names that came exactly once with a value. A repeated name is not among them, whichever value was meant. */
+  readonly parameters: Parameters;
+  /** `undefined`: the text is well formed and every name came once. */
+  readonly problem: ParameterProblem | undefined;
+}
+
+/** More than this many parameters are refused before any is looked at. */
+export const maxParameters = 64;
+
+const none: Parameters = new Map();
+
+/**
+ * Reads `application/x-www-form-urlencoded` text: a query without its `?`, or a body. Parameters without a value count as
+ * left out (RFC 6749 §3.1), yet twice is twice. A percent sign without two hex digits, bytes that are no UTF-8 and NUL
+ * are malformed: a lenient decoder would let two readers see two different requests.
+ */
+export function readParameters(text: string): ParameterReading {
+  if (text === '') return { parameters: none, problem: undefined };
+  const pairs = text.split('&');
+  if (pairs.length > maxParameters) return { parameters: none, problem: 'too_many' };
+  const parameters = new Map<string, string>();
+  const seen = new Set<string>();
+  let repeated = false;
+  for (const pair of pairs) {
+    if (pair === '') continue;
+    const equals = pair.indexOf('=');
+    const name = decodeFormText(equals < 0 ? pair : pair.slice(0, equals));
+    const value = equals < 0 ? '' : decodeFormText(pair.slice(equals + 1));
+    if (name === null || value === null) return { parameters: none, problem: 'malformed' };
+    if (seen.has(name)) {
+      repeated = true;
+      parameters.delete(name);
+      continue;
+    }
+    seen.add(name);
+    if (value !== '') parameters.set(name, value);
+  }
+  return { parameters, problem: repeated ? 'repeated' : undefined };
+}
+
+/** One form-encoded name or value (`+` is a space); `null` when it is malformed or holds NUL. */
+export function decodeFormText(text: string): string | null {
+  if (!/[%+\0]/.test(text)) return text;
+  try {
+    const decoded = decodeURIComponent(text.replaceAll('+', ' '));
+    return decoded.includes('\0') ? null : decoded;
+  } catch {
+    return null;
+  }
+}
+
+const descriptions: Record<ParameterProblem, string> = {
+  malformed: 'the parameters are not form-encoded UTF-8',
+  too_many: 'there are too many parameters',
+  repeated: 'a parameter was sent more than once',
+};
+
+/** @throws ProtocolError `invalid_request` when the reading has a problem. */
+export function requireParameters(reading: ParameterReading, delivery: Delivery): Parameters {
+  if (reading.problem === undefined) return reading.parameters;
+  throw new ProtocolError('invalid_request', delivery, { description: descriptions[reading.problem] });
+}
