@@ -1,0 +1,63 @@
+/** Workers on a queue. A reconcile reads the world and makes it so; what it returns decides when its key comes again. */
+import type { WorkQueue } from './queue.ts';
+
+/**
+ * `done`: as it should be; looked at again after `resyncAfter` if given. `waiting`: something else must happen first and
+ * will bring the key back by itself; `lookAgainAfter` for what nobody announces. A failure is thrown: back-off.
+ * A user's mistake is `waiting`, not a failure. Delays in milliseconds.
+ */
+export type Outcome =
+  | { readonly outcome: 'done'; readonly resyncAfter?: number }
+  | { readonly outcome: 'waiting'; readonly on: string; readonly lookAgainAfter?: number };
+
+export interface ControllerOptions {
+  readonly name: string;
+  readonly queue: WorkQueue;
+  /** Keys worked on at once. Default 10. */
+  readonly workers?: number;
+  reconcile(key: string): Promise<Outcome>;
+  onFailure(failure: {
+    readonly controller: string;
+    readonly key: string;
+    readonly error: unknown;
+    readonly retryIn: number;
+  }): void;
+}
+
+export interface Controller {
+  /** Takes no further key; resolves when running reconciles have ended. */
+  stop(): Promise<void>;
+}
+
+export function startController(options: ControllerOptions): Controller {
+  const { queue } = options;
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const key = await queue.take();
+      if (key === null) return;
+      await reconcileOnce(options, key);
+    }
+  };
+  const workers = Array.from({ length: options.workers ?? 10 }, work);
+  return {
+    async stop() {
+      await queue.stop();
+      await Promise.all(workers);
+    },
+  };
+}
+
+async function reconcileOnce(options: ControllerOptions, key: string): Promise<void> {
+  const { queue } = options;
+  let result: Outcome;
+  try {
+    result = await options.reconcile(key);
+  } catch (error) {
+    const retryIn = queue.failed(key);
+    options.onFailure({ controller: options.name, key, error, retryIn });
+    return;
+  }
+  queue.done(key);
+  const delay = result.outcome === 'done' ? result.resyncAfter : result.lookAgainAfter;
+  if (delay !== undefined) queue.addAfter(key, delay, 'resync');
+}

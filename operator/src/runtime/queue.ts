@@ -1,0 +1,223 @@
+/**
+ * The work queue: keys, never events. A key waits once however often it is added, is worked on by one worker at a time,
+ * and is marked again when it is added during work. Changes go before resync; namespaces take turns, so that one
+ * tenant's thousand changes cost another one turn.
+ */
+
+/** Time as the queue sees it; tests pass their own. Milliseconds. */
+export interface Timers {
+  now(): number;
+  /** Runs once after `delay`; the returned function cancels it. */
+  after(delay: number, run: () => void): () => void;
+}
+
+export const processTimers: Timers = {
+  now: () => performance.now(),
+  after(delay, run) {
+    const timer = setTimeout(run, delay);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** `change`: something moved. `resync`: looking again although nothing is known to have moved. */
+export type Urgency = 'change' | 'resync';
+
+export interface QueueOptions {
+  readonly timers?: Timers;
+  /** Uniform in [0, 1). */
+  readonly random?: () => number;
+  /** First delay after a failure, doubled with each further one. Default 1 s. */
+  readonly firstDelay?: number;
+  /** Default 5 min. */
+  readonly longestDelay?: number;
+  /** The part of a key that takes turns. Default: what stands before the first `/`. */
+  readonly namespaceOf?: (key: string) => string;
+}
+
+interface Entry {
+  /** Waiting for a worker. */
+  waiting: Urgency | undefined;
+  active: boolean;
+  /** Added during work. */
+  again: Urgency | undefined;
+  failures: number;
+  delayed: { readonly due: number; readonly cancel: () => void } | undefined;
+}
+
+/** Namespaces in turn, each with its keys in order of arrival. */
+class Turns {
+  readonly #namespaces = new Map<string, Set<string>>();
+
+  add(namespace: string, key: string): void {
+    const keys = this.#namespaces.get(namespace);
+    if (keys === undefined) this.#namespaces.set(namespace, new Set([key]));
+    else keys.add(key);
+  }
+
+  delete(namespace: string, key: string): void {
+    const keys = this.#namespaces.get(namespace);
+    if (keys?.delete(key) === true && keys.size === 0) this.#namespaces.delete(namespace);
+  }
+
+  take(): string | undefined {
+    const [first] = this.#namespaces;
+    if (first === undefined) return undefined;
+    const [namespace, keys] = first;
+    const [key] = keys;
+    this.#namespaces.delete(namespace);
+    if (key === undefined) return undefined;
+    keys.delete(key);
+    if (keys.size > 0) this.#namespaces.set(namespace, keys);
+    return key;
+  }
+}
+
+export class WorkQueue {
+  readonly #timers: Timers;
+  readonly #random: () => number;
+  readonly #firstDelay: number;
+  readonly #longestDelay: number;
+  readonly #namespaceOf: (key: string) => string;
+  readonly #entries = new Map<string, Entry>();
+  readonly #turns: Record<Urgency, Turns> = { change: new Turns(), resync: new Turns() };
+  readonly #takers: ((key: string | null) => void)[] = [];
+  readonly #idle: (() => void)[] = [];
+  #active = 0;
+  #stopped = false;
+
+  constructor(options: QueueOptions = {}) {
+    this.#timers = options.timers ?? processTimers;
+    this.#random = options.random ?? Math.random;
+    this.#firstDelay = options.firstDelay ?? 1000;
+    this.#longestDelay = options.longestDelay ?? 300_000;
+    this.#namespaceOf = options.namespaceOf ?? ((key) => key.slice(0, Math.max(0, key.indexOf('/'))));
+  }
+
+  /** Keys that are waiting, delayed or worked on. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** A change ends the back-off of a key that failed; a resync does not. */
+  add(key: string, urgency: Urgency = 'change'): void {
+    if (this.#stopped) return;
+    const entry = this.#entry(key);
+    if (entry.active) {
+      if (entry.again !== 'change') entry.again = urgency;
+      return;
+    }
+    if (entry.delayed !== undefined) {
+      if (urgency === 'resync' && entry.failures > 0) return;
+      this.#cancelDelay(entry);
+    }
+    this.#wait(key, entry, urgency);
+  }
+
+  /** Adds later; of several delays for one key the shortest counts. A key that waits already is left alone. */
+  addAfter(key: string, delay: number, urgency: Urgency = 'change'): void {
+    if (this.#stopped) return;
+    const entry = this.#entry(key);
+    if (entry.waiting !== undefined) return;
+    const due = this.#timers.now() + delay;
+    if (entry.delayed !== undefined && entry.delayed.due <= due) return;
+    this.#cancelDelay(entry);
+    const cancel = this.#timers.after(delay, () => {
+      entry.delayed = undefined;
+      if (entry.active) entry.again ??= urgency;
+      else if (entry.waiting === undefined) this.#wait(key, entry, urgency);
+    });
+    entry.delayed = { due, cancel };
+  }
+
+  /** The next key, as soon as there is one; `null` once the queue has stopped. Each key taken must be given back. */
+  take(): Promise<string | null> {
+    if (this.#stopped) return Promise.resolve(null);
+    const key = this.#turns.change.take() ?? this.#turns.resync.take();
+    if (key !== undefined) {
+      this.#begin(key);
+      return Promise.resolve(key);
+    }
+    return new Promise((resolve) => this.#takers.push(resolve));
+  }
+
+  /** Gives a key back after work that ended well: its failures are forgotten. */
+  done(key: string): void {
+    const entry = this.#release(key);
+    if (entry === undefined) return;
+    entry.failures = 0;
+    this.#settle(key, entry);
+  }
+
+  /**
+   * Gives a key back after work that failed: it comes again after 1 s, 2 s, 4 s … (half of it at random), unless a change
+   * arrived meanwhile. Returns that delay.
+   */
+  failed(key: string): number {
+    const entry = this.#release(key);
+    if (entry === undefined) return 0;
+    const full = Math.min(this.#longestDelay, this.#firstDelay * 2 ** Math.min(entry.failures, 30));
+    entry.failures += 1;
+    const delay = full / 2 + (full / 2) * this.#random();
+    if (entry.again === 'resync') entry.again = undefined;
+    this.#settle(key, entry);
+    if (entry.waiting === undefined && !entry.active) this.addAfter(key, delay);
+    return delay;
+  }
+
+  /** Hands out no further key; resolves when every key that was taken has been given back. */
+  stop(): Promise<void> {
+    this.#stopped = true;
+    for (const entry of this.#entries.values()) this.#cancelDelay(entry);
+    for (const taker of this.#takers.splice(0)) taker(null);
+    if (this.#active === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #entry(key: string): Entry {
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      entry = { waiting: undefined, active: false, again: undefined, failures: 0, delayed: undefined };
+      this.#entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  #wait(key: string, entry: Entry, urgency: Urgency): void {
+    const namespace = this.#namespaceOf(key);
+    if (entry.waiting === urgency || entry.waiting === 'change') return;
+    if (entry.waiting === 'resync') this.#turns.resync.delete(namespace, key);
+    entry.waiting = urgency;
+    const taker = this.#takers.shift();
+    if (taker === undefined) return this.#turns[urgency].add(namespace, key);
+    this.#begin(key);
+    taker(key);
+  }
+
+  #begin(key: string): void {
+    const entry = this.#entry(key);
+    entry.waiting = undefined;
+    entry.active = true;
+    this.#active += 1;
+  }
+
+  #release(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry?.active !== true) return undefined;
+    entry.active = false;
+    this.#active -= 1;
+    if (this.#active === 0) for (const idle of this.#idle.splice(0)) idle();
+    return entry;
+  }
+
+  #settle(key: string, entry: Entry): void {
+    const again = entry.again;
+    entry.again = undefined;
+    if (again !== undefined && !this.#stopped) this.#wait(key, entry, again);
+    else if (entry.delayed === undefined && entry.failures === 0) this.#entries.delete(key);
+  }
+
+  #cancelDelay(entry: Entry): void {
+    entry.delayed?.cancel();
+    entry.delayed = undefined;
+  }
+}
