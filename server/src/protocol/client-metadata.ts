@@ -1,36 +1,7 @@
 /** PURE. The rules of client and server metadata that endpoints rely on, beyond the shape (RFC 7591 §2, RFC 8414 §2). */
+import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
 import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
 import { isScopeToken } from './scope.ts';
-import type { ClientAuthenticationMethod, GrantType, ResponseType, SigningAlgorithm } from './terms.ts';
-
-/** What the protocol knows of a client, by RFC 7591's names where it has one. */
-export interface ClientMetadata {
-  readonly client_id: string;
-  readonly client_name: string;
-  readonly client_uri?: string | undefined;
-  readonly policy_uri?: string | undefined;
-  readonly tos_uri?: string | undefined;
-  readonly grant_types: readonly GrantType[];
-  readonly response_types: readonly ResponseType[];
-  readonly redirect_uris: readonly string[];
-  readonly scopes: readonly string[];
-  readonly default_scopes: readonly string[];
-  readonly token_endpoint_auth_method: ClientAuthenticationMethod;
-  readonly client_secret_digests: readonly string[];
-  readonly require_pkce: boolean;
-  readonly id_token_signed_response_alg: SigningAlgorithm;
-  readonly id_token_claims: readonly string[];
-  readonly access_groups: readonly string[];
-  readonly consent: {
-    readonly mode: 'always' | 'remember' | 'implicit';
-    readonly remember_for: number;
-    readonly on_refused_scope: 'drop' | 'deny';
-  };
-  readonly access_token_lifetime?: number | undefined;
-  readonly refresh_token_idle?: number | undefined;
-  readonly refresh_token_absolute?: number | undefined;
-  readonly access_token_audiences: readonly string[];
-}
 
 /** Claims that carry the protocol itself; no registration may map or ask for them. */
 export const reservedClaims: readonly string[] =
@@ -38,9 +9,9 @@ export const reservedClaims: readonly string[] =
     ' ',
   );
 
-type Check = (client: ClientMetadata) => string | null;
+type Check = (client: ClientRegistration) => string | null;
 
-const isPublic = (client: ClientMetadata): boolean => client.token_endpoint_auth_method === 'none';
+const isPublic = (client: ClientRegistration): boolean => client.token_endpoint_auth_method === 'none';
 
 // A subject begins with u_, so a client's own subject can never equal a user's.
 const clientIdIsNoSubject: Check = (client) =>
@@ -130,7 +101,7 @@ const checks: readonly Check[] = [
 ];
 
 /** One sentence that says what is wrong, without any secret; `null`: the client may be served. */
-export function checkClientMetadata(client: ClientMetadata): string | null {
+export function checkClientMetadata(client: ClientRegistration): string | null {
   for (const check of checks) {
     const problem = check(client);
     if (problem !== null) return problem;
@@ -158,20 +129,8 @@ export function isLoopbackHost(hostname: string): boolean {
 export const maxAccessTokenLifetime = 3600;
 export const maxCodeLifetime = 60;
 
-/** What the protocol knows of the server's own settings. */
-export interface ServerMetadata {
-  readonly issuer: string;
-  readonly lifetimes: { readonly authorization_code: number; readonly access_token: number; readonly id_token: number };
-  readonly signing: {
-    readonly algorithms: readonly SigningAlgorithm[];
-    readonly rotate_every: number;
-    readonly publish_before: number;
-    readonly retire_after: number;
-  };
-}
-
 /** As {@link checkClientMetadata}, for the server's registration. */
-export function checkServerMetadata(server: ServerMetadata): string | null {
+export function checkServerMetadata(server: ServerRegistration): string | null {
   const problem = issuerProblem(server.issuer);
   if (problem !== null) return `issuer ${problem}`;
   const { lifetimes, signing } = server;

@@ -1,5 +1,5 @@
 /** PURE. A client that has proved who it is. Only `http/client-authentication.ts` makes one. */
-import type { ClientMetadata } from './client-metadata.ts';
+import type { ClientRegistration } from '../registry/registration.ts';
 import type { ClientAuthenticationMethod } from './terms.ts';
 
 /**
@@ -8,18 +8,18 @@ import type { ClientAuthenticationMethod } from './terms.ts';
  */
 export class AuthenticatedClient {
   readonly #brand = true;
-  readonly metadata: ClientMetadata;
+  readonly registration: ClientRegistration;
   /** Uid of the resource that registered it: a re-created client is another and inherits nothing. */
   readonly uid: string;
   readonly method: ClientAuthenticationMethod;
-  private constructor(metadata: ClientMetadata, uid: string, method: ClientAuthenticationMethod) {
-    this.metadata = metadata;
+  private constructor(registration: ClientRegistration, uid: string, method: ClientAuthenticationMethod) {
+    this.registration = registration;
     this.uid = uid;
     this.method = method;
   }
   /** For `http/client-authentication.ts` alone. */
-  static of(metadata: ClientMetadata, uid: string, method: ClientAuthenticationMethod): AuthenticatedClient {
-    return new AuthenticatedClient(metadata, uid, method);
+  static of(registration: ClientRegistration, uid: string, method: ClientAuthenticationMethod): AuthenticatedClient {
+    return new AuthenticatedClient(registration, uid, method);
   }
   static is(value: unknown): value is AuthenticatedClient {
     return typeof value === 'object' && value !== null && #brand in value;

@@ -1,0 +1,48 @@
+/** Counts failures per key in memory: a bucket that refills evenly. Bounded; the longest unused key is forgotten first. */
+
+export interface FailureLimiter {
+  /** Whole seconds to wait; `0`: go on. Does not count. */
+  wait(key: string, factor: number): number;
+  /** Counts one failure. */
+  fail(key: string, factor: number): void;
+}
+
+export interface FailureLimiterOptions {
+  /** Failures allowed per minute at factor 1. */
+  readonly perMinute: number;
+  readonly maxKeys: number;
+  /** Milliseconds, never going backwards. */
+  readonly now: () => number;
+}
+
+interface Bucket {
+  readonly used: number;
+  readonly at: number;
+}
+
+export function createFailureLimiter({ perMinute, maxKeys, now }: FailureLimiterOptions): FailureLimiter {
+  const buckets = new Map<string, Bucket>();
+
+  const usedNow = (key: string, factor: number): number => {
+    const bucket = buckets.get(key);
+    if (bucket === undefined) return 0;
+    return Math.max(0, bucket.used - ((now() - bucket.at) / 60_000) * perMinute * factor);
+  };
+
+  return {
+    wait(key, factor) {
+      const over = usedNow(key, factor) - (perMinute * factor - 1);
+      return over <= 0 ? 0 : Math.ceil((over * 60) / (perMinute * factor));
+    },
+    fail(key, factor) {
+      const used = Math.min(usedNow(key, factor) + 1, perMinute * factor);
+      buckets.delete(key);
+      if (buckets.size >= maxKeys)
+        for (const oldest of buckets.keys()) {
+          buckets.delete(oldest);
+          break;
+        }
+      buckets.set(key, { used, at: now() });
+    },
+  };
+}

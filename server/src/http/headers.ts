@@ -1,0 +1,34 @@
+/** Response headers that protect browsers and caches. */
+import type { FastifyReply } from 'fastify';
+
+const policy = (formAction: string, more: string): string =>
+  `default-src 'none'; style-src 'self'; img-src 'self'; ${formAction}base-uri 'none'; frame-ancestors 'none'${more}`;
+
+/** Pages: nothing from elsewhere, no script, forms to ourselves alone, in no frame. */
+export const pageContentSecurityPolicy = policy("form-action 'self'; ", '');
+
+/** No `Cross-Origin-Opener-Policy`: it breaks applications that sign in through a pop-up. */
+const pageHeaders: Readonly<Record<string, string>> = {
+  'content-type': 'text/html; charset=utf-8',
+  'content-security-policy': pageContentSecurityPolicy,
+  'cache-control': 'no-store',
+  pragma: 'no-cache',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+};
+
+/** Headers of every page and of every redirect of a flow. HSTS (one year) on https alone. */
+export function setPageHeaders(reply: FastifyReply, options: { readonly https: boolean }): FastifyReply {
+  reply.headers(pageHeaders);
+  if (options.https) reply.header('strict-transport-security', 'max-age=31536000');
+  return reply;
+}
+
+/** Headers of every JSON answer that holds or refuses a token (RFC 6749 §5.1). */
+export const noStore: Readonly<Record<string, string>> = {
+  'content-type': 'application/json; charset=utf-8',
+  'cache-control': 'no-store',
+  pragma: 'no-cache',
+  'x-content-type-options': 'nosniff',
+};
