@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import type { AuditEvent, AuditEventName } from './audit.ts';
+import type { Log } from './log.ts';
+
+/** Writes an event that goes with no stored change to the log stream. Never awaited. */
+export type EmitAudit = (event: AuditEvent) => void;
+
+const names: Readonly<Record<Exclude<keyof AuditEvent, 'event' | 'outcome'>, string>> = {
+  reason: 'reason',
+  requestId: 'request.id',
+  clientAddress: 'client.address',
+  userId: 'user.id',
+  userName: 'user.name',
+  directory: 'directory',
+  directoryServer: 'directory.server',
+  rule: 'rule',
+  clientId: 'client.id',
+  clientUid: 'client.uid',
+  grantId: 'grant.id',
+  grantType: 'grant.type',
+  scopes: 'scopes',
+  scopesRefused: 'scopes_refused',
+  sessionId: 'session.id',
+  kid: 'kid',
+};
+
+/** An event by its names in log and table; absent members are left out. */
+export function auditFields(event: AuditEvent): Record<string, unknown> {
+  const fields: Record<string, unknown> = { event: event.event, outcome: event.outcome };
+  for (const [member, name] of Object.entries(names)) {
+    const value = event[member as keyof AuditEvent];
+    if (value !== undefined) fields[name] = value;
+  }
+  return fields;
+}
+
+export function createAuditLog(log: Log, onEvent: (event: AuditEventName) => void): EmitAudit {
+  return (event) => {
+    log.audit({ id: uuidV7(), ...auditFields(event) });
+    onEvent(event.event);
+  };
+}
+
+/** A UUID that sorts by time (RFC 9562 §5.7). */
+export function uuidV7(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}

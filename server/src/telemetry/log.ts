@@ -1,0 +1,186 @@
+/**
+ * The log: one JSON object a line, names as in OpenTelemetry's semantic conventions, flat with dots. Fields are an
+ * allow-list, by type and again when writing: a secret in an object that was passed along does not reach a line.
+ */
+import { pino } from 'pino';
+
+export interface LogFields {
+  readonly 'request.id'?: string | undefined;
+  readonly 'http.request.method'?: string | undefined;
+  readonly 'http.route'?: string | undefined;
+  readonly 'http.response.status_code'?: number | undefined;
+  readonly duration_ms?: number | undefined;
+  readonly 'client.address'?: string | undefined;
+  readonly 'error.type'?: string | undefined;
+  /** Our own words about what was found; never input, never a secret. */
+  readonly 'error.detail'?: string | undefined;
+  readonly 'error.stack'?: string | undefined;
+  readonly 'nauthera.client.id'?: string | undefined;
+  readonly 'nauthera.grant_type'?: string | undefined;
+  readonly 'nauthera.kind'?: string | undefined;
+  readonly 'nauthera.id'?: string | undefined;
+  readonly 'nauthera.kid'?: string | undefined;
+  readonly 'nauthera.directory'?: string | undefined;
+  readonly 'nauthera.directory.server'?: string | undefined;
+  readonly 'nauthera.revision'?: number | undefined;
+  readonly 'nauthera.replica'?: string | undefined;
+  readonly 'nauthera.url'?: string | undefined;
+  readonly count?: number | undefined;
+}
+
+const allowed: ReadonlySet<string> = new Set<keyof LogFields>([
+  'request.id',
+  'http.request.method',
+  'http.route',
+  'http.response.status_code',
+  'duration_ms',
+  'client.address',
+  'error.type',
+  'error.detail',
+  'error.stack',
+  'nauthera.client.id',
+  'nauthera.grant_type',
+  'nauthera.kind',
+  'nauthera.id',
+  'nauthera.kid',
+  'nauthera.directory',
+  'nauthera.directory.server',
+  'nauthera.revision',
+  'nauthera.replica',
+  'nauthera.url',
+  'count',
+]);
+
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** `message` is constant text; what varies is a field. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+  /** Whether lines of this level are written: for callers to whom making the fields costs something. */
+  writes(level: LogLevel): boolean;
+  /** A line of the audit stream: `audit: true` and the fields of one event, as they are. */
+  audit(event: Readonly<Record<string, unknown>>): void;
+  /** The same log for another part of the program (`logger`). */
+  named(logger: string): Log;
+  flush(): void;
+}
+
+export interface LogOptions {
+  readonly level: LogLevel;
+  readonly format: 'json' | 'text';
+  /** `service.name`, e.g. `nauthera-server`. */
+  readonly service: string;
+  readonly version: string;
+  readonly pod?: string | undefined;
+  /** Where lines go; default: standard output, buffered up to 4 KiB or a second. */
+  readonly destination?: { write(line: string): void };
+}
+
+interface Sink {
+  readonly write: (level: LogLevel, logger: string, message: string, fields: Readonly<Record<string, unknown>>) => void;
+  readonly writes: (level: LogLevel) => boolean;
+  readonly flush: () => void;
+}
+
+export function createLog(options: LogOptions): Log {
+  return logOf(options.format === 'json' ? jsonSink(options) : textSink(options), 'main');
+}
+
+/** Writes nothing: for programs that embed the server and for tests. */
+export const silentLog: Log = logOf({ write: () => undefined, writes: () => false, flush: () => undefined }, 'none');
+
+function logOf(sink: Sink, logger: string): Log {
+  const line =
+    (level: LogLevel) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (sink.writes(level)) sink.write(level, logger, message, onlyAllowed(fields));
+    };
+  return {
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+    writes: sink.writes,
+    audit: (event) => sink.write('info', 'audit', 'audit event', { audit: true, ...event }),
+    named: (name) => logOf(sink, name),
+    flush: sink.flush,
+  };
+}
+
+function onlyAllowed(fields: LogFields): Record<string, unknown> {
+  const kept: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(fields)) if (allowed.has(name) && value !== undefined) kept[name] = value;
+  return kept;
+}
+
+function jsonSink({ level, service, version, pod, destination }: LogOptions): Sink {
+  const buffered = destination === undefined ? pino.destination({ fd: 1, minLength: 4096, sync: false }) : undefined;
+  const logger = pino(
+    {
+      level,
+      base: {
+        'service.name': service,
+        'service.version': version,
+        ...(pod === undefined ? {} : { 'k8s.pod.name': pod }),
+      },
+      messageKey: 'msg',
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination ?? buffered ?? pino.destination(1),
+  );
+  // A buffer that nobody flushes would keep the last lines of a quiet hour.
+  if (buffered !== undefined) setInterval(() => buffered.flush(), 1000).unref();
+  return {
+    write: (at, name, message, fields) => logger[at]({ logger: name, ...fields }, message),
+    writes: (at) => logger.isLevelEnabled(at),
+    flush: () => {
+      try {
+        buffered?.flushSync();
+      } catch {
+        // Not open yet: there is nothing to flush.
+      }
+    },
+  };
+}
+
+/** For people: `12:03:44.120 info  keys  message  name=value`. */
+function textSink({ level, destination }: LogOptions): Sink {
+  const out = destination ?? { write: (text: string) => void process.stdout.write(text) };
+  const least = logLevels.indexOf(level);
+  return {
+    write: (at, logger, message, fields) => {
+      const time = new Date().toISOString().slice(11, 23);
+      const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
+      out.write(`${time} ${at.padEnd(5)} ${logger}: ${message}${rest.join('')}\n`);
+    },
+    writes: (at) => logLevels.indexOf(at) >= least,
+    flush: () => undefined,
+  };
+}
+
+/**
+ * What the log may know of an error: its kind, our own words, and where it happened. Drivers put rows, DNs and URLs into
+ * messages: of a stranger's error only the name, its code and the frames are kept.
+ */
+export function errorFields(error: unknown): Pick<LogFields, 'error.type' | 'error.detail' | 'error.stack'> {
+  if (!(error instanceof Error)) return { 'error.type': typeof error };
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+  const detail = 'detail' in error && typeof error.detail === 'string' && isOurs(error) ? error.detail : undefined;
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line));
+  return {
+    'error.type': code ?? error.name,
+    ...(detail === undefined ? {} : { 'error.detail': detail }),
+    ...(frames === undefined || frames.length === 0 ? {} : { 'error.stack': frames.slice(0, 12).join('\n') }),
+  };
+}
+
+const ourErrors: ReadonlySet<string> = new Set(['ProtocolError', 'DirectoryUnavailable', 'DatabaseUnavailable']);
+
+function isOurs(error: Error): boolean {
+  return ourErrors.has(error.name);
+}

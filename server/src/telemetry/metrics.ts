@@ -1,0 +1,116 @@
+/**
+ * Metrics of the server. Base units, `_total` on counters. No label holds a client id, a user, a URI or free text: label
+ * values come from closed unions, except `directory`, which is an LdapBinding's `namespace/name`.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
+import type { AuditEventName } from './audit.ts';
+
+const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
+
+export interface Metrics {
+  readonly registry: Registry;
+  readonly httpDuration: Histogram<'http_request_method' | 'http_route' | 'http_response_status_code'>;
+  readonly tokenRequests: Counter<'grant_type' | 'client_auth_method' | 'outcome'>;
+  readonly tokensIssued: Counter<'kind' | 'format' | 'grant_type'>;
+  readonly authorizationRequests: Counter<'response_type' | 'outcome'>;
+  readonly clientAuthenticationFailures: Counter<'method' | 'reason'>;
+  readonly refreshReuse: Counter<'result'>;
+  readonly grantsEnded: Counter<'cause'>;
+  readonly logins: Counter<'directory' | 'outcome'>;
+  readonly consents: Counter<'outcome'>;
+  readonly rateLimited: Counter<'limiter'>;
+  readonly requestsShed: Counter<'reason'>;
+  readonly signingDuration: Histogram<'alg'>;
+  readonly signingKeys: Gauge<'alg' | 'state'>;
+  readonly signingKeyNextRotation: Gauge<'alg'>;
+  readonly auditEvents: Counter<'event'>;
+  readonly registryRevision: Gauge;
+  readonly registryConfirmed: Gauge;
+  readonly registryEntries: Gauge<'kind'>;
+  readonly registryRejected: Gauge;
+  readonly clockSkew: Gauge;
+  readonly databaseErrors: Counter<'class'>;
+  readonly databaseDuration: Histogram<'statement'>;
+  readonly ldapDuration: Histogram<'directory' | 'server' | 'operation' | 'outcome'>;
+  readonly ldapServerUp: Gauge<'directory' | 'server'>;
+  readonly sweptRows: Counter<'table'>;
+  /** Called once: what a build is. */
+  readonly buildInfo: Gauge<'component' | 'version' | 'revision'>;
+  /** Counts one audit event. */
+  countAudit(event: AuditEventName): void;
+}
+
+/** Registers every metric in `registry`; a registry that holds them already (two servers in one process) is refused by the library. */
+export function createMetrics(registry: Registry): Metrics {
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
+    new Counter({ name: `nauthera_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
+    new Gauge({ name: `nauthera_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(name: string, help: string, ...labelNames: L[]): Histogram<L> =>
+    new Histogram({ name, help, labelNames, registers, buckets });
+
+  const auditEvents = counter('audit_events_total', 'Audit events', 'event');
+  return {
+    registry,
+    httpDuration: histogram(
+      'http_server_request_duration_seconds',
+      'Duration of HTTP requests',
+      'http_request_method',
+      'http_route',
+      'http_response_status_code',
+    ),
+    tokenRequests: counter('token_requests_total', 'Token requests', 'grant_type', 'client_auth_method', 'outcome'),
+    tokensIssued: counter('tokens_issued_total', 'Tokens issued', 'kind', 'format', 'grant_type'),
+    authorizationRequests: counter(
+      'authorization_requests_total',
+      'Authorization requests',
+      'response_type',
+      'outcome',
+    ),
+    clientAuthenticationFailures: counter(
+      'client_auth_failures_total',
+      'Failed client authentications',
+      'method',
+      'reason',
+    ),
+    refreshReuse: counter('refresh_reuse_total', 'Refresh tokens that came again', 'result'),
+    grantsEnded: counter('grants_ended_total', 'Grants that ended', 'cause'),
+    logins: counter('logins_total', 'Sign-ins', 'directory', 'outcome'),
+    consents: counter('consents_total', 'Consents', 'outcome'),
+    rateLimited: counter('rate_limited_total', 'Requests refused by a limiter', 'limiter'),
+    requestsShed: counter('requests_shed_total', 'Requests shed by load', 'reason'),
+    signingDuration: histogram('nauthera_signing_duration_seconds', 'From the wish to sign until the signature', 'alg'),
+    signingKeys: gauge('signing_keys', 'Signing keys', 'alg', 'state'),
+    signingKeyNextRotation: gauge(
+      'signing_key_next_rotation_timestamp_seconds',
+      'When the next signing key is due',
+      'alg',
+    ),
+    auditEvents,
+    registryRevision: gauge('registry_revision', 'Registry revision that this replica serves'),
+    registryConfirmed: gauge('registry_seconds_since_confirmed', 'Seconds since revision and keys were confirmed'),
+    registryEntries: gauge('registry_entries', 'Registrations served', 'kind'),
+    registryRejected: gauge('registry_rejected', 'Registrations that this replica left out'),
+    clockSkew: gauge('clock_skew_seconds', 'Our clock minus that of the database'),
+    databaseErrors: counter('db_errors_total', 'Database errors', 'class'),
+    databaseDuration: histogram('nauthera_db_query_duration_seconds', 'Duration of statements', 'statement'),
+    ldapDuration: histogram(
+      'nauthera_ldap_operation_duration_seconds',
+      'Duration of LDAP operations',
+      'directory',
+      'server',
+      'operation',
+      'outcome',
+    ),
+    ldapServerUp: gauge('ldap_server_up', 'Whether an LDAP server is asked (1) or skipped (0)', 'directory', 'server'),
+    sweptRows: counter('sweep_rows_total', 'Expired rows removed', 'table'),
+    buildInfo: gauge('build_info', 'What runs', 'component', 'version', 'revision'),
+    countAudit: (event) => auditEvents.inc({ event }),
+  };
+}
+
+/** `process_*` and `nodejs_*`, once per registry and process. */
+export function collectProcessMetrics(registry: Registry): void {
+  collectDefaultMetrics({ register: registry });
+}
