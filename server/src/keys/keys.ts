@@ -1,5 +1,6 @@
 /** Signing keys and sealing, as tokens, endpoints and the store see them. */
 import type { SigningAlgorithm } from '../protocol/terms.ts';
+import type { EpochSeconds } from '../protocol/time.ts';
 
 export interface Signer {
   /**
@@ -27,4 +28,31 @@ export interface Sealer {
   seal(plain: Uint8Array, place: readonly string[]): Buffer;
   /** `null` when it does not open: altered, other place, unknown key. */
   open(sealed: Uint8Array, place: readonly string[]): Buffer | null;
+}
+
+/** A signing key as it stands in the table. */
+export interface StoredSigningKey {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  /** Counts up per algorithm; the table holds each once, so that of several replicas one makes the next key. */
+  readonly generation: number;
+  readonly activeFrom: EpochSeconds;
+  readonly revoked: boolean;
+  /** Members of the public key alone (RFC 7517). */
+  readonly publicJwk: Readonly<Record<string, unknown>>;
+  /** PKCS #8 in DER, sealed for the place `signing_keys`, kid. */
+  readonly sealedPrivateKey: Buffer;
+}
+
+export interface SigningKeyStore {
+  /** Every key, and the time by the database. */
+  load(): Promise<{ readonly now: EpochSeconds; readonly keys: readonly StoredSigningKey[] }>;
+  /** With its audit row. `false`: another replica made this generation. */
+  insert(key: Omit<StoredSigningKey, 'revoked'>): Promise<boolean>;
+  /** With an audit row each. */
+  remove(kids: readonly string[]): Promise<void>;
+  /** With its audit row. `false`: no such key, or revoked before. */
+  revoke(kid: string): Promise<boolean>;
+  /** Puts the same key sealed anew in the place of `before`. */
+  reseal(kid: string, before: Buffer, sealedPrivateKey: Buffer): Promise<void>;
 }

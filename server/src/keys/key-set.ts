@@ -1,0 +1,219 @@
+/**
+ * The keys of this replica: read from the database every two seconds, made and retired on schedule by whichever replica
+ * comes first. Signing and verifying never wait for the database.
+ */
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type Clock, type EpochSeconds, epochSeconds } from '../protocol/time.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { createSigningKey, openPrivateKey, sealPrivateKey } from './create-key.ts';
+import type { KeySet, Signer, SigningKeyStore, StoredSigningKey } from './keys.ts';
+import { activeKey, type KeyState, nextRotation, planRotation, type RotationSettings, stateOf } from './rotation.ts';
+import type { KeyedSealer } from './sealer.ts';
+import { createSigner, type SigningKey } from './signer.ts';
+import { createVerifier, type VerificationKey } from './verify.ts';
+
+export type KeysState = 'pending' | 'ready' | 'key_encryption_key_mismatch';
+
+export interface Keys {
+  readonly signer: Signer;
+  readonly keySet: KeySet;
+  state(): KeysState;
+  /** When the table was last read, by {@link KeysOptions.monotonic}; `undefined`: never. */
+  confirmedAt(): number | undefined;
+  /** Our clock minus the database's, in seconds, as of the last reading. */
+  clockSkew(): number;
+  /** Reads the table now, and does what is due. Errors are logged. */
+  refresh(): Promise<void>;
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface KeysOptions {
+  readonly store: SigningKeyStore;
+  readonly sealer: KeyedSealer;
+  /** `undefined` until the operator has declared the server: no key is made before that. */
+  readonly settings: () => RotationSettings | undefined;
+  readonly issuer: () => string | undefined;
+  readonly clock: Clock;
+  /** Milliseconds, never going backwards. */
+  readonly monotonic: () => number;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Told of every signature checked. */
+  readonly onVerified?: () => void;
+}
+
+const pollEvery = 2000;
+
+interface LoadedKey extends StoredSigningKey, VerificationKey {
+  readonly publicKey: KeyObject;
+  /** `null`: it does not open. */
+  readonly signing: SigningKey | null;
+}
+
+export function createKeys(options: KeysOptions): Keys {
+  return new ReplicaKeys(options);
+}
+
+class ReplicaKeys implements Keys {
+  readonly signer: Signer;
+  readonly keySet: KeySet;
+  readonly #options: KeysOptions;
+  #keys: readonly LoadedKey[] = [];
+  #published: ReadonlyMap<string, LoadedKey> = new Map();
+  #jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] } = { keys: [] };
+  #confirmedAt: number | undefined;
+  #skew = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
+  #refreshing: Promise<void> | undefined;
+
+  constructor(options: KeysOptions) {
+    this.#options = options;
+    const { issuer, clock, metrics, onVerified } = options;
+    this.signer = createSigner({
+      active: (algorithm) => activeKey(this.#keys, algorithm, clock.now())?.signing ?? undefined,
+      onSigned: (alg, seconds) => metrics.signingDuration.observe({ alg }, seconds),
+    });
+    const verify = createVerifier({
+      key: (kid) => this.#published.get(kid),
+      issuer,
+      clock,
+      ...(onVerified === undefined ? {} : { onVerified }),
+    });
+    this.keySet = { jwks: () => this.#jwks, verify: (jwt, type) => Promise.resolve(verify(jwt, type)) };
+  }
+
+  confirmedAt(): number | undefined {
+    return this.#confirmedAt;
+  }
+
+  clockSkew(): number {
+    return this.#skew;
+  }
+
+  state(): KeysState {
+    const settings = this.#options.settings();
+    if (settings === undefined || this.#confirmedAt === undefined) return 'pending';
+    const now = this.#options.clock.now();
+    const active = settings.algorithms.map((algorithm) => activeKey(this.#keys, algorithm, now));
+    if (active.some((key) => key !== undefined && key.signing === null)) return 'key_encryption_key_mismatch';
+    return active.every((key) => key !== undefined) ? 'ready' : 'pending';
+  }
+
+  start(): void {
+    const tick = async (): Promise<void> => {
+      await this.refresh();
+      if (!this.#stopped) this.#timer = setTimeout(() => void tick(), pollEvery).unref();
+    };
+    void tick();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#refreshing;
+  }
+
+  /** One at a time: a second caller waits for a reading that began after its call. */
+  async refresh(): Promise<void> {
+    while (this.#refreshing !== undefined) await this.#refreshing;
+    this.#refreshing = this.#refresh()
+      .catch((error: unknown) => this.#options.log.warn('signing keys could not be read', errorName(error)))
+      .finally(() => {
+        this.#refreshing = undefined;
+      });
+    await this.#refreshing;
+  }
+
+  async #refresh(): Promise<void> {
+    const now = await this.#load();
+    const settings = this.#options.settings();
+    if (settings === undefined || this.state() === 'key_encryption_key_mismatch') return;
+    const { create, remove } = planRotation(this.#keys, settings, now);
+    for (const plan of create) {
+      const key = await createSigningKey(plan, this.#options.sealer);
+      const made = await this.#options.store.insert(key);
+      if (made) this.#options.log.info('signing key published', { 'nauthera.kid': key.kid });
+    }
+    if (remove.length > 0) await this.#options.store.remove(remove);
+    await this.#resealOld();
+    if (create.length > 0 || remove.length > 0) await this.#load();
+  }
+
+  async #load(): Promise<EpochSeconds> {
+    const { store, clock, monotonic } = this.#options;
+    const asked = monotonic();
+    const { now, keys } = await store.load();
+    const known = new Map(this.#keys.map((key) => [key.kid, key]));
+    this.#keys = keys.map((stored) => this.#toLoaded(stored, known.get(stored.kid)));
+    this.#skew = clock.now() - now;
+    this.#confirmedAt = asked;
+    this.#publish(clock.now());
+    return now;
+  }
+
+  /** A key that opened once stays open: it is the same key, whatever it is sealed with by now. */
+  #toLoaded(stored: StoredSigningKey, known: LoadedKey | undefined): LoadedKey {
+    if (known !== undefined && known.signing !== null) return { ...known, ...stored };
+    const { sealer, log } = this.#options;
+    const privateKey = openPrivateKey(stored, sealer);
+    if (privateKey === null && known === undefined) {
+      const detail = sealer.knowsKeyOf(stored.sealedPrivateKey)
+        ? 'it was altered or moved from another row'
+        : 'it is sealed with another key-encryption key';
+      log.error('a signing key does not open', { 'nauthera.kid': stored.kid, 'error.detail': detail });
+    }
+    const publicKey = createPublicKey({ key: { ...stored.publicJwk }, format: 'jwk' });
+    const signing = privateKey === null ? null : { kid: stored.kid, algorithm: stored.algorithm, privateKey };
+    return { ...stored, publicKey, signing };
+  }
+
+  /** The published set follows the clock as well as the table. Its object changes only when its content does. */
+  #publish(now: EpochSeconds): void {
+    const settings = this.#options.settings();
+    const states = new Map<LoadedKey, KeyState>();
+    for (const key of this.#keys) {
+      const state = settings === undefined ? null : stateOf(key, this.#keys, settings, now);
+      if (state !== null) states.set(key, state);
+    }
+    // The verifier remembers keys by identity: an unchanged key keeps its object.
+    const before = this.#published;
+    this.#published = new Map([...states.keys()].map((key) => [key.kid, before.get(key.kid) ?? key]));
+    const jwks = { keys: [...states.keys()].map(toJwk) };
+    if (JSON.stringify(jwks) !== JSON.stringify(this.#jwks)) this.#jwks = jwks;
+    this.#measure(states, settings);
+  }
+
+  #measure(states: ReadonlyMap<LoadedKey, KeyState>, settings: RotationSettings | undefined): void {
+    const { metrics, clock } = this.#options;
+    metrics.signingKeys.reset();
+    for (const [key, state] of states) metrics.signingKeys.inc({ alg: key.algorithm, state });
+    for (const alg of settings?.algorithms ?? []) {
+      const next = settings === undefined ? undefined : nextRotation(this.#keys, settings, alg);
+      metrics.signingKeyNextRotation.set({ alg }, next ?? clock.now());
+    }
+    metrics.clockSkew.set(this.#skew);
+  }
+
+  /** While a key-encryption key is replaced, keys move to the new one; the old one can then be dropped. */
+  async #resealOld(): Promise<void> {
+    const { sealer, store } = this.#options;
+    for (const { kid, signing, sealedPrivateKey } of this.#keys) {
+      if (signing === null || sealer.isNewest(sealedPrivateKey)) continue;
+      await store.reseal(kid, sealedPrivateKey, sealPrivateKey(signing.privateKey, kid, sealer));
+    }
+  }
+}
+
+function toJwk(key: LoadedKey): Readonly<Record<string, unknown>> {
+  return { ...key.publicJwk, kid: key.kid, alg: key.algorithm, use: 'sig' };
+}
+
+function errorName(error: unknown): { 'error.type': string } {
+  return { 'error.type': error instanceof Error ? error.name : typeof error };
+}
+
+/** Whole seconds by the system's clock. */
+export const systemClock: Clock = { now: () => epochSeconds(Math.floor(Date.now() / 1000)) };

@@ -1,0 +1,110 @@
+/**
+ * Reading JWTs of ours. One fixed algorithm per key; nothing in the header chooses anything but the key's id. What the
+ * token says is looked at only after the signature held.
+ */
+import { hash, type KeyObject, verify } from 'node:crypto';
+import type { SigningAlgorithm } from '../protocol/terms.ts';
+import type { Clock } from '../protocol/time.ts';
+
+export interface VerificationKey {
+  readonly kid: string;
+  readonly algorithm: SigningAlgorithm;
+  readonly publicKey: KeyObject;
+}
+
+export type Claims = Readonly<Record<string, unknown>>;
+
+/** Longest token that is looked at: 16 KiB. */
+export const maxTokenLength = 16_384;
+/** How many verified tokens are remembered. */
+const maxRemembered = 10_000;
+
+export interface VerifierOptions {
+  /** Published keys alone: a retired or revoked one verifies nothing. */
+  readonly key: (kid: string) => VerificationKey | undefined;
+  readonly issuer: () => string | undefined;
+  readonly clock: Clock;
+  /** Told of every signature that was checked. */
+  readonly onVerified?: () => void;
+}
+
+export type VerifyJwt = (jwt: string, type: string) => Claims | null;
+
+interface Remembered {
+  readonly claims: Claims;
+  readonly key: VerificationKey;
+}
+
+export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptions): VerifyJwt {
+  const seen = new Map<string, Remembered>();
+
+  const remember = (digest: string, entry: Remembered): void => {
+    if (seen.size >= maxRemembered) {
+      const oldest = seen.keys().next();
+      if (oldest.done !== true) seen.delete(oldest.value);
+    }
+    seen.set(digest, entry);
+  };
+
+  return (jwt, type) => {
+    if (jwt.length > maxTokenLength) return null;
+    const digest = hash('sha256', `${type} ${jwt}`, 'base64url');
+    const known = seen.get(digest);
+    // A key that is no longer published takes its tokens along, remembered or not.
+    if (known !== undefined && key(known.key.kid) === known.key) {
+      return isCurrent(known.claims, issuer(), clock) ? known.claims : null;
+    }
+    const parts = splitJwt(jwt);
+    if (parts === null) return null;
+    const found = keyFor(parts.header, type, key);
+    if (found === undefined) return null;
+    onVerified?.();
+    if (!signatureHolds(found, parts.input, parts.signature)) return null;
+    const claims = parseObject(parts.payload);
+    if (claims === null || !isCurrent(claims, issuer(), clock)) return null;
+    remember(digest, { claims, key: found });
+    return claims;
+  };
+}
+
+function splitJwt(jwt: string): { header: string; payload: string; signature: string; input: string } | null {
+  const match = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/.exec(jwt);
+  if (match === null) return null;
+  const [, header = '', payload = '', signature = ''] = match;
+  return { header, payload, signature, input: `${header}.${payload}` };
+}
+
+function keyFor(
+  encodedHeader: string,
+  type: string,
+  key: (kid: string) => VerificationKey | undefined,
+): VerificationKey | undefined {
+  const header = parseObject(encodedHeader);
+  // `jwk`, `jku` and `x5u` are never looked at; a critical extension that is not understood refuses the token.
+  if (header === null || header.typ !== type || 'crit' in header || typeof header.kid !== 'string') return undefined;
+  const found = key(header.kid);
+  return found !== undefined && found.algorithm === header.alg ? found : undefined;
+}
+
+function signatureHolds(key: VerificationKey, input: string, encoded: string): boolean {
+  const bytes = Buffer.from(encoded, 'base64url');
+  // Node decodes trailing bits that no encoder writes; one signature has one spelling here.
+  if (bytes.toString('base64url') !== encoded) return false;
+  const options =
+    key.algorithm === 'ES256' ? { key: key.publicKey, dsaEncoding: 'ieee-p1363' as const } : key.publicKey;
+  return verify('sha256', Buffer.from(input), options, bytes);
+}
+
+function isCurrent(claims: Claims, issuer: string | undefined, clock: Clock): boolean {
+  const { iss, exp } = claims;
+  return iss === issuer && typeof exp === 'number' && Number.isFinite(exp) && exp > clock.now();
+}
+
+function parseObject(encoded: string): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString('utf8'));
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,99 @@
+/** The signing keys' table. */
+import type { SigningKeyStore, StoredSigningKey } from '../keys/keys.ts';
+import type { SigningAlgorithm } from '../protocol/terms.ts';
+import { epochSeconds } from '../protocol/time.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database, Statement } from './database.ts';
+
+interface Row {
+  readonly now: Date;
+  readonly kid: string | null;
+  readonly algorithm: SigningAlgorithm;
+  readonly generation: number;
+  readonly active_from: Date;
+  readonly revoked: boolean;
+  readonly public_jwk: Record<string, unknown>;
+  readonly sealed_private_key: Buffer;
+}
+
+// The time comes along even where there is no key yet.
+const load: Statement = {
+  name: 'signing_keys_load',
+  text: `SELECT clock.now, k.kid, k.algorithm, k.generation, k.active_from, k.revoked_at IS NOT NULL AS revoked,
+    k.public_jwk, k.sealed_private_key
+    FROM (SELECT now() AS now) AS clock LEFT JOIN signing_keys k ON true`,
+};
+
+const insert: Statement = {
+  name: 'signing_keys_insert',
+  text: `WITH key AS (
+      INSERT INTO signing_keys (kid, algorithm, generation, active_from, public_jwk, sealed_private_key)
+      VALUES ($1, $2, $3, to_timestamp($4::bigint), $5::jsonb, $6) ON CONFLICT DO NOTHING RETURNING kid
+    ), audited AS (${insertAudit('$7', 'key', { kid: 'key.kid' })})
+    SELECT kid FROM key`,
+};
+
+const remove: Statement = {
+  name: 'signing_keys_remove',
+  text: `WITH key AS (DELETE FROM signing_keys WHERE kid = $1 RETURNING kid),
+    audited AS (${insertAudit('$2', 'key', { kid: 'key.kid' })})
+    SELECT kid FROM key`,
+};
+
+const revoke: Statement = {
+  name: 'signing_keys_revoke',
+  text: `WITH key AS (UPDATE signing_keys SET revoked_at = now() WHERE kid = $1 AND revoked_at IS NULL RETURNING kid),
+    audited AS (${insertAudit('$2', 'key', { kid: 'key.kid' })})
+    SELECT kid FROM key`,
+};
+
+const reseal: Statement = {
+  name: 'signing_keys_reseal',
+  text: 'UPDATE signing_keys SET sealed_private_key = $3 WHERE kid = $1 AND sealed_private_key = $2',
+};
+
+const toSeconds = (date: Date) => epochSeconds(Math.floor(date.getTime() / 1000));
+
+function toKey(row: Row): StoredSigningKey[] {
+  if (row.kid === null) return [];
+  return [
+    {
+      kid: row.kid,
+      algorithm: row.algorithm,
+      generation: row.generation,
+      activeFrom: toSeconds(row.active_from),
+      revoked: row.revoked,
+      publicJwk: row.public_jwk,
+      sealedPrivateKey: row.sealed_private_key,
+    },
+  ];
+}
+
+export function signingKeyStore(database: Database): SigningKeyStore {
+  return {
+    async load() {
+      const { rows } = await database.run<Row>(load, []);
+      const now = rows[0]?.now ?? new Date(0);
+      return { now: toSeconds(now), keys: rows.flatMap(toKey) };
+    },
+    async insert(key) {
+      const event = auditJson({ event: 'key.published', outcome: 'success' });
+      const jwk = JSON.stringify(key.publicJwk);
+      const values = [key.kid, key.algorithm, key.generation, key.activeFrom, jwk, key.sealedPrivateKey, event];
+      return (await database.run(insert, values)).count === 1;
+    },
+    async remove(kids) {
+      // One event per row: ids of audit rows are unique, so several rows are several statements.
+      for (const kid of kids) {
+        await database.run(remove, [kid, auditJson({ event: 'key.retired', outcome: 'success' })]);
+      }
+    },
+    async revoke(kid) {
+      const event = auditJson({ event: 'key.revoked', outcome: 'success' });
+      return (await database.run(revoke, [kid, event])).count === 1;
+    },
+    async reseal(kid, before, sealedPrivateKey) {
+      await database.run(reseal, [kid, before, sealedPrivateKey]);
+    },
+  };
+}
