@@ -1,0 +1,102 @@
+/**
+ * Audit rows. They are written by the statement that changes what they tell of: never one without the other, and no
+ * round trip of their own. {@link insertAudit} is the piece of SQL that every such statement ends in.
+ */
+import { randomBytes } from 'node:crypto';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import type { Database, Statement } from './database.ts';
+
+/** Column → SQL type of everything that an event may carry. */
+const columns = {
+  id: 'uuid',
+  event: 'text',
+  outcome: 'text',
+  reason: 'text',
+  request_id: 'text',
+  client_address: 'text',
+  user_id: 'text',
+  user_name: 'text',
+  directory: 'text',
+  directory_server: 'text',
+  rule: 'text',
+  client_id: 'text',
+  client_uid: 'text',
+  grant_id: 'uuid',
+  grant_type: 'text',
+  scopes: 'text[]',
+  scopes_refused: 'text[]',
+  session_id: 'text',
+  kid: 'text',
+} as const;
+type Column = keyof typeof columns;
+
+const names = Object.keys(columns) as Column[];
+const record = names.map((name) => `${name} ${columns[name]}`).join(', ');
+
+/**
+ * `INSERT INTO audit …` for the events in the jsonb parameter (see {@link auditJson}).
+ *
+ * @param parameter e.g. `$4`; SQL NULL inserts nothing.
+ * @param source what follows FROM beside the events: one row per event and row of it, so no row there means no event.
+ * @param known columns that the source knows better than the caller, as SQL expressions.
+ */
+export function insertAudit(parameter: string, source?: string, known: Partial<Record<Column, string>> = {}): string {
+  const values = names.map((name) => known[name] ?? `event.${name}`).join(', ');
+  const from = source === undefined ? '' : `${source}, `;
+  return `INSERT INTO audit (${names.join(', ')}) SELECT ${values} FROM ${from}jsonb_to_recordset(${parameter}::jsonb) AS event(${record})`;
+}
+
+/** The value of an audit parameter. Ids are made here, so that a repeated statement after a lost answer is refused. */
+export function auditJson(...events: readonly AuditEvent[]): string {
+  return JSON.stringify(
+    events.map((event) => ({
+      id: uuidv7(),
+      event: event.event,
+      outcome: event.outcome,
+      reason: event.reason,
+      request_id: event.requestId,
+      client_address: event.clientAddress,
+      user_id: event.userId,
+      user_name: event.userName,
+      directory: event.directory,
+      directory_server: event.directoryServer,
+      rule: event.rule,
+      client_id: event.clientId,
+      client_uid: event.clientUid,
+      grant_id: event.grantId,
+      grant_type: event.grantType,
+      scopes: event.scopes,
+      scopes_refused: event.scopesRefused,
+      session_id: event.sessionId,
+      kid: event.kid,
+    })),
+  );
+}
+
+/** RFC 9562 §5.7: sorts by the millisecond it was made in. */
+function uuidv7(): string {
+  const bytes = randomBytes(16);
+  bytes.writeUIntBE(Date.now(), 0, 6);
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const insert: Statement = {
+  name: 'audit_insert',
+  text: `${insertAudit('$1')}`,
+};
+
+export interface AuditStore {
+  /** An event that changes nothing else, such as a refusal by the directory. Durable. */
+  record(...events: readonly AuditEvent[]): Promise<void>;
+}
+
+export function auditStore(database: Database): AuditStore {
+  return {
+    async record(...events) {
+      await database.run(insert, [auditJson(...events)]);
+    },
+  };
+}

@@ -1,0 +1,286 @@
+/**
+ * Authorization codes. A row is the one answer that an authorization request ever gets: its grant id is unique, so a
+ * form that is sent twice, or a request that was answered, cannot give a second code. Denied and refused requests are
+ * rows born spent.
+ */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import { type Consent, consentJson, upsertConsent } from './consents.ts';
+import type { Database, Statement } from './database.ts';
+import { digest } from './handles.ts';
+import { liveSession } from './live-session.ts';
+import { revokeGrant } from './revocations.ts';
+
+export interface NewCode {
+  /** Plain; only its digest is stored. */
+  readonly code: string;
+  readonly grantId: string;
+  readonly outcome: 'issued' | 'denied' | 'refused';
+  readonly clientId: string;
+  readonly clientUid: string;
+  readonly redirectUri: string;
+  readonly challenge: string | undefined;
+  readonly nonce: string | undefined;
+  readonly scopes: readonly string[];
+  /** The grant does not end with the session (`offline_access`). */
+  readonly offline: boolean;
+  readonly sessionId: string;
+  readonly subject: string;
+  readonly directory: string;
+  readonly entryId: string;
+  readonly username: string;
+  /** What the granted scopes release. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Epoch seconds; left out: now, by the database (the sign-in is part of this statement). */
+  readonly authTime?: number;
+  /** What a browser is told, sealed for it alone; left out where nothing has to be told twice. */
+  readonly answer?: Buffer;
+  /** Seconds. */
+  readonly lifetime: number;
+  /** Seconds that the spent row can matter: as long as anything that hangs off it lives. */
+  readonly keep: number;
+}
+
+/** At most this many unused codes for one user and client: a loop in an application must not fill the table. */
+const maxUnusedCodes = 10;
+
+const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
+  nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
+  claims jsonb, auth_time bigint, answer text, lifetime integer, keep integer`;
+
+/**
+ * `INSERT INTO authorization_codes … RETURNING grant_id` for the code in the jsonb parameter (NULL: none).
+ *
+ * @param source a CTE that must have a row.
+ */
+export function insertCode(parameter: string, source?: string): string {
+  return `INSERT INTO authorization_codes (hash, grant_id, outcome, client_id, client_uid, redirect_uri, challenge, nonce, scopes,
+      offline, session_id, subject, directory, entry_id, username, claims, auth_time, answer, expires_at, keep_until, used_at)
+    SELECT decode(c.hash, 'hex'), c.grant_id, c.outcome, c.client_id, c.client_uid, c.redirect_uri, c.challenge, c.nonce, c.scopes,
+      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims,
+      COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), now() + make_interval(secs => c.lifetime),
+      now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
+    FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
+    WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (
+      SELECT count(*) FROM authorization_codes u
+      WHERE u.subject = c.subject AND u.client_uid = c.client_uid AND u.used_at IS NULL AND u.expires_at > now()))
+    ON CONFLICT (grant_id) DO NOTHING RETURNING grant_id`;
+}
+
+export function codeJson(code: NewCode): string {
+  return JSON.stringify({
+    hash: digest(code.code).toString('hex'),
+    grant_id: code.grantId,
+    outcome: code.outcome,
+    client_id: code.clientId,
+    client_uid: code.clientUid,
+    redirect_uri: code.redirectUri,
+    challenge: code.challenge,
+    nonce: code.nonce,
+    scopes: code.scopes,
+    offline: code.offline,
+    session_id: code.sessionId,
+    subject: code.subject,
+    directory: code.directory,
+    entry_id: code.entryId,
+    username: code.username,
+    claims: code.claims,
+    auth_time: code.authTime,
+    answer: code.answer?.toString('hex'),
+    lifetime: code.lifetime,
+    keep: code.keep,
+  });
+}
+
+const complete = (softly: boolean): Statement => ({
+  name: softly ? 'code_complete_softly' : 'code_complete',
+  text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
+    code AS (${insertCode('$1', 'soft')}),
+    consent AS (${upsertConsent('$2', 'code')}),
+    audit_row AS (${insertAudit('$3', 'code')})
+    SELECT count(*)::int AS written FROM code`,
+});
+const completeDurably = complete(false);
+const completeSoftly = complete(true);
+
+const readAnswer: Statement = {
+  name: 'code_answer',
+  text: `SELECT answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable
+    FROM authorization_codes WHERE grant_id = $1`,
+};
+
+/** What a browser was told, kept for a form sent twice and for the page after the form. */
+export interface Answered {
+  /** `null`: nothing to repeat. The code was redeemed, or the request had no form. */
+  readonly answer: Buffer | null;
+  /** Given less than 60 s ago. */
+  readonly fresh: boolean;
+  /** The code in it can still be redeemed. */
+  readonly redeemable: boolean;
+}
+
+const redeem: Statement = {
+  name: 'code_redeem',
+  // One statement decides who wins, and everything that follows from winning is in it. PKCE downgrades in both
+  // directions end here: a challenge without a verifier and a verifier without a challenge are equally distinct.
+  text: `WITH code AS (
+      UPDATE authorization_codes c SET used_at = now(), answer = NULL
+      WHERE c.hash = $1 AND c.client_id = $2 AND c.client_uid = $3 AND c.redirect_uri = $4 AND c.challenge IS NOT DISTINCT FROM $5::text
+        AND c.used_at IS NULL AND c.expires_at > now()
+        AND EXISTS (SELECT FROM sessions s WHERE s.id = c.session_id AND ${liveSession('s')})
+      RETURNING c.*),
+    granted AS (
+      INSERT INTO grants (id, client_id, client_uid, subject, directory, entry_id, username, session_id, scopes, claims, auth_time, expires_at)
+      SELECT grant_id, client_id, client_uid, subject, directory, entry_id, username, CASE WHEN offline THEN NULL ELSE session_id END,
+        scopes, claims, auth_time, now() + make_interval(secs => $6::integer) FROM code
+      RETURNING expires_at),
+    refresh AS (
+      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
+      SELECT $7::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $8::integer)), granted.expires_at
+      FROM code, granted WHERE $7::bytea IS NOT NULL),
+    audit_row AS (${insertAudit('$9', 'code', {
+      user_id: 'code.subject',
+      user_name: 'code.username',
+      directory: 'code.directory',
+      grant_id: 'code.grant_id',
+      scopes: 'code.scopes',
+      session_id: 'code.session_id',
+    })})
+    SELECT grant_id, subject, username, session_id, offline, scopes, claims, nonce, extract(epoch FROM auth_time)::bigint AS auth_time FROM code`,
+};
+
+const explain: Statement = {
+  name: 'code_refused',
+  // Only the client that the code was made for can end anything: its replay is a sign of theft, a stranger's try is not.
+  text: `WITH code AS (
+      SELECT grant_id, used_at IS NOT NULL AND outcome = 'issued' AS spent, expires_at <= now() AS expired
+      FROM authorization_codes WHERE hash = $1 AND client_id = $2 AND client_uid = $3),
+    ended AS (
+      UPDATE grants g SET ended_at = now(), ended_reason = 'code_replayed' FROM code
+      WHERE g.id = code.grant_id AND code.spent AND g.ended_at IS NULL
+      RETURNING g.id, g.subject, g.username, g.directory),
+    revoked AS (${revokeGrant('ended')}),
+    audit_row AS (${insertAudit('$4', 'ended', {
+      user_id: 'ended.subject',
+      user_name: 'ended.username',
+      directory: 'ended.directory',
+      grant_id: 'ended.id',
+    })})
+    SELECT spent, expired, EXISTS (SELECT FROM ended) AS ended FROM code`,
+};
+
+export interface RedeemedCode {
+  readonly grantId: string;
+  readonly subject: string;
+  readonly username: string;
+  readonly sessionId: string;
+  readonly offline: boolean;
+  readonly scopes: readonly string[];
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly nonce: string | undefined;
+  readonly authTime: number;
+}
+
+export interface Redemption {
+  readonly code: string;
+  readonly clientId: string;
+  readonly clientUid: string;
+  readonly redirectUri: string | undefined;
+  /** What the verifier answers; `undefined` when none was sent. */
+  readonly challenge: string | undefined;
+  /** Seconds that the grant can live. */
+  readonly grantLifetime: number;
+  /** Left out: no refresh token. */
+  readonly refreshToken?: { readonly token: string; readonly idle: number };
+}
+
+/** Why a code was not redeemed; `replayed`: it was spent before, and its grant is ended now. */
+export type RedemptionRefused = 'unknown' | 'expired' | 'mismatch' | 'replayed';
+
+export interface AuthorizationCodeStore {
+  /**
+   * The answer to an authorization request, with the consent and the audit row that belong to it. `false`: nothing was
+   * written, because the request has its answer or the user has too many unused codes of this client.
+   *
+   * @param durability `soft` may be lost in a crash of the database: for a silent answer, whose loss only refuses.
+   */
+  complete(
+    answer: { code: NewCode; consent?: Consent; audit: readonly AuditEvent[] },
+    durability: 'durable' | 'soft',
+  ): Promise<boolean>;
+  answer(grantId: string): Promise<Answered | null>;
+  /** `null`: see {@link AuthorizationCodeStore.explain}. Exactly one redemption of a code ever gets a value. */
+  redeem(redemption: Redemption, audit: AuditEvent): Promise<RedeemedCode | null>;
+  /** After a redemption that got nothing: finds out why, and ends the grant if the code was spent. */
+  explain(
+    redemption: Pick<Redemption, 'code' | 'clientId' | 'clientUid'>,
+    audit: AuditEvent,
+  ): Promise<RedemptionRefused>;
+}
+
+interface RedeemedRow {
+  grant_id: string;
+  subject: string;
+  username: string;
+  session_id: string;
+  offline: boolean;
+  scopes: string[];
+  claims: Record<string, unknown>;
+  nonce: string | null;
+  auth_time: number;
+}
+
+export function authorizationCodeStore(database: Database): AuthorizationCodeStore {
+  return {
+    async complete({ code, consent, audit }, durability) {
+      const values = [codeJson(code), consent === undefined ? null : consentJson(consent), auditJson(...audit)];
+      const statement = durability === 'soft' ? completeSoftly : completeDurably;
+      const { rows } = await database.run<{ written: number }>(statement, values);
+      return rows[0]?.written === 1;
+    },
+    async answer(grantId) {
+      const { rows } = await database.run<{ answer: Buffer | null; fresh: boolean; redeemable: boolean }>(readAnswer, [
+        grantId,
+      ]);
+      return rows[0] ?? null;
+    },
+    async redeem(redemption, audit) {
+      const { rows } = await database.run<RedeemedRow>(redeem, [
+        digest(redemption.code),
+        redemption.clientId,
+        redemption.clientUid,
+        redemption.redirectUri ?? null,
+        redemption.challenge ?? null,
+        redemption.grantLifetime,
+        redemption.refreshToken === undefined ? null : digest(redemption.refreshToken.token),
+        redemption.refreshToken?.idle ?? 0,
+        auditJson(audit),
+      ]);
+      const row = rows[0];
+      if (row === undefined) return null;
+      return {
+        grantId: row.grant_id,
+        subject: row.subject,
+        username: row.username,
+        sessionId: row.session_id,
+        offline: row.offline,
+        scopes: row.scopes,
+        claims: row.claims,
+        nonce: row.nonce ?? undefined,
+        authTime: row.auth_time,
+      };
+    },
+    async explain({ code, clientId, clientUid }, audit) {
+      const { rows } = await database.run<{ spent: boolean; expired: boolean }>(explain, [
+        digest(code),
+        clientId,
+        clientUid,
+        auditJson(audit),
+      ]);
+      const row = rows[0];
+      if (row === undefined) return 'unknown';
+      if (row.spent) return 'replayed';
+      return row.expired ? 'expired' : 'mismatch';
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/** Grants: what one user allowed one client now. Codes and refresh tokens hang off them; ending one ends those. */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import { codeJson, insertCode, type NewCode } from './authorization-codes.ts';
+import type { Database, Statement } from './database.ts';
+import { liveGrant } from './live-session.ts';
+import { revoke, revokeGrant } from './revocations.ts';
+
+export interface Grant {
+  readonly id: string;
+  readonly clientId: string;
+  readonly clientUid: string;
+  readonly subject: string;
+  readonly directory: string;
+  readonly entryId: string;
+  readonly username: string;
+  /** `undefined`: it does not end with a session. */
+  readonly sessionId: string | undefined;
+  readonly scopes: readonly string[];
+  /** What the scopes release, as of the last time the directory was asked. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly authTime: number;
+}
+
+export interface GrantRow {
+  grant_id: string;
+  client_id: string;
+  client_uid: string;
+  subject: string;
+  directory: string;
+  entry_id: string;
+  username: string;
+  session_id: string | null;
+  scopes: string[];
+  claims: Record<string, unknown>;
+  auth_time: number;
+}
+
+/** Columns of {@link GrantRow}. @param row alias of the grants row. */
+export function grantColumns(row: string): string {
+  return `${row}.id AS grant_id, ${row}.client_id, ${row}.client_uid, ${row}.subject, ${row}.directory, ${row}.entry_id, ${row}.username,
+    ${row}.session_id, ${row}.scopes, ${row}.claims, extract(epoch FROM ${row}.auth_time)::bigint AS auth_time`;
+}
+
+export function grantOf(row: GrantRow): Grant {
+  return {
+    id: row.grant_id,
+    clientId: row.client_id,
+    clientUid: row.client_uid,
+    subject: row.subject,
+    directory: row.directory,
+    entryId: row.entry_id,
+    username: row.username,
+    sessionId: row.session_id ?? undefined,
+    scopes: row.scopes,
+    claims: row.claims,
+    authTime: row.auth_time,
+  };
+}
+
+const read: Statement = {
+  name: 'grant_read',
+  text: `SELECT ${grantColumns('g')} FROM grants g WHERE g.id = $1 AND ${liveGrant('g')}`,
+};
+
+const end: Statement = {
+  name: 'grant_end',
+  text: `WITH ended AS (UPDATE grants SET ended_at = now(), ended_reason = $2 WHERE id = $1 AND ended_at IS NULL RETURNING id),
+    revoked AS (${revokeGrant('ended')}),
+    audit_row AS (${insertAudit('$3', 'ended')})
+    SELECT count(*)::int AS ended FROM ended`,
+};
+
+const endSubject: Statement = {
+  name: 'grants_end_subject',
+  text: `WITH code AS (${insertCode('$2')}),
+    grants_ended AS (UPDATE grants SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL),
+    sessions_ended AS (UPDATE sessions SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL),
+    revoked AS (${revoke('subject', 'SELECT $1::text')}),
+    audit_row AS (${insertAudit('$3')})
+    SELECT count(*)::int AS answered FROM code`,
+};
+
+export interface GrantStore {
+  /** A grant that holds: not ended, nor the session that it ends with. */
+  read(id: string): Promise<Grant | null>;
+  end(id: string, reason: 'replay' | 'rule', audit: AuditEvent): Promise<void>;
+  /**
+   * The directory said that this user is no longer active: every session and grant ends, and so does the request that was
+   * being answered, if any.
+   *
+   * @returns whether `code` (a refused one) was written.
+   */
+  endSubject(subject: string, audit: readonly AuditEvent[], code?: NewCode): Promise<boolean>;
+}
+
+export function grantStore(database: Database): GrantStore {
+  return {
+    async read(id) {
+      const { rows } = await database.run<GrantRow>(read, [id]);
+      return rows[0] === undefined ? null : grantOf(rows[0]);
+    },
+    async end(id, reason, audit) {
+      await database.run(end, [id, reason, auditJson(audit)]);
+    },
+    async endSubject(subject, audit, code) {
+      const values = [subject, code === undefined ? null : codeJson(code), auditJson(...audit)];
+      const { rows } = await database.run<{ answered: number }>(endSubject, values);
+      return rows[0]?.answered === 1;
+    },
+  };
+}

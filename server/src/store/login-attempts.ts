@@ -1,0 +1,112 @@
+/**
+ * Failed sign-ins, counted for all replicas. A try is charged before the bind: guesses in flight at once on several
+ * replicas would otherwise all pass before one of them is counted. A success gives the entry's counter back.
+ */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database, Statement } from './database.ts';
+import { digest } from './handles.ts';
+import { liveSession } from './live-session.ts';
+
+/** Tries at one directory entry before it slows down to one a minute; ten quiet minutes forgive. */
+export const triesPerEntry = 5;
+/** Tries from one address in a minute. */
+export const triesPerAddress = 20;
+
+const charge: Statement = {
+  name: 'login_charge',
+  // The address is charged first, and only then the entry: who is over the first limit cannot move the second. The same
+  // order everywhere also means that two of these never wait for each other in a circle.
+  text: `WITH address AS (
+      INSERT INTO login_attempts AS a (key, attempts, first_at, last_at) VALUES ($1, 1, now(), now())
+      ON CONFLICT (key) DO UPDATE SET last_at = now(),
+        attempts = CASE WHEN a.first_at <= now() - interval '1 minute' THEN 1 ELSE a.attempts + 1 END,
+        first_at = CASE WHEN a.first_at <= now() - interval '1 minute' THEN now() ELSE a.first_at END
+      WHERE a.attempts < $3::integer OR a.first_at <= now() - interval '1 minute'
+      RETURNING 1),
+    entry AS (
+      INSERT INTO login_attempts AS a (key, attempts, first_at, last_at) SELECT $2::bytea, 1, now(), now() FROM address
+      ON CONFLICT (key) DO UPDATE SET last_at = now(),
+        attempts = CASE WHEN a.last_at <= now() - interval '10 minutes' THEN 1 ELSE a.attempts + 1 END
+      WHERE a.attempts < ${triesPerEntry} OR a.last_at <= now() - interval '1 minute'
+      RETURNING 1)
+    SELECT EXISTS (SELECT FROM address) AS address, EXISTS (SELECT FROM entry) AS entry,
+      (SELECT scopes FROM consents c WHERE c.subject = $4::text AND c.client_uid = $5::text AND c.expires_at > now()) AS consented,
+      s.id AS session_id, s.subject AS session_subject
+    FROM (VALUES (1)) AS always(one)
+    LEFT JOIN sessions s ON s.handle = $6 AND s.browser = $7 AND ${liveSession('s')}`,
+};
+
+const failed: Statement = {
+  name: 'login_failed',
+  text: insertAudit('$1'),
+};
+
+export interface Charge {
+  readonly address: string;
+  /** Usually {@link triesPerAddress}. */
+  readonly addressLimit: number;
+  readonly throttleKey: string;
+  readonly subject: string | undefined;
+  readonly clientUid: string;
+  /** Plain cookies. */
+  readonly handle: string | undefined;
+  readonly browser: string;
+}
+
+export interface Charged {
+  readonly allowed: boolean;
+  /** What said no. */
+  readonly limiter?: 'login_account' | 'login_address';
+  /** Scopes that the found user allowed this client before. */
+  readonly consented: readonly string[] | null;
+  /** The live session that this browser has now. */
+  readonly session: { readonly id: string; readonly subject: string } | null;
+}
+
+export interface LoginAttemptStore {
+  charge(charge: Charge): Promise<Charged>;
+  failed(audit: AuditEvent): Promise<void>;
+}
+
+interface ChargedRow {
+  address: boolean;
+  entry: boolean;
+  consented: string[] | null;
+  session_id: string | null;
+  session_subject: string | null;
+}
+
+export function loginAttemptStore(database: Database): LoginAttemptStore {
+  return {
+    async charge(one) {
+      const { rows } = await database.run<ChargedRow>(charge, [
+        attemptKey('address', one.address),
+        attemptKey('entry', one.throttleKey),
+        one.addressLimit,
+        one.subject ?? null,
+        one.clientUid,
+        one.handle === undefined ? null : digest(one.handle),
+        digest(one.browser),
+      ]);
+      const row = rows[0];
+      // No row can only mean that something is badly wrong: then nobody gets in.
+      if (row === undefined) return { allowed: false, limiter: 'login_address', consented: null, session: null };
+      const session =
+        row.session_id === null || row.session_subject === null
+          ? null
+          : { id: row.session_id, subject: row.session_subject };
+      if (row.address && row.entry) return { allowed: true, consented: row.consented, session };
+      const limiter = row.address ? 'login_account' : 'login_address';
+      return { allowed: false, limiter, consented: row.consented, session };
+    },
+    async failed(audit) {
+      await database.run(failed, [auditJson(audit)]);
+    },
+  };
+}
+
+/** Typed names end up here too, and people type passwords into the name field: only a digest is kept. */
+export function attemptKey(kind: 'entry' | 'address', value: string): Buffer {
+  return digest(`${kind}\0${value}`);
+}

@@ -1,0 +1,95 @@
+/** Refresh tokens: one row each, spent rows kept until their grant's end so that a replay is told from an unknown token. */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database, Statement } from './database.ts';
+import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
+import { digest } from './handles.ts';
+import { liveGrant } from './live-session.ts';
+
+export interface RefreshTokenState {
+  readonly grant: Grant;
+  /** The grant, and the session that it ends with, hold. */
+  readonly live: boolean;
+  readonly expired: boolean;
+  /** `grace`: less than 10 s ago. All by the database's clock. */
+  readonly used: 'no' | 'grace' | 'spent';
+  /** The successor, sealed under a key that only the presented token gives. */
+  readonly successor: Buffer | null;
+}
+
+interface StateRow extends GrantRow {
+  live: boolean;
+  expired: boolean;
+  used: 'no' | 'grace' | 'spent';
+  successor: Buffer | null;
+}
+
+const read: Statement = {
+  name: 'refresh_read',
+  text: `SELECT ${grantColumns('g')}, ${liveGrant('g')} AS live, t.expires_at <= now() AS expired, t.successor,
+      CASE WHEN t.used_at IS NULL THEN 'no' WHEN t.used_at > now() - interval '10 seconds' THEN 'grace' ELSE 'spent' END AS used
+    FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id
+    WHERE t.hash = $1 AND g.client_id = $2 AND g.client_uid = $3`,
+};
+
+const rotate: Statement = {
+  name: 'refresh_rotate',
+  text: `WITH old AS (
+      UPDATE refresh_tokens t SET used_at = now(), successor = $2 FROM grants g
+      WHERE t.hash = $1 AND g.id = t.grant_id AND t.used_at IS NULL AND t.expires_at > now() AND ${liveGrant('g')}
+      RETURNING t.grant_id, t.keep_until, g.scopes, g.claims),
+    successor AS (
+      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
+      SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until FROM old),
+    renewed AS (
+      UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb FROM old
+      WHERE g.id = old.grant_id AND (old.scopes IS DISTINCT FROM $5::text[] OR old.claims IS DISTINCT FROM $6::jsonb)),
+    audit_row AS (${insertAudit('$7', 'old')})
+    SELECT count(*)::int AS rotated FROM old`,
+};
+
+export interface Rotation {
+  readonly presented: string;
+  readonly successor: string;
+  readonly sealedSuccessor: Buffer;
+  /** Seconds. */
+  readonly idle: number;
+  readonly scopes: readonly string[];
+  readonly claims: Readonly<Record<string, unknown>>;
+}
+
+export interface RefreshTokenStore {
+  /** `null`: no such token of this client. Writes nothing. */
+  read(token: string, clientId: string, clientUid: string): Promise<RefreshTokenState | null>;
+  /** `false`: somebody was faster, or the grant ended meanwhile; nothing was written. */
+  rotate(rotation: Rotation, audit: AuditEvent): Promise<boolean>;
+}
+
+export function refreshTokenStore(database: Database): RefreshTokenStore {
+  return {
+    async read(token, clientId, clientUid) {
+      const { rows } = await database.run<StateRow>(read, [digest(token), clientId, clientUid]);
+      const row = rows[0];
+      if (row === undefined) return null;
+      return {
+        grant: grantOf(row),
+        live: row.live,
+        expired: row.expired,
+        used: row.used,
+        successor: row.successor,
+      };
+    },
+    async rotate(rotation, audit) {
+      const { rows } = await database.run<{ rotated: number }>(rotate, [
+        digest(rotation.presented),
+        rotation.sealedSuccessor,
+        digest(rotation.successor),
+        rotation.idle,
+        rotation.scopes,
+        JSON.stringify(rotation.claims),
+        auditJson(audit),
+      ]);
+      return rows[0]?.rotated === 1;
+    },
+  };
+}

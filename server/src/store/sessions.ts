@@ -1,0 +1,208 @@
+/** Browser sessions. Read by one validator ({@link liveSession}); begun, renewed and ended by the statement of a sign-in. */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import { type Answered, codeJson, insertCode, type NewCode } from './authorization-codes.ts';
+import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
+import type { Database, Statement } from './database.ts';
+import { digest } from './handles.ts';
+import { liveSession } from './live-session.ts';
+import { attemptKey } from './login-attempts.ts';
+import { revoke } from './revocations.ts';
+
+export interface Session {
+  /** The `sid` of ID tokens; not the cookie. */
+  readonly id: string;
+  readonly subject: string;
+  readonly directory: string;
+  readonly entryId: string;
+  readonly username: string;
+  readonly name: string;
+  /** Everything mapped from the entry, `groups` (their names) included; for pages that show what would be given. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Epoch seconds of the last sign-in. */
+  readonly authTime: number;
+}
+
+export interface BrowserState {
+  readonly session: Session | null;
+  /** Scopes that this user allowed this client before, while that holds; `null`: none remembered. */
+  readonly consented: readonly string[] | null;
+  /** The stored request of that id, sealed for this browser. */
+  readonly request: Buffer | null;
+  /** What was answered to the request of that id. */
+  readonly answered: Answered | null;
+}
+
+interface StateRow {
+  id: string | null;
+  subject: string;
+  directory: string;
+  entry_id: string;
+  username: string;
+  name: string;
+  claims: Record<string, unknown>;
+  auth_time: number;
+  consented: string[] | null;
+  request: Buffer | null;
+  answered: boolean;
+  answer: Buffer | null;
+  fresh: boolean;
+  redeemable: boolean;
+}
+
+const read: Statement = {
+  name: 'session_read',
+  text: `WITH soft AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    live AS (SELECT * FROM sessions s WHERE s.handle = $1 AND s.browser = $2 AND ${liveSession('s')}),
+    seen AS (
+      UPDATE sessions s SET last_seen_at = now() FROM live, soft
+      WHERE s.handle = live.handle AND live.last_seen_at < now() - interval '1 minute')
+    SELECT live.id, live.subject, live.directory, live.entry_id, live.username, live.name, live.claims,
+      extract(epoch FROM live.auth_time)::bigint AS auth_time, c.scopes AS consented, r.sealed AS request,
+      k.grant_id IS NOT NULL AS answered, k.answer, k.created_at > now() - interval '60 seconds' AS fresh,
+      k.used_at IS NULL AND k.expires_at > now() AS redeemable
+    FROM (VALUES (1)) AS always(one)
+    LEFT JOIN live ON true
+    LEFT JOIN authorization_requests r ON r.id = $4::uuid AND r.browser = $2 AND r.expires_at > now()
+    LEFT JOIN consents c ON c.subject = live.subject AND c.client_uid = COALESCE($3::text, r.client_uid) AND c.expires_at > now()
+    LEFT JOIN authorization_codes k ON k.grant_id = $4::uuid`,
+};
+
+const signIn = (softly: boolean): Statement => ({
+  name: softly ? 'session_sign_in_softly' : 'session_sign_in',
+  // A sign-in always gives a new handle, whatever cookie came along: an id planted before it opens nothing after it.
+  text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
+    n AS MATERIALIZED (SELECT * FROM soft, jsonb_to_record($1::jsonb) AS n(handle text, id text, renews boolean, ends text, browser text,
+      subject text, directory text, entry_id text, username text, name text, claims jsonb, idle integer, absolute integer)),
+    renewed AS (
+      UPDATE sessions s SET handle = decode(n.handle, 'hex'), directory = n.directory, entry_id = n.entry_id, username = n.username,
+        name = n.name, claims = n.claims, auth_time = now(), last_seen_at = now(), idle_seconds = n.idle,
+        expires_at = now() + make_interval(secs => n.absolute)
+      FROM n WHERE n.renews AND s.id = n.id AND s.subject = n.subject AND ${liveSession('s')}
+      RETURNING s.id),
+    created AS (
+      INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, auth_time, last_seen_at,
+        idle_seconds, expires_at)
+      SELECT decode(handle, 'hex'), id, decode(browser, 'hex'), subject, directory, entry_id, username, name, claims, now(), now(),
+        idle, now() + make_interval(secs => absolute) FROM n WHERE NOT renews
+      RETURNING id),
+    signed_in AS (SELECT id FROM renewed UNION ALL SELECT id FROM created),
+    ended AS (
+      UPDATE sessions s SET ended_at = now(), ended_reason = 'another_user' FROM n
+      WHERE s.id = n.ends AND s.ended_at IS NULL RETURNING s.id),
+    revoked AS (${revoke('session', 'SELECT id FROM ended')}),
+    counter AS (UPDATE login_attempts SET attempts = 0 FROM signed_in WHERE key = $2),
+    code AS (${insertCode('$3', 'signed_in')}),
+    request AS (${insertRequest('$4', 'signed_in')}),
+    audit_row AS (${insertAudit('$5', 'signed_in', { session_id: 'signed_in.id' })})
+    SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS answered,
+      (SELECT count(*)::int FROM request) AS stored`,
+});
+const signInDurably = signIn(false);
+const signInSoftly = signIn(true);
+
+export interface SignIn {
+  /** Plain value of the new cookie. */
+  readonly handle: string;
+  /** SHA-256 of the browser's binding cookie. */
+  readonly browser: Buffer;
+  readonly session: Omit<Session, 'authTime'>;
+  /** The session goes on under a new handle: same browser, same user. */
+  readonly renews: boolean;
+  /** Another user's session in this browser, which ends. */
+  readonly ends: string | undefined;
+  readonly idle: number;
+  readonly absolute: number;
+  /** Entry counter that goes back to none. */
+  readonly throttleKey: string;
+  readonly code?: NewCode;
+  readonly request?: StoredRequest;
+  readonly audit: readonly AuditEvent[];
+}
+
+export interface SignedIn {
+  /** `false`: the session that was to go on had ended meanwhile; nothing was written. */
+  readonly signedIn: boolean;
+  /** The code was written: this is the one answer to its request. */
+  readonly answered: boolean;
+  readonly stored: boolean;
+}
+
+export interface SessionStore {
+  /**
+   * What is known of a browser, in one SELECT. `handle` and `browser` are the plain cookies; without either there is no
+   * session, and without `browser` no request.
+   */
+  read(question: {
+    handle: string | undefined;
+    browser: string | undefined;
+    clientUid?: string;
+    grantId?: string;
+  }): Promise<BrowserState>;
+  signIn(signIn: SignIn): Promise<SignedIn>;
+}
+
+export function sessionStore(database: Database): SessionStore {
+  return {
+    async read({ handle, browser, clientUid, grantId }) {
+      const { rows } = await database.run<StateRow>(read, [
+        handle === undefined ? null : digest(handle),
+        browser === undefined ? null : digest(browser),
+        clientUid ?? null,
+        grantId ?? null,
+      ]);
+      const row = rows[0];
+      if (row === undefined) return { session: null, consented: null, request: null, answered: null };
+      return {
+        session: row.id === null ? null : sessionOf(row, row.id),
+        consented: row.consented,
+        request: row.request,
+        answered: row.answered ? { answer: row.answer, fresh: row.fresh, redeemable: row.redeemable } : null,
+      };
+    },
+    async signIn(one) {
+      // Ending a session must survive a crash; beginning one need not, its loss only asks for another sign-in.
+      const statement = one.ends === undefined ? signInSoftly : signInDurably;
+      const { rows } = await database.run<{ signed_in: number; answered: number; stored: number }>(statement, [
+        signInJson(one),
+        attemptKey('entry', one.throttleKey),
+        one.code === undefined ? null : codeJson(one.code),
+        one.request === undefined ? null : requestJson(one.request, one.browser),
+        auditJson(...one.audit),
+      ]);
+      const row = rows[0];
+      return { signedIn: row?.signed_in === 1, answered: row?.answered === 1, stored: row?.stored === 1 };
+    },
+  };
+}
+
+function sessionOf(row: StateRow, id: string): Session {
+  return {
+    id,
+    subject: row.subject,
+    directory: row.directory,
+    entryId: row.entry_id,
+    username: row.username,
+    name: row.name,
+    claims: row.claims,
+    authTime: row.auth_time,
+  };
+}
+
+function signInJson({ handle, browser, session, renews, ends, idle, absolute }: SignIn): string {
+  return JSON.stringify({
+    handle: digest(handle).toString('hex'),
+    id: session.id,
+    renews,
+    ends,
+    browser: browser.toString('hex'),
+    subject: session.subject,
+    directory: session.directory,
+    entry_id: session.entryId,
+    username: session.username,
+    name: session.name,
+    claims: session.claims,
+    idle,
+    absolute,
+  });
+}
