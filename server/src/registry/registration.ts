@@ -9,7 +9,7 @@ import { clientAuthenticationMethods, grantTypes, responseTypes, signingAlgorith
 /** The newest row format this version writes and reads. A reader drops rows with a larger one and reports them. */
 export const registrationFormat = 1;
 
-const literals = <const T extends readonly string[]>(values: T) => Type.Enum([...values] as unknown as T);
+const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
 const closed = { additionalProperties: false };
 const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 const lifetime = Type.Integer({ minimum: 1, maximum: 315_360_000 });
