@@ -1,0 +1,45 @@
+/** Secrets and ConfigMaps as the operator sees them, wherever they are kept. Their content is read by name only. */
+
+export interface SecretOwner {
+  readonly kind: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
+export interface Secret {
+  readonly namespace: string;
+  readonly name: string;
+  readonly type: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** The resource that it was made for; `undefined`: not written by the operator. */
+  readonly owner: SecretOwner | undefined;
+  /** Values as text. */
+  readonly data: Readonly<Record<string, string>>;
+  /** Moves with every change. */
+  readonly version: string;
+}
+
+export type NewSecret = Omit<Secret, 'version'>;
+
+export interface SecretStore {
+  read(namespace: string, name: string): Promise<Secret | undefined>;
+  /** Durable when it resolves. `exists`: there is one of that name, nothing was written. */
+  create(secret: NewSecret): Promise<'created' | 'exists'>;
+  /** Replaces the Secret read as `before`. `changed`: it is no longer that, nothing was written. */
+  update(before: Secret, next: NewSecret): Promise<'updated' | 'changed'>;
+  /** Removes the Secret read as `before`, unless it changed. Absent is fine. */
+  delete(before: Secret): Promise<void>;
+  /** Secrets made for a resource; the operator removes them with it. */
+  ownedBy(uid: string): Promise<readonly Secret[]>;
+}
+
+export interface ConfigMap {
+  readonly namespace: string;
+  readonly name: string;
+  readonly data: Readonly<Record<string, string>>;
+}
+
+export interface ConfigMapReader {
+  read(namespace: string, name: string): Promise<ConfigMap | undefined>;
+}

@@ -1,0 +1,312 @@
+/**
+ * Secrets in a folder of their own (0700), one file each (0600), for running without a cluster. What users put there or
+ * beside their resources is read; what the operator generates is written here and nowhere else.
+ */
+import { randomBytes } from 'node:crypto';
+import { link, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Problem } from './documents.ts';
+import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
+import { FolderWatch } from './folder-watch.ts';
+import { contentVersion, isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
+import { type Look, PresenceTracker, type SeenFile } from './presence.ts';
+import type { NewSecret, Secret, SecretStore } from './secret.ts';
+
+/** The folder can be read by others, or is not one. The message says what to do. */
+export class SecretsFolderError extends Error {
+  readonly code = 'secrets_folder';
+}
+
+export interface SecretsFolderOptions {
+  readonly folder: string;
+  /** Runs for each Secret that appeared, changed or went. */
+  onChange(namespace: string, name: string): void;
+  onError(error: unknown): void;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now?: () => number;
+  readonly interval?: number;
+}
+
+interface Kept {
+  readonly secret: Secret;
+  /** Relative to the folder; `undefined`: found among the resources. */
+  readonly path: string | undefined;
+  /** The file holds nothing else. */
+  readonly alone: boolean;
+}
+
+const idOf = (namespace: string, name: string) => `${namespace}/${name}`;
+
+export class SecretsFolder implements SecretStore {
+  readonly #options: SecretsFolderOptions;
+  readonly #now: () => number;
+  readonly #presence = new PresenceTracker();
+  #kept = new Map<string, Kept>();
+  #besideResources = new Map<string, Secret>();
+  #problems: readonly Problem[] = [];
+  /** Counts our own writes: a look that began before one of them has seen an older folder. */
+  #writes = 0;
+  #writesAtLook = 0;
+  #queue: Promise<unknown> = Promise.resolve();
+  #brokenFiles = new Set<string>();
+  #watch: FolderWatch | undefined;
+
+  constructor(options: SecretsFolderOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** @throws SecretsFolderError when the folder is open to others. */
+  async start(): Promise<void> {
+    const { folder, interval, onError } = this.#options;
+    await requirePrivateFolder(folder);
+    const reader = new FolderReader({ folder });
+    this.#watch = new FolderWatch({
+      folder,
+      reader: {
+        scan: () => {
+          this.#writesAtLook = this.#writes;
+          return reader.scan();
+        },
+      },
+      onScan: (scan) => this.#alone(() => Promise.resolve(this.#take(scan))),
+      onError,
+      ...(interval === undefined ? {} : { interval }),
+    });
+    await this.#watch.start();
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch?.stop();
+    await this.#queue;
+  }
+
+  problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** Replaces the Secrets that stand among the resources. */
+  setBesideResources(secrets: readonly Secret[]): void {
+    const before = this.#besideResources;
+    this.#besideResources = new Map(secrets.map((secret) => [idOf(secret.namespace, secret.name), secret]));
+    for (const [id, secret] of this.#besideResources)
+      if (before.get(id)?.version !== secret.version) this.#options.onChange(secret.namespace, secret.name);
+    for (const [id, secret] of before)
+      if (!this.#besideResources.has(id)) this.#options.onChange(secret.namespace, secret.name);
+  }
+
+  read(namespace: string, name: string): Promise<Secret | undefined> {
+    return Promise.resolve(this.#find(namespace, name)?.secret);
+  }
+
+  ownedBy(uid: string): Promise<readonly Secret[]> {
+    return Promise.resolve(
+      [...this.#kept.values()].map(({ secret }) => secret).filter(({ owner }) => owner?.uid === uid),
+    );
+  }
+
+  /** Uid of the resource that a generated Secret was made for, when the registry that knew it is lost. */
+  ownerOf(kind: string, namespace: string, name: string): string | undefined {
+    for (const { secret } of this.#kept.values())
+      if (secret.namespace === namespace && secret.owner?.kind === kind && secret.owner.name === name)
+        return secret.owner.uid;
+    return undefined;
+  }
+
+  create(secret: NewSecret): Promise<'created' | 'exists'> {
+    return this.#alone(async () => {
+      if (this.#find(secret.namespace, secret.name) !== undefined) return 'exists';
+      return (await this.#write(secret, this.#pathOf(secret), undefined)) ? 'created' : 'exists';
+    });
+  }
+
+  update(before: Secret, next: NewSecret): Promise<'updated' | 'changed'> {
+    return this.#alone(async () => {
+      const kept = this.#find(before.namespace, before.name);
+      if (kept?.path === undefined || kept.secret.version !== before.version) return 'changed';
+      if (!kept.alone)
+        throw new SecretsFolderError(
+          `${kept.path} holds several documents: move Secret "${before.name}" into a file of its own`,
+        );
+      return (await this.#write(next, kept.path, kept)) ? 'updated' : 'changed';
+    });
+  }
+
+  delete(before: Secret): Promise<void> {
+    return this.#alone(async () => {
+      const kept = this.#find(before.namespace, before.name);
+      if (kept?.path === undefined || !kept.alone || kept.secret.version !== before.version) return;
+      this.#writes += 1;
+      const path = join(this.#options.folder, kept.path);
+      await rm(path, { force: true });
+      await syncFolder(dirname(path));
+      this.#kept.delete(idOf(before.namespace, before.name));
+    });
+  }
+
+  #find(namespace: string, name: string): Kept | undefined {
+    const id = idOf(namespace, name);
+    const beside = this.#besideResources.get(id);
+    return this.#kept.get(id) ?? (beside === undefined ? undefined : { secret: beside, path: undefined, alone: false });
+  }
+
+  /** Looks and writes one after the other. */
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => undefined);
+    return result;
+  }
+
+  #pathOf({ namespace, name }: NewSecret): string {
+    if (!isLabel(namespace) || !isSubdomain(name)) throw new SecretsFolderError('not a name that a Secret can have');
+    return join(namespace, `${name}.yaml`);
+  }
+
+  /** `false`: a file of that name holds something else, or appeared meanwhile. */
+  async #write(secret: NewSecret, relativePath: string, before: Kept | undefined): Promise<boolean> {
+    const path = join(this.#options.folder, relativePath);
+    const folder = dirname(path);
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    // A link here would carry the secret out of the private folder.
+    if ((await realpath(folder)) !== join(await realpath(this.#options.folder), dirname(relativePath)))
+      throw new SecretsFolderError(`${folder} is a link: make it a folder`);
+    const draft = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
+    const file = await open(draft, 'wx', 0o600);
+    try {
+      await file.writeFile(render(secret));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    this.#writes += 1;
+    const placed =
+      before !== undefined || (await this.#isBroken(path, relativePath)) ? rename(draft, path) : link(draft, path);
+    const done = await placed.then(
+      () => true,
+      async (error: unknown) => {
+        await rm(draft, { force: true });
+        if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+        throw error;
+      },
+    );
+    if (!done) return false;
+    await rm(draft, { force: true });
+    await syncFolder(folder);
+    const kept = { secret: { ...secret, version: contentVersion(secret) }, path: relativePath, alone: true };
+    this.#kept.set(idOf(secret.namespace, secret.name), kept);
+    return true;
+  }
+
+  /** A file of ours that somebody left unreadable may be replaced. */
+  async #isBroken(path: string, relativePath: string): Promise<boolean> {
+    if (!this.#brokenFiles.has(relativePath)) return false;
+    return (await lstat(path)).isFile();
+  }
+
+  #take(scan: Scan): { lookAgainIn?: number } {
+    if (this.#writesAtLook !== this.#writes) return { lookAgainIn: 0 };
+    const problems: Problem[] = [...scan.problems];
+    const found = new Map<string, Kept>();
+    const files: SeenFile[] = [];
+    this.#brokenFiles = new Set(scan.files.filter(({ state }) => state === 'broken').map(({ path }) => path));
+    for (const file of scan.files) {
+      problems.push(...file.problems);
+      const ids = this.#takeFile(file, found, problems);
+      // A generated Secret that was edited into something unreadable is as good as deleted: it is made anew.
+      if (file.state !== 'broken' || !this.#isGenerated(file.path))
+        files.push({ path: file.path, state: file.state, ids });
+    }
+    const look: Look = { complete: scan.complete, files };
+    const { gone, lookAgainIn } = this.#presence.observe(look, this.#kept.keys(), this.#now());
+    this.#replace(found, new Set(gone));
+    this.#problems = problems;
+    return lookAgainIn === undefined ? {} : { lookAgainIn };
+  }
+
+  #takeFile(file: ScannedFile, found: Map<string, Kept>, problems: Problem[]): string[] {
+    const ids: string[] = [];
+    if (file.state === 'settling' && file.documents.length === 0)
+      return [...this.#kept].filter(([, kept]) => kept.path === file.path).map(([id]) => id);
+    for (const document of file.documents) {
+      const object = readObject(document);
+      const secret = isProblem(object) ? object : object.kind === 'Secret' ? readSecret(object) : undefined;
+      if (secret === undefined) {
+        problems.push({
+          file: document.file,
+          ...document.position(['kind']),
+          field: 'kind',
+          message: 'not a Secret: only Secrets are read here',
+        });
+        continue;
+      }
+      if (isProblem(secret)) {
+        problems.push(secret);
+        continue;
+      }
+      const id = idOf(secret.namespace, secret.name);
+      const twin = found.get(id);
+      if (twin !== undefined)
+        problems.push({
+          file: document.file,
+          ...document.position([]),
+          field: '',
+          message: `Secret "${id}" stands in ${twin.path ?? ''} too: keep one`,
+        });
+      else found.set(id, { secret, path: file.path, alone: file.documents.length === 1 });
+      ids.push(id);
+    }
+    return ids;
+  }
+
+  #isGenerated(path: string): boolean {
+    return [...this.#kept.values()].some((kept) => kept.path === path && kept.secret.owner !== undefined);
+  }
+
+  #replace(found: ReadonlyMap<string, Kept>, gone: ReadonlySet<string>): void {
+    const changed: Secret[] = [];
+    for (const [id, kept] of found) {
+      const before = this.#kept.get(id);
+      this.#kept.set(id, kept);
+      if (before?.secret.version !== kept.secret.version) changed.push(kept.secret);
+    }
+    for (const id of gone) {
+      const before = this.#kept.get(id);
+      if (before !== undefined && this.#kept.delete(id)) changed.push(before.secret);
+    }
+    for (const { namespace, name } of changed) this.#options.onChange(namespace, name);
+  }
+}
+
+function render(secret: NewSecret): string {
+  const { namespace, name, labels, annotations, owner, type, data } = secret;
+  const ownerReferences =
+    owner === undefined ? undefined : [{ apiVersion: 'auth.nauthera.io/v1alpha1', ...owner, controller: true }];
+  return stringify({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace, labels, annotations, ...(ownerReferences === undefined ? {} : { ownerReferences }) },
+    type,
+    stringData: data,
+  });
+}
+
+async function requirePrivateFolder(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const found = await stat(folder);
+  if (!found.isDirectory()) throw new SecretsFolderError(`${folder} is not a folder`);
+  if ((found.mode & 0o077) !== 0)
+    throw new SecretsFolderError(`${folder} is open to other users of this machine: run chmod 700 ${folder}`);
+  const uid = process.getuid?.();
+  if (uid !== undefined && found.uid !== uid && uid !== 0)
+    throw new SecretsFolderError(`${folder} belongs to another user: give it to the one who runs this program`);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
