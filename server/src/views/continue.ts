@@ -1,0 +1,27 @@
+/**
+ * The way from a form of ours back to the application. Browsers apply `form-action` to the whole chain of redirects that
+ * follows a form, so a form ends here and this page goes on.
+ */
+import { html } from './html.ts';
+import { redirectHref } from './links.ts';
+import { type ClientText, type Frame, name, renderPage } from './page.ts';
+
+export interface ContinueInput extends Frame {
+  readonly client: ClientText;
+  /** The authorization response: the matched redirect URI with its parameters. */
+  readonly continueTo: string;
+}
+
+export function continuePage(input: ContinueInput): string {
+  const { language, client } = input;
+  const href = redirectHref(input.continueTo);
+  return renderPage(input, {
+    name: 'continue',
+    title: language.text('continue.heading', { client: client.name }),
+    heading: language.say('continue.heading', { client: name(client.name) }),
+    // In the page, not a `Refresh` header: a long `state` would overflow the header buffers of proxies.
+    head: html`<meta http-equiv="refresh" content="0;url=${href}">\n`,
+    body: html`<p>${language.say('continue.text')}</p>
+<p class="buttons"><a class="button main" id="continue" href="${href}">${language.say('continue.continue')}</a></p>`,
+  });
+}

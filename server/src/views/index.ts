@@ -1,0 +1,18 @@
+/**
+ * The pages. Each is a pure function `(input) => string` that answers a whole HTML document; everything it shows is in
+ * its input, and everything in its input is text to it.
+ */
+export { type Asset, stylesheet } from './assets.ts';
+export {
+  type ConsentInput,
+  type ConsentPartialInput,
+  consentPage,
+  consentPartialPage,
+} from './consent.ts';
+export { type ContinueInput, continuePage } from './continue.ts';
+export { type ErrorInput, errorPage, type Step } from './error.ts';
+export { placeOf } from './links.ts';
+export { type LoginInput, type LoginProblem, loginPage } from './login.ts';
+export { english, type Language, type LanguageWishes, negotiateLanguage } from './messages.ts';
+export type { ClientText, Form, Frame, HiddenField } from './page.ts';
+export type { ClaimText, RequestedScope, ScopeText } from './scopes.ts';

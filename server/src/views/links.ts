@@ -1,0 +1,37 @@
+/** Where a page may send a browser. Schemes are an allow-list here once more: no page carries `javascript:` or `data:`. */
+
+const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost']);
+const privateUseScheme = /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/;
+
+/**
+ * A redirect URI that was matched with a registered one, ready for a page: `https`, `http` on loopback, or a private-use
+ * scheme (RFC 8252 §7.1: it holds a dot).
+ * @throws RangeError for anything else.
+ */
+export function redirectHref(uri: string): string {
+  const { protocol, hostname } = new URL(uri);
+  if (protocol === 'https:' || privateUseScheme.test(protocol)) return uri;
+  if (protocol === 'http:' && loopbackHosts.has(hostname)) return uri;
+  throw new RangeError(`a page does not lead to ${protocol}`);
+}
+
+/**
+ * A path of our own, for a form or a link.
+ * @throws RangeError for what a browser would read as another origin: `//host`, `/\host`, a scheme.
+ */
+export function ownHref(path: string): string {
+  // Browsers drop tabs and line breaks before they read a URL, and read a backslash as a slash.
+  if (!/^\/(?![/\\])[\x21-\x7e]*$/.test(path)) throw new RangeError('not a path of ours');
+  return path;
+}
+
+/** Policy and terms: `https` or no link at all. */
+export function httpsHref(uri: string | undefined): string | undefined {
+  return uri !== undefined && URL.canParse(uri) && new URL(uri).protocol === 'https:' ? uri : undefined;
+}
+
+/** `{host}` of a redirect URI as pages show it: the host (and port), in ASCII; the scheme where there is no host. */
+export function placeOf(redirectUri: string): string {
+  const { protocol, host } = new URL(redirectUri);
+  return protocol === 'https:' || protocol === 'http:' ? host : protocol.slice(0, -1);
+}

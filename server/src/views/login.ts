@@ -1,0 +1,102 @@
+/** Sign in; also: confirm that it is you (`prompt=login`, `max_age`). */
+import { html, type SafeHtml } from './html.ts';
+import { ownHref } from './links.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, name, renderPage } from './page.ts';
+import { type FieldProblem, problemSummary } from './problem.ts';
+
+/** `account_…` and `password_expired` only after the directory confirmed the password. */
+export type LoginProblem =
+  | {
+      readonly code:
+        | 'username_missing'
+        | 'password_missing'
+        | 'credentials_rejected'
+        | 'account_disabled'
+        | 'account_expired'
+        | 'account_unusable'
+        | 'password_expired';
+    }
+  | { readonly code: 'too_many_tries'; readonly minutes: number };
+
+export interface LoginInput extends Frame {
+  /** Posts `username`, `password` and one of `sign-in`, `cancel`, `use-another` (each with the value `1`). */
+  readonly form: Form;
+  readonly client: ClientText;
+  /** Where the person will go back to, from `placeOf`. */
+  readonly host: string;
+  /** What was typed before, or `login_hint`. */
+  readonly username?: string | undefined;
+  /** Set when this person is signed in already and has to prove it again; the user name is then fixed. */
+  readonly reauthentication?: { readonly name: string; readonly username: string } | undefined;
+  readonly problems?: readonly LoginProblem[] | undefined;
+}
+
+export function loginPage(input: LoginInput): string {
+  const { language, client, host, reauthentication } = input;
+  const problems = (input.problems ?? []).map((problem) => fieldProblem(input, problem));
+  return renderPage(input, {
+    name: 'login',
+    title: language.text('login.heading'),
+    heading: language.say('login.heading'),
+    problem: problems.length > 0,
+    before: problemSummary(language, problems),
+    body: html`<p class="lead">${language.say('login.continue-to', { client: name(client.name) })}</p>
+<p class="fine">${language.say('login.return', { host: name(host) })}</p>
+${reauthentication && html`<p>${language.say('login.confirm', { name: name(reauthentication.name) })}</p>\n`}${form(input, problems)}`,
+  });
+}
+
+function form(input: LoginInput, problems: readonly FieldProblem[]): SafeHtml {
+  const { language, reauthentication } = input;
+  const username = reauthentication?.username ?? input.username ?? '';
+  const toFill = problems.length > 0 ? undefined : username === '' ? 'username' : 'password';
+  return html`<form method="post" action="${ownHref(input.form.action)}">
+${hiddenFields(input.form)}${field({
+  id: 'username',
+  label: language.text('login.username'),
+  attributes: html`type="text" autocomplete="username" autocapitalize="none" spellcheck="false" value="${username}"${reauthentication && html` readonly`}`,
+  focus: toFill === 'username',
+  problems,
+})}${field({
+  id: 'password',
+  label: language.text('login.password'),
+  attributes: html`type="password" autocomplete="current-password"`,
+  focus: toFill === 'password',
+  problems,
+})}<p class="buttons"><button class="main" id="sign-in" name="sign-in" value="1">${language.say('login.sign-in')}</button>
+<button class="quiet" id="cancel" name="cancel" value="1" formnovalidate>${language.say('login.cancel')}</button>
+${reauthentication && html`<button class="quiet" id="use-another" name="use-another" value="1" formnovalidate>${language.say('login.use-another')}</button>\n`}</p>
+</form>`;
+}
+
+interface Field {
+  readonly id: 'username' | 'password';
+  readonly label: string;
+  readonly attributes: SafeHtml;
+  readonly focus: boolean;
+  readonly problems: readonly FieldProblem[];
+}
+
+function field({ id, label, attributes, focus, problems }: Field): SafeHtml {
+  const problem = problems.find((one) => one.field === id);
+  const invalid = problem && html` aria-invalid="true" aria-describedby="${id}-problem"`;
+  return html`<p class="field"><label for="${id}">${label}</label>
+${problem && html`<span class="wrong" id="${id}-problem">${problem.text}</span>\n`}<input id="${id}" name="${id}" ${attributes} required${focus && html` autofocus`}${invalid}></p>
+`;
+}
+
+/** Where a problem belongs to one field. A refused pair is shown at the field that can still be changed. */
+const fieldOf: ReadonlyMap<LoginProblem['code'], 'username' | 'password'> = new Map([
+  ['username_missing', 'username'],
+  ['password_missing', 'password'],
+  ['credentials_rejected', 'username'],
+]);
+
+function fieldProblem({ language, reauthentication }: LoginInput, problem: LoginProblem): FieldProblem {
+  if (problem.code === 'too_many_tries') {
+    return { text: language.text('problem.too_many_tries', { minutes: problem.minutes }) };
+  }
+  const field = fieldOf.get(problem.code);
+  const fixed = field === 'username' && reauthentication !== undefined;
+  return { text: language.text(`problem.${problem.code}`), field: fixed ? 'password' : field };
+}

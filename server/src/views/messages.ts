@@ -1,0 +1,114 @@
+/**
+ * The words of the pages, one catalogue a language (flat JSON of ICU messages). Values enter a message as text; `html`
+ * escapes the result, and a value that shall carry markup is {@link SafeHtml} already.
+ */
+import { IntlMessageFormat } from 'intl-messageformat';
+import { html, SafeHtml } from './html.ts';
+import en from './messages/en.json' with { type: 'json' };
+
+export type MessageKey = keyof typeof en;
+export type Catalogue = Readonly<Partial<Record<MessageKey, string>>>;
+export type MessageValue = string | number | SafeHtml;
+export type MessageValues = Readonly<Record<string, MessageValue>>;
+
+/** All catalogues by BCP 47 tag. What a catalogue lacks is said in English. */
+export const catalogues: Readonly<Record<string, Catalogue>> = { en };
+
+/** One language, ready to speak. */
+export interface Language {
+  /** BCP 47, for `<html lang>` and `Intl`. */
+  readonly tag: string;
+  readonly direction: 'ltr' | 'rtl';
+  /** A message as markup: its words escaped, its {@link SafeHtml} values as they are. */
+  say(key: MessageKey, values?: MessageValues): SafeHtml;
+  /** A message as plain text, for `<title>` and attributes (escaped when it gets there). */
+  text(key: MessageKey, values?: Readonly<Record<string, string | number>>): string;
+  /** "a, b and c", or "a, b or c". */
+  list(items: readonly string[], type: 'conjunction' | 'disjunction' | 'unit'): string;
+  /** A day in words, in UTC: "15 March 2027". */
+  date(epochSeconds: number): string;
+}
+
+const rightToLeft = new Set(['ar', 'fa', 'he', 'ur']);
+
+/** @param catalogue messages by key; a missing one is taken from English. */
+export function createLanguage(tag: string, catalogue: Catalogue): Language {
+  const formats = new Map<MessageKey, IntlMessageFormat>();
+  const format = (key: MessageKey): IntlMessageFormat => {
+    const known = formats.get(key);
+    if (known !== undefined) return known;
+    const own = catalogue[key];
+    // `ignoreTag`: "<" in a message is a character, never markup.
+    const made = new IntlMessageFormat(own ?? en[key], own === undefined ? 'en' : tag, undefined, { ignoreTag: true });
+    formats.set(key, made);
+    return made;
+  };
+  const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone: 'UTC' });
+  return {
+    tag,
+    direction: rightToLeft.has(new Intl.Locale(tag).language) ? 'rtl' : 'ltr',
+    say: (key, values = {}) => {
+      const parts = format(key).formatToParts<SafeHtml>(values);
+      return html`${parts.map((part) => (SafeHtml.is(part.value) ? part.value : String(part.value)))}`;
+    },
+    text: (key, values = {}) => String(format(key).format(values)),
+    list: (items, type) => new Intl.ListFormat(tag, { type, style: 'long' }).format(items),
+    date: (epochSeconds) => dates.format(new Date(epochSeconds * 1000)),
+  };
+}
+
+const languages = new Map(
+  Object.entries(catalogues).map(([tag, catalogue]) => [tag.toLowerCase(), createLanguage(tag, catalogue)]),
+);
+
+/** @throws RangeError when there is no English catalogue. */
+function required(language: Language | undefined): Language {
+  if (language === undefined) throw new RangeError('the English catalogue is missing');
+  return language;
+}
+
+export const english: Language = required(languages.get('en'));
+
+export interface LanguageWishes {
+  /** `ui_locales` of the request: tags separated by spaces, best first (OpenID Connect Core §3.1.2.1). */
+  readonly uiLocales?: string | undefined;
+  /** The header (RFC 9110 §12.5.4). */
+  readonly acceptLanguage?: string | undefined;
+}
+
+/** The best language we speak: `ui_locales` before `Accept-Language` before English. Unreadable wishes are no wishes. */
+export function negotiateLanguage(wishes: LanguageWishes, spoken: ReadonlyMap<string, Language> = languages): Language {
+  const tags = [...(wishes.uiLocales ?? '').split(' '), ...acceptedTags(wishes.acceptLanguage ?? '')];
+  for (const tag of tags.slice(0, 32)) {
+    const language = lookUp(tag.toLowerCase(), spoken);
+    if (language !== undefined) return language;
+  }
+  return english;
+}
+
+/** RFC 4647 §3.4: the tag is shortened from its end until it fits; then "zh" may still be answered by "zh-Hans". */
+function lookUp(tag: string, spoken: ReadonlyMap<string, Language>): Language | undefined {
+  if (!/^[a-z]{2,8}(-[a-z0-9]{1,8})*$/.test(tag)) return undefined;
+  const parts = tag.split('-');
+  for (let length = parts.length; length > 0; length--) {
+    const found = spoken.get(parts.slice(0, length).join('-'));
+    if (found !== undefined) return found;
+  }
+  const [primary] = parts;
+  return [...spoken].find(([known]) => known.split('-')[0] === primary)?.[1];
+}
+
+/** Tags by falling weight; `q=0` means "not this one". */
+function acceptedTags(header: string): readonly string[] {
+  return header
+    .slice(0, 1024)
+    .split(',')
+    .map((item) => {
+      const [tag = '', ...parameters] = item.split(';').map((part) => part.trim());
+      const weight = parameters.find((parameter) => /^q=/i.test(parameter));
+      return { tag, weight: weight === undefined ? 1 : Number(weight.slice(2)) };
+    })
+    .filter(({ weight }) => weight > 0)
+    .sort((one, other) => other.weight - one.weight)
+    .map(({ tag }) => tag);
+}

@@ -1,0 +1,89 @@
+/** The frame of every page: language, title, name of the product, one heading. */
+import { stylesheet } from './assets.ts';
+import { type HtmlValue, html, type SafeHtml } from './html.ts';
+import { ownHref } from './links.ts';
+import type { Language } from './messages.ts';
+
+/** What every page is given. */
+export interface Frame {
+  /** From `negotiateLanguage`. */
+  readonly language: Language;
+  /** The product's name, as branding sets it (`branding.displayName`). */
+  readonly displayName: string;
+  /** Path of the issuer without a slash at its end: `''`, or `/auth` for `https://example.com/auth`. */
+  readonly basePath: string;
+}
+
+export interface HiddenField {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** A form that posts to a path of ours. */
+export interface Form {
+  /** Path on this origin, base path included, e.g. `/login`. */
+  readonly action: string;
+  /** Carried along unchanged, e.g. the sealed request and the form token. */
+  readonly fields: readonly HiddenField[];
+}
+
+/** An application, as people know it. */
+export interface ClientText {
+  readonly name: string;
+}
+
+export interface Page {
+  /** `data-page`: a stable hook. */
+  readonly name: 'login' | 'consent' | 'consent-partial' | 'continue' | 'error';
+  /** For `<title>`: the heading as plain text. */
+  readonly title: string;
+  readonly heading: SafeHtml;
+  /** Marks the title; `data-error` where it is a code. */
+  readonly problem?: boolean;
+  readonly error?: string | undefined;
+  /** More for `<head>`. */
+  readonly head?: SafeHtml;
+  /** Between the name of the product and the heading. */
+  readonly before?: HtmlValue;
+  readonly body: HtmlValue;
+}
+
+export function renderPage(frame: Frame, page: Page): string {
+  const { language, displayName } = frame;
+  const title = language.text(page.problem ? 'page.title-problem' : 'page.title', { heading: page.title, displayName });
+  const error = page.error !== undefined && html` data-error="${page.error}"`;
+  return html`<!doctype html>
+<html lang="${language.tag}" dir="${language.direction}">
+<head>
+<meta charset="utf-8">
+<title>${title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="robots" content="noindex">
+${page.head}<link rel="stylesheet" href="${ownHref(frame.basePath + stylesheet.path)}">
+</head>
+<body data-page="${page.name}"${error}>
+<main>
+<p class="product"><span class="mark" aria-hidden="true">${initialOf(displayName)}</span><bdi>${displayName}</bdi></p>
+${page.before}<h1>${page.heading}</h1>
+${page.body}
+</main>
+</body>
+</html>
+`.toString();
+}
+
+/** A name inside a sentence: set apart, so that its reading direction cannot turn the sentence around. */
+export function name(text: string): SafeHtml {
+  return html`<bdi>${text}</bdi>`;
+}
+
+export function hiddenFields(form: Form): readonly SafeHtml[] {
+  return form.fields.map((field) => html`<input type="hidden" name="${field.name}" value="${field.value}">\n`);
+}
+
+/** The first letter as readers see letters, e.g. one flag, one letter with its accents. */
+function initialOf(text: string): string {
+  const [first] = new Intl.Segmenter().segment(text.trim());
+  return first?.segment.toUpperCase() ?? '';
+}

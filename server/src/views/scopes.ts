@@ -1,0 +1,122 @@
+/** Scopes and claims in words. */
+import { html, type SafeHtml } from './html.ts';
+import type { Language, MessageKey } from './messages.ts';
+import { name } from './page.ts';
+
+/** A scope as a page names it. */
+export interface ScopeText {
+  /** The scope token. Built-in scopes are named in the page's language. */
+  readonly scope: string;
+  /** From the scope's registration; left out: the token itself. */
+  readonly displayName?: string | undefined;
+}
+
+/** A claim and what the application will read in it. */
+export interface ClaimText {
+  readonly name: string;
+  /** JSON value; `undefined`: the directory knows none. */
+  readonly value: unknown;
+}
+
+/** A scope as the consent page asks for it. */
+export interface RequestedScope extends ScopeText {
+  readonly description?: string | undefined;
+  /** Claims that come with it, values from the directory. */
+  readonly claims?: readonly ClaimText[] | undefined;
+  /**
+   * Names of the groups whose members alone may give it (of all rules that name it); empty: a rule without groups;
+   * left out: no rule names it.
+   */
+  readonly onlyMembersOf?: readonly string[] | undefined;
+}
+
+/** Built-in scopes with the one claim that their sentence shows; others show their claims beneath. */
+const builtIn: ReadonlyMap<string, { readonly key: MessageKey; readonly claim?: string }> = new Map([
+  ['openid', { key: 'scope.openid' }],
+  ['profile', { key: 'scope.profile' }],
+  ['email', { key: 'scope.email', claim: 'email' }],
+  ['phone', { key: 'scope.phone', claim: 'phone_number' }],
+  ['address', { key: 'scope.address', claim: 'address' }],
+  ['groups', { key: 'scope.groups', claim: 'groups' }],
+  ['offline_access', { key: 'scope.offline_access' }],
+]);
+
+const claimLabels: ReadonlyMap<string, MessageKey> = new Map([
+  ['name', 'claim.name'],
+  ['given_name', 'claim.given_name'],
+  ['family_name', 'claim.family_name'],
+  ['middle_name', 'claim.middle_name'],
+  ['nickname', 'claim.nickname'],
+  ['preferred_username', 'claim.preferred_username'],
+  ['profile', 'claim.profile'],
+  ['picture', 'claim.picture'],
+  ['website', 'claim.website'],
+  ['gender', 'claim.gender'],
+  ['birthdate', 'claim.birthdate'],
+  ['zoneinfo', 'claim.zoneinfo'],
+  ['locale', 'claim.locale'],
+  ['email', 'claim.email'],
+  ['phone_number', 'claim.phone_number'],
+  ['address', 'claim.address'],
+  ['groups', 'claim.groups'],
+]);
+
+/** So many values of one claim are shown; more are counted. */
+const valuesShown = 6;
+
+/** "Read orders, See your e-mail address and Write orders" */
+export function scopeList(language: Language, scopes: readonly ScopeText[]): string {
+  return language.list(
+    scopes.map((scope) => scopeTitle(language, scope)),
+    'conjunction',
+  );
+}
+
+function scopeTitle(language: Language, { scope, displayName }: ScopeText): string {
+  const known = builtIn.get(scope);
+  return known === undefined ? (displayName ?? scope) : language.text(known.key);
+}
+
+/** One entry of "It wants to:". */
+export function scopeEntry(language: Language, scope: RequestedScope): SafeHtml {
+  const inSentence = builtIn.get(scope.scope)?.claim;
+  const claims = (scope.claims ?? []).filter(({ name: claim }) => !claim.endsWith('_verified'));
+  const sentence = valuesOf(language, claims.find((claim) => claim.name === inSentence)?.value);
+  const what = name(scopeTitle(language, scope));
+  const rows = claims.filter((claim) => claim.name !== inSentence).map((claim) => claimRow(language, claim));
+  return html`<li>${sentence === undefined ? what : language.say('consent.with-values', { what, values: name(sentence) })}
+${scope.description !== undefined && html`<p>${scope.description}</p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf)}</li>
+`;
+}
+
+function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
+  const values = valuesOf(language, claim.value);
+  const label = claimLabels.get(claim.name);
+  if (values === undefined) return undefined;
+  return html`<div><dt>${label === undefined ? claim.name : language.text(label)}</dt> <dd><bdi>${values}</bdi></dd></div>\n`;
+}
+
+function restriction(language: Language, groups: readonly string[] | undefined): SafeHtml | undefined {
+  if (groups === undefined) return undefined;
+  const group = name(language.list(groups, 'disjunction'));
+  return html`<p class="rule">${
+    groups.length === 0 ? language.say('consent.directory-asked') : language.say('consent.only-members', { group })
+  }</p>\n`;
+}
+
+function valuesOf(language: Language, value: unknown): string | undefined {
+  const all = flatten(value);
+  if (all.length === 0) return undefined;
+  const more = all.length - valuesShown;
+  const shown = more > 0 ? [...all.slice(0, valuesShown), language.text('consent.more-values', { count: more })] : all;
+  return language.list(shown, 'unit');
+}
+
+function flatten(value: unknown): readonly string[] {
+  if (typeof value === 'string') return value === '' ? [] : [value];
+  if (typeof value === 'number' || typeof value === 'boolean') return [String(value)];
+  if (Array.isArray(value)) return value.flatMap(flatten);
+  if (typeof value !== 'object' || value === null) return [];
+  // OpenID Connect Core §5.1.1: an address brings itself ready to be shown.
+  return 'formatted' in value ? flatten(value.formatted) : Object.values(value).flatMap(flatten);
+}
