@@ -39,7 +39,7 @@ const longestMessage = 250;
 /** One line without control characters, cut to 250 characters. */
 export function oneLine(message: string): string {
   const flat = message.replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
-  const characters = [...flat];
+  const characters = Array.from(flat);
   return characters.length <= longestMessage ? flat : `${characters.slice(0, longestMessage - 1).join('')}…`;
 }
 

@@ -59,7 +59,7 @@ export class SecretsFolder implements SecretStore {
 
   /** @throws SecretsFolderError when the folder is open to others. */
   async start(): Promise<void> {
-    const { folder, interval, onError } = this.#options;
+    const { folder, interval } = this.#options;
     await requirePrivateFolder(folder);
     const reader = new FolderReader({ folder });
     this.#watch = new FolderWatch({
@@ -71,7 +71,7 @@ export class SecretsFolder implements SecretStore {
         },
       },
       onScan: (scan) => this.#alone(() => Promise.resolve(this.#take(scan))),
-      onError,
+      onError: (error) => this.#options.onError(error),
       ...(interval === undefined ? {} : { interval }),
     });
     await this.#watch.start();

@@ -1,0 +1,136 @@
+/**
+ * `clientPolicies`, pure: what a namespace is granted on a server. A resource makes demands; it is accepted if any one
+ * matching policy alone grants all of them. Where no policy matches, and for every member that a policy leaves out, the
+ * built-in grants hold: authorization code, refresh and client credentials with the namespace's own names.
+ */
+import { isChosen, type NamespaceChoice, type NamespaceFacts } from './invitation.ts';
+import { grantsName, matchesPattern } from './names.ts';
+
+export interface ClientPolicy {
+  readonly name: string;
+  readonly namespaces: NamespaceChoice;
+  readonly grantTypes?: readonly string[] | undefined;
+  readonly responseTypes?: readonly string[] | undefined;
+  readonly clientIds?: readonly string[] | undefined;
+  readonly scopes?: readonly string[] | undefined;
+  readonly scopeNames?: readonly string[] | undefined;
+  readonly audiences?: readonly string[] | undefined;
+  readonly redirectHosts?: readonly string[] | undefined;
+  readonly authenticationMethods?: readonly string[] | undefined;
+  readonly consentModes?: readonly string[] | undefined;
+  readonly maxLifetimes?: Readonly<Partial<Record<LifetimeName, string | undefined>>> | undefined;
+}
+
+export type LifetimeName = 'accessToken' | 'refreshTokenIdle' | 'refreshTokenAbsolute';
+
+/** Lists whose members are chosen from; a policy that has one replaces the built-in one. */
+type ChoiceMember =
+  | 'grantTypes'
+  | 'responseTypes'
+  | 'scopes'
+  | 'redirectHosts'
+  | 'authenticationMethods'
+  | 'consentModes';
+/** Names: the namespace's own are always its own, a policy adds others. */
+type NameMember = 'clientIds' | 'scopeNames' | 'audiences';
+
+export type Demand = { readonly field: string; readonly value: string } & (
+  | { readonly member: ChoiceMember }
+  | { readonly member: NameMember }
+  | { readonly member: 'maxLifetimes'; readonly lifetime: LifetimeName; readonly seconds: number }
+);
+
+export interface PolicyGround {
+  readonly policies: readonly ClientPolicy[];
+  /** Namespace of the AuthorizationServer. */
+  readonly owner: string;
+  readonly namespace: NamespaceFacts;
+  /** Whole seconds of a duration such as `15m`. */
+  readonly secondsOf: (duration: string) => number;
+}
+
+export interface Refusal {
+  readonly field: string;
+  readonly value: string;
+  readonly policy: string;
+  /** What would be accepted, in words. */
+  readonly allowed: string;
+}
+
+/** Named where no policy matches. */
+export const builtInPolicy = 'built-in';
+
+const builtInChoices: Readonly<Record<ChoiceMember, readonly string[] | undefined>> = {
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+  responseTypes: ['code'],
+  scopes: undefined,
+  redirectHosts: undefined,
+  authenticationMethods: undefined,
+  consentModes: ['Always', 'Remember'],
+};
+
+/** The first refusal of the policy that refuses least, or `undefined`: accepted. */
+export function firstRefusal(ground: PolicyGround, demands: readonly Demand[]): Refusal | undefined {
+  const matching = ground.policies.filter((policy) => isChosen(policy.namespaces, ground.owner, ground.namespace));
+  const policies = matching.length > 0 ? matching : [{ name: builtInPolicy, namespaces: { from: 'All' } } as const];
+  let best: readonly Refusal[] | undefined;
+  for (const policy of policies) {
+    const refusals = demands.flatMap((demand) => refuse(policy, demand, ground) ?? []);
+    if (refusals.length === 0) return undefined;
+    if (best === undefined || refusals.length < best.length) best = refusals;
+  }
+  return best?.[0];
+}
+
+function refuse(policy: ClientPolicy, demand: Demand, ground: PolicyGround): Refusal | undefined {
+  const allowed = notGranted(policy, demand, ground);
+  if (allowed === undefined) return undefined;
+  return { field: demand.field, value: demand.value, policy: policy.name, allowed };
+}
+
+/** What is allowed instead, or `undefined` when the demand is granted. */
+function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround): string | undefined {
+  switch (demand.member) {
+    case 'maxLifetimes': {
+      const longest = policy.maxLifetimes?.[demand.lifetime];
+      if (longest === undefined || demand.seconds <= ground.secondsOf(longest)) return undefined;
+      return `at most ${longest}`;
+    }
+    case 'clientIds':
+    case 'scopeNames':
+    case 'audiences': {
+      const separator = demand.member === 'scopeNames' ? ':' : '.';
+      const own = ownNames(demand.member, ground);
+      if (own.some((pattern) => matchesPattern(pattern, demand.value))) return undefined;
+      const more = policy[demand.member] ?? [];
+      if (more.some((pattern) => grantsName(pattern, demand.value, separator))) return undefined;
+      return inWords([...own, ...more]);
+    }
+    default: {
+      const choices = policy[demand.member] ?? builtInChoices[demand.member];
+      if (choices === undefined || choices.some((pattern) => matchesChoice(demand.member, pattern, demand.value)))
+        return undefined;
+      return inWords(choices);
+    }
+  }
+}
+
+function ownNames(member: NameMember, { namespace, owner }: PolicyGround): readonly string[] {
+  switch (member) {
+    case 'clientIds':
+    case 'audiences':
+      return [`${namespace.name}.*`];
+    case 'scopeNames':
+      return namespace.name === owner ? ['*'] : [`${namespace.name}:*`];
+  }
+}
+
+/** Hosts read from right to left: `*.example.com` is every host below it. */
+function matchesChoice(member: ChoiceMember, pattern: string, value: string): boolean {
+  if (member === 'redirectHosts' && pattern.startsWith('*.')) return value.endsWith(pattern.slice(1));
+  return matchesPattern(pattern, value);
+}
+
+function inWords(values: readonly string[]): string {
+  return values.length === 0 ? 'none' : values.join(', ');
+}
