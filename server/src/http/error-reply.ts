@@ -152,6 +152,7 @@ function answerToStranger(error: unknown): Answer {
 const unavailable: ReadonlySet<string> = new Set([
   'database_unavailable',
   'directory_unavailable',
+  'not_serving',
   'FST_ERR_HANDLER_TIMEOUT',
   'FST_UNDER_PRESSURE',
 ]);

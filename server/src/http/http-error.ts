@@ -28,3 +28,15 @@ export class TokenMissing extends Error {
     this.name = 'TokenMissing';
   }
 }
+
+/** This replica must not issue anything now: 503, as JSON or as a page after the route. */
+export class NotServing extends Error {
+  readonly code = 'not_serving';
+  /** For the log. */
+  readonly detail: string;
+  constructor(detail: string) {
+    super('not serving');
+    this.name = 'NotServing';
+    this.detail = detail;
+  }
+}

@@ -179,7 +179,7 @@ export function errorFields(error: unknown): Pick<LogFields, 'error.type' | 'err
   };
 }
 
-const ourErrors: ReadonlySet<string> = new Set(['ProtocolError', 'DirectoryUnavailable', 'DatabaseUnavailable']);
+const ourErrors: ReadonlySet<string> = new Set(['ProtocolError', 'DirectoryUnavailable', 'NotServing']);
 
 function isOurs(error: Error): boolean {
   return ourErrors.has(error.name);

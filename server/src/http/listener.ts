@@ -1,0 +1,89 @@
+/** An HTTP server of ours with its limits, request ids and graceful end. */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { HttpError } from './http-error.ts';
+
+/** Limits of a request; over one of them nothing is asked, hashed or bound. */
+export interface HttpLimits {
+  /** Bytes; default 32 KiB (413). */
+  readonly body: number;
+  /** Bytes of the request target; default 16 KiB (414). */
+  readonly target: number;
+  /** Bytes of all headers; default 32 KiB (431). */
+  readonly headers: number;
+  /** Milliseconds until the whole request must have arrived; default 10 s. */
+  readonly requestTimeout: number;
+  /** Milliseconds that a handler may take; default 8 s. */
+  readonly handlerTimeout: number;
+  /** Milliseconds that an idle connection is kept; default 72 s. */
+  readonly keepAliveTimeout: number;
+  /** Open sockets; default 10 000. */
+  readonly sockets: number;
+}
+
+export const defaultLimits: HttpLimits = {
+  body: 32_768,
+  target: 16_384,
+  headers: 32_768,
+  requestTimeout: 10_000,
+  handlerTimeout: 8_000,
+  keepAliveTimeout: 72_000,
+  sockets: 10_000,
+};
+
+export interface HttpOptions {
+  readonly limits: HttpLimits;
+  /** Maps the request target to a route's path. */
+  readonly rewrite?: (target: string) => string;
+}
+
+const tooLarge = 'HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const timedOut = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+const malformed = 'HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
+
+const clientErrors: ReadonlyMap<string, string> = new Map([
+  ['HPE_HEADER_OVERFLOW', tooLarge],
+  ['ERR_HTTP_REQUEST_TIMEOUT', timedOut],
+]);
+
+/** Where a target over the limit is sent: it is not even decoded. */
+const tooLong = '/-/too-long';
+
+export function createHttp({ limits, rewrite }: HttpOptions): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: limits.body,
+    requestTimeout: limits.requestTimeout,
+    handlerTimeout: limits.handlerTimeout,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    // Ids are ours: an incoming one would let a stranger choose what an operator searches for.
+    requestIdHeader: false,
+    genReqId: () => randomBytes(16).toString('hex'),
+    // A HEAD that runs the handler of a flow could issue something that nobody reads.
+    exposeHeadRoutes: false,
+    return503OnClosing: false,
+    http: { maxHeaderSize: limits.headers },
+    rewriteUrl: (request: IncomingMessage) => {
+      const target = request.url ?? '/';
+      if (target.length > limits.target) return tooLong;
+      return rewrite === undefined ? target : rewrite(target);
+    },
+    routerOptions: { maxParamLength: 100, querystringParser: () => ({}) },
+    clientErrorHandler(error, socket) {
+      const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+      if (socket.writable && code !== 'ECONNRESET') socket.write(clientErrors.get(code) ?? malformed);
+      socket.destroy();
+    },
+  });
+  app.server.maxConnections = limits.sockets;
+  app.server.headersTimeout = limits.requestTimeout;
+  app.all(tooLong, { config: { admission: 'exempt' } }, () => {
+    throw new HttpError(414, 'invalid_request', { description: 'the request target is too long' });
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  return app;
+}
