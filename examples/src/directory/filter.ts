@@ -1,13 +1,13 @@
 /** Search filters (RFC 4511 §4.5.1.7): read from BER, and asked of an entry with three answers. */
 import type { BerReader } from 'ldapts';
 import { type Element, elementsOf, MalformedMessage, readElement } from './element.ts';
-import { type AttributeType, attributeType, compareFolded, foldPart, foldValue } from './schema.ts';
+import { type AttributeType, attributeType, compareFolded, foldPart, foldValue, type Syntax } from './schema.ts';
 
 export type Filter =
   | { readonly type: 'and' | 'or'; readonly filters: readonly Filter[] }
   | { readonly type: 'not'; readonly filter: Filter }
   | { readonly type: 'present'; readonly attribute: string }
-  | { readonly type: 'equal' | 'atLeast' | 'atMost'; readonly attribute: string; readonly value: Buffer }
+  | { readonly type: 'equal' | 'exact' | 'atLeast' | 'atMost'; readonly attribute: string; readonly value: Buffer }
   | {
       readonly type: 'substrings';
       readonly attribute: string;
@@ -81,7 +81,7 @@ function readSubstrings(content: Buffer): Filter {
   return { type: 'substrings', attribute, initial, any, final };
 }
 
-/** `attr:=value` is equality; a named matching rule only where it is the one that equality uses anyway. */
+/** `attr:=value` is equality, and so is the rule that equality uses anyway; of other rules only caseExactMatch is known. */
 function readExtensible(content: Buffer): Filter {
   const reader = elementsOf(content);
   const found = new Map<number, Buffer>();
@@ -89,18 +89,20 @@ function readExtensible(content: Buffer): Filter {
     const part = readElement(reader);
     found.set(part.tag, part.value);
   }
-  const rule = found.get(0x81)?.toString('utf8').toLowerCase();
-  const attribute = found.get(0x82)?.toString('utf8');
   const value = found.get(0x83);
   if (value === undefined) throw new MalformedMessage('extensible match without a value');
-  if (attribute === undefined || found.get(0x84)?.[0] === 0xff) return { type: 'unsupported' };
-  if (rule !== undefined && rule !== equalityRules[attributeType(attribute)?.syntax ?? 'secret']) {
-    return { type: 'unsupported' };
-  }
-  return { type: 'equal', attribute, value };
+  const attribute = found.get(0x82)?.toString('utf8') ?? '';
+  const rule = found.get(0x81)?.toString('utf8').toLowerCase();
+  const syntax = attributeType(attribute)?.syntax;
+  const namesOfDn = found.get(0x84)?.[0] === 0xff;
+  if (syntax === undefined || namesOfDn) return { type: 'unsupported' };
+  if (rule === 'caseexactmatch' && syntax === 'text') return { type: 'exact', attribute, value };
+  return rule === undefined || rule === equalityRules[syntax]
+    ? { type: 'equal', attribute, value }
+    : { type: 'unsupported' };
 }
 
-const equalityRules: Readonly<Record<string, string>> = {
+const equalityRules: Readonly<Partial<Record<Syntax, string>>> = {
   text: 'caseignorematch',
   dn: 'distinguishednamematch',
   integer: 'integermatch',
@@ -119,6 +121,7 @@ export function evaluate(filter: Filter, valuesOf: ValuesOf): Answer {
       return null;
     case 'present':
     case 'equal':
+    case 'exact':
     case 'atLeast':
     case 'atMost':
     case 'substrings': {
@@ -135,6 +138,7 @@ type Item = Extract<Filter, { attribute: string }>;
 function ask(filter: Item, type: AttributeType, values: readonly Buffer[]): Answer {
   if (filter.type === 'present') return values.length > 0;
   if (filter.type === 'substrings') return askSubstrings(filter, type, values);
+  if (filter.type === 'exact') return values.some((value) => value.equals(filter.value));
   const wanted = foldValue(type, filter.value);
   if (wanted === null) return null;
   if (filter.type !== 'equal' && compareFolded(type, wanted, wanted) === null) return null;
@@ -152,19 +156,19 @@ function askSubstrings(
   type: AttributeType,
   values: readonly Buffer[],
 ): Answer {
-  const fold = (part: Buffer | null) => (part === null ? '' : foldPart(type, part));
-  const initial = fold(filter.initial);
-  const final = fold(filter.final);
-  const any = filter.any.map(fold);
-  if (initial === null || final === null) return null;
+  const none = Buffer.alloc(0);
+  const parts = [filter.initial ?? none, ...filter.any, filter.final ?? none].map((part) => foldPart(type, part));
+  if (parts.includes(null)) return null;
+  const [initial = '', ...rest] = parts.map((part) => part ?? '');
+  const final = rest.pop() ?? '';
   return values.some((value) => {
     const have = foldValue(type, value) ?? '';
     if (!have.startsWith(initial)) return false;
     let from = initial.length;
-    for (const part of any) {
-      const at = have.indexOf(part ?? '', from);
+    for (const part of rest) {
+      const at = have.indexOf(part, from);
       if (at < 0) return false;
-      from = at + (part ?? '').length;
+      from = at + part.length;
     }
     return have.length - final.length >= from && have.endsWith(final);
   });
