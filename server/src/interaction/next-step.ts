@@ -1,0 +1,143 @@
+/**
+ * PURE. What the browser does next: the one place that decides it. Every page posts and returns here, and `issue` cannot be
+ * built without the directory's {@link VerifiedConsent} for this very request.
+ */
+import type { Verification, VerifiedConsent } from '../directory/verify-consent.ts';
+import type { AuthorizationRequest } from '../protocol/authorization-request.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
+import { isPrivateUseUri } from '../protocol/redirect-uri.ts';
+import { isWithin } from '../protocol/scope.ts';
+import type { EpochSeconds } from '../protocol/time.ts';
+import type { ClientRegistration } from '../registry/registration.ts';
+
+/** How long ago the directory may have been asked, in seconds. */
+export const verificationHolds = 10;
+
+export interface SignedIn {
+  readonly id: string;
+  readonly subject: string;
+  readonly authTime: EpochSeconds;
+}
+
+/** What has happened in this interaction already. */
+export interface Progress {
+  /** Session in which the user signed in during this very interaction. */
+  readonly signedIn?: string | undefined;
+  /** The user asked for another account. */
+  readonly switching?: boolean | undefined;
+  /** The user's click on the consent page, and when. */
+  readonly decision?: { readonly answer: 'allow' | 'deny'; readonly at: EpochSeconds } | undefined;
+}
+
+export interface Situation {
+  readonly grantId: string;
+  readonly request: AuthorizationRequest;
+  readonly client: Pick<ClientRegistration, 'client_id' | 'consent' | 'token_endpoint_auth_method'>;
+  /** Scopes of the request that need a yes: all but those whose registration says `implicit`. */
+  readonly scopesToAllow: readonly string[];
+  readonly session: SignedIn | null;
+  readonly progress: Progress;
+  /** Scopes that the session's user allowed this client before; `null`: nothing is remembered. */
+  readonly consented: readonly string[] | null;
+  /** The directory's answer, once it was asked. */
+  readonly verification: Verification | undefined;
+  readonly now: EpochSeconds;
+}
+
+/** Where the yes came from. */
+export type Basis = 'clicked' | 'remembered' | 'implicit';
+
+export type RefusalReason =
+  | 'prompt_none'
+  | 'denied_by_user'
+  | Extract<Verification, { readonly outcome: 'refused' }>['reason'];
+
+export type Step =
+  | { readonly step: 'login'; readonly reason: 'no_session' | 'prompt' | 'max_age' | 'another_account' }
+  | { readonly step: 'consent'; readonly session: SignedIn }
+  | { readonly step: 'verify_consent'; readonly basis: Basis; readonly session: SignedIn }
+  | {
+      readonly step: 'issue';
+      readonly consent: VerifiedConsent;
+      readonly basis: Basis;
+      readonly session: SignedIn;
+    }
+  | {
+      readonly step: 'refuse';
+      readonly error: ErrorCode;
+      readonly reason: RefusalReason;
+      /** Scopes that the directory refused, with the rules that said so. */
+      readonly refused: Extract<Verification, { readonly outcome: 'refused' }>['refused'];
+    };
+
+export function nextStep(situation: Situation): Step {
+  const silent = situation.request.prompts.includes('none');
+  const login = reasonToSignIn(situation);
+  if (situation.session === null || login !== null) {
+    if (silent) return refuse('login_required', 'prompt_none');
+    return { step: 'login', reason: login ?? 'no_session' };
+  }
+  const { session, progress } = situation;
+  if (progress.decision?.answer === 'deny') return refuse('access_denied', 'denied_by_user');
+  const basis = basisOf(situation);
+  if (basis === null) return silent ? refuse('consent_required', 'prompt_none') : { step: 'consent', session };
+  return judge(situation, session, basis);
+}
+
+function refuse(error: ErrorCode, reason: RefusalReason): Step {
+  return { step: 'refuse', error, reason, refused: [] };
+}
+
+function reasonToSignIn({
+  session,
+  progress,
+  request,
+  now,
+}: Situation): Extract<Step, { step: 'login' }>['reason'] | null {
+  if (progress.switching === true) return 'another_account';
+  if (session === null) return 'no_session';
+  // Once in an interaction is enough: a max_age of 0 or prompt=login would otherwise ask for ever.
+  if (progress.signedIn === session.id) return null;
+  if (request.prompts.includes('login')) return 'prompt';
+  return request.maxAge !== undefined && now - session.authTime > request.maxAge ? 'max_age' : null;
+}
+
+/** `null`: the user has to be asked. */
+function basisOf(situation: Situation): Basis | null {
+  const { client, request, progress, consented, scopesToAllow } = situation;
+  if (progress.decision?.answer === 'allow') return 'clicked';
+  if (request.prompts.includes('consent')) return null;
+  // Any app on a device can claim a private-use scheme, and a public client proves nothing: only a click tells the
+  // user's own app from another (RFC 8252 §8.6).
+  if (client.token_endpoint_auth_method === 'none' && isPrivateUseUri(request.redirect.uri)) return null;
+  switch (client.consent.mode) {
+    case 'implicit':
+      return 'implicit';
+    case 'always':
+      return null;
+    case 'remember':
+      if (scopesToAllow.length === 0) return 'implicit';
+      return consented !== null && isWithin(scopesToAllow, consented) ? 'remembered' : null;
+  }
+}
+
+function judge({ grantId, client, progress, verification, now }: Situation, session: SignedIn, basis: Basis): Step {
+  const ask: Step = { step: 'verify_consent', basis, session };
+  if (verification === undefined) return ask;
+  if (verification.outcome === 'refused') {
+    return { step: 'refuse', error: 'access_denied', reason: verification.reason, refused: verification.refused };
+  }
+  const { consent } = verification;
+  // A proof made for another request, client or user is none; neither is one from before the click.
+  if (consent.grantId !== grantId || consent.clientId !== client.client_id) return ask;
+  if (consent.user.subject !== session.subject) return ask;
+  if (now - consent.askedAt > verificationHolds || consent.askedAt > now) return ask;
+  if (progress.decision !== undefined && consent.askedAt < progress.decision.at) return ask;
+  return { step: 'issue', consent, basis, session };
+}
+
+/** Whether this client's yes is kept for the next time. */
+export function mayRemember(client: Situation['client'], request: AuthorizationRequest): boolean {
+  if (client.consent.mode !== 'remember') return false;
+  return !(client.token_endpoint_auth_method === 'none' && isPrivateUseUri(request.redirect.uri));
+}

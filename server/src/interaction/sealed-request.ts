@@ -1,0 +1,119 @@
+/**
+ * PURE, given a {@link Sealer}. An authorization request on its way from page to page: nothing is stored for a stranger, so
+ * it travels with the browser, sealed, and opens only beside that browser's cookie. What is sealed are the parameters as
+ * they came: opening parses them anew, against what is registered now.
+ */
+import type { Sealer } from '../keys/keys.ts';
+import { authorizationParameters } from '../protocol/authorization-request.ts';
+import type { ParameterReading, Parameters } from '../protocol/parameters.ts';
+import type { EpochSeconds } from '../protocol/time.ts';
+
+/** Seconds that a page may stay open before its form is refused. */
+export const interactionLifetime = 30 * 60;
+/** Seconds for which "Start again" still knows the request. */
+export const sealedLifetime = 24 * 60 * 60;
+
+/** What the following page has to say. */
+export type Note =
+  | {
+      readonly kind: 'login';
+      readonly problem: LoginProblem;
+      /** As typed, to be filled in again. */
+      readonly username: string;
+    }
+  | { readonly kind: 'unavailable'; readonly retry: 'login' | 'allow' }
+  /** The request ends with this answer; no code is in it. */
+  | { readonly kind: 'cancelled' };
+
+export type LoginProblem =
+  | 'username_missing'
+  | 'password_missing'
+  | 'credentials'
+  | 'locked'
+  | 'disabled'
+  | 'expired'
+  | 'must_change_password'
+  | 'throttled';
+
+export interface Interaction {
+  /** Id of the grant that this request gives; unique, so it also makes the form single-use. */
+  readonly grantId: string;
+  readonly startedAt: EpochSeconds;
+  /** The authorization request as it came; see {@link readingOf}. */
+  readonly parameters: readonly (readonly [string, string])[];
+  readonly signedIn?: string;
+  readonly switching?: boolean;
+  /** What the consent page showed, and to whom: a click counts for that alone. */
+  readonly shown?: { readonly session: string; readonly scopes: readonly string[] };
+  /** Scopes whose refusal the user has read about. */
+  readonly told?: readonly string[];
+  readonly note?: Note;
+}
+
+/** The answer to a request, kept for the page after the form and for a form that is sent twice. */
+export interface Answer {
+  readonly kind: 'issued' | 'partial' | 'denied' | 'refused';
+  /** The whole response to the client, code included. */
+  readonly uri: string;
+  /** Scopes that were refused. */
+  readonly refused: readonly string[];
+  /** To start again when the code in it has run out unread. */
+  readonly interaction: Interaction;
+}
+
+/** @param browser the plain value of the browser's cookie. */
+export function sealInteraction(sealer: Sealer, interaction: Interaction, browser: string): Buffer {
+  return sealer.seal(Buffer.from(JSON.stringify(interaction)), ['authorization request', browser]);
+}
+
+export type Opened =
+  | { readonly outcome: 'open' | 'expired'; readonly interaction: Interaction }
+  /** Altered, another browser's, or too old to know. */
+  | { readonly outcome: 'unreadable' };
+
+export function openInteraction(sealer: Sealer, sealed: Uint8Array, browser: string, now: EpochSeconds): Opened {
+  const plain = sealer.open(sealed, ['authorization request', browser]);
+  if (plain === null) return { outcome: 'unreadable' };
+  const interaction = JSON.parse(plain.toString()) as Interaction;
+  const age = now - interaction.startedAt;
+  if (age > sealedLifetime) return { outcome: 'unreadable' };
+  return { outcome: age > interactionLifetime ? 'expired' : 'open', interaction };
+}
+
+/** Longer than any sealed request of ours: a request target has 16 KiB. */
+const maxSealedText = 16_384;
+
+export function sealedText(sealed: Buffer): string {
+  return sealed.toString('base64url');
+}
+
+/** `null`: no base64url, or too long. */
+export function sealedOf(text: string): Buffer | null {
+  return /^[A-Za-z0-9_-]+$/.test(text) && text.length <= maxSealedText ? Buffer.from(text, 'base64url') : null;
+}
+
+export function sealAnswer(sealer: Sealer, answer: Answer, browser: string): Buffer {
+  const place = ['authorization answer', browser, answer.interaction.grantId];
+  return sealer.seal(Buffer.from(JSON.stringify(answer)), place);
+}
+
+export function openAnswer(sealer: Sealer, sealed: Uint8Array, browser: string, grantId: string): Answer | null {
+  const plain = sealer.open(sealed, ['authorization answer', browser, grantId]);
+  return plain === null ? null : (JSON.parse(plain.toString()) as Answer);
+}
+
+/** The parameters that travel. */
+export function carried(parameters: Parameters): Interaction['parameters'] {
+  return [...parameters].filter(([name]) => authorizationParameters.includes(name));
+}
+
+/** The authorization request as it came, to be parsed again. */
+export function readingOf(interaction: Interaction): ParameterReading {
+  return { parameters: new Map(interaction.parameters), problem: undefined };
+}
+
+/** The same request once more, from its beginning. */
+export function restarted(interaction: Interaction, grantId: string, now: EpochSeconds): Interaction {
+  const { parameters, told } = interaction;
+  return { grantId, startedAt: now, parameters, ...(told === undefined ? {} : { told }) };
+}
