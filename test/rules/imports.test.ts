@@ -23,8 +23,8 @@ const server: Record<string, Room> = {
     types: ['directory/verify-consent.ts', 'directory/directory.ts', 'registry/registration.ts', 'keys/keys.ts'],
   },
   grants: {
-    rooms: ['protocol', 'tokens', 'directory/verify-consent.ts', 'directory/directory.ts'],
-    types: ['registry', 'keys/keys.ts', 'store', 'telemetry'],
+    rooms: ['protocol', 'tokens', 'directory/verify-consent.ts', 'directory/directory.ts', 'telemetry'],
+    types: ['registry', 'keys/keys.ts', 'store'],
   },
   tokens: { rooms: ['protocol'], types: ['registry', 'keys/keys.ts'], packages: ['jose'] },
   keys: { rooms: ['protocol'], types: ['store', 'telemetry'], packages: ['jose'] },
@@ -34,8 +34,8 @@ const server: Record<string, Room> = {
     packages: ['ldapts'],
   },
   store: {
-    rooms: ['protocol'],
-    types: ['telemetry', 'keys/keys.ts', 'registry/registration.ts'],
+    rooms: ['protocol', 'telemetry'],
+    types: ['keys/keys.ts', 'registry/registration.ts'],
     packages: ['kysely', 'kysely/migration', 'pg', '@electric-sql/pglite'],
   },
   registry: {

@@ -2,8 +2,8 @@
  * Audit rows. They are written by the statement that changes what they tell of: never one without the other, and no
  * round trip of their own. {@link insertAudit} is the piece of SQL that every such statement ends in.
  */
-import { randomBytes } from 'node:crypto';
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { uuidV7 } from '../telemetry/audit-log.ts';
 import type { Database, Statement } from './database.ts';
 
 /** Column → SQL type of everything that an event may carry. */
@@ -50,7 +50,7 @@ export function insertAudit(parameter: string, source?: string, known: Partial<R
 export function auditJson(...events: readonly AuditEvent[]): string {
   return JSON.stringify(
     events.map((event) => ({
-      id: uuidv7(),
+      id: event.id ?? uuidV7(),
       event: event.event,
       outcome: event.outcome,
       reason: event.reason,
@@ -71,16 +71,6 @@ export function auditJson(...events: readonly AuditEvent[]): string {
       kid: event.kid,
     })),
   );
-}
-
-/** RFC 9562 §5.7: sorts by the millisecond it was made in. */
-function uuidv7(): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x70, 6);
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
 const insert: Statement = {

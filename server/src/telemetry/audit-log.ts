@@ -5,7 +5,7 @@ import type { Log } from './log.ts';
 /** Writes an event that goes with no stored change to the log stream. Never awaited. */
 export type EmitAudit = (event: AuditEvent) => void;
 
-const names: Readonly<Record<Exclude<keyof AuditEvent, 'event' | 'outcome'>, string>> = {
+const names: Readonly<Record<Exclude<keyof AuditEvent, 'id' | 'event' | 'outcome'>, string>> = {
   reason: 'reason',
   requestId: 'request.id',
   clientAddress: 'client.address',
@@ -36,7 +36,7 @@ export function auditFields(event: AuditEvent): Record<string, unknown> {
 
 export function createAuditLog(log: Log, onEvent: (event: AuditEventName) => void): EmitAudit {
   return (event) => {
-    log.audit({ id: uuidV7(), ...auditFields(event) });
+    log.audit({ id: event.id ?? uuidV7(), ...auditFields(event) });
     onEvent(event.event);
   };
 }

@@ -31,6 +31,8 @@ export type AuditEventName = (typeof auditEvents)[number];
 
 /** One audit event; names as in the log (flat, dotted, in `store/audit.ts`). Absent members are left out. */
 export interface AuditEvent {
+  /** UUIDv7; the same in the row and in the log line. Left out: made when it is written. */
+  readonly id?: string;
   readonly event: AuditEventName;
   readonly outcome: 'success' | 'refused' | 'failure';
   readonly reason?: string;
