@@ -1,0 +1,58 @@
+/** What clients may know of this server (OpenID Connect Discovery §3, RFC 8414 §2): all of it true, nothing else. */
+import type { FastifyInstance } from 'fastify';
+import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
+import {
+  builtInScopes,
+  clientAuthenticationMethods,
+  type GrantType,
+  prompts,
+  responseTypes,
+} from '../protocol/terms.ts';
+import type { Snapshot } from '../registry/snapshot.ts';
+import { mountDocument } from './document.ts';
+
+export interface DiscoveryParts {
+  readonly snapshot: () => Snapshot;
+  readonly grantTypes: readonly GrantType[];
+}
+
+export function mountDiscovery(app: FastifyInstance, { snapshot, grantTypes }: DiscoveryParts): void {
+  mountDocument(app, [endpointPaths.openidConfiguration, endpointPaths.authorizationServer], {
+    dependsOn: () => [snapshot()],
+    build: () => discoveryDocument(snapshot(), grantTypes),
+  });
+}
+
+/** Claims that ID tokens and userinfo carry whatever the directories hold. */
+const protocolClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'sid', 'groups'] as const;
+
+/** `undefined` until the operator has declared the server. */
+export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly GrantType[]): object | undefined {
+  const server = snapshot.server?.value;
+  if (server === undefined) return undefined;
+  const { issuer } = server;
+  const mapped = [...snapshot.directories()].flatMap(({ value }) => Object.keys(value.claims));
+  return {
+    issuer,
+    authorization_endpoint: endpointUrl(issuer, 'authorization'),
+    token_endpoint: endpointUrl(issuer, 'token'),
+    userinfo_endpoint: endpointUrl(issuer, 'userinfo'),
+    jwks_uri: endpointUrl(issuer, 'jwks'),
+    // Scopes of the tenants are not published: their names tell who works on what.
+    scopes_supported: builtInScopes,
+    response_types_supported: responseTypes,
+    response_modes_supported: ['query'],
+    grant_types_supported: grantTypes,
+    subject_types_supported: ['public'],
+    id_token_signing_alg_values_supported: server.signing.algorithms,
+    token_endpoint_auth_methods_supported: clientAuthenticationMethods,
+    code_challenge_methods_supported: ['S256'],
+    claim_types_supported: ['normal'],
+    claims_supported: [...new Set([...protocolClaims, ...mapped])],
+    prompt_values_supported: prompts,
+    claims_parameter_supported: false,
+    request_parameter_supported: false,
+    request_uri_parameter_supported: false,
+    authorization_response_iss_parameter_supported: true,
+  };
+}

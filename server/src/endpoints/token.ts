@@ -1,0 +1,114 @@
+/**
+ * The token endpoint (RFC 6749 §3.2). It owns what all grants share, in this order: the form, who the client is, what is
+ * asked, whether the client may; then the grant decides, and what it gave is signed.
+ */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type Grants, redeem } from '../grants/index.ts';
+import type { AuthenticateClient } from '../http/client-authentication.ts';
+import { queryText, requireForm } from '../http/form.ts';
+import { noStore } from '../http/headers.ts';
+import { HttpError } from '../http/http-error.ts';
+import type { Readiness } from '../http/readiness.ts';
+import { sourceOf } from '../http/source.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { endpointPaths } from '../protocol/endpoints.ts';
+import { jsonError, ProtocolError } from '../protocol/errors.ts';
+import type { GrantType } from '../protocol/terms.ts';
+import { parseTokenRequest } from '../protocol/token-request.ts';
+import type { EmitAudit } from '../telemetry/audit-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { Issuance, IssueTokens, TokenResponseWire } from '../tokens/issue.ts';
+
+export interface TokenEndpointParts {
+  readonly readiness: Readiness;
+  readonly authenticate: AuthenticateClient;
+  readonly grants: Grants;
+  readonly issue: IssueTokens;
+  readonly audit: EmitAudit;
+  readonly metrics: Metrics;
+}
+
+/** What is known of a request so far, for its metric. */
+interface Progress {
+  client?: AuthenticatedClient;
+  grantType?: GrantType;
+}
+
+export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): void {
+  const config = { errors: 'json', admission: 'token' } as const;
+  app.post(endpointPaths.token, { config }, async (request, reply) => {
+    const progress: Progress = {};
+    try {
+      const response = await answer(parts, request, progress);
+      count(parts.metrics, progress, 'success');
+      return send(reply, response);
+    } catch (error) {
+      count(parts.metrics, progress, error instanceof ProtocolError ? error.code : 'server_error');
+      throw error;
+    }
+  });
+  app.route({
+    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: endpointPaths.token,
+    config,
+    handler: () => {
+      throw new HttpError(405, 'invalid_request', { description: 'use POST', headers: { allow: 'POST' } });
+    },
+  });
+}
+
+async function answer(
+  parts: TokenEndpointParts,
+  request: FastifyRequest,
+  progress: Progress,
+): Promise<TokenResponseWire> {
+  parts.readiness.requireServing();
+  // Credentials in a URL end up in logs and histories: whatever stands there is refused with them.
+  if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
+  const parameters = requireForm(request, { by: 'json' });
+  const source = sourceOf(request.raw);
+  const client = parts.authenticate({ authorization: request.headers.authorization, parameters, source });
+  progress.client = client;
+  const asked = parseTokenRequest(parameters);
+  progress.grantType = asked.grantType;
+  if (!client.registration.grant_types.includes(asked.grantType)) {
+    throw jsonError('unauthorized_client', 'the client may not use this grant type');
+  }
+  const { id: requestId, signal } = request;
+  const issuance = await redeem(parts.grants, asked, client, { requestId, clientAddress: source.address, signal });
+  const response = await parts.issue(issuance);
+  told(parts, issuance, response, client, asked.grantType, { requestId, clientAddress: source.address });
+  return response;
+}
+
+/** What a user's grant gives is an audit row of the statement that gave it; without one it is a line of the log stream. */
+function told(
+  { audit, metrics }: TokenEndpointParts,
+  issuance: Issuance,
+  response: TokenResponseWire,
+  client: AuthenticatedClient,
+  grantType: GrantType,
+  request: { readonly requestId: string; readonly clientAddress: string },
+): void {
+  metrics.tokensIssued.inc({ kind: 'access', format: 'jwt', grant_type: grantType });
+  if (response.id_token !== undefined) metrics.tokensIssued.inc({ kind: 'id', format: 'jwt', grant_type: grantType });
+  if (response.refresh_token !== undefined) {
+    metrics.tokensIssued.inc({ kind: 'refresh', format: 'opaque', grant_type: grantType });
+  }
+  if (issuance.user !== null) return;
+  const { client_id: clientId } = client.registration;
+  const { scopes } = issuance;
+  audit({ event: 'token.issued', outcome: 'success', ...request, clientId, clientUid: client.uid, grantType, scopes });
+}
+
+function count(metrics: Metrics, { client, grantType }: Progress, outcome: string): void {
+  metrics.tokenRequests.inc({
+    grant_type: grantType ?? 'unknown',
+    client_auth_method: client?.method ?? 'unknown',
+    outcome,
+  });
+}
+
+function send(reply: FastifyReply, response: TokenResponseWire): FastifyReply {
+  return reply.headers(noStore).send(JSON.stringify(response));
+}
