@@ -27,6 +27,10 @@ export interface Transaction extends Runner {
 
 export type Stop = () => Promise<void>;
 
+/**
+ * Values are given as the column wants them; json and jsonb as JSON text (an array would become a Postgres array).
+ * Inside {@link transaction} every member but the handle given to `work` throws `TransactionHandleRequired`.
+ */
 export interface Database extends Runner {
   readonly kind: 'postgres' | 'pglite';
   /** For migrations and for background work that is not worth a name. Never inside a {@link transaction} (PGlite has one connection). */
@@ -38,6 +42,8 @@ export interface Database extends Runner {
    * polling is the truth either way.
    */
   listen(channel: string, onNotify: (payload: string) => void): Promise<Stop | null>;
+  /** Connections of their own, without time limits and past any pooler: for migrations. */
+  alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T>;
   close(): Promise<void>;
 }
 

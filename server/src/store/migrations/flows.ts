@@ -143,7 +143,8 @@ const statements = [
     scopes text[],
     scopes_refused text[],
     session_id text,
-    kid text
+    kid text,
+    registrations text[]
   )`,
   `CREATE INDEX audit_time ON audit (time)`,
 ];

@@ -1,0 +1,11 @@
+/** Every migration by name, in order. A name that has run somewhere never changes; a new one sorts after all others. */
+import type { Migration } from 'kysely/migration';
+import { flows } from './flows.ts';
+import { registry } from './registry.ts';
+import { signingKeys } from './signing-keys.ts';
+
+export const migrations: Readonly<Record<string, Migration>> = {
+  '0001_registry': registry,
+  '0002_flows': flows,
+  '0003_signing_keys': signingKeys,
+};

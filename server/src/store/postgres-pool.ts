@@ -1,0 +1,109 @@
+/** A pool that never hands out a connection twice whose last statement may still be running. */
+import type { PostgresPool, PostgresPoolClient } from 'kysely';
+import pg from 'pg';
+import { DatabaseUnavailable } from './database.ts';
+import { leavesConnectionUsable } from './failures.ts';
+import { limitSession, queryTimeout } from './postgres-settings.ts';
+
+export interface Query {
+  readonly name?: string;
+  readonly text: string;
+  readonly values?: unknown[];
+}
+
+/** A connection that is borrowed until {@link release}, which destroys it when its state is not known to be clean. */
+export class Lease {
+  readonly #client: pg.PoolClient;
+  #waiting = 0;
+  #broken = false;
+  /** A pooler stands in between: nothing may be kept on the connection. */
+  readonly pooled: boolean;
+
+  constructor(client: pg.PoolClient, pooled: boolean) {
+    this.#client = client;
+    this.pooled = pooled;
+  }
+
+  async query(query: Query): Promise<pg.QueryResult> {
+    this.#waiting += 1;
+    try {
+      return await this.#client.query(query);
+    } catch (error) {
+      if (!leavesConnectionUsable(error)) this.#broken = true;
+      throw error;
+    } finally {
+      this.#waiting -= 1;
+    }
+  }
+
+  release(destroy = false): void {
+    const clean = this.#waiting === 0 && !this.#broken && this.#client.getTransactionStatus() === 'I';
+    this.#client.release(destroy || !clean);
+  }
+}
+
+export interface PoolOptions {
+  readonly max: number;
+  readonly onProblem: (problem: string) => void;
+  /** Session limits (the default), or none for migrations. */
+  readonly limited: boolean;
+}
+
+export class Pool {
+  readonly #pool: pg.Pool;
+  readonly #max: number;
+  readonly #pooled = new WeakSet<pg.ClientBase>();
+
+  constructor(config: pg.ClientConfig, { max, onProblem, limited }: PoolOptions) {
+    this.#max = max;
+    this.#pool = new pg.Pool({
+      ...config,
+      ...(limited ? { query_timeout: queryTimeout } : {}),
+      max,
+      idleTimeoutMillis: 300_000,
+      onConnect: (client) => (limited ? this.#prepare(client) : undefined) as unknown as void,
+    });
+    // Read for each new connection: so connections that were opened together do not end together.
+    Object.defineProperty(this.#pool.options, 'maxLifetimeSeconds', {
+      get: () => 540 + Math.ceil(Math.random() * 120),
+    });
+    this.#pool.on('error', (error) => onProblem(`an idle database connection was lost: ${error.message}`));
+    // A backend that is killed while its connection is borrowed emits here; without a listener the process would end.
+    this.#pool.on('connect', (client) => client.on('error', () => undefined));
+  }
+
+  async #prepare(client: pg.ClientBase): Promise<void> {
+    client.on('error', () => undefined);
+    const { rowCount } = await client.query(limitSession(processId(client)));
+    if (rowCount === 0) this.#pooled.add(client);
+  }
+
+  /** @throws DatabaseUnavailable at once when twice as many wait already as there are connections. */
+  async connect(): Promise<Lease> {
+    if (this.#pool.waitingCount >= 2 * this.#max) {
+      throw new DatabaseUnavailable(`${this.#pool.waitingCount} requests wait for a database connection`);
+    }
+    const client = await this.#pool.connect();
+    return new Lease(client, this.#pooled.has(client));
+  }
+
+  /** The pool as Kysely takes it. `borrow` may refuse; whether `destroy()` of Kysely ends the pool is up to `end`. */
+  forKysely({ borrow, end }: { borrow: () => Promise<Lease>; end: () => Promise<void> }): PostgresPool {
+    const connect = async (): Promise<PostgresPoolClient> => {
+      const lease = await borrow();
+      const query = (text: string, values: readonly unknown[]) => lease.query({ text, values: [...values] });
+      return { query: query as unknown as PostgresPoolClient['query'], release: (destroy) => lease.release(destroy) };
+    };
+    return { connect, end, options: this.#pool.options };
+  }
+
+  end(): Promise<void> {
+    return this.#pool.end();
+  }
+}
+
+/** As the server (or the pooler) gave it at start-up; pg keeps it without declaring it. */
+export function processId(client: pg.ClientBase): number {
+  const id = 'processID' in client ? Number(client.processID) : 0;
+  return Number.isSafeInteger(id) ? id : 0;
+}

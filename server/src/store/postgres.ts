@@ -1,0 +1,170 @@
+/** Postgres ≥ 15 through pg: one pool, named statements, every wait bounded. */
+import { Kysely, PostgresDialect } from 'kysely';
+import type pg from 'pg';
+import type { Database, Result, Statement, Stop, Transaction } from './database.ts';
+import { asFailure, isWorthAnotherConnection, type Progress } from './failures.ts';
+import { Listener } from './postgres-listen.ts';
+import { type Lease, Pool } from './postgres-pool.ts';
+import { clientConfig, limitTransaction } from './postgres-settings.ts';
+import { TransactionScope } from './transaction-scope.ts';
+
+export interface PostgresOptions {
+  /** Connections of the pool. Default 14; LISTEN and a migration take one each beside it. */
+  readonly max?: number;
+  /** PEM certificates that are trusted for this server alone; switches TLS on. */
+  readonly ca?: string;
+  /** Past the pooler, for migrations and LISTEN. Default: the URL itself. */
+  readonly directUrl?: string;
+  /** The pooler keeps track of prepared statements (PgBouncer ≥ 1.21 with `max_prepared_statements`). Default `false`. */
+  readonly poolerTracksStatements?: boolean;
+  /** One line about something that repaired itself or needs an eye. Default: nobody hears it. */
+  readonly onProblem?: (problem: string) => void;
+}
+
+/**
+ * Connects lazily: a server that is away shows as `DatabaseUnavailable` at the first statement.
+ *
+ * Behind a pooler in transaction mode (recognised by itself) single statements have no limits of their own: give the role
+ * `ALTER ROLE … SET statement_timeout = '3s'`, and likewise `lock_timeout`, `idle_in_transaction_session_timeout`.
+ * @throws RangeError for a URL that cannot be used.
+ */
+export function openPostgres(url: string, options: PostgresOptions = {}): Promise<Database> {
+  return new Promise((resolve) => resolve(new PostgresDatabase(url, options)));
+}
+
+class PostgresDatabase implements Database {
+  readonly kind = 'postgres';
+  readonly kysely: Kysely<unknown>;
+  readonly #pool: Pool;
+  readonly #listener: Listener;
+  readonly #direct: pg.ClientConfig;
+  readonly #scope = new TransactionScope();
+  readonly #nameless: boolean;
+  readonly #onProblem: (problem: string) => void;
+  #closing: Promise<void> | undefined;
+
+  constructor(url: string, options: PostgresOptions) {
+    const onProblem = options.onProblem ?? (() => undefined);
+    this.#onProblem = onProblem;
+    this.#direct = clientConfig(options.directUrl ?? url, options.ca);
+    this.#pool = new Pool(clientConfig(url, options.ca), { max: options.max ?? 14, onProblem, limited: true });
+    this.#listener = new Listener(this.#direct, onProblem);
+    this.#nameless = options.poolerTracksStatements !== true;
+    const borrow = () => {
+      this.#scope.refuseInside();
+      return this.#pool.connect();
+    };
+    // Kysely ends its pool when it is destroyed, and only if it was used: the pool is ended here instead.
+    const pool = this.#pool.forKysely({ borrow, end: () => Promise.resolve() });
+    this.kysely = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  }
+
+  async run<R>(statement: Statement, values: readonly unknown[]): Promise<Result<R>> {
+    this.#scope.refuseInside();
+    for (let attempt = 1; ; attempt += 1) {
+      let progress: Progress = 'unsent';
+      try {
+        const lease = await this.#pool.connect();
+        try {
+          progress = 'sent';
+          return await this.#send<R>(lease, statement, values);
+        } finally {
+          lease.release();
+        }
+      } catch (error) {
+        if (attempt === 2 || !isWorthAnotherConnection(error)) throw asFailure(error, progress);
+      }
+    }
+  }
+
+  async #send<R>(lease: Lease, { name, text }: Statement, values: readonly unknown[]): Promise<Result<R>> {
+    const named = lease.pooled && this.#nameless ? {} : { name };
+    const result: pg.QueryResult = await lease.query({ ...named, text, values: [...values] });
+    return { rows: result.rows as R[], count: result.rowCount ?? 0 };
+  }
+
+  async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
+    this.#scope.refuseInside();
+    const lease = await this.#begin();
+    let committing = false;
+    try {
+      const result = await this.#scope.run(() => work(this.#handle(lease)));
+      committing = true;
+      const { command } = await lease.query({ text: 'COMMIT' });
+      // An error that `work` swallowed left the transaction aborted: Postgres answers COMMIT with ROLLBACK.
+      if (command !== 'COMMIT') throw new Error('the transaction was rolled back: one of its statements had failed');
+      return result;
+    } catch (error) {
+      if (!committing) await lease.query({ text: 'ROLLBACK' }).catch(() => undefined);
+      throw asFailure(error, committing ? 'sent' : 'in transaction');
+    } finally {
+      lease.release();
+    }
+  }
+
+  #handle(lease: Lease): Transaction {
+    return {
+      inTransaction: true,
+      run: async <R>(statement: Statement, values: readonly unknown[]) => {
+        try {
+          return await this.#send<R>(lease, statement, values);
+        } catch (error) {
+          throw asFailure(error, 'in transaction');
+        }
+      },
+    };
+  }
+
+  /** Nothing has happened before BEGIN was answered, so a dead connection costs one more try. */
+  async #begin(): Promise<Lease> {
+    const begin = async (): Promise<Lease> => {
+      const lease = await this.#pool.connect();
+      try {
+        await lease.query({ text: lease.pooled ? `BEGIN; ${limitTransaction}` : 'BEGIN' });
+        return lease;
+      } catch (error) {
+        lease.release(true);
+        throw error;
+      }
+    };
+    try {
+      return await begin().catch((error: unknown) =>
+        isWorthAnotherConnection(error) ? begin() : Promise.reject(error),
+      );
+    } catch (error) {
+      throw asFailure(error, 'unsent');
+    }
+  }
+
+  listen(channel: string, onNotify: (payload: string) => void): Promise<Stop | null> {
+    this.#scope.refuseInside();
+    return this.#listener.listen(channel, onNotify);
+  }
+
+  async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T> {
+    this.#scope.refuseInside();
+    const pool = new Pool(this.#direct, { max: 2, onProblem: this.#onProblem, limited: false });
+    const borrow = () => pool.connect();
+    const kysely = new Kysely<unknown>({
+      dialect: new PostgresDialect({ pool: pool.forKysely({ borrow, end: () => Promise.resolve() }) }),
+    });
+    try {
+      return await work(kysely);
+    } catch (error) {
+      throw asFailure(error, 'in transaction');
+    } finally {
+      await pool.end();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  async #end(): Promise<void> {
+    await this.#listener.close();
+    await this.kysely.destroy();
+    await this.#pool.end();
+  }
+}
