@@ -26,6 +26,11 @@ export interface KeySet {
  */
 export interface Sealer {
   seal(plain: Uint8Array, place: readonly string[]): Buffer;
+  /**
+   * As {@link seal}, but equal values at one place seal to equal bytes under one key, so that whoever compares can see that
+   * nothing changed. It tells an onlooker just that.
+   */
+  sealStable(plain: Uint8Array, place: readonly string[]): Buffer;
   /** `null` when it does not open: altered, other place, unknown key. */
   open(sealed: Uint8Array, place: readonly string[]): Buffer | null;
 }

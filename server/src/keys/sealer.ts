@@ -47,13 +47,16 @@ export function createSealer(keys: readonly Uint8Array[]): KeyedSealer {
   const keyOf = (sealed: Uint8Array): EncryptionKey | undefined =>
     sealed[0] === version ? all.find(({ id }) => id.equals(sealed.subarray(1, 1 + keyIdLength))) : undefined;
 
+  const sealWith = (nonce: Uint8Array, plain: Uint8Array, place: readonly string[]): Buffer => {
+    const head = Buffer.concat([Buffer.from([version]), first.id, nonce]);
+    const cipher = createCipheriv('aes-256-gcm', ...keyAndNonce(first, head));
+    cipher.setAAD(additionalData(head, place));
+    return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
+  };
+
   return {
-    seal(plain, place) {
-      const head = Buffer.concat([Buffer.from([version]), first.id, randomBytes(nonceLength)]);
-      const cipher = createCipheriv('aes-256-gcm', ...keyAndNonce(first, head));
-      cipher.setAAD(additionalData(head, place));
-      return Buffer.concat([head, cipher.update(plain), cipher.final(), cipher.getAuthTag()]);
-    },
+    seal: (plain, place) => sealWith(randomBytes(nonceLength), plain, place),
+    sealStable: (plain, place) => sealWith(stableNonce(first, plain, place), plain, place),
     open(sealed, place) {
       const key = keyOf(sealed);
       if (key === undefined || sealed.length < headLength + tagLength) return null;
@@ -84,6 +87,16 @@ function keyAndNonce({ key }: EncryptionKey, head: Buffer): [KeyObject, Buffer] 
   const nonce = head.subarray(1 + keyIdLength);
   const derived = createHmac('sha256', key).update('seal\0').update(nonce.subarray(0, 12)).digest();
   return [createSecretKey(derived), nonce.subarray(12)];
+}
+
+/** A keyed digest of place and value: two different ones never share a nonce. The count says where the place ends. */
+function stableNonce({ key }: EncryptionKey, plain: Uint8Array, place: readonly string[]): Buffer {
+  const digest = createHmac('sha256', key).update(`stable nonce\0${place.length}\0`);
+  return digest
+    .update(additionalData(Buffer.alloc(0), place))
+    .update(plain)
+    .digest()
+    .subarray(0, nonceLength);
 }
 
 /** The head and the place; each part with its length before it, so that no two places read the same. */
