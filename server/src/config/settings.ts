@@ -1,0 +1,121 @@
+/** Every setting of `nauthera-server`, once: types, loader, help and README are derived from here. */
+import { parseAddress } from './address.ts';
+
+export interface Setting<T> {
+  /** What it does, with unit and bounds. */
+  readonly description: string;
+  /** What stands for the value in help, e.g. `HOST:PORT`. */
+  readonly placeholder: string;
+  /** As text, as a user would write it; left out: the setting is required or simply absent. */
+  readonly default?: string;
+  readonly required?: boolean;
+  /** Never printed; `NAUTHERA_<NAME>_FILE` names a file with the value. */
+  readonly secret?: boolean;
+  /** @throws RangeError whose message completes "must be …", without the value */
+  readonly parse: (text: string) => T;
+}
+
+const oneOf =
+  <const T extends readonly string[]>(values: T) =>
+  (text: string): T[number] => {
+    const found = values.find((value) => value === text);
+    if (found === undefined) throw new RangeError(`one of ${values.join(', ')}`);
+    return found;
+  };
+
+function path(text: string): string {
+  if (text === '' || text.includes('\0')) throw new RangeError('a path');
+  return text;
+}
+
+function databaseUrl(text: string): string {
+  if (text.startsWith('pglite:')) return text;
+  if (/^postgres(?:ql)?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw new RangeError('postgres://… or pglite:FOLDER');
+}
+
+function name(text: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/.test(text)) {
+    throw new RangeError('1 to 128 letters, digits, dots, dashes and underscores');
+  }
+  return text;
+}
+
+const database = {
+  description: 'Where everything is stored: Postgres 15 or newer, or an embedded database for trial in a folder.',
+  placeholder: 'postgres://…|pglite:FOLDER',
+  required: true,
+  secret: true,
+  parse: databaseUrl,
+} as const satisfies Setting<string>;
+const directDatabase = {
+  description:
+    'The same database without a pooler, for migrations and notifications. Needed where `database` goes through a pooler in transaction mode.',
+  placeholder: 'postgres://…',
+  secret: true,
+  parse: databaseUrl,
+} as const satisfies Setting<string>;
+const keyFile = {
+  description:
+    'The key-encryption key: 32 random bytes in base64; a second line is the older key while it is being replaced. Made (mode 0600) when the file is not there.',
+  placeholder: 'FILE',
+  required: true,
+  parse: path,
+} as const satisfies Setting<string>;
+const logLevel = {
+  description: 'The least important lines that are written: `debug`, `info`, `warn`, `error`.',
+  placeholder: 'LEVEL',
+  default: 'info',
+  parse: oneOf(['debug', 'info', 'warn', 'error']),
+} as const satisfies Setting<'debug' | 'info' | 'warn' | 'error'>;
+const logFormat = {
+  description: '`json`: one object a line; `text`: for people.',
+  placeholder: 'FORMAT',
+  default: 'json',
+  parse: oneOf(['json', 'text']),
+} as const satisfies Setting<'json' | 'text'>;
+
+/** `nauthera-server serve`. */
+export const serveSettings = {
+  database,
+  directDatabase,
+  keyFile,
+  listen: {
+    description: 'Address of the public endpoints.',
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:8080',
+    parse: parseAddress,
+  },
+  management: {
+    description: 'Address of `/livez`, `/readyz` and `/metrics`; not for the public.',
+    placeholder: 'HOST:PORT',
+    default: '127.0.0.1:9090',
+    parse: parseAddress,
+  },
+  migrations: {
+    description: '`run`: bring the tables up to date before serving; `never`: somebody else does.',
+    placeholder: 'run|never',
+    default: 'run',
+    parse: oneOf(['run', 'never']),
+  },
+  replica: {
+    description: 'Name of this replica in reports. Left out: the host name and a random end.',
+    placeholder: 'NAME',
+    parse: name,
+  },
+  logLevel,
+  logFormat,
+} as const satisfies Record<string, Setting<unknown>>;
+
+/** `nauthera-server migrate`. */
+export const migrateSettings = { database, directDatabase } as const satisfies Record<string, Setting<unknown>>;
+
+/** `nauthera-server keys …`. */
+export const keysSettings = { database } as const satisfies Record<string, Setting<unknown>>;
+
+/** The values of a set of settings: absent ones without a default are `undefined`. */
+export type Values<S extends Record<string, Setting<unknown>>> = {
+  readonly [K in keyof S]: S[K] extends { readonly default: string } | { readonly required: true }
+    ? ReturnType<S[K]['parse']>
+    : ReturnType<S[K]['parse']> | undefined;
+};
