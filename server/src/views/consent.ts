@@ -1,7 +1,8 @@
 /** May this application have this access? And: it got less than it asked for. */
 import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref, redirectHref } from './links.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, name, renderPage } from './page.ts';
+import { name } from './messages.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
 
 export interface ConsentInput extends Frame {
@@ -67,7 +68,7 @@ export interface ConsentPartialInput extends Frame {
 /** No step by itself: it must be readable. */
 export function consentPartialPage(input: ConsentPartialInput): string {
   const { language, client, refused } = input;
-  const values = { client: name(client.name), scopes: name(scopeList(language, refused)) };
+  const values = { client: name(client.name), scopes: scopeList(language, refused) };
   return renderPage(input, {
     name: 'consent-partial',
     title: language.text('consent-partial.heading'),

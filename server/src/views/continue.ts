@@ -4,7 +4,8 @@
  */
 import { html } from './html.ts';
 import { redirectHref } from './links.ts';
-import { type ClientText, type Frame, name, renderPage } from './page.ts';
+import { name } from './messages.ts';
+import { type ClientText, type Frame, renderPage } from './page.ts';
 
 export interface ContinueInput extends Frame {
   readonly client: ClientText;

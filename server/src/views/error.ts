@@ -2,8 +2,8 @@
 import type { ErrorCode, PageError } from '../protocol/errors.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
 import { ownHref, redirectHref } from './links.ts';
-import type { Language } from './messages.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, name, renderPage } from './page.ts';
+import { type Language, name } from './messages.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type ScopeText, scopeList } from './scopes.ts';
 
 /** A step on our side: a form that posts, or a link to a path of ours. */
@@ -80,7 +80,7 @@ function accessDenied(input: ErrorInput): Words {
     text: named
       ? language.say('error.access_denied.text', {
           client: name(client.name),
-          scopes: name(scopeList(language, scopes)),
+          scopes: scopeList(language, scopes),
         })
       : language.say('error.access_denied.directory'),
     step: back(input, 'error.access_denied.back-to'),
@@ -141,7 +141,7 @@ ${hiddenFields(way)}<p class="buttons"><button class="main" id="${id}" name="${i
 }
 
 function reference({ language, code, reference: id }: ErrorInput): SafeHtml {
-  return html`<p class="fine"><code>${code}</code> · ${referenceLine(language, id)}</p>`;
+  return html`<p class="fine reference"><span>${referenceLine(language, id)}</span> <code>${code}</code></p>`;
 }
 
 function developers({ language, code, description, reference: id }: ErrorInput): HtmlValue {

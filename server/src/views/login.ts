@@ -1,7 +1,8 @@
 /** Sign in; also: confirm that it is you (`prompt=login`, `max_age`). */
 import { html, type SafeHtml } from './html.ts';
 import { ownHref } from './links.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, name, renderPage } from './page.ts';
+import { name } from './messages.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type FieldProblem, problemSummary } from './problem.ts';
 
 /** `account_…` and `password_expired` only after the directory confirmed the password. */

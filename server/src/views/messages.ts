@@ -23,10 +23,15 @@ export interface Language {
   say(key: MessageKey, values?: MessageValues): SafeHtml;
   /** A message as plain text, for `<title>` and attributes (escaped when it gets there). */
   text(key: MessageKey, values?: Readonly<Record<string, string | number>>): string;
-  /** "a, b and c", or "a, b or c". */
-  list(items: readonly string[], type: 'conjunction' | 'disjunction' | 'unit'): string;
+  /** "a, b and c", "a, b or c", "a, b, c"; each item set apart as a name. */
+  list(items: readonly string[], type: 'conjunction' | 'disjunction' | 'unit'): SafeHtml;
   /** A day in words, in UTC: "15 March 2027". */
   date(epochSeconds: number): string;
+}
+
+/** A name inside a sentence: set apart, so that its reading direction cannot turn the sentence around. */
+export function name(text: string): SafeHtml {
+  return html`<bdi>${text}</bdi>`;
 }
 
 const rightToLeft = new Set(['ar', 'fa', 'he', 'ur']);
@@ -52,7 +57,10 @@ export function createLanguage(tag: string, catalogue: Catalogue): Language {
       return html`${parts.map((part) => (SafeHtml.is(part.value) ? part.value : String(part.value)))}`;
     },
     text: (key, values = {}) => String(format(key).format(values)),
-    list: (items, type) => new Intl.ListFormat(tag, { type, style: 'long' }).format(items),
+    list: (items, type) => {
+      const parts = new Intl.ListFormat(tag, { type, style: 'long' }).formatToParts(items);
+      return html`${parts.map((part) => (part.type === 'element' ? name(part.value) : part.value))}`;
+    },
     date: (epochSeconds) => dates.format(new Date(epochSeconds * 1000)),
   };
 }

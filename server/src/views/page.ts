@@ -73,11 +73,6 @@ ${page.body}
 `.toString();
 }
 
-/** A name inside a sentence: set apart, so that its reading direction cannot turn the sentence around. */
-export function name(text: string): SafeHtml {
-  return html`<bdi>${text}</bdi>`;
-}
-
 export function hiddenFields(form: Form): readonly SafeHtml[] {
   return form.fields.map((field) => html`<input type="hidden" name="${field.name}" value="${field.value}">\n`);
 }

@@ -1,7 +1,6 @@
 /** Scopes and claims in words. */
 import { html, type SafeHtml } from './html.ts';
-import type { Language, MessageKey } from './messages.ts';
-import { name } from './page.ts';
+import { type Language, type MessageKey, name } from './messages.ts';
 
 /** A scope as a page names it. */
 export interface ScopeText {
@@ -65,7 +64,7 @@ const claimLabels: ReadonlyMap<string, MessageKey> = new Map([
 const valuesShown = 6;
 
 /** "Read orders, See your e-mail address and Write orders" */
-export function scopeList(language: Language, scopes: readonly ScopeText[]): string {
+export function scopeList(language: Language, scopes: readonly ScopeText[]): SafeHtml {
   return language.list(
     scopes.map((scope) => scopeTitle(language, scope)),
     'conjunction',
@@ -84,8 +83,8 @@ export function scopeEntry(language: Language, scope: RequestedScope): SafeHtml 
   const sentence = valuesOf(language, claims.find((claim) => claim.name === inSentence)?.value);
   const what = name(scopeTitle(language, scope));
   const rows = claims.filter((claim) => claim.name !== inSentence).map((claim) => claimRow(language, claim));
-  return html`<li>${sentence === undefined ? what : language.say('consent.with-values', { what, values: name(sentence) })}
-${scope.description !== undefined && html`<p>${scope.description}</p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf)}</li>
+  return html`<li>${sentence === undefined ? what : language.say('consent.with-values', { what, values: sentence })}
+${scope.description !== undefined && html`<p><span dir="auto">${scope.description}</span></p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf)}</li>
 `;
 }
 
@@ -93,18 +92,18 @@ function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
   const values = valuesOf(language, claim.value);
   const label = claimLabels.get(claim.name);
   if (values === undefined) return undefined;
-  return html`<div><dt>${label === undefined ? claim.name : language.text(label)}</dt> <dd><bdi>${values}</bdi></dd></div>\n`;
+  return html`<div><dt>${label === undefined ? claim.name : language.text(label)}</dt> <dd>${values}</dd></div>\n`;
 }
 
 function restriction(language: Language, groups: readonly string[] | undefined): SafeHtml | undefined {
   if (groups === undefined) return undefined;
-  const group = name(language.list(groups, 'disjunction'));
+  const group = language.list(groups, 'disjunction');
   return html`<p class="rule">${
     groups.length === 0 ? language.say('consent.directory-asked') : language.say('consent.only-members', { group })
   }</p>\n`;
 }
 
-function valuesOf(language: Language, value: unknown): string | undefined {
+function valuesOf(language: Language, value: unknown): SafeHtml | undefined {
   const all = flatten(value);
   if (all.length === 0) return undefined;
   const more = all.length - valuesShown;
