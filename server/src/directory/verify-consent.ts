@@ -3,6 +3,7 @@
  */
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
+import { foldText, parseDn, sameDn } from './distinguished-name.ts';
 
 /** The part of a directory registration that decides. */
 export interface ConsentRules {
@@ -32,6 +33,10 @@ export interface RefusedScope {
   readonly rules: readonly string[];
 }
 
+type Fields = Omit<VerifiedConsent, never>;
+
+let verified: (fields: Fields) => VerifiedConsent;
+
 /** Proof that the directory was asked for this request; `Issue` cannot be built without one. */
 export class VerifiedConsent {
   readonly #brand = true;
@@ -44,7 +49,7 @@ export class VerifiedConsent {
   /** Names of the rules that allowed something. */
   readonly rules: readonly string[];
   readonly askedAt: EpochSeconds;
-  private constructor(fields: Omit<VerifiedConsent, never>) {
+  private constructor(fields: Fields) {
     this.grantId = fields.grantId;
     this.clientId = fields.clientId;
     this.user = fields.user;
@@ -55,6 +60,10 @@ export class VerifiedConsent {
   }
   static is(value: unknown): value is VerifiedConsent {
     return typeof value === 'object' && value !== null && #brand in value;
+  }
+  static {
+    // Handed to this module alone: nobody else can make one.
+    verified = (fields) => new VerifiedConsent(fields);
   }
 }
 
@@ -67,4 +76,79 @@ export type Verification =
       readonly refused: readonly RefusedScope[];
     };
 
-// verifyConsent(user: DirectoryUser | null, rules: ConsentRules, question: ConsentQuestion): Verification
+/**
+ * @param user the entry as read for this very question; `null`: a complete search found nobody
+ * @param rules those of the registration that the user was read from
+ */
+export function verifyConsent(
+  user: DirectoryUser | null,
+  rules: ConsentRules,
+  question: ConsentQuestion,
+): Verification {
+  if (user === null || user.account !== 'active') {
+    return { outcome: 'refused', reason: 'account_inactive', refused: [] };
+  }
+  const { grantId, clientId, accessGroups, onRefusedScope, askedAt } = question;
+  if (accessGroups.length > 0 && !isMemberOfOne(user, accessGroups)) {
+    return { outcome: 'refused', reason: 'not_a_member', refused: [] };
+  }
+  const answers = question.scopes.map((scope) => askRules(user, rules, scope));
+  const refused = answers
+    .filter((answer) => !answer.allowed)
+    .map(({ scope, rules: asked }) => ({ scope, rules: asked }));
+  const allowed = answers.filter((answer) => answer.allowed);
+  if (refused.length > 0 && (onRefusedScope === 'deny' || allowed.length === 0)) {
+    return { outcome: 'refused', reason: 'scope_refused', refused };
+  }
+  const consent = verified({
+    grantId,
+    clientId,
+    user,
+    scopes: allowed.map(({ scope }) => scope),
+    refused,
+    rules: [...new Set(allowed.flatMap((answer) => answer.rules))],
+    askedAt,
+  });
+  return { outcome: 'verified', consent };
+}
+
+interface ScopeAnswer {
+  readonly scope: string;
+  readonly allowed: boolean;
+  /** Allowed: the rules that held. Refused: those that name the scope. */
+  readonly rules: readonly string[];
+}
+
+/**
+ * Rules that name a scope are alternatives. `openid` gives an application nothing but the fact of the sign-in, which
+ * `access.groups` decides: only a rule that names it can refuse it. Every other scope that no rule names follows
+ * `unlisted_scopes`, the built-in ones too.
+ */
+function askRules(user: DirectoryUser, { consent_rules, unlisted_scopes }: ConsentRules, scope: string): ScopeAnswer {
+  const naming = consent_rules.filter((rule) => rule.scopes.includes(scope));
+  if (naming.length === 0) return { scope, allowed: scope === 'openid' || unlisted_scopes === 'allow', rules: [] };
+  const holding = naming.filter((rule) => holds(rule, user));
+  const named = holding.length > 0 ? holding : naming;
+  return { scope, allowed: holding.length > 0, rules: named.map((rule) => rule.name) };
+}
+
+/** Conditions of one rule must all hold; one that states none holds for everybody. */
+function holds(rule: ConsentRules['consent_rules'][number], user: DirectoryUser): boolean {
+  if (rule.groups.length > 0 && !isMemberOfOne(user, rule.groups)) return false;
+  return rule.filter === undefined || user.rulesMatchedByFilter.includes(rule.name);
+}
+
+/**
+ * Whether the user is in one of the groups, each given by name or by DN. Text that reads as a DN is compared with DNs
+ * alone: a group may be called `cn=admins,ou=groups,dc=example` by somebody who hopes to pass for that one.
+ */
+export function isMemberOfOne(user: Pick<DirectoryUser, 'groups'>, wanted: readonly string[]): boolean {
+  return wanted.some((text) => {
+    const dn = text.includes('=') ? parseDn(text) : null;
+    if (dn === null) return user.groups.some((group) => foldText(group.name) === foldText(text));
+    return user.groups.some((group) => {
+      const own = parseDn(group.dn);
+      return own !== null && sameDn(own, dn);
+    });
+  });
+}

@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { AccountState, DirectoryUser } from '../../../server/src/directory/directory.ts';
+import {
+  type ConsentQuestion,
+  type ConsentRules,
+  VerifiedConsent,
+  verifyConsent,
+} from '../../../server/src/directory/verify-consent.ts';
+import { epochSeconds } from '../../../server/src/protocol/time.ts';
+
+const group = (name: string) => ({ name, dn: `cn=${name},ou=groups,dc=example` });
+
+function aUser(change: Partial<DirectoryUser> = {}): DirectoryUser {
+  return {
+    directory: 'identity/people',
+    server: 'ldaps://ldap.example',
+    subject: 'u_1',
+    entryId: '1',
+    username: 'ada',
+    name: 'Ada',
+    account: 'active',
+    groups: [group('staff')],
+    claims: {},
+    rulesMatchedByFilter: [],
+    ...change,
+  };
+}
+
+function aRule(scopes: string[], change: Partial<ConsentRules['consent_rules'][number]> = {}) {
+  return { name: scopes.join('+'), scopes, groups: [], ...change };
+}
+
+interface Case {
+  readonly user?: Partial<DirectoryUser> | null;
+  readonly rules?: ConsentRules['consent_rules'];
+  readonly unlisted?: 'allow' | 'deny';
+  readonly ask?: Partial<ConsentQuestion>;
+}
+
+function verify({ user = {}, rules = [], unlisted = 'allow', ask = {} }: Case) {
+  return verifyConsent(
+    user === null ? null : aUser(user),
+    { consent_rules: rules, unlisted_scopes: unlisted },
+    {
+      grantId: 'g',
+      clientId: 'shop.web',
+      accessGroups: [],
+      onRefusedScope: 'drop',
+      scopes: ['openid', 'orders:read'],
+      askedAt: epochSeconds(1_700_000_000),
+      ...ask,
+    },
+  );
+}
+
+/** What is left of it: confirmed scopes, or the reason. */
+function answer(one: Case) {
+  const verification = verify(one);
+  return verification.outcome === 'verified' ? verification.consent.scopes.join(' ') : verification.reason;
+}
+
+describe('the account', () => {
+  it.each<AccountState>(['locked', 'disabled', 'expired', 'must_change_password'])('%s confirms nothing', (account) =>
+    expect(answer({ user: { account } })).toBe('account_inactive'),
+  );
+  it('that nobody found confirms nothing', () => expect(answer({ user: null })).toBe('account_inactive'));
+  it('is looked at before membership and rules', () =>
+    expect(answer({ user: { account: 'locked' }, ask: { accessGroups: ['other'], scopes: [] } })).toBe(
+      'account_inactive',
+    ));
+});
+
+describe('access.groups', () => {
+  it.each<[string, string[], Partial<DirectoryUser>, boolean]>([
+    ['none listed: everybody', [], {}, true],
+    ['one of them, by name', ['other', 'staff'], {}, true],
+    ['in another case', ['STAFF'], {}, true],
+    ['by DN, in another spelling', ['CN=Staff, ou=groups,dc=example'], {}, true],
+    ['a group of the same name elsewhere, asked for by DN', ['cn=staff,ou=other,dc=example'], {}, false],
+    ['no group at all', ['staff'], { groups: [] }, false],
+    ['part of a name', ['sta'], {}, false],
+    [
+      'a group whose name reads like the DN asked for',
+      ['cn=admins,ou=groups,dc=example'],
+      { groups: [{ name: 'cn=admins,ou=groups,dc=example', dn: 'cn=cn\\=admins\\,ou\\=groups\\,dc\\=example,dc=x' }] },
+      false,
+    ],
+    ['a name that holds a filter', ['staff'], { groups: [group(')(cn=staff')] }, false],
+  ])('%s', (_title, accessGroups, user, member) =>
+    expect(answer({ user, ask: { accessGroups } })).toBe(member ? 'openid orders:read' : 'not_a_member'),
+  );
+});
+
+describe('consentRules', () => {
+  const read = (change = {}) => aRule(['orders:read'], change);
+
+  it.each<[string, Case, string]>([
+    ['a rule without conditions holds for everybody', { rules: [read()] }, 'openid orders:read'],
+    ['groups: one of them is enough', { rules: [read({ groups: ['x', 'staff'] })] }, 'openid orders:read'],
+    ['groups: none of them', { rules: [read({ groups: ['x'] })] }, 'openid'],
+    ['filter: not matched', { rules: [read({ filter: '(a=b)' })] }, 'openid'],
+    [
+      'filter: matched',
+      { rules: [read({ filter: '(a=b)' })], user: { rulesMatchedByFilter: ['orders:read'] } },
+      'openid orders:read',
+    ],
+    [
+      'inside a rule conditions are AND: filter without group',
+      { rules: [read({ filter: '(a=b)', groups: ['x'] })], user: { rulesMatchedByFilter: ['orders:read'] } },
+      'openid',
+    ],
+    [
+      'inside a rule conditions are AND: group without filter',
+      { rules: [read({ filter: '(a=b)', groups: ['staff'] })] },
+      'openid',
+    ],
+    [
+      'rules that name the same scope are OR',
+      { rules: [read({ name: 'one', groups: ['x'] }), read({ name: 'two', groups: ['staff'] })] },
+      'openid orders:read',
+    ],
+    ['a rule about another scope says nothing', { rules: [aRule(['orders:write'])], unlisted: 'deny' }, 'openid'],
+    ['unlisted: allow', { unlisted: 'allow' }, 'openid orders:read'],
+    ['unlisted: deny', { unlisted: 'deny' }, 'openid'],
+    [
+      'unlisted: deny, for built-in scopes too',
+      { unlisted: 'deny', ask: { scopes: ['openid', 'email', 'offline_access'] } },
+      'openid',
+    ],
+    [
+      'openid is refused only by a rule that names it',
+      { rules: [aRule(['openid'], { groups: ['x'] })] },
+      'orders:read',
+    ],
+    [
+      'a built-in scope obeys a rule that names it',
+      { rules: [aRule(['email'], { groups: ['x'] })], ask: { scopes: ['openid', 'email'] } },
+      'openid',
+    ],
+  ])('%s', (_title, one, expected) => expect(answer(one)).toBe(expected));
+
+  it('the order asked is kept', () => expect(answer({ ask: { scopes: ['z', 'openid', 'a'] } })).toBe('z openid a'));
+});
+
+describe('onRefusedScope', () => {
+  const rules = [aRule(['orders:read'], { groups: ['x'] })];
+  it('Drop leaves the scope out', () => expect(answer({ rules })).toBe('openid'));
+  it('Deny ends the request', () => expect(answer({ rules, ask: { onRefusedScope: 'deny' } })).toBe('scope_refused'));
+  it('Deny without a refusal ends nothing', () =>
+    expect(answer({ ask: { onRefusedScope: 'deny' } })).toBe('openid orders:read'));
+  it('nothing left ends the request', () =>
+    expect(answer({ rules, ask: { scopes: ['orders:read'] } })).toBe('scope_refused'));
+  it('nothing asked is nothing refused', () => expect(answer({ ask: { scopes: [] } })).toBe(''));
+});
+
+describe('what is kept of it', () => {
+  it('names the rules that allowed, and for each refused scope those that name it', () => {
+    const verification = verify({
+      rules: [
+        aRule(['a'], { name: 'first', groups: ['x'] }),
+        aRule(['a', 'b'], { name: 'second' }),
+        aRule(['c'], { name: 'third', groups: ['x'] }),
+      ],
+      unlisted: 'deny',
+      ask: { scopes: ['a', 'b', 'c', 'd'] },
+    });
+    if (verification.outcome !== 'verified') throw new Error('refused');
+    expect(verification.consent).toMatchObject({
+      grantId: 'g',
+      clientId: 'shop.web',
+      askedAt: 1_700_000_000,
+      scopes: ['a', 'b'],
+      rules: ['second'],
+      refused: [
+        { scope: 'c', rules: ['third'] },
+        { scope: 'd', rules: [] },
+      ],
+    });
+  });
+
+  it('only verifyConsent makes a VerifiedConsent', () => {
+    const verification = verify({});
+    if (verification.outcome !== 'verified') throw new Error('refused');
+    expect(VerifiedConsent.is(verification.consent)).toBe(true);
+    expect(VerifiedConsent.is(Object.assign({}, verification.consent))).toBe(false);
+    expect(Object.keys(VerifiedConsent)).toEqual([]);
+  });
+});
