@@ -105,12 +105,13 @@ const completeSoftly = complete(true);
 
 const readAnswer: Statement = {
   name: 'code_answer',
-  text: `SELECT answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable
+  text: `SELECT client_id, answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable
     FROM authorization_codes WHERE grant_id = $1`,
 };
 
 /** What a browser was told, kept for a form sent twice and for the page after the form. */
 export interface Answered {
+  readonly clientId: string;
   /** `null`: nothing to repeat. The code was redeemed, or the request had no form. */
   readonly answer: Buffer | null;
   /** Given less than 60 s ago. */
@@ -239,10 +240,10 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
       return rows[0]?.written === 1;
     },
     async answer(grantId) {
-      const { rows } = await database.run<{ answer: Buffer | null; fresh: boolean; redeemable: boolean }>(readAnswer, [
-        grantId,
-      ]);
-      return rows[0] ?? null;
+      const { rows } = await database.run<{ client_id: string } & Omit<Answered, 'clientId'>>(readAnswer, [grantId]);
+      const row = rows[0];
+      if (row === undefined) return null;
+      return { clientId: row.client_id, answer: row.answer, fresh: row.fresh, redeemable: row.redeemable };
     },
     async redeem(redemption, audit) {
       const { rows } = await database.run<RedeemedRow>(redeem, [

@@ -1,7 +1,7 @@
 /** Browser sessions. Read by one validator ({@link liveSession}); begun, renewed and ended by the statement of a sign-in. */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
-import { type Answered, codeJson, insertCode, type NewCode } from './authorization-codes.ts';
+import { codeJson, insertCode, type NewCode } from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
@@ -29,8 +29,8 @@ export interface BrowserState {
   readonly consented: readonly string[] | null;
   /** The stored request of that id, sealed for this browser. */
   readonly request: Buffer | null;
-  /** What was answered to the request of that id. */
-  readonly answered: Answered | null;
+  /** The request of that id has its answer. */
+  readonly answered: boolean;
 }
 
 interface StateRow {
@@ -45,9 +45,6 @@ interface StateRow {
   consented: string[] | null;
   request: Buffer | null;
   answered: boolean;
-  answer: Buffer | null;
-  fresh: boolean;
-  redeemable: boolean;
 }
 
 const read: Statement = {
@@ -59,13 +56,11 @@ const read: Statement = {
       WHERE s.handle = live.handle AND live.last_seen_at < now() - interval '1 minute')
     SELECT live.id, live.subject, live.directory, live.entry_id, live.username, live.name, live.claims,
       extract(epoch FROM live.auth_time)::bigint AS auth_time, c.scopes AS consented, r.sealed AS request,
-      k.grant_id IS NOT NULL AS answered, k.answer, k.created_at > now() - interval '60 seconds' AS fresh,
-      k.used_at IS NULL AND k.expires_at > now() AS redeemable
+      EXISTS (SELECT FROM authorization_codes k WHERE k.grant_id = $4::uuid) AS answered
     FROM (VALUES (1)) AS always(one)
     LEFT JOIN live ON true
     LEFT JOIN authorization_requests r ON r.id = $4::uuid AND r.browser = $2 AND r.expires_at > now()
-    LEFT JOIN consents c ON c.subject = live.subject AND c.client_uid = COALESCE($3::text, r.client_uid) AND c.expires_at > now()
-    LEFT JOIN authorization_codes k ON k.grant_id = $4::uuid`,
+    LEFT JOIN consents c ON c.subject = live.subject AND c.client_uid = COALESCE($3::text, r.client_uid) AND c.expires_at > now()`,
 };
 
 const signIn = (softly: boolean): Statement => ({
@@ -104,8 +99,8 @@ const signInSoftly = signIn(true);
 export interface SignIn {
   /** Plain value of the new cookie. */
   readonly handle: string;
-  /** SHA-256 of the browser's binding cookie. */
-  readonly browser: Buffer;
+  /** Plain value of the browser's binding cookie. */
+  readonly browser: string;
   readonly session: Omit<Session, 'authTime'>;
   /** The session goes on under a new handle: same browser, same user. */
   readonly renews: boolean;
@@ -152,12 +147,12 @@ export function sessionStore(database: Database): SessionStore {
         grantId ?? null,
       ]);
       const row = rows[0];
-      if (row === undefined) return { session: null, consented: null, request: null, answered: null };
+      if (row === undefined) return { session: null, consented: null, request: null, answered: false };
       return {
         session: row.id === null ? null : sessionOf(row, row.id),
         consented: row.consented,
         request: row.request,
-        answered: row.answered ? { answer: row.answer, fresh: row.fresh, redeemable: row.redeemable } : null,
+        answered: row.answered,
       };
     },
     async signIn(one) {
@@ -167,7 +162,7 @@ export function sessionStore(database: Database): SessionStore {
         signInJson(one),
         attemptKey('entry', one.throttleKey),
         one.code === undefined ? null : codeJson(one.code),
-        one.request === undefined ? null : requestJson(one.request, one.browser),
+        one.request === undefined ? null : requestJson(one.request, digest(one.browser)),
         auditJson(...one.audit),
       ]);
       const row = rows[0];
@@ -195,7 +190,7 @@ function signInJson({ handle, browser, session, renews, ends, idle, absolute }: 
     id: session.id,
     renews,
     ends,
-    browser: browser.toString('hex'),
+    browser: digest(browser).toString('hex'),
     subject: session.subject,
     directory: session.directory,
     entry_id: session.entryId,

@@ -74,9 +74,12 @@ const inputType = `CREATE TYPE registry_input AS (
 const differs = `(r.source, r.namespace, r.name, r.uid, r.format, r.withdrawn, r.body, r.sealed)
   IS DISTINCT FROM (source_, i.namespace, i.name, i.uid, i.format, i.withdrawn, i.body, i.sealed)`;
 
+/** By uid or by (source, namespace, name): an edit by hand of either leaves the owner able to repair it. */
+const own = `(r.uid = i.uid OR (r.source, r.namespace, r.name) = (source_, i.namespace, i.name))`;
+
 /** True where somebody else has the id, or it is reserved for another namespace. */
-const refused = `CASE WHEN r.id IS NOT NULL THEN (r.source, r.namespace, r.name) <> (source_, i.namespace, i.name)
-  ELSE coalesce((t.source, t.namespace) <> (source_, i.namespace), false) END`;
+const refused = `CASE WHEN r.id IS NOT NULL THEN NOT ${own}
+  ELSE coalesce(t.uid <> i.uid AND (t.source, t.namespace) <> (source_, i.namespace), false) END`;
 
 const standing = `LEFT JOIN registry r ON r.kind = i.kind AND r.id = i.id
   LEFT JOIN registry_tombstones t ON t.kind = i.kind AND t.id = i.id AND t.deleted_at > now() - interval '24 hours'`;
@@ -85,8 +88,8 @@ const standing = `LEFT JOIN registry r ON r.kind = i.kind AND r.id = i.id
  * Rows of one source, distinct by id and by owner; one result a row. Nothing is written and no revision raised when every
  * row is there as asked (and the leadership is known).
  *
- * The owner of an id is (source, namespace, name). The uid may change: that is a resource made anew. An id that its owner
- * had before is given up once the new one is granted.
+ * The uid of an owner may change: that is a resource made anew. An id that it had before is given up once the new one is
+ * granted.
  */
 const put = `CREATE FUNCTION registry_put(source_ text, created_ bigint, transitions_ bigint, input_ jsonb)
 RETURNS TABLE (place integer, outcome text, owner_source text, owner_namespace text, owner_name text, owner_uid text,
@@ -115,10 +118,8 @@ BEGIN
     FROM unnest(wanted) i ${standing} WHERE ${refused};
   granted := (SELECT array_agg(i::registry_input) FROM unnest(wanted) i ${standing} WHERE NOT ${refused});
 
-  IF EXISTS (SELECT FROM unnest(granted) i JOIN registry r ON r.kind = i.kind AND r.id <> i.id
-      AND (r.source, r.namespace, r.name) = (source_, i.namespace, i.name)) THEN
-    DELETE FROM registry r USING unnest(granted) i WHERE r.kind = i.kind AND r.id <> i.id
-      AND (r.source, r.namespace, r.name) = (source_, i.namespace, i.name);
+  IF EXISTS (SELECT FROM unnest(granted) i JOIN registry r ON r.kind = i.kind AND r.id <> i.id AND ${own}) THEN
+    DELETE FROM registry r USING unnest(granted) i WHERE r.kind = i.kind AND r.id <> i.id AND ${own};
   END IF;
 
   IF EXISTS (SELECT FROM unnest(granted) i LEFT JOIN registry r ON r.kind = i.kind AND r.id = i.id WHERE ${differs}) THEN

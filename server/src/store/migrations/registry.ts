@@ -10,8 +10,8 @@ import { registryFunctions } from './registry-functions.ts';
 const statements = [
   // Byte order in every comparison: pages are cut by (n, kind, id) whatever the database's locale.
   `CREATE TABLE registry (
-    kind text COLLATE "C" NOT NULL,
-    id text COLLATE "C" NOT NULL,
+    kind text COLLATE "C" NOT NULL CHECK (kind IN ('server', 'client', 'scope', 'directory')),
+    id text COLLATE "C" NOT NULL CHECK (id <> ''),
     source text NOT NULL,
     namespace text NOT NULL,
     name text NOT NULL,
@@ -25,7 +25,7 @@ const statements = [
   )`,
   `CREATE INDEX registry_n ON registry (n, kind, id)`,
   `CREATE INDEX registry_owner ON registry (source, kind, namespace, name)`,
-  `CREATE INDEX registry_uid ON registry (source, kind, uid)`,
+  `CREATE INDEX registry_uid ON registry (uid, kind)`,
 
   // What is no longer there, so that followers hear of it, and for whom its id stays reserved.
   `CREATE TABLE registry_tombstones (

@@ -1,0 +1,15 @@
+/** `@nauthera/server/registry`: all that the operator may know of the server. */
+
+export type { Sealer } from '../keys/keys.ts';
+export { createSealer } from '../keys/sealer.ts';
+export { type Database, DatabaseUnavailable, type Stop } from '../store/database.ts';
+export { type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
+export { openDatabase } from '../store/open.ts';
+export { DatabaseFolderInUse } from '../store/pglite-lock.ts';
+export type { PostgresOptions } from '../store/postgres.ts';
+export { mostAtOnce, openRegistry, type RegistryOptions } from './open-registry.ts';
+export * from './registration.ts';
+export * from './registry.ts';
+export * from './report.ts';
+export type { Revision } from './snapshot.ts';
+export { checkRegistration } from './validate.ts';

@@ -1,0 +1,98 @@
+import type { RegistrationByKind, RegistrationKind } from './registration.ts';
+import type { Registration } from './registry.ts';
+import { ShardedMap, type ShardedMapDraft } from './sharded-map.ts';
+import type { Registered, Revision, Snapshot } from './snapshot.ts';
+
+type Maps = { readonly [K in RegistrationKind]: ShardedMap<Registered<RegistrationByKind[K]>> };
+type Drafts = { readonly [K in RegistrationKind]: ShardedMapDraft<Registered<RegistrationByKind[K]>> };
+
+export class LoadedSnapshot implements Snapshot {
+  readonly revision: Revision;
+  readonly #maps: Maps;
+
+  private constructor(revision: Revision, maps: Maps) {
+    this.revision = revision;
+    this.#maps = maps;
+  }
+
+  /** Of no database yet: its epoch equals none. */
+  static empty(): LoadedSnapshot {
+    const maps = {
+      server: ShardedMap.empty<Registered<RegistrationByKind['server']>>(),
+      client: ShardedMap.empty<Registered<RegistrationByKind['client']>>(),
+      scope: ShardedMap.empty<Registered<RegistrationByKind['scope']>>(),
+      directory: ShardedMap.empty<Registered<RegistrationByKind['directory']>>(),
+    };
+    return new LoadedSnapshot({ epoch: '', n: 0 }, maps);
+  }
+
+  get server(): Registered<RegistrationByKind['server']> | undefined {
+    return this.#maps.server.get('self');
+  }
+  client(clientId: string): Registered<RegistrationByKind['client']> | undefined {
+    return this.#maps.client.get(clientId);
+  }
+  scope(scope: string): Registered<RegistrationByKind['scope']> | undefined {
+    return this.#maps.scope.get(scope);
+  }
+  scopes(): Iterable<Registered<RegistrationByKind['scope']>> {
+    return this.#maps.scope.values();
+  }
+  directory(id: string): Registered<RegistrationByKind['directory']> | undefined {
+    return this.#maps.directory.get(id);
+  }
+  directories(): Iterable<Registered<RegistrationByKind['directory']>> {
+    return this.#maps.directory.values();
+  }
+  counts(): Readonly<Record<RegistrationKind, number>> {
+    const { server, client, scope, directory } = this.#maps;
+    return { server: server.size, client: client.size, scope: scope.size, directory: directory.size };
+  }
+
+  edit(): SnapshotDraft {
+    const { server, client, scope, directory } = this.#maps;
+    const drafts = { server: server.edit(), client: client.edit(), scope: scope.edit(), directory: directory.edit() };
+    return new SnapshotDraft(drafts, (revision, maps) => new LoadedSnapshot(revision, maps));
+  }
+}
+
+/** The next snapshot in the making. */
+export class SnapshotDraft {
+  readonly #drafts: Drafts;
+  readonly #finish: (revision: Revision, maps: Maps) => LoadedSnapshot;
+
+  constructor(drafts: Drafts, finish: (revision: Revision, maps: Maps) => LoadedSnapshot) {
+    this.#drafts = drafts;
+    this.#finish = finish;
+  }
+
+  set(registration: Registration): void {
+    const { owner } = registration;
+    switch (registration.kind) {
+      case 'server':
+        return this.#drafts.server.set(registration.id, frozen({ owner, value: registration.value }));
+      case 'client':
+        return this.#drafts.client.set(registration.id, frozen({ owner, value: registration.value }));
+      case 'scope':
+        return this.#drafts.scope.set(registration.id, frozen({ owner, value: registration.value }));
+      case 'directory':
+        return this.#drafts.directory.set(registration.id, frozen({ owner, value: registration.value }));
+    }
+  }
+
+  remove(kind: RegistrationKind, id: string): void {
+    this.#drafts[kind].delete(id);
+  }
+
+  done(revision: Revision): LoadedSnapshot {
+    const { server, client, scope, directory } = this.#drafts;
+    const maps = { server: server.done(), client: client.done(), scope: scope.done(), directory: directory.done() };
+    return this.#finish(revision, maps);
+  }
+}
+
+/** Requests share it: nobody may change it for the others. */
+function frozen<T extends object>(value: T): T {
+  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) frozen(member);
+  return Object.freeze(value);
+}

@@ -1,0 +1,180 @@
+/** The registry as the operator uses it, over the database. */
+import type { Sealer } from '../keys/keys.ts';
+import type { Database, Statement } from '../store/database.ts';
+import { admission, fenced } from './fence.ts';
+import { fingerprintOf, fingerprintOfRow } from './fingerprint.ts';
+import { followIds } from './follow-ids.ts';
+import { deleteIdentity, listIdentities, putIdentity } from './identities.ts';
+import type { Owner, RegistrationKind } from './registration.ts';
+import type { Fence, PutResult, Registration, Registry, StoredRegistration } from './registry.ts';
+import { listReports } from './reports.ts';
+import type { Revision } from './snapshot.ts';
+import { type StoredRow, toRow } from './stored-row.ts';
+import { checkRegistration } from './validate.ts';
+
+export interface RegistryOptions {
+  readonly database: Database;
+  /** Who writes. */
+  readonly fence: Fence;
+  /** With the key-encryption key: bind passwords are sealed by it. */
+  readonly sealer: Sealer;
+  /** One line about something that repairs itself. */
+  readonly onProblem?: (problem: string) => void;
+}
+
+/** Every method throws `DatabaseUnavailable`; those that write throw `RegistryFenced`. */
+export function openRegistry(options: RegistryOptions): Registry {
+  const { database, fence, sealer } = options;
+  return {
+    fingerprint: (registration) => fingerprintOf(registration, sealer),
+    put: async (registration) => answered((await putMany(options, [registration]))[0]),
+    putMany: (registrations) => putMany(options, registrations),
+    delete: (kind, uid) => remove(options, kind, uid),
+    get: async (kind, id) => {
+      const { rows } = await database.run<ScannedRow>(getRow, [kind, id]);
+      return rows[0] === undefined ? null : stored(rows[0]);
+    },
+    scanFingerprints: () => scan(database, fence.source),
+    follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
+    reports: () => listReports(database),
+    identities: () => listIdentities(database, fence),
+    putIdentity: (identity) => putIdentity(database, fence, identity),
+    deleteIdentity: (identity) => deleteIdentity(database, fence, identity),
+  };
+}
+
+export const mostAtOnce = 500;
+
+const putRows: Statement = {
+  name: 'registry_put',
+  text: `SELECT place, outcome, owner_source, owner_namespace, owner_name, owner_uid, epoch, n
+    FROM registry_put($1, $2, $3, $4::jsonb)`,
+};
+
+interface PutRow {
+  readonly place: number;
+  readonly outcome: 'written' | 'unchanged' | 'conflict' | 'reserved' | 'fenced';
+  readonly owner_source: string;
+  readonly owner_namespace: string;
+  readonly owner_name: string;
+  readonly owner_uid: string;
+  readonly epoch: string;
+  readonly n: number;
+}
+
+async function putMany(
+  options: RegistryOptions,
+  registrations: readonly Registration[],
+): Promise<readonly PutResult[]> {
+  if (registrations.length > mostAtOnce) throw new RangeError(`at most ${mostAtOnce} registrations at once`);
+  const results = new Map<number, PutResult>();
+  const valid: Placed[] = [];
+  for (const [place, registration] of registrations.entries()) {
+    const { kind, id, owner, value } = registration;
+    if (owner.source !== options.fence.source) throw new RangeError('a registration belongs to another source');
+    const problem = checkRegistration(kind, id, value);
+    if (problem === null) valid.push({ registration, place });
+    else results.set(place, { outcome: 'invalid', problem });
+  }
+  for (const wave of waves(valid)) {
+    for (const [place, result] of await putWave(options, wave)) results.set(place, result);
+  }
+  return registrations.map((_, place) => answered(results.get(place)));
+}
+
+interface Placed {
+  readonly registration: Registration;
+  readonly place: number;
+}
+
+/** Nearly always one. A later registration of the same id or resource waits for the earlier one to be written. */
+function waves(placed: readonly Placed[]): readonly (readonly Placed[])[] {
+  const found: { taken: Set<string>; members: Placed[] }[] = [];
+  for (const one of placed) {
+    const { kind, id, owner } = one.registration;
+    const keys = [`id ${kind}/${id}`, `uid ${kind}/${owner.uid}`, `name ${kind}/${owner.namespace}/${owner.name}`];
+    const after = found.findLastIndex(({ taken }) => keys.some((key) => taken.has(key)));
+    const wave = found[after + 1] ?? { taken: new Set(), members: [] };
+    if (after + 1 === found.length) found.push(wave);
+    for (const key of keys) wave.taken.add(key);
+    wave.members.push(one);
+  }
+  return found.map(({ members }) => members);
+}
+
+async function putWave(
+  { database, fence, sealer }: RegistryOptions,
+  wave: readonly Placed[],
+): Promise<readonly [number, PutResult][]> {
+  const input = wave.map(({ registration, place }) => {
+    const { sealed, ...row } = toRow(registration, sealer);
+    return { ...row, place, sealed: sealed === null ? null : `\\x${sealed.toString('hex')}` };
+  });
+  const { rows } = await database.run<PutRow>(putRows, [...admission(fence), JSON.stringify(input)]);
+  return rows.map((row) => {
+    if (row.outcome === 'fenced') throw fenced();
+    if (row.outcome === 'written' || row.outcome === 'unchanged') {
+      return [row.place, { outcome: row.outcome, revision: { epoch: row.epoch, n: row.n } }];
+    }
+    const owner: Owner = {
+      source: row.owner_source,
+      namespace: row.owner_namespace,
+      name: row.owner_name,
+      uid: row.owner_uid,
+    };
+    return [row.place, { outcome: 'conflict', owner, reserved: row.outcome === 'reserved' }];
+  });
+}
+
+function answered(result: PutResult | undefined): PutResult {
+  if (result === undefined) throw new Error('the registry did not answer for every registration');
+  return result;
+}
+
+const deleteRows: Statement = {
+  name: 'registry_delete',
+  text: 'SELECT outcome, epoch, n FROM registry_delete($1, $2, $3, $4, $5)',
+};
+
+async function remove(
+  { database, fence }: RegistryOptions,
+  kind: RegistrationKind,
+  uid: string,
+): Promise<Revision | null> {
+  const { rows } = await database.run<{ outcome: 'deleted' | 'absent' | 'fenced' } & Revision>(deleteRows, [
+    ...admission(fence),
+    kind,
+    uid,
+  ]);
+  const [row] = rows;
+  if (row?.outcome === 'fenced') throw fenced();
+  return row?.outcome === 'deleted' ? { epoch: row.epoch, n: row.n } : null;
+}
+
+const scanned = `r.kind, r.id, r.source, r.namespace, r.name, r.uid, r.format, r.withdrawn, r.body, r.sealed, r.n, v.epoch
+  FROM registry r CROSS JOIN registry_revision v`;
+const getRow: Statement = { name: 'registry_get', text: `SELECT ${scanned} WHERE r.kind = $1 AND r.id = $2` };
+const pageSize = 1_000;
+const scanRows: Statement = {
+  name: 'registry_scan',
+  text: `SELECT ${scanned} WHERE r.source = $1 AND (r.kind, r.id) > ($2::text COLLATE "C", $3::text COLLATE "C")
+    ORDER BY r.kind, r.id LIMIT ${pageSize}`,
+};
+
+type ScannedRow = StoredRow & Revision;
+
+async function* scan(database: Database, source: string): AsyncGenerator<StoredRegistration> {
+  for (let after: readonly [string, string] = ['', '']; ; ) {
+    const { rows } = await database.run<ScannedRow>(scanRows, [source, ...after]);
+    for (const row of rows) yield stored(row);
+    const last = rows.at(-1);
+    if (last === undefined || rows.length < pageSize) return;
+    after = [last.kind, last.id];
+  }
+}
+
+function stored(row: ScannedRow): StoredRegistration {
+  const { kind, id, source, namespace, name, uid, withdrawn, epoch, n } = row;
+  const owner = { source, namespace, name, uid };
+  return { kind, id, owner, withdrawn, revision: { epoch, n }, fingerprint: fingerprintOfRow(row) };
+}

@@ -1,0 +1,19 @@
+import type { Database, Statement } from '../store/database.ts';
+import type { LiveReport } from './report.ts';
+
+// Live by the database's clock: replicas need not agree on the time.
+const list: Statement = {
+  name: 'replica_reports',
+  text: `SELECT replica, format, epoch, n, rejected, directories, keys, reported_at > now() - interval '15 seconds' AS live
+    FROM replica_reports WHERE reported_at > now() - interval '1 hour' ORDER BY replica`,
+};
+
+interface Row extends Omit<LiveReport, 'revision'> {
+  readonly epoch: string;
+  readonly n: number;
+}
+
+export async function listReports(database: Database): Promise<readonly LiveReport[]> {
+  const { rows } = await database.run<Row>(list, []);
+  return rows.map(({ epoch, n, ...report }) => ({ ...report, revision: { epoch, n } }));
+}

@@ -1,0 +1,88 @@
+/**
+ * The check of a registration, made when it is written and again when a replica loads it: the shape by schema, then the
+ * rules that the endpoints rely on.
+ */
+import { Compile } from 'typebox/compile';
+import { checkClientMetadata, checkServerMetadata, isPlainText, reservedClaims } from '../protocol/client-metadata.ts';
+import { isScopeToken } from '../protocol/scope.ts';
+import { builtInScopes } from '../protocol/terms.ts';
+import {
+  ClientRegistration,
+  DirectoryRegistration,
+  type RegistrationKind,
+  ScopeRegistration,
+  ServerRegistration,
+} from './registration.ts';
+
+// Compiled once: 100,000 registrations are checked at every start.
+const shapes = {
+  server: Compile(ServerRegistration),
+  client: Compile(ClientRegistration),
+  scope: Compile(ScopeRegistration),
+  directory: Compile(DirectoryRegistration),
+};
+
+/** One sentence that says what is wrong, without any value of it; `null`: it may be served. Never throws. */
+export function checkRegistration(kind: RegistrationKind, id: string, value: unknown): string | null {
+  try {
+    return isStorable(value)
+      ? check(kind, id, value)
+      : 'it holds a character that cannot be stored (NUL, or half of a pair)';
+  } catch {
+    return 'it could not be checked';
+  }
+}
+
+function check(kind: RegistrationKind, id: string, value: unknown): string | null {
+  switch (kind) {
+    case 'server':
+      if (!shapes.server.Check(value)) return shapeProblem(kind, value);
+      return id === 'self' ? checkServerMetadata(value) : 'the id of the server is self';
+    case 'client':
+      if (!shapes.client.Check(value)) return shapeProblem(kind, value);
+      return id === value.client_id ? checkClientMetadata(value) : 'its id is not its client_id';
+    case 'scope':
+      if (!shapes.scope.Check(value)) return shapeProblem(kind, value);
+      return id === value.scope ? scopeProblem(value) : 'its id is not its scope';
+    case 'directory':
+      if (!shapes.directory.Check(value)) return shapeProblem(kind, value);
+      return /^[^/]+\/[^/]+$/.test(id) ? directoryProblem(value) : 'its id is not <namespace>/<name>';
+    default:
+      return `${String(kind satisfies never)} is no kind of registration`;
+  }
+}
+
+function scopeProblem(scope: ScopeRegistration): string | null {
+  if (!isScopeToken(scope.scope)) return 'scope must be a token of RFC 6749 §3.3';
+  if ((builtInScopes as readonly string[]).includes(scope.scope)) return 'scope is built in and cannot be redefined';
+  if (![scope.display_name, scope.description ?? ''].every(isPlainText)) {
+    return 'display_name and description must not hold control or direction-changing characters';
+  }
+  return reservedProblem('claims', scope.claims);
+}
+
+function directoryProblem(directory: DirectoryRegistration): string | null {
+  const unknown = directory.consent_rules.flatMap((rule) => rule.scopes).some((scope) => !isScopeToken(scope));
+  if (unknown) return 'consent_rules must name scopes by their token (RFC 6749 §3.3)';
+  return reservedProblem('claims', Object.keys(directory.claims));
+}
+
+function reservedProblem(field: string, claims: readonly string[]): string | null {
+  const reserved = claims.find((claim) => reservedClaims.includes(claim));
+  return reserved === undefined ? null : `${field} must not hold the reserved claim ${reserved}`;
+}
+
+/** Names the place and the rule; a value may be a secret and is left out. */
+function shapeProblem(kind: RegistrationKind, value: unknown): string {
+  const [first] = shapes[kind].Errors(value);
+  if (first === undefined) return 'it does not match the schema';
+  const place = first.instancePath === '' ? 'it' : first.instancePath.slice(1).replaceAll('/', '.');
+  return `${place} ${first.message}`;
+}
+
+/** Postgres keeps neither NUL nor a lone surrogate in jsonb. */
+function isStorable(value: unknown): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  return Object.entries(value).every(([name, member]) => isStorable(name) && isStorable(member));
+}
