@@ -4,7 +4,6 @@
  */
 const shardCount = 512;
 type Shard<V> = ReadonlyMap<string, V>;
-const none: ReadonlyMap<string, never> = new Map();
 type Finish<V> = (shards: readonly Shard<V>[], size: number) => ShardedMap<V>;
 
 export class ShardedMap<V> {
