@@ -16,6 +16,7 @@ export class ShardedMap<V> {
   }
 
   static empty<V>(): ShardedMap<V> {
+    const none: Shard<V> = new Map();
     return new ShardedMap<V>(
       Array.from({ length: shardCount }, () => none),
       0,
