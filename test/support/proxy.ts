@@ -1,0 +1,155 @@
+/**
+ * A TCP proxy in user space that does harm on request: it passes, delays, swallows, resets and cuts, and counts what it
+ * did, so that a fault that never fired can fail its test. No privileges are needed.
+ */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+export interface FaultProxy {
+  readonly port: number;
+  /** Connections that were ever accepted. */
+  readonly accepted: number;
+  /** Those that are open now. */
+  readonly open: number;
+  /** Bytes that went towards the target, over all connections. */
+  readonly bytesUp: number;
+  /** Everything passes again; connections that were swallowed stay dead. */
+  pass(): void;
+  /** Bytes wait this long in each direction. */
+  delay(milliseconds: number): void;
+  /**
+   * Bytes vanish, nothing is closed. `existing`: on connections that are open now; `new`: connections are accepted, and
+   * nothing comes back; `all`: both.
+   */
+  blackHole(which: 'existing' | 'new' | 'all'): void;
+  /** New connections are closed at once. */
+  refuse(): void;
+  /** Ends every open connection with RST (`reset`) or FIN (`end`); its number. */
+  reset(): number;
+  end(): number;
+  /** After so many more bytes from the target, the connection that carries them ends in the middle of a frame. */
+  cutAfter(bytes: number): void;
+  /** Where connections go from now on. */
+  retarget(port: number, host?: string): void;
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+interface Pair {
+  readonly near: Socket;
+  readonly far: Socket;
+  swallowed: boolean;
+}
+
+export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<FaultProxy> {
+  const pairs = new Set<Pair>();
+  let target = { port: targetPort, host: targetHost };
+  let mode: 'pass' | 'black-hole' | 'refuse' = 'pass';
+  let wait = 0;
+  let cut = Number.POSITIVE_INFINITY;
+  let accepted = 0;
+  let bytesUp = 0;
+
+  const end = (pair: Pair, how: 'destroy' | 'reset' | 'end') => {
+    pairs.delete(pair);
+    pair.far.destroy();
+    if (how === 'reset') pair.near.resetAndDestroy();
+    else if (how === 'end') pair.near.end();
+    else pair.near.destroy();
+  };
+
+  const carry = (pair: Pair, chunk: Buffer, to: Socket) => {
+    const write = () => {
+      if (!pair.swallowed && !to.destroyed) to.write(chunk);
+    };
+    if (wait > 0) setTimeout(write, wait).unref();
+    else write();
+  };
+
+  const accept = (near: Socket) => {
+    accepted += 1;
+    if (mode === 'refuse') return near.destroy();
+    const far = connect(target.port, target.host);
+    const pair: Pair = { near, far, swallowed: mode === 'black-hole' };
+    pairs.add(pair);
+    near.on('data', (chunk: Buffer) => {
+      if (!pair.swallowed) bytesUp += chunk.length;
+      carry(pair, chunk, far);
+    });
+    far.on('data', (chunk: Buffer) => {
+      const left = cut;
+      cut -= chunk.length;
+      if (cut > 0) return carry(pair, chunk, near);
+      cut = Number.POSITIVE_INFINITY;
+      near.write(chunk.subarray(0, left), () => end(pair, 'destroy'));
+    });
+    for (const [socket, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      socket.on('error', () => undefined);
+      socket.on('end', () => {
+        if (!pair.swallowed) other.end();
+      });
+      socket.on('close', () => {
+        if (pair.swallowed && socket === far) return;
+        other.destroy();
+        pairs.delete(pair);
+      });
+    }
+  };
+
+  const server: Server = createServer({ allowHalfOpen: true }, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const endAll = (how: 'destroy' | 'reset' | 'end') => {
+    const ended = [...pairs];
+    for (const pair of ended) end(pair, how);
+    return ended.length;
+  };
+
+  const proxy: FaultProxy = {
+    port,
+    get accepted() {
+      return accepted;
+    },
+    get open() {
+      return pairs.size;
+    },
+    get bytesUp() {
+      return bytesUp;
+    },
+    pass() {
+      mode = 'pass';
+      wait = 0;
+      cut = Number.POSITIVE_INFINITY;
+    },
+    delay(milliseconds) {
+      wait = milliseconds;
+    },
+    blackHole(which) {
+      if (which !== 'existing') mode = 'black-hole';
+      if (which !== 'new') for (const pair of pairs) pair.swallowed = true;
+    },
+    refuse() {
+      mode = 'refuse';
+    },
+    reset: () => endAll('reset'),
+    end: () => endAll('end'),
+    cutAfter(bytes) {
+      cut = bytes;
+    },
+    retarget(toPort, host = '127.0.0.1') {
+      target = { port: toPort, host };
+    },
+    async close() {
+      endAll('destroy');
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
+    },
+    [Symbol.asyncDispose]: () => proxy.close(),
+  };
+  return proxy;
+}

@@ -1,0 +1,326 @@
+/**
+ * A real OpenLDAP server for one suite: its own certificate, data and port, the overlays memberof and ppolicy, filled from
+ * LDIF. Needs Debian's `slapd` and `ldap-utils` (or the same programs elsewhere); where they lack, it says so and fails.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync, rmSync } from 'node:fs';
+import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from 'node:tls';
+import { makeAuthority, type ServingCertificate, type TestAuthority } from './certificates.ts';
+import { freePort } from './ports.ts';
+import { seed, seedSuffix } from './slapd-seed.ts';
+
+export interface SlapdOptions {
+  /** Default: that of the built-in people (`slapd-seed.ts`). Give both or neither. */
+  readonly suffix?: string;
+  readonly ldif?: string;
+  /** Default: `cn=nauthera,ou=services,<suffix>` with the password of the built-in entry. */
+  readonly bindDn?: string;
+  readonly bindPassword?: string;
+  /** Default: issued by an authority of its own for `localhost` and 127.0.0.1. Only the named parts are replaced. */
+  readonly certificate?: ServingCertificate;
+  readonly authority?: TestAuthority;
+  /** Further lines of the database's part of slapd.conf, e.g. `sizelimit 5` or `limits …`. */
+  readonly settings?: readonly string[];
+  /** Lines of the global part, e.g. `idletimeout 1`. */
+  readonly globalSettings?: readonly string[];
+}
+
+/** What slapd says it did (`loglevel stats`). */
+export interface SlapdOperations {
+  readonly connections: number;
+  /** DNs in the order of the binds; anonymous: the empty string. */
+  readonly binds: readonly string[];
+  /** Filters in the order of the searches. */
+  readonly searches: readonly string[];
+}
+
+export interface Slapd {
+  /** `ldaps://localhost:port` */
+  readonly url: string;
+  readonly port: number;
+  readonly caPem: string;
+  readonly authority: TestAuthority;
+  readonly baseDn: string;
+  readonly bindDn: string;
+  readonly bindPassword: string;
+  /** Adds entries (LDIF), as the administrator. */
+  add(ldif: string): Promise<void>;
+  /** Applies change records (LDIF with `changetype`), as the administrator. */
+  modify(ldif: string): Promise<void>;
+  /** Locks an account for good, as an administrator does. */
+  lock(dn: string): Promise<void>;
+  unlock(dn: string): Promise<void>;
+  /** What was logged since the start or the last {@link clearLog}. */
+  log(): string;
+  clearLog(): void;
+  operations(): SlapdOperations;
+  /** Ends the process; data, port and certificate stay until {@link close} or the end of this process. */
+  stop(): Promise<void>;
+  /** Starts it again after {@link stop}, with another certificate if one is given. */
+  start(certificate?: ServingCertificate): Promise<void>;
+  /** SIGSTOP: connections stay open, nothing answers. */
+  pause(): void;
+  resume(): void;
+  /** Ends it and removes its data. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+const administrator = { rdn: 'cn=administrator', password: 'administrator' };
+
+const programFolders = [
+  '/usr/sbin',
+  '/usr/libexec',
+  '/usr/lib/openldap',
+  '/usr/local/libexec',
+  '/opt/homebrew/opt/openldap/libexec',
+];
+const moduleFolders = [
+  '/usr/lib/ldap',
+  '/usr/lib64/openldap',
+  '/usr/lib/openldap/modules',
+  '/usr/local/libexec/openldap',
+  '/opt/homebrew/opt/openldap/libexec/openldap',
+];
+const schemaFolders = ['/etc/ldap/schema', '/etc/openldap/schema', '/opt/homebrew/etc/openldap/schema'];
+
+export async function startSlapd(options: SlapdOptions = {}): Promise<Slapd> {
+  const authority = options.authority ?? (await makeAuthority());
+  const server = new LocalSlapd(options, authority, options.certificate ?? (await authority.issue()));
+  try {
+    return await server.open();
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+function find(folders: readonly string[], file: string): string {
+  const folder = folders.find((one) => existsSync(join(one, file)));
+  if (folder === undefined) {
+    throw new Error(
+      `no OpenLDAP server here (${file} not found): install it (Debian: apt-get install slapd ldap-utils)`,
+    );
+  }
+  return folder;
+}
+
+class LocalSlapd implements Slapd {
+  readonly authority: TestAuthority;
+  readonly baseDn: string;
+  readonly bindDn: string;
+  readonly bindPassword: string;
+  port = 0;
+  readonly #options: SlapdOptions;
+  #certificate: ServingCertificate;
+  #folder = '';
+  #process: ChildProcess | undefined;
+  #log = '';
+  readonly #removeData = () => {
+    if (this.#folder !== '') rmSync(this.#folder, { recursive: true, force: true });
+  };
+
+  constructor(options: SlapdOptions, authority: TestAuthority, certificate: ServingCertificate) {
+    this.#options = options;
+    this.#certificate = certificate;
+    this.authority = authority;
+    this.baseDn = options.suffix ?? seedSuffix;
+    this.bindDn = options.bindDn ?? `cn=nauthera,ou=services,${this.baseDn}`;
+    this.bindPassword = options.bindPassword ?? 'reads-people-and-groups';
+  }
+
+  get url(): string {
+    return `ldaps://localhost:${this.port}`;
+  }
+
+  get caPem(): string {
+    return this.authority.pem;
+  }
+
+  async open(): Promise<this> {
+    find(programFolders, 'slapd');
+    this.#folder = await mkdtemp(join(tmpdir(), 'nauthera-slapd-'));
+    process.once('exit', this.#removeData);
+    await mkdir(join(this.#folder, 'data'));
+    this.port = await freePort();
+    await this.start();
+    await this.add(this.#options.ldif ?? seed);
+    this.clearLog();
+    return this;
+  }
+
+  async start(certificate?: ServingCertificate): Promise<void> {
+    this.#certificate = certificate ?? this.#certificate;
+    await this.#writeFiles();
+    const program = join(find(programFolders, 'slapd'), 'slapd');
+    // A log level on the command line keeps it in the foreground and its log on standard error.
+    const child = spawn(
+      program,
+      ['-f', join(this.#folder, 'slapd.conf'), '-h', `ldaps://127.0.0.1:${this.port}/`, '-d', 'stats'],
+      { ...(await serviceUser()), cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    this.#process = child;
+    child.stderr?.on('data', (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString()).slice(-4_000_000);
+    });
+    const endsWithUs = () => child.kill('SIGKILL');
+    process.once('exit', endsWithUs);
+    child.once('exit', () => process.removeListener('exit', endsWithUs));
+    for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
+      if (child.exitCode !== null) throw new Error(`slapd ended while starting:\n${this.#log}`);
+      if (await answers(this.port)) return;
+      if (Date.now() > deadline) throw new Error(`slapd did not start within 30 s:\n${this.#log}`);
+    }
+  }
+
+  async #writeFiles(): Promise<void> {
+    const files: Record<string, string> = {
+      'slapd.conf': this.#configuration(),
+      'ca.pem': this.caPem,
+      'certificate.pem': this.#certificate.certificatePem,
+      'key.pem': this.#certificate.privateKeyPem,
+    };
+    for (const [name, content] of Object.entries(files))
+      await writeFile(join(this.#folder, name), content, { mode: 0o600 });
+    const user = await serviceUser();
+    if (user === undefined) return;
+    await chmod(this.#folder, 0o700);
+    for (const path of ['', 'data', ...Object.keys(files)]) await chown(join(this.#folder, path), user.uid, user.gid);
+  }
+
+  #configuration(): string {
+    const schemas = find(schemaFolders, 'core.schema');
+    const inFolder = (name: string) => join(this.#folder, name);
+    return [
+      ...['core', 'cosine', 'inetorgperson', 'nis'].map((name) => `include ${join(schemas, `${name}.schema`)}`),
+      `modulepath ${find(moduleFolders, 'back_mdb.so')}`,
+      ...['back_mdb', 'memberof', 'ppolicy'].map((name) => `moduleload ${name}`),
+      `pidfile ${inFolder('slapd.pid')}`,
+      `TLSCACertificateFile ${inFolder('ca.pem')}`,
+      `TLSCertificateFile ${inFolder('certificate.pem')}`,
+      `TLSCertificateKeyFile ${inFolder('key.pem')}`,
+      'threads 4',
+      ...(this.#options.globalSettings ?? []),
+      'access to dn.base="" by * read',
+      'database mdb',
+      `suffix "${this.baseDn}"`,
+      `rootdn "${administrator.rdn},${this.baseDn}"`,
+      `rootpw ${administrator.password}`,
+      `directory ${inFolder('data')}`,
+      'maxsize 67108864',
+      'dbnosync',
+      'index objectClass,uid,member,entryUUID eq',
+      ...(this.#options.settings ?? []),
+      'access to attrs=userPassword by anonymous auth by * none',
+      'access to * by users read by * none',
+      'overlay memberof',
+      'memberof-refint TRUE',
+      'overlay ppolicy',
+      `ppolicy_default "cn=default,ou=policies,${this.baseDn}"`,
+      '',
+    ].join('\n');
+  }
+
+  add(ldif: string): Promise<void> {
+    return this.#change(['-a'], ldif);
+  }
+
+  modify(ldif: string): Promise<void> {
+    return this.#change([], ldif);
+  }
+
+  lock(dn: string): Promise<void> {
+    return this.modify(
+      `dn: ${dn}\nchangetype: modify\nreplace: pwdAccountLockedTime\npwdAccountLockedTime: 000001010000Z\n`,
+    );
+  }
+
+  unlock(dn: string): Promise<void> {
+    return this.modify(`dn: ${dn}\nchangetype: modify\nreplace: pwdAccountLockedTime\n`);
+  }
+
+  #change(mode: readonly string[], ldif: string): Promise<void> {
+    const who = ['-D', `${administrator.rdn},${this.baseDn}`, '-w', administrator.password];
+    // The administrator's way in does not depend on the certificate under test.
+    const env = { PATH: process.env.PATH, LDAPTLS_REQCERT: 'never' };
+    return new Promise((resolve, reject) => {
+      const args = [...mode, '-x', '-H', `ldaps://127.0.0.1:${this.port}`, ...who];
+      const child = execFile('ldapmodify', args, { env, timeout: 20_000 }, (error, _out, stderr) => {
+        if (error === null) return resolve();
+        const missing = 'code' in error && error.code === 'ENOENT';
+        reject(new Error(missing ? 'no ldapmodify here: apt-get install ldap-utils' : `${stderr}${error.message}`));
+      });
+      child.stdin?.end(ldif);
+    });
+  }
+
+  log(): string {
+    return this.#log;
+  }
+
+  clearLog(): void {
+    this.#log = '';
+  }
+
+  operations(): SlapdOperations {
+    const all = (pattern: RegExp) => [...this.#log.matchAll(pattern)].map((match) => match[1] ?? '');
+    return {
+      connections: all(/( ACCEPT from )/g).length,
+      binds: all(/ BIND dn="(.*)" method=/g),
+      searches: all(/ SRCH base=.* filter="(.*)"$/gm),
+    };
+  }
+
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#process;
+    this.#process = undefined;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill('SIGCONT');
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
+    await ended;
+    clearTimeout(timer);
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
+    process.removeListener('exit', this.#removeData);
+    this.#removeData();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/** Never as root: slapd gets a service user that exists everywhere. */
+async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
+  const account = ['openldap', 'ldap', 'nobody']
+    .map((name) => accounts.find((fields) => fields[0] === name))
+    .find(Boolean);
+  if (account === undefined) throw new Error('slapd is not run as root here, and there is no user openldap or nobody');
+  return { uid: Number(account[2]), gid: Number(account[3]) };
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+    socket.once('secureConnect', () => resolve(socket.end() !== undefined));
+    socket.once('error', () => resolve(false));
+  });
+}
