@@ -1,0 +1,28 @@
+/** The resources of `auth.nauthera.io/v1alpha1`: types, names, checks and the words of their conditions. */
+export {
+  type AuthorizationServerSpec,
+  type AuthorizationServerStatus,
+  type ClientPolicy,
+} from './authorization-server.ts';
+export { type ClientSpec, type ClientStatus, type SecretKey, secretKeys } from './client.ts';
+export { apiGroup, apiVersion, type Condition, type ObjectMeta, pendingStatus, version } from './common.ts';
+export { durationMilliseconds, durationSeconds } from './duration.ts';
+export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
+export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
+export type { Problem } from './problem.ts';
+export {
+  type Actor,
+  type ConditionType,
+  type Reason,
+  type ReasonInfo,
+  type ReasonOf,
+  readyOrder,
+  reasonInfo,
+  reasons,
+  type Standing,
+  standing,
+} from './reasons.ts';
+export type { AuthorizationServer, Client, LdapBinding, Resource, ResourceByKind, Scope } from './resource.ts';
+export { builtInScopes, type ScopeSpec, type ScopeStatus } from './scope.ts';
+export { nearest } from './suggest.ts';
+export { kindOf, type Validation, validate, validateDocument } from './validate.ts';

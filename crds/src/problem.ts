@@ -1,0 +1,45 @@
+/** PURE. What is wrong with a resource, where, and what to do instead. */
+
+export interface Problem {
+  /** The field, e.g. `spec.redirectUris[0]`; empty: the whole document. */
+  readonly path: string;
+  /** What to do instead, as in the CEL rules; for an unknown field the whole sentence. */
+  readonly message: string;
+  /** The value found, as JSON on one line, at most 80 characters. */
+  readonly found?: string;
+}
+
+const longest = 80;
+
+/** A short rendering for people: big or strange values are cut, never walked in full. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return cut(JSON.stringify(value.slice(0, longest)));
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'a map of fields';
+  return cut(String(value));
+}
+
+function cut(text: string): string {
+  const flat = text.replaceAll(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '\uFFFD');
+  const characters = [...flat];
+  return characters.length <= longest ? flat : `${characters.slice(0, longest - 1).join('')}…`;
+}
+
+/** Collects problems and stops at a number that nobody reads. */
+export class Problems {
+  static readonly limit = 50;
+  readonly #list: Problem[] = [];
+
+  get list(): readonly Problem[] {
+    return this.#list;
+  }
+  get count(): number {
+    return this.#list.length;
+  }
+  get full(): boolean {
+    return this.#list.length >= Problems.limit;
+  }
+  add(problem: Problem): void {
+    if (!this.full) this.#list.push(problem);
+  }
+}

@@ -1,0 +1,90 @@
+/** PURE. Scope: something an application may ask for, in words for the person who is asked (RFC 6749 §3.3). */
+import { type Static, Type } from 'typebox';
+import { admission, authorizationServerRef, computed, status } from './common.ts';
+import { choice, group, item, set, text } from './field.ts';
+import { claimName, claimNotReserved, plainText, printable, scopeToken } from './text-rules.ts';
+
+/** Scopes that exist without a Scope and cannot be redefined. */
+export const builtInScopes = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access', 'groups'] as const;
+
+export const builtInScopeList = `[${builtInScopes.map((name) => `'${name}'`).join(', ')}]`;
+
+export const scopeSpec = group(
+  {
+    authorizationServerRef,
+    name: Type.Optional(
+      text({
+        what: 'The scope as applications send it. It cannot be changed.',
+        max: 128,
+        rules: [scopeToken],
+        allowed:
+          'printable ASCII without space, double quote and backslash; outside the namespace of the server it begins with <namespace>: unless a client policy grants another name',
+        example: 'orders:read',
+        leftOut: 'metadata.name; status.name shows it',
+      }),
+    ),
+    displayName: text({
+      what: 'What it allows, as the consent page shows it after "It wants to:".',
+      max: 128,
+      rules: [plainText],
+      example: 'Read your orders',
+    }),
+    description: Type.Optional(
+      text({
+        what: 'A sentence more for the consent page.',
+        max: 512,
+        rules: [plainText],
+        example: 'Orders of the last two years, without payment details.',
+        leftOut: 'only displayName is shown',
+      }),
+    ),
+    claims: Type.Optional(
+      set(item({ max: 128, rules: [claimName, claimNotReserved] }), {
+        what: 'Claims about the user that the scope releases. An LdapBinding maps them from attributes.',
+        max: 50,
+        allowed: 'claim names; those that the protocol sets (iss, sub, aud, …) are refused',
+        example: ['customer_number'],
+        leftOut: 'none',
+      }),
+    ),
+    audiences: Type.Optional(
+      set(item({ max: 512, rules: [printable] }), {
+        what: 'Audiences (aud) of access tokens with this scope: the resource servers that understand it.',
+        max: 16,
+        allowed: 'client ids of the own namespace, and what a client policy grants',
+        example: ['shop.api'],
+        leftOut: 'the scope adds no audience',
+      }),
+    ),
+    allowedClients: admission('Which namespaces may list this scope in their Clients.'),
+    consent: choice(['Required', 'Implicit'], {
+      what: 'Whether users are asked.',
+      allowed: 'Required, or Implicit (granted without asking; the directory is asked all the same)',
+      default: 'Required',
+      example: 'Implicit',
+    }),
+  },
+  {
+    what: 'What the scope is called, means and releases.',
+    example: { displayName: 'Read your orders' },
+    rules: [
+      {
+        rule: 'has(self.name) == has(oldSelf.name) && (!has(self.name) || self.name == oldSelf.name)',
+        message:
+          'name cannot change, Clients, consents and tokens refer to it: create a second Scope with the new name, move the Clients, then delete this one',
+        fieldPath: '.name',
+      },
+    ],
+  },
+);
+export type ScopeSpec = Static<typeof scopeSpec>;
+
+export const scopeStatus = status({
+  name: computed('The scope as applications send it.', 128, 'orders:read'),
+  authorizationServer: computed(
+    'The AuthorizationServer that serves this Scope, <namespace>/<name>.',
+    128,
+    'identity/default',
+  ),
+});
+export type ScopeStatus = Static<typeof scopeStatus>;

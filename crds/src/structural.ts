@@ -1,0 +1,154 @@
+/**
+ * PURE. The structural form of a schema: what stands in the generated YAML, and what the offline check walks. Anything the
+ * API server would not take in a structural schema is refused.
+ */
+import type { Doc, Rule } from './field.ts';
+
+export interface Structural {
+  readonly type: 'object' | 'array' | 'string' | 'integer' | 'boolean';
+  readonly description?: string;
+  readonly format?: string;
+  readonly enum?: readonly string[];
+  readonly default?: unknown;
+  readonly minLength?: number;
+  readonly maxLength?: number;
+  readonly pattern?: string;
+  readonly minimum?: number;
+  readonly maximum?: number;
+  readonly minItems?: number;
+  readonly maxItems?: number;
+  readonly maxProperties?: number;
+  readonly items?: Structural;
+  readonly properties?: Readonly<Record<string, Structural>>;
+  readonly additionalProperties?: Structural;
+  readonly required?: readonly string[];
+  readonly 'x-kubernetes-list-type'?: 'set' | 'map' | 'atomic';
+  readonly 'x-kubernetes-list-map-keys'?: readonly string[];
+  readonly 'x-kubernetes-validations'?: readonly Rule[];
+}
+
+const scalarKeywords = {
+  string: ['enum', 'format', 'minLength', 'maxLength', 'pattern'],
+  integer: ['minimum', 'maximum'],
+  boolean: [],
+  array: ['minItems', 'maxItems', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys'],
+  object: ['maxProperties'],
+} as const;
+const nested = new Set(['items', 'properties', 'additionalProperties', 'required']);
+const everywhere = new Set(['type', 'doc', 'default', 'x-kubernetes-validations']);
+
+/** @throws TypeError that names the path of the first keyword or shape that is not structural, or a missing bound. */
+export function structural(schema: unknown, path = 'spec'): Structural {
+  if (!isRecord(schema)) throw new TypeError(`${path}: not a schema`);
+  const type = typeOf(schema, path);
+  refuseOthers(schema, type, path);
+  refuseUnbounded(schema, type, path);
+  const out: Record<string, unknown> = { type };
+  const description = describe(schema);
+  if (description !== undefined) out['description'] = description;
+  for (const keyword of ['default', ...scalarKeywords[type], 'x-kubernetes-validations'])
+    if (schema[keyword] !== undefined) out[keyword] = schema[keyword];
+  if (type === 'array') out['items'] = structural(schema['items'], `${path}[]`);
+  if (type === 'object') Object.assign(out, members(schema, path));
+  return out as unknown as Structural;
+}
+
+function typeOf(schema: Record<string, unknown>, path: string): Structural['type'] {
+  // TypeBox writes an enum without its type.
+  const type = schema['type'] ?? (Array.isArray(schema['enum']) ? 'string' : undefined);
+  if (type === 'object' || type === 'array' || type === 'string' || type === 'integer' || type === 'boolean')
+    return type;
+  throw new TypeError(`${path}: a structural schema needs one type, found ${JSON.stringify(type) ?? 'none'}`);
+}
+
+function refuseOthers(schema: Record<string, unknown>, type: Structural['type'], path: string): void {
+  const allowed: readonly string[] = scalarKeywords[type];
+  const strange = Object.keys(schema).find(
+    (key) => !everywhere.has(key) && !nested.has(key) && !key.startsWith('~') && !allowed.includes(key),
+  );
+  if (strange !== undefined) throw new TypeError(`${path}: ${strange} is not allowed in a structural schema`);
+}
+
+/** Rules walk lists and texts: their cost must be known before they run. */
+function refuseUnbounded(schema: Record<string, unknown>, type: Structural['type'], path: string): void {
+  const open =
+    (type === 'string' &&
+      schema['maxLength'] === undefined &&
+      !Array.isArray(schema['enum']) &&
+      schema['format'] === undefined) ||
+    (type === 'array' && schema['maxItems'] === undefined) ||
+    (type === 'object' && isRecord(schema['additionalProperties']) && schema['maxProperties'] === undefined);
+  if (open) throw new TypeError(`${path}: has no upper bound`);
+}
+
+function members(schema: Record<string, unknown>, path: string): Record<string, unknown> {
+  const { properties, additionalProperties } = schema;
+  if (additionalProperties !== undefined)
+    return { additionalProperties: structural(additionalProperties, `${path}[*]`) };
+  if (!isRecord(properties)) throw new TypeError(`${path}: an object needs properties or additionalProperties`);
+  const required = (Array.isArray(schema['required']) ? schema['required'] : []).filter(
+    (name: string) => !hasDefault(properties[name]),
+  );
+  return {
+    ...(required.length === 0 ? {} : { required }),
+    properties: Object.fromEntries(
+      Object.entries(properties).map(([name, property]) => [name, structural(property, `${path}.${name}`)]),
+    ),
+  };
+}
+
+function hasDefault(schema: unknown): boolean {
+  return isRecord(schema) && schema['default'] !== undefined;
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** One text: what it is, then allowed values, default, example, and what happens when it is left out. */
+function describe(schema: Record<string, unknown>): string | undefined {
+  if (schema['doc'] === undefined) return undefined;
+  const { what, allowed, example, leftOut } = schema['doc'] as Doc;
+  const limits = allowed ?? limitsOf(schema);
+  const value = schema['default'];
+  const parts = [
+    what,
+    limits === undefined ? undefined : `Allowed: ${limits}.`,
+    value === undefined || isEmpty(value) ? undefined : `Default: ${inline(value)}.`,
+    example === undefined ? undefined : `Example: ${inline(example)}.`,
+    leftOut === undefined ? undefined : `Left out: ${leftOut}.`,
+  ];
+  return parts.filter((part) => part !== undefined).join('\n');
+}
+
+function isEmpty(value: unknown): boolean {
+  return isRecord(value) && Object.keys(value).length === 0;
+}
+
+function limitsOf(schema: Record<string, unknown>): string | undefined {
+  if (Array.isArray(schema['enum'])) return schema['enum'].join(', ');
+  if (schema['maxItems'] !== undefined) return range(schema['minItems'], schema['maxItems'], 'items');
+  if (schema['maxLength'] !== undefined) return range(schema['minLength'], schema['maxLength'], 'characters');
+  if (schema['maxProperties'] !== undefined) return `at most ${String(schema['maxProperties'])} entries`;
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) return `${String(schema['minimum'])} or more`;
+  if (schema['maximum'] !== undefined) return `${String(schema['minimum'])} to ${String(schema['maximum'])}`;
+  return undefined;
+}
+
+function range(min: unknown, max: unknown, unit: string): string {
+  return min === undefined || min === 0 ? `at most ${String(max)} ${unit}` : `${String(min)} to ${String(max)} ${unit}`;
+}
+
+/** YAML in flow style, on one line. */
+export function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (isRecord(value))
+    return `{${Object.entries(value)
+      .map(([key, member]) => `${inline(key)}: ${inline(member)}`)
+      .join(', ')}}`;
+  if (typeof value !== 'string') return String(value);
+  const ambiguous = /^(true|false|null|yes|no|on|off|~|[-+.]?[0-9].*)$/i.test(value);
+  return /^[A-Za-z0-9(/][^,[\]{}"'#&*!|>%@`]*$/.test(value) && !/[:\s]($|\s)|: /.test(value) && !ambiguous
+    ? value
+    : JSON.stringify(value);
+}

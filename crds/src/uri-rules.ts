@@ -1,0 +1,68 @@
+/** PURE. CEL rules for URIs: what may be registered, in the form that one object can decide. */
+import type { Rule } from './field.ts';
+
+/** A private-use scheme is a reversed domain name, so it has a dot (RFC 8252 §7.1). */
+export const privateUseScheme = '^[a-z][a-z0-9+-]*([.][a-z0-9+-]+)+:/';
+
+const web = String.raw`^(https://|http://(127[.]0[.]0[.]1|\[::1\]|localhost)([:/?]|$))`;
+const characters = String.raw`[\\"<>^{|}#*]`;
+// `..;x` is a dot segment to servers that know path parameters.
+const dotSegment = '/([.]|%(25)*2[eE]){1,2}([/?;]|%3[bB]|$)';
+const refusedText = [
+  `!self.matches(r'^[!-~]+$')`,
+  `self.matches(r'${characters}')`,
+  "self.contains('`')",
+  `self.matches('%2[aA]')`,
+  `self.matches('^[a-z]+://[^/?]*@')`,
+  `self.matches('^[^?]*${dotSegment}')`,
+];
+const responseParameters =
+  'code|state|iss|error|error_description|error_uri|access_token|id_token|response|session_state';
+
+/** In this order the messages read from the commonest mistake to the rarest. */
+export const redirectUriRules: readonly Rule[] = [
+  {
+    rule: `self.matches(r'${web}') || self.matches('${privateUseScheme}')`,
+    message:
+      'use https; http only for 127.0.0.1, [::1] and localhost; a public client may use a private scheme with a dot, such as com.example.app:/callback',
+  },
+  {
+    rule: `!(${refusedText.join(' || ')})`,
+    message:
+      'must be one exact URI without wildcard (*), fragment (#), user info (@), dot segments or spaces: list every URI that the app uses',
+  },
+  {
+    // What the rules before this one refuse is not reported twice.
+    rule: String.raw`!self.matches(r'${web}') || self.matches(r'^https?://[^/?]*[^!-~]') || self.matches(r'^https?://[^/?]*[\\"<>^{|}#*@%]') || self.matches(r'^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?([/?]|$)')`,
+    message: 'must name a host, for example https://app.example.com/callback',
+  },
+  {
+    rule: `!self.matches('%([^0-9A-Fa-f]|$|[0-9A-Fa-f]([^0-9A-Fa-f]|$))') && !self.matches('%([01][0-9A-Fa-f]|7[fF])') && !self.matches('^[^?]*%(25)*(2[fF]|5[cC])')`,
+    message: 'must not hold an encoded slash, backslash or control character, nor a % without two hex digits',
+  },
+  {
+    rule: String.raw`!self.matches(r'[?&](${responseParameters})(=|&|$)')`,
+    message:
+      'must not hold a parameter of the answer (code, state, iss, error, …) in its query: nobody could tell it from ours',
+  },
+];
+
+/** Links that people follow; never fetched by the server. */
+export const webPage: Rule = {
+  rule: String.raw`self.matches(r'^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])|http://(127[.]0[.]0[.]1|\[::1\]|localhost))(:[1-9][0-9]{0,4})?([/?#]|$)') && self.matches('^[!-~]+$')`,
+  message:
+    'must be a web page that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info or spaces',
+};
+
+/** RFC 8414 §2, in the form that endpoints are appended to. */
+export const issuerRule: Rule = {
+  rule: String.raw`self.matches(r'^(https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])|http://(127[.]0[.]0[.]1|\[::1\]|localhost))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*$') && !self.matches('/[.]{1,2}(/|$)') && !self.matches('^https://[^/]*:443(/|$)') && !self.matches('^http://[^/]*:80(/|$)')`,
+  message:
+    'use https (http only for 127.0.0.1, [::1] and localhost), a host in lower case, no user info, query, fragment or default port, and no slash at the end, for example https://id.example.com',
+};
+
+export const ldapsUrl: Rule = {
+  rule: String.raw`self.matches(r'^ldaps://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?$')`,
+  message:
+    'use ldaps://host or ldaps://host:port: ldap:// and StartTLS are refused, because a connection that drops would go on in clear text, passwords included',
+};

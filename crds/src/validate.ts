@@ -1,0 +1,93 @@
+/** `validate`: what the API server would say about a resource, without one. */
+import { apiVersion, pendingStatus } from './common.ts';
+import { type Kind, kindNames, kinds } from './kinds.ts';
+import { checkMetadata } from './metadata.ts';
+import { type Problem, Problems, show } from './problem.ts';
+import type { Resource, ResourceByKind } from './resource.ts';
+import { isRecord, type Structural } from './structural.ts';
+import { nearest } from './suggest.ts';
+import { refuseUnknown, walk } from './walk.ts';
+
+export type Validation<K extends Kind = Kind> =
+  /** A copy with every default filled in. */
+  | { readonly ok: true; readonly resource: ResourceByKind[K] }
+  | { readonly ok: false; readonly problems: readonly Problem[] };
+
+/**
+ * Defaults, schema and rules, in the order of the API server: rules run only where the shape is sound. Never throws, and
+ * takes no longer than the bounds of the schema allow, whatever `next` is.
+ *
+ * @param next a parsed document; its `status` is kept if it is sound and never a reason to refuse
+ * @param old the same resource before the edit, if there was one: rules about changes are checked against it
+ * @returns at most 50 problems, in the order of the schema
+ */
+export function validate<K extends Kind>(kind: K, next: unknown, old?: Resource): Validation<K> {
+  const problems = new Problems();
+  if (!isRecord(next)) {
+    problems.add({ path: '', message: 'must be a map of fields: apiVersion, kind, metadata, spec', found: show(next) });
+    return { ok: false, problems: problems.list };
+  }
+  const resource = check(kind, next, old, problems);
+  // The walk above has checked every member against the schema that the type is derived from.
+  return problems.count === 0
+    ? { ok: true, resource: resource as unknown as ResourceByKind[K] }
+    : { ok: false, problems: problems.list };
+}
+
+function check(kind: Kind, next: Record<string, unknown>, old: Resource | undefined, problems: Problems) {
+  expectText('apiVersion', apiVersion, next, problems);
+  expectText('kind', kind, next, problems);
+  refuseUnknown(['apiVersion', 'kind', 'metadata', 'spec', 'status'], next, { path: '', problems });
+  const metadata = checkMetadata(next['metadata'], problems);
+  const before = old?.kind === kind ? { value: { metadata: { name: old.metadata.name }, spec: old.spec } } : undefined;
+  const { spec } = specOf(kind, { metadata: { name: metadata.name }, spec: next['spec'] }, before, problems);
+  return { apiVersion, kind, metadata, spec, status: statusOf(kind, next['status']) };
+}
+
+const wholes = new Map<Kind, Structural>();
+
+/** The object as its root rules see it: `status` is the operator's and stays out. */
+function rootSchema(kind: Kind): Structural {
+  const known = wholes.get(kind);
+  if (known !== undefined) return known;
+  const { status: _, apiVersion: _v, kind: _k, ...properties } = kinds[kind].schema.properties ?? {};
+  const root = { ...kinds[kind].schema, properties };
+  wholes.set(kind, root);
+  return root;
+}
+
+function specOf(kind: Kind, value: unknown, old: { value: unknown } | undefined, problems: Problems) {
+  const result = walk(rootSchema(kind), value, { path: '', problems, old });
+  return isRecord(result) ? result : {};
+}
+
+function statusOf(kind: Kind, value: unknown): unknown {
+  const schema = kinds[kind].schema.properties?.['status'];
+  if (schema === undefined || value === undefined || value === null) return structuredClone(pendingStatus);
+  const problems = new Problems();
+  const result = walk(schema, value, { path: 'status', problems });
+  return problems.count === 0 ? result : structuredClone(pendingStatus);
+}
+
+function expectText(name: 'apiVersion' | 'kind', expected: string, next: Record<string, unknown>, problems: Problems) {
+  const found = next[name];
+  if (found !== expected) problems.add({ path: name, message: `must be ${expected}`, found: show(found ?? null) });
+}
+
+/** The kind that a document says it is of, if it is one of ours. */
+export function kindOf(document: unknown): Kind | undefined {
+  if (!isRecord(document)) return undefined;
+  return kindNames.find((kind) => kind === document['kind']);
+}
+
+/** As {@link validate} for a document whose kind is not known yet. `undefined`: it belongs to another API group. */
+export function validateDocument(document: unknown, old?: Resource): Validation | undefined {
+  const kind = kindOf(document);
+  if (kind !== undefined) return validate(kind, document, old);
+  if (!isRecord(document) || typeof document['apiVersion'] !== 'string') return undefined;
+  if (!document['apiVersion'].startsWith('auth.nauthera.io/')) return undefined;
+  const meant = typeof document['kind'] === 'string' ? nearest(document['kind'], kindNames) : undefined;
+  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+  const message = `must be one of ${kindNames.join(', ')}${hint}`;
+  return { ok: false, problems: [{ path: 'kind', message, found: show(document['kind'] ?? null) }] };
+}
