@@ -1,0 +1,213 @@
+import { describe, expect, it } from 'vitest';
+import {
+  type AuthenticationFailure,
+  createClientAuthentication,
+} from '../../../server/src/http/client-authentication.ts';
+import { HttpError } from '../../../server/src/http/http-error.ts';
+import type { Source } from '../../../server/src/http/source.ts';
+import { ProtocolError } from '../../../server/src/protocol/errors.ts';
+import { readParameters } from '../../../server/src/protocol/parameters.ts';
+import { aClient, anOwner, digestOf } from '../../support/builders.ts';
+
+const clients = [
+  aClient('basic'),
+  aClient('post').with({ token_endpoint_auth_method: 'client_secret_post' }),
+  aClient('public').public(),
+  aClient('a:b/ü'.replace('ü', 'u')),
+  aClient('rotating').with({ client_secret_digests: [digestOf('new'), digestOf('old')] }),
+  aClient('empty').with({ client_secret_digests: [] }),
+].map((client) => ({ value: client.build(), owner: anOwner(client.build().client_id) }));
+
+function setUp() {
+  const failures: AuthenticationFailure[] = [];
+  let now = 0;
+  const authenticate = createClientAuthentication({
+    client: (id) => clients.find((one) => one.value.client_id === id),
+    onFailure: (failure) => failures.push(failure),
+    now: () => now,
+  });
+  const source: Source = { address: '192.0.2.1', limitFactor: 1 };
+  return {
+    failures,
+    pass: (seconds: number) => {
+      now += seconds * 1000;
+    },
+    ask: (request: { authorization?: string; body?: string; source?: Source }) =>
+      authenticate({
+        authorization: request.authorization,
+        parameters: readParameters(request.body ?? '').parameters,
+        source: request.source ?? source,
+      }),
+  };
+}
+
+const basic = (credentials: string) => `Basic ${Buffer.from(credentials).toString('base64')}`;
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'no error';
+  } catch (error) {
+    if (error instanceof ProtocolError || error instanceof HttpError) return error.code;
+    throw error;
+  }
+}
+
+describe('RFC 6749 §2.3: client authentication', () => {
+  it.each([
+    ['Basic', { authorization: basic('basic:secret-of-basic') }, 'basic', 'client_secret_basic'],
+    [
+      'Basic, scheme in any case',
+      { authorization: `bAsIc ${basic('basic:secret-of-basic').slice(6)}` },
+      'basic',
+      'client_secret_basic',
+    ],
+    [
+      '§2.3.1: both halves are form-decoded',
+      { authorization: basic('a%3Ab%2Fu:secret%2Dof-a%3Ab%2Fu') },
+      'a:b/u',
+      'client_secret_basic',
+    ],
+    [
+      'Basic with the same client_id in the body',
+      { authorization: basic('basic:secret-of-basic'), body: 'client_id=basic' },
+      'basic',
+      'client_secret_basic',
+    ],
+    ['post', { body: 'client_id=post&client_secret=secret-of-post' }, 'post', 'client_secret_post'],
+    ['none', { body: 'client_id=public' }, 'public', 'none'],
+    ['I12: the new secret', { authorization: basic('rotating:new') }, 'rotating', 'client_secret_basic'],
+    ['I12: the old secret', { authorization: basic('rotating:old') }, 'rotating', 'client_secret_basic'],
+  ])('%s', (_name, request, clientId, method) => {
+    const client = setUp().ask(request);
+    expect(client.registration.client_id).toBe(clientId);
+    expect(client.method).toBe(method);
+    expect(client.uid).toBe(`uid-of-${clientId}`);
+  });
+
+  it.each([
+    ['no credentials', {}, 'invalid_client', 'malformed'],
+    ['an empty client id', { body: 'client_id=' }, 'invalid_client', 'malformed'],
+    ['a wrong secret', { authorization: basic('basic:wrong') }, 'invalid_client', 'wrong_secret'],
+    ['an empty secret', { authorization: basic('basic:') }, 'invalid_client', 'wrong_secret'],
+    ['an unknown client', { authorization: basic('nobody:wrong') }, 'invalid_client', 'unknown_client'],
+    ['an unknown public client', { body: 'client_id=nobody' }, 'invalid_client', 'unknown_client'],
+    ['a confidential client without secret', { body: 'client_id=basic' }, 'invalid_client', 'wrong_method'],
+    ['a client without any secret yet', { authorization: basic('empty:') }, 'invalid_client', 'wrong_secret'],
+    [
+      'its digest instead of its secret',
+      { authorization: basic(`basic:${digestOf('secret-of-basic')}`) },
+      'invalid_client',
+      'wrong_secret',
+    ],
+    [
+      'the other method, right secret',
+      { body: 'client_id=basic&client_secret=secret-of-basic' },
+      'invalid_client',
+      'wrong_method',
+    ],
+    ['a public client with a secret', { body: 'client_id=public&client_secret=x' }, 'invalid_client', 'wrong_method'],
+    ['an assertion', { body: 'client_id=basic&client_assertion=x' }, 'invalid_client', 'malformed'],
+    ['a secret of 2 KiB', { body: `client_id=post&client_secret=${'x'.repeat(2048)}` }, 'invalid_client', 'malformed'],
+    ['A64: another scheme', { authorization: 'Bearer x' }, 'invalid_client', 'malformed'],
+    ['A64: no scheme', { authorization: '' }, 'invalid_client', 'malformed'],
+    ['A64: nothing behind it', { authorization: 'Basic ' }, 'invalid_client', 'malformed'],
+    ['A64: no colon', { authorization: basic('basic') }, 'invalid_client', 'malformed'],
+    ['A64: no client id', { authorization: basic(':x') }, 'invalid_client', 'malformed'],
+    ['A64: bad percent', { authorization: basic('basic:%zz') }, 'invalid_client', 'malformed'],
+    [
+      'A64: no UTF-8',
+      { authorization: `Basic ${Buffer.from([0x62, 0xff, 0x3a, 0x61]).toString('base64')}` },
+      'invalid_client',
+      'malformed',
+    ],
+    ['A64: 10 KiB', { authorization: basic(`basic:${'x'.repeat(10_000)}`) }, 'invalid_client', 'malformed'],
+    [
+      'A84: characters that are no base64',
+      { authorization: `Basic YmFzaWM6!!${Buffer.from('secret-of-basic').toString('base64')}` },
+      'invalid_client',
+      'malformed',
+    ],
+    ['A84: base64 with a space in it', { authorization: `Basic YmFz aWM6c2VjcmV0` }, 'invalid_client', 'malformed'],
+    [
+      'A84: base64 without padding',
+      { authorization: basic('basic:secret-of-basic').replace(/=+$/, '').replace(/.$/, '') },
+      'invalid_client',
+      'malformed',
+    ],
+  ])('%s is refused', (_name, request, code, reason) => {
+    const { ask, failures } = setUp();
+    expect(codeOf(() => ask(request))).toBe(code);
+    expect(failures.map((failure) => failure.reason)).toEqual([reason]);
+  });
+
+  it.each([
+    ['Basic and a secret in the body', { authorization: basic('basic:secret-of-basic'), body: 'client_secret=x' }],
+    ['another client_id in the body', { authorization: basic('basic:secret-of-basic'), body: 'client_id=post' }],
+  ])('never two at once: %s is invalid_request', (_name, request) =>
+    expect(codeOf(() => setUp().ask(request))).toBe('invalid_request'),
+  );
+
+  it('A48: a stranger sees no difference between unknown and wrong', () => {
+    const { ask } = setUp();
+    const errors = ['nobody:x', 'basic:x'].map((credentials) => {
+      try {
+        ask({ authorization: basic(credentials) });
+        return undefined;
+      } catch (error) {
+        return error instanceof ProtocolError ? { code: error.code, description: error.description } : error;
+      }
+    });
+    expect(errors[0]).toEqual(errors[1]);
+    expect(errors[0]).toHaveProperty('code', 'invalid_client');
+  });
+
+  it('the log never holds an id that a stranger typed', () => {
+    const { ask, failures } = setUp();
+    codeOf(() => ask({ authorization: basic('my-password:x') }));
+    expect(JSON.stringify(failures)).not.toContain('my-password');
+  });
+});
+
+describe('A49: failed client authentication is limited', () => {
+  const wrong = { authorization: basic('basic:wrong') };
+  const right = { authorization: basic('basic:secret-of-basic') };
+  const times = (count: number, run: () => unknown) => Array.from({ length: count }, () => codeOf(run));
+
+  it('20 a minute per client and source, then 429 with Retry-After, then again', () => {
+    const { ask, pass } = setUp();
+    times(20, () => ask(wrong));
+    expect(() => ask(right)).toThrow(HttpError);
+    try {
+      ask(wrong);
+    } catch (error) {
+      expect(error).toMatchObject({ status: 429, headers: { 'retry-after': '3' } });
+    }
+    pass(3);
+    expect(ask(right).registration.client_id).toBe('basic');
+  });
+
+  it('never per client alone: another source gets in', () => {
+    const { ask } = setUp();
+    times(25, () => ask(wrong));
+    expect(ask({ ...right, source: { address: '192.0.2.2', limitFactor: 1 } }).uid).toBe('uid-of-basic');
+  });
+
+  it('never per source alone: another client gets in', () => {
+    const { ask } = setUp();
+    times(25, () => ask(wrong));
+    expect(ask({ authorization: basic('rotating:new') }).uid).toBe('uid-of-rotating');
+  });
+
+  it('a peer that may be a proxy for everybody gets 20 times as many', () => {
+    const { ask } = setUp();
+    const source: Source = { address: '192.0.2.3', limitFactor: 20 };
+    expect(times(400, () => ask({ ...wrong, source })).every((code) => code === 'invalid_client')).toBe(true);
+    expect(() => ask({ ...right, source })).toThrow(HttpError);
+  });
+
+  it('success does not count', () => {
+    const { ask } = setUp();
+    expect(times(100, () => ask(right))).not.toContain('invalid_client');
+  });
+});

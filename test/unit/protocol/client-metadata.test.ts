@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import {
+  checkClientMetadata,
+  checkServerMetadata,
+  issuerProblem,
+} from '../../../server/src/protocol/client-metadata.ts';
+import { aClient, aServer } from '../../support/builders.ts';
+
+describe('client metadata', () => {
+  it.each([
+    ['a web application', aClient()],
+    ['one with refresh tokens', aClient().with({ grant_types: ['authorization_code', 'refresh_token'] })],
+    ['a machine', aClient().machine('s')],
+    ['a public one', aClient().public()],
+    [
+      'a public one with a private-use scheme',
+      aClient()
+        .public()
+        .with({ redirect_uris: ['com.example.app:/cb'] }),
+    ],
+    ['one with a loopback page', aClient().with({ client_uri: 'http://127.0.0.1:3000/' })],
+  ])('%s is served', (_name, client) => expect(checkClientMetadata(client.build())).toBeNull());
+
+  it.each([
+    ['§6: no client id is a subject', aClient('u_abc'), /client_id.*u_/],
+    ['RFC 6749 A.1: the id is printable', aClient('shop web'), /client_id/],
+    ['§6: display texts turn no direction', aClient().with({ client_name: 'shop\u202etxt' }), /client_name/],
+    ['§6: display texts hold no control characters', aClient().with({ client_name: 'shop\nx' }), /client_name/],
+    ['A18: public clients use PKCE', aClient().public().with({ require_pkce: false }), /PKCE/],
+    [
+      'RFC 6749 §4.4: public clients do not act for themselves',
+      aClient()
+        .public()
+        .with({ grant_types: ['authorization_code', 'client_credentials'] }),
+      /client_credentials/,
+    ],
+    ['public clients have no secret', aClient().with({ token_endpoint_auth_method: 'none' }), /secret/],
+    ['A04: redirect URIs are safe', aClient().with({ redirect_uris: ['https://a@b/'] }), /redirect_uris\[0\]/],
+    [
+      'A10: private-use schemes are for public clients',
+      aClient().with({ redirect_uris: ['https://shop.example.com/cb', 'com.example.app:/cb'] }),
+      /redirect_uris\[1\].*public client/,
+    ],
+    ['the code flow needs a redirect URI', aClient().with({ redirect_uris: [] }), /redirect_uri/],
+    ['response types follow grant types', aClient().with({ response_types: [] }), /response_types/],
+    [
+      'refresh_token needs a grant that yields one',
+      aClient()
+        .machine('s')
+        .with({ grant_types: ['client_credentials', 'refresh_token'] }),
+      /refresh_token/,
+    ],
+    ['defaults are among the scopes', aClient().with({ default_scopes: ['orders'] }), /default_scopes/],
+    ['scopes are tokens', aClient().with({ scopes: ['openid', 'a b'] }), /scopes/],
+    [
+      'A36: reserved claims are not mapped',
+      aClient().with({ id_token_claims: ['groups', 'sub'] }),
+      /reserved claim sub/,
+    ],
+    ['A10: links are https', aClient().with({ policy_uri: 'http://shop.example.com/' }), /policy_uri.*https/],
+    ['A10: links are no script', aClient().with({ tos_uri: 'javascript:alert(1)' }), /tos_uri/],
+    ['A04: links hold no user name', aClient().with({ client_uri: 'https://a:b@shop.example.com/' }), /client_uri/],
+    [
+      '§5: access tokens live an hour at most',
+      aClient().with({ access_token_lifetime: 3601 }),
+      /access_token_lifetime/,
+    ],
+    [
+      'consent is never skipped for a private-use scheme',
+      aClient()
+        .public()
+        .with({
+          redirect_uris: ['com.example.app:/cb'],
+          consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' },
+        }),
+      /consent/,
+    ],
+  ])('%s', (_rule, client, problem) => expect(checkClientMetadata(client.build())).toMatch(problem));
+});
+
+describe('server metadata', () => {
+  it('the defaults hold', () => expect(checkServerMetadata(aServer())).toBeNull());
+
+  const { lifetimes, signing } = aServer();
+  it.each([
+    ['§5: codes live 60 s at most', aServer({ lifetimes: { ...lifetimes, authorization_code: 61 } })],
+    ['§5: access tokens live an hour at most', aServer({ lifetimes: { ...lifetimes, access_token: 3601 } })],
+    ['protocol: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
+    ['I11: keys are published ten minutes before use', aServer({ signing: { ...signing, publish_before: 599 } })],
+    ['I11: keys stay until the last token has expired', aServer({ signing: { ...signing, retire_after: 3600 } })],
+    ['keys are published after the one before', aServer({ signing: { ...signing, rotate_every: 3600 } })],
+  ])('%s', (_rule, server) => expect(checkServerMetadata(server)).toEqual(expect.any(String)));
+
+  it.each([
+    ['https://id.example.com', true],
+    ['https://id.example.com:8443/tenant/a', true],
+    ['http://127.0.0.1:8080', true],
+    ['http://localhost:8080', true],
+    ['http://[::1]:8080', true],
+    ['http://id.example.com', false],
+    ['https://id.example.com/', false],
+    ['https://id.example.com/a/', false],
+    ['https://id.example.com?x', false],
+    ['https://id.example.com#x', false],
+    ['https://a@id.example.com', false],
+    ['https://ID.example.com', false],
+    ['https://id.example.com:443', false],
+    ['https://id.example.com/a/../b', false],
+    ['https://id.example.com/a%2fb', false],
+    ['https://id.example.com/a;b', false],
+    ['id.example.com', false],
+  ])('RFC 8414 §2: %s may be an issuer: %s', (issuer, may) => expect(issuerProblem(issuer) === null).toBe(may));
+});
