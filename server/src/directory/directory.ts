@@ -31,6 +31,11 @@ export interface DirectoryUser {
   readonly rulesMatchedByFilter: readonly string[];
 }
 
+/** Everything that an entry can release, the names of its groups included as the claim `groups`. */
+export function knownClaims(user: DirectoryUser): Readonly<Record<string, ClaimValue>> {
+  return { ...user.claims, groups: user.groups.map((group) => group.name) };
+}
+
 /** What a search by typed name found. An unknown name carries the same work and the same limits as a known one. */
 export type Candidate =
   | { readonly known: true; readonly user: DirectoryUser; readonly throttleKey: string }

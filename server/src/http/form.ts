@@ -20,7 +20,10 @@ export function acceptFormsOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'POST' && !request.is404 && !isFormContentType(request.headers['content-type'])) {
+    // A POST without a body has no type (userinfo takes its token in the header).
+    const { 'content-type': type, 'content-length': length, 'transfer-encoding': encoding } = request.headers;
+    const empty = type === undefined && encoding === undefined && (length === undefined || length === '0');
+    if (request.method === 'POST' && !request.is404 && !empty && !isFormContentType(type)) {
       done(
         new HttpError(415, 'invalid_request', { description: 'the body must be application/x-www-form-urlencoded' }),
       );

@@ -1,0 +1,191 @@
+/** The answer to an authorization request, as rows: the code (or a row born spent), the remembered yes, the audit event. */
+import { knownClaims } from '../directory/directory.ts';
+import { mayRemember } from '../interaction/next-step.ts';
+import { type Answer, sealAnswer } from '../interaction/sealed-request.ts';
+import { releasedClaims } from '../protocol/claims.ts';
+import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import type { NewCode } from '../store/authorization-codes.ts';
+import type { Consent } from '../store/consents.ts';
+import type { Session } from '../store/sessions.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { newHandle } from '../tokens/handle.ts';
+import { grantLifetime } from '../tokens/lifetimes.ts';
+import { audited, type FlowPorts } from './flow.ts';
+import type { Decision, Going } from './interaction.ts';
+import type { Visit } from './visit.ts';
+
+export type Issue = Extract<Decision, { readonly step: 'issue' }>;
+export type Refuse = Extract<Decision, { readonly step: 'refuse' }>;
+
+/** Whose answer it is. `authTime` left out: the sign-in is part of the same statement. */
+export type Answerer = Omit<Session, 'claims' | 'name' | 'authTime'> & { readonly authTime?: number };
+
+export interface PreparedAnswer {
+  readonly answer: Answer;
+  readonly code: NewCode;
+  readonly consent?: Consent;
+  readonly audit: AuditEvent;
+}
+
+/** @param browser the answer is kept for this one, because a form or a page leads to it; left out: nothing to repeat. */
+export function issuedAnswer(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  { consent, basis }: Issue,
+  answerer: Answerer,
+  browser?: string,
+): PreparedAnswer {
+  const { request, interaction, client } = going;
+  const code = newHandle();
+  const refused = consent.refused.map(({ scope }) => scope);
+  const unread = refused.some((scope) => !(interaction.told ?? []).includes(scope));
+  const uri = authorizationResponseUri(request.redirect, { code });
+  const answer: Answer = { kind: unread ? 'partial' : 'issued', uri, refused, interaction };
+  const claims = releasedClaims(
+    consent.scopes,
+    (scope) => visit.snapshot.scope(scope)?.value.claims,
+    knownClaims(consent.user),
+  );
+  const remembers = basis === 'clicked' && mayRemember(client.value, request);
+  return {
+    answer,
+    code: {
+      ...row(ports, visit, going, answerer, answer, browser),
+      code,
+      outcome: 'issued',
+      scopes: consent.scopes,
+      offline: consent.scopes.includes('offline_access'),
+      claims,
+    },
+    ...(remembers ? { consent: rememberedConsent(going, answerer) } : {}),
+    audit: audited({
+      ...facts(visit, going, answerer),
+      event: basis === 'clicked' ? 'consent.given' : 'consent.verified',
+      outcome: 'success',
+      ...(basis === 'clicked' ? {} : { reason: basis }),
+      directoryServer: consent.user.server,
+      ...(consent.rules.length === 0 ? {} : { rule: consent.rules.join(', ') }),
+      scopes: consent.scopes,
+      ...(refused.length === 0 ? {} : { scopesRefused: refused }),
+    }),
+  };
+}
+
+/** The user's No, or the directory's: a row born spent, so that the same form gets no second answer. */
+export function refusedAnswer(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  { reason, refused }: Refuse,
+  answerer: Answerer,
+  browser?: string,
+): PreparedAnswer {
+  const denied = reason === 'denied_by_user';
+  const scopes = refused.map(({ scope }) => scope);
+  const description = denied ? 'the user did not allow it' : 'the directory does not allow it';
+  const uri = authorizationResponseUri(going.request.redirect, {
+    error: 'access_denied',
+    error_description: description,
+  });
+  const answer: Answer = {
+    kind: denied ? 'denied' : 'refused',
+    uri,
+    refused: scopes.length === 0 ? going.request.scopes : scopes,
+    interaction: going.interaction,
+  };
+  const rules = [...new Set(refused.flatMap((one) => one.rules))];
+  return {
+    answer,
+    code: {
+      ...row(ports, visit, going, answerer, answer, browser),
+      code: newHandle(),
+      outcome: denied ? 'denied' : 'refused',
+      scopes: [],
+      offline: false,
+      claims: {},
+    },
+    audit: audited({
+      ...facts(visit, going, answerer),
+      event: denied ? 'consent.denied' : 'consent.verified',
+      outcome: 'refused',
+      reason,
+      ...(rules.length === 0 ? {} : { rule: rules.join(', ') }),
+      scopesRefused: answer.refused,
+    }),
+  };
+}
+
+/** The directory could not be asked: nothing changes, so this is a line of the log alone. */
+export function unavailableEvent(visit: Visit, going: Going, directory: string): AuditEvent {
+  return audited({
+    event: 'consent.verified',
+    outcome: 'failure',
+    reason: 'directory_unavailable',
+    requestId: visit.request.id,
+    clientAddress: visit.source.address,
+    directory,
+    clientId: going.client.value.client_id,
+    clientUid: going.client.owner.uid,
+    grantId: going.interaction.grantId,
+    scopes: going.request.scopes,
+  });
+}
+
+/** What every event of this request says. */
+export function facts(
+  visit: Visit,
+  { client, interaction, request }: Going,
+  answerer: Answerer,
+): Omit<AuditEvent, 'event' | 'outcome'> {
+  return {
+    requestId: visit.request.id,
+    clientAddress: visit.source.address,
+    userId: answerer.subject,
+    userName: answerer.username,
+    directory: answerer.directory,
+    clientId: client.value.client_id,
+    clientUid: client.owner.uid,
+    grantId: interaction.grantId,
+    scopes: request.scopes,
+    sessionId: answerer.id,
+  };
+}
+
+function row(
+  ports: FlowPorts,
+  visit: Visit,
+  { request, client, interaction }: Going,
+  answerer: Answerer,
+  answer: Answer,
+  browser: string | undefined,
+): Omit<NewCode, 'code' | 'outcome' | 'scopes' | 'offline' | 'claims'> {
+  const lifetime = visit.server.lifetimes.authorization_code;
+  return {
+    grantId: interaction.grantId,
+    clientId: client.value.client_id,
+    clientUid: client.owner.uid,
+    redirectUri: request.redirect.uri,
+    challenge: request.codeChallenge,
+    nonce: request.nonce,
+    sessionId: answerer.id,
+    subject: answerer.subject,
+    directory: answerer.directory,
+    entryId: answerer.entryId,
+    username: answerer.username,
+    ...(answerer.authTime === undefined ? {} : { authTime: answerer.authTime }),
+    ...(browser === undefined ? {} : { answer: sealAnswer(ports.sealer, answer, browser) }),
+    lifetime,
+    keep: lifetime + grantLifetime(client.value, visit.server),
+  };
+}
+
+function rememberedConsent({ client, request }: Going, answerer: Answerer): Consent {
+  return {
+    subject: answerer.subject,
+    clientId: client.value.client_id,
+    clientUid: client.owner.uid,
+    scopes: request.scopes,
+    rememberFor: client.value.consent.remember_for,
+  };
+}

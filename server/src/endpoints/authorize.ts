@@ -1,0 +1,183 @@
+/** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). A stranger's request costs no statement. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { readQuery } from '../http/form.ts';
+import { carried, type Interaction, type Note } from '../interaction/sealed-request.ts';
+import { endpointPaths } from '../protocol/endpoints.ts';
+import { ProtocolError, redirectError } from '../protocol/errors.ts';
+import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import type { BrowserState, Session } from '../store/sessions.ts';
+import { newId } from '../tokens/handle.ts';
+import { type Issue, issuedAnswer, type Refuse, refusedAnswer, unavailableEvent } from './answer.ts';
+import { audited, type FlowPorts } from './flow.ts';
+import { type Decision, decide, type Going, parse, stateOf } from './interaction.ts';
+import {
+  formOf,
+  requestField,
+  sealText,
+  sendConsent,
+  sendContinue,
+  sendLogin,
+  sendPartial,
+  sendRefused,
+  sendUnavailable,
+} from './pages.ts';
+import { bindBrowser, goTo, leave, openVisit, pathOf, type Visit } from './visit.ts';
+
+export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
+  const config = { errors: 'page' } as const;
+  app.get(endpointPaths.authorization, { config }, async (request, reply) => {
+    const visit = openVisit(ports, request, reply);
+    try {
+      const reading = readQuery(request);
+      const parsed = parse(visit, reading);
+      const interaction: Interaction = {
+        grantId: newId(),
+        startedAt: ports.clock.now(),
+        parameters: carried(reading.parameters),
+      };
+      const going = { interaction, ...parsed };
+      return await proceed(ports, visit, going, await stateOf(ports, visit, going), 'redirect');
+    } catch (error) {
+      count(ports, error);
+      throw error;
+    }
+  });
+  // Another site's form comes without our cookies (they are Lax): the same request as a GET brings them along. Nothing
+  // is stored, and nothing is judged before that.
+  app.post(endpointPaths.authorization, { config }, (request, reply) => {
+    const visit = openVisit(ports, request, reply);
+    const body = typeof request.body === 'string' ? request.body : '';
+    return leave(visit, `${pathOf(visit, 'authorize')}?${body.replaceAll(/[^\x21-\x7e]|#/g, encodeURIComponent)}`);
+  });
+}
+
+function count(ports: FlowPorts, error: unknown): void {
+  const outcome = error instanceof ProtocolError ? error.code : 'server_error';
+  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome });
+}
+
+/**
+ * Takes a request that came without a form to its next step, and shows it.
+ *
+ * @param way how an answer gets to the client: `redirect` at once; `page` where a form may stand at the beginning of the
+ *   chain of redirects, to which browsers apply `form-action`.
+ */
+export async function proceed(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  state: BrowserState,
+  way: 'redirect' | 'page',
+): Promise<FastifyReply> {
+  const { interaction } = going;
+  const { session, consented } = state;
+  const progress = { signedIn: interaction.signedIn, switching: interaction.switching };
+  const decision = await decide(ports, visit, going, { session, consented, progress });
+  switch (decision.step) {
+    case 'login':
+      return sendLogin(ports, visit, going, bindBrowser(visit), session);
+    case 'consent':
+      // Without a session the dispatcher says `login`.
+      return session === null
+        ? sendLogin(ports, visit, going, bindBrowser(visit), null)
+        : sendConsent(ports, visit, going, bindBrowser(visit), session);
+    case 'issue':
+      return issue(ports, visit, going, decision, session, way);
+    case 'refuse':
+      return refuse(ports, visit, going, decision, session);
+    case 'unavailable':
+      return unavailable(ports, visit, going, decision);
+  }
+}
+
+async function issue(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  decision: Issue,
+  session: Session | null,
+  way: 'redirect' | 'page',
+): Promise<FastifyReply> {
+  if (session === null) throw redirectError(going.request.redirect, 'login_required', 'nobody is signed in');
+  const silent = going.request.prompts.includes('none');
+  const prepared = issuedAnswer(ports, visit, going, decision, session, silent ? undefined : bindBrowser(visit));
+  const written = await ports.codes.complete({ code: prepared.code, audit: [prepared.audit] }, 'soft');
+  // The request has its answer (a page that was loaded again), or there are too many unused codes: the page tells which.
+  if (!written) return goTo(visit, 'continue', { [requestField]: going.interaction.grantId });
+  ports.emitAudit(prepared.audit);
+  ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
+  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'success' });
+  const { answer } = prepared;
+  const name = going.client.value.client_name;
+  if (answer.kind === 'partial' && !silent) return sendPartial(visit, name, answer);
+  return way === 'redirect' ? leave(visit, answer.uri) : sendContinue(visit, name, answer.uri);
+}
+
+async function refuse(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  decision: Refuse,
+  session: Session | null,
+): Promise<FastifyReply> {
+  const silent = going.request.prompts.includes('none');
+  if (decision.reason === 'prompt_none' || session === null) {
+    throw redirectError(going.request.redirect, decision.error, 'the user would have to be asked');
+  }
+  const { answer, audit } = refusedAnswer(ports, visit, going, decision, session);
+  if (decision.reason === 'account_inactive') {
+    const ended = audited({ ...audit, event: 'grant.ended', outcome: 'success', reason: 'leaver' });
+    await ports.grants.endSubject(session.subject, [audit, ended]);
+    ports.emitAudit(ended);
+    ports.metrics.grantsEnded.inc({ cause: 'leaver' });
+  } else await ports.audit.record(audit);
+  ports.emitAudit(audit);
+  ports.metrics.consents.inc({ outcome: 'refused' });
+  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'access_denied' });
+  return silent ? leave(visit, answer.uri) : sendRefused(visit, going.client.value.client_name, answer);
+}
+
+function unavailable(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  { error }: Extract<Decision, { readonly step: 'unavailable' }>,
+): FastifyReply {
+  noteUnavailable(ports, visit, going, error.directory);
+  if (going.request.prompts.includes('none')) {
+    const description = 'the directory could not be asked, nothing was given';
+    return leave(
+      visit,
+      authorizationResponseUri(going.request.redirect, {
+        error: 'temporarily_unavailable',
+        error_description: description,
+      }),
+    );
+  }
+  const browser = bindBrowser(visit);
+  const { note: _note, ...rest } = going.interaction;
+  const href = pathOf(visit, 'consent', { [requestField]: sealText(ports, rest, browser) });
+  return sendUnavailable(visit, going.client.value.client_name, 'directory', { href });
+}
+
+export function noteUnavailable(ports: FlowPorts, visit: Visit, going: Going, directory: string): void {
+  ports.emitAudit(unavailableEvent(visit, going, directory));
+  ports.metrics.consents.inc({ outcome: 'unavailable' });
+  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'temporarily_unavailable' });
+}
+
+/** The page that says that a directory did not answer, after a form: "Try again" repeats what the person did. */
+export function sendRetry(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  note: Extract<Note, { kind: 'unavailable' }>,
+  browser: string,
+): FastifyReply {
+  const { note: _note, ...rest } = going.interaction;
+  const retry =
+    note.retry === 'allow'
+      ? formOf(ports, visit, 'consent', rest, browser, { decision: 'allow' })
+      : { href: pathOf(visit, 'login', { [requestField]: sealText(ports, rest, browser) }) };
+  return sendUnavailable(visit, going.client.value.client_name, 'directory', retry);
+}

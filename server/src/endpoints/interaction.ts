@@ -1,0 +1,169 @@
+/**
+ * The way of an authorization request from page to page: opened, parsed anew against what is registered now, and taken to
+ * the dispatcher with what is known of the browser. Asking the directory is part of it: it is the dispatcher's own wish.
+ */
+import { DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
+import { type ConsentRules, type Verification, verifyConsent } from '../directory/verify-consent.ts';
+import { nextStep, type Progress, type SignedIn, type Step } from '../interaction/next-step.ts';
+import { type Interaction, openInteraction, readingOf, sealedOf } from '../interaction/sealed-request.ts';
+import { type AuthorizationRequest, parseAuthorizationRequest } from '../protocol/authorization-request.ts';
+import { pageError } from '../protocol/errors.ts';
+import type { ParameterReading } from '../protocol/parameters.ts';
+import { type EpochSeconds, epochSeconds } from '../protocol/time.ts';
+import type { ClientRegistration } from '../registry/registration.ts';
+import type { Registered } from '../registry/snapshot.ts';
+import type { BrowserState, Session } from '../store/sessions.ts';
+import type { FlowPorts } from './flow.ts';
+import type { Visit } from './visit.ts';
+
+/** An authorization request that is going on. */
+export interface Going {
+  readonly interaction: Interaction;
+  readonly request: AuthorizationRequest;
+  readonly client: Registered<ClientRegistration>;
+}
+
+/** @throws ProtocolError see {@link parseAuthorizationRequest} */
+export function parse(visit: Visit, reading: ParameterReading): Omit<Going, 'interaction'> {
+  const { snapshot, server } = visit;
+  const { request, client } = parseAuthorizationRequest(reading, (id) => snapshot.client(id)?.value, server.issuer);
+  const registered = snapshot.client(client.client_id);
+  if (registered === undefined) throw pageError('invalid_client', 'the client is not known');
+  return { request, client: registered };
+}
+
+export type Reopened =
+  | { readonly outcome: 'open'; readonly going: Going }
+  | { readonly outcome: 'expired'; readonly interaction: Interaction };
+
+/**
+ * @param text what a form or a URL of ours carried.
+ * @throws ProtocolError `invalid_request` for what does not open beside this browser's cookie
+ */
+export function reopen(ports: FlowPorts, visit: Visit, sealed: Buffer | null, browser: string): Reopened {
+  const opened =
+    sealed === null
+      ? ({ outcome: 'unreadable' } as const)
+      : openInteraction(ports.sealer, sealed, browser, ports.clock.now());
+  if (opened.outcome === 'unreadable') {
+    throw pageError('invalid_request', 'the request does not belong to this browser');
+  }
+  const { interaction } = opened;
+  if (opened.outcome === 'expired') return { outcome: 'expired', interaction };
+  return { outcome: 'open', going: { interaction, ...parse(visit, readingOf(interaction)) } };
+}
+
+export function reopenText(ports: FlowPorts, visit: Visit, text: string | undefined, browser: string): Reopened {
+  return reopen(ports, visit, text === undefined ? null : sealedOf(text), browser);
+}
+
+/** Nothing is known: the browser sent no session. Costs no statement. */
+export const stranger: BrowserState = { session: null, consented: null, request: null, answered: false };
+
+/** What is known of the browser, for the request that is going on. */
+export function stateOf(ports: FlowPorts, visit: Visit, going: Going): Promise<BrowserState> {
+  if (visit.handle === undefined || visit.browser === undefined) return Promise.resolve(stranger);
+  return ports.sessions.read({
+    handle: visit.handle,
+    browser: visit.browser,
+    clientUid: going.client.owner.uid,
+    grantId: going.interaction.grantId,
+  });
+}
+
+/** Who is signed in, with what is needed to ask the directory about them. */
+export type SessionFacts = Pick<Session, 'id' | 'subject' | 'directory' | 'entryId' | 'authTime'>;
+
+/** An entry that was read a moment ago, by the sign-in of this very request. */
+export interface FreshEntry {
+  readonly user: DirectoryUser;
+  readonly askedAt: EpochSeconds;
+}
+
+export type Decision =
+  | Exclude<Step, { readonly step: 'verify_consent' }>
+  /** Nothing is decided and nothing may be issued. */
+  | { readonly step: 'unavailable'; readonly error: DirectoryUnavailable };
+
+export interface Known {
+  readonly session: SessionFacts | null;
+  readonly consented: readonly string[] | null;
+  readonly progress: Progress;
+  readonly fresh?: FreshEntry;
+}
+
+/** Asks the dispatcher, and the directory as often as the dispatcher wants: once, or again if the proof has gone stale. */
+export async function decide(ports: FlowPorts, visit: Visit, going: Going, known: Known): Promise<Decision> {
+  try {
+    return await walk(ports, visit, going, known);
+  } catch (error) {
+    if (error instanceof DirectoryUnavailable) return { step: 'unavailable', error };
+    throw error;
+  }
+}
+
+async function walk(ports: FlowPorts, visit: Visit, going: Going, known: Known): Promise<Decision> {
+  const { session, fresh } = known;
+  let verification = fresh === undefined ? undefined : verify(visit, going, fresh.user.directory, fresh);
+  for (let round = 0; ; round++) {
+    const step = nextStep({
+      grantId: going.interaction.grantId,
+      request: going.request,
+      client: going.client.value,
+      scopesToAllow: scopesToAllow(visit, going.request.scopes),
+      session: session === null ? null : signedIn(session),
+      progress: known.progress,
+      consented: known.consented,
+      verification,
+      now: ports.clock.now(),
+    });
+    if (step.step !== 'verify_consent') return step;
+    if (session === null || round === 2) throw new DirectoryUnavailable('', 'its answers do not stay fresh');
+    verification = await ask(ports, visit, going, session);
+  }
+}
+
+async function ask(ports: FlowPorts, visit: Visit, going: Going, session: SessionFacts): Promise<Verification> {
+  // Before the question goes out: an answer is at least as old as that.
+  const askedAt = ports.clock.now();
+  const { directory, entryId } = session;
+  const rules = rulesOf(visit, directory);
+  const user = await ports.directory.lookup({ directory, entryId }, visit.request.signal);
+  return judge(going, rules, user, askedAt);
+}
+
+/** A directory that is not registered now has not said that anybody left: it could not be asked. */
+function rulesOf(visit: Visit, directory: string): ConsentRules {
+  const rules = visit.snapshot.directory(directory)?.value;
+  if (rules === undefined) throw new DirectoryUnavailable(directory, 'it is not registered');
+  return rules;
+}
+
+function verify(visit: Visit, going: Going, directory: string, { user, askedAt }: FreshEntry): Verification {
+  return judge(going, rulesOf(visit, directory), user, askedAt);
+}
+
+function judge(
+  { interaction, request, client }: Going,
+  rules: ConsentRules,
+  user: DirectoryUser | null,
+  askedAt: EpochSeconds,
+): Verification {
+  return verifyConsent(user, rules, {
+    grantId: interaction.grantId,
+    clientId: client.value.client_id,
+    accessGroups: client.value.access_groups,
+    onRefusedScope: client.value.consent.on_refused_scope,
+    scopes: request.scopes,
+    askedAt,
+  });
+}
+
+function signedIn({ id, subject, authTime }: SessionFacts): SignedIn {
+  return { id, subject, authTime: epochSeconds(authTime) };
+}
+
+/** All but those whose owner says that nobody needs to be asked. */
+export function scopesToAllow(visit: Visit, scopes: readonly string[]): readonly string[] {
+  return scopes.filter((scope) => visit.snapshot.scope(scope)?.value.consent !== 'implicit');
+}

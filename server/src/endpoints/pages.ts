@@ -1,0 +1,183 @@
+/** What the views are given: registrations and claims, put into the words of the pages. */
+import type { FastifyReply } from 'fastify';
+import { mayRemember } from '../interaction/next-step.ts';
+import {
+  type Answer,
+  type Interaction,
+  type LoginProblem,
+  type Note,
+  sealedText,
+  sealInteraction,
+} from '../interaction/sealed-request.ts';
+import { claimsOfScope } from '../protocol/claims.ts';
+import type { Session } from '../store/sessions.ts';
+import {
+  consentPage,
+  consentPartialPage,
+  continuePage,
+  type Form,
+  type LoginInput,
+  loginPage,
+  placeOf,
+  type RequestedScope,
+  type ScopeText,
+} from '../views/index.ts';
+import type { FlowPorts } from './flow.ts';
+import type { Going } from './interaction.ts';
+import { type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
+
+/** The name of the hidden field and of the query parameter that carry a request. */
+export const requestField = 'request';
+export const tokenField = 'token';
+
+export function sealText(ports: FlowPorts, interaction: Interaction, browser: string): string {
+  return sealedText(sealInteraction(ports.sealer, interaction, browser));
+}
+
+/** A form of ours that goes on with this request. The token is good for this browser and this request alone. */
+export function formOf(
+  ports: FlowPorts,
+  visit: Visit,
+  page: OwnPage,
+  interaction: Interaction,
+  browser: string,
+  more: Readonly<Record<string, string>> = {},
+): Form {
+  const fields = {
+    [requestField]: sealText(ports, interaction, browser),
+    [tokenField]: ports.formTokens.issue([browser, interaction.grantId]),
+    ...more,
+  };
+  return {
+    action: pathOf(visit, page),
+    fields: Object.entries(fields).map(([name, value]) => ({ name, value })),
+  };
+}
+
+export function sendLogin(
+  ports: FlowPorts,
+  visit: Visit,
+  { interaction, request, client }: Going,
+  browser: string,
+  session: Pick<Session, 'name' | 'username'> | null,
+): FastifyReply {
+  const { note, ...rest } = interaction;
+  const problem = note?.kind === 'login' ? note : undefined;
+  const known = session === null || interaction.switching === true ? undefined : session;
+  const username = problem?.username ?? request.loginHint;
+  return sendPage(
+    visit,
+    loginPage({
+      ...visit.frame,
+      form: formOf(ports, visit, 'login', rest, browser),
+      client: { name: client.value.client_name },
+      host: placeOf(request.redirect.uri),
+      ...(username === undefined ? {} : { username }),
+      ...(known === undefined ? {} : { reauthentication: { name: known.name, username: known.username } }),
+      ...(problem === undefined ? {} : { problems: [problemOf(problem)] }),
+    }),
+  );
+}
+
+const problems: Readonly<Record<Exclude<LoginProblem, 'throttled'>, NonNullable<LoginInput['problems']>[number]>> = {
+  username_missing: { code: 'username_missing' },
+  password_missing: { code: 'password_missing' },
+  credentials: { code: 'credentials_rejected' },
+  locked: { code: 'account_unusable' },
+  disabled: { code: 'account_disabled' },
+  expired: { code: 'account_expired' },
+  must_change_password: { code: 'password_expired' },
+};
+
+function problemOf({ problem }: Extract<Note, { kind: 'login' }>): NonNullable<LoginInput['problems']>[number] {
+  return problem === 'throttled' ? { code: 'too_many_tries', minutes: 1 } : problems[problem];
+}
+
+export function sendConsent(
+  ports: FlowPorts,
+  visit: Visit,
+  { interaction, request, client }: Going,
+  browser: string,
+  session: Session,
+): FastifyReply {
+  const { note: _note, ...rest } = interaction;
+  const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes } };
+  const { consent, client_name, policy_uri, tos_uri } = client.value;
+  return sendPage(
+    visit,
+    consentPage({
+      ...visit.frame,
+      form: formOf(ports, visit, 'consent', shown, browser),
+      client: { name: client_name, namespace: client.owner.namespace, policyUri: policy_uri, tosUri: tos_uri },
+      host: placeOf(request.redirect.uri),
+      user: { name: session.name, username: session.username },
+      scopes: request.scopes.map((scope) => requestedScope(visit, scope, session)),
+      ...(mayRemember(client.value, request) ? { rememberedUntil: ports.clock.now() + consent.remember_for } : {}),
+    }),
+  );
+}
+
+function requestedScope(visit: Visit, scope: string, session: Session): RequestedScope {
+  const registered = visit.snapshot.scope(scope)?.value;
+  const names = claimsOfScope(scope, registered?.claims);
+  const rules = visit.snapshot.directory(session.directory)?.value.consent_rules ?? [];
+  const naming = rules.filter((rule) => rule.scopes.includes(scope));
+  return {
+    ...scopeText(visit, scope),
+    description: registered?.description,
+    claims: names.map((name) => ({ name, value: session.claims[name] })),
+    ...(naming.length === 0 ? {} : { onlyMembersOf: [...new Set(naming.flatMap((rule) => rule.groups))] }),
+  };
+}
+
+export function scopeText(visit: Visit, scope: string): ScopeText {
+  return { scope, displayName: visit.snapshot.scope(scope)?.value.display_name };
+}
+
+/** On to the client, after a form: a page of ours that goes there by itself. */
+export function sendContinue(visit: Visit, clientName: string, uri: string): FastifyReply {
+  return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: uri }));
+}
+
+/** The link leads to a page of ours first: a code may run out while somebody reads. */
+export function sendPartial(visit: Visit, clientName: string, { refused, interaction }: Answer): FastifyReply {
+  const path = pathOf(visit, 'continue', { [requestField]: interaction.grantId, read: '1' });
+  return sendPage(
+    visit,
+    consentPartialPage({
+      ...visit.frame,
+      client: { name: clientName },
+      refused: refused.map((scope) => scopeText(visit, scope)),
+      continueTo: `${new URL(visit.server.issuer).origin}${path}`,
+    }),
+  );
+}
+
+export function sendRefused(visit: Visit, clientName: string, { refused, uri }: Answer): FastifyReply {
+  return sendErrorPage(visit, {
+    code: 'access_denied',
+    client: { name: clientName },
+    scopes: refused.map((scope) => scopeText(visit, scope)),
+    backTo: uri,
+  });
+}
+
+export function sendExpired(
+  ports: FlowPorts,
+  visit: Visit,
+  interaction: Interaction | undefined,
+  browser: string,
+): FastifyReply {
+  const restart = interaction === undefined ? undefined : formOf(ports, visit, 'login', interaction, browser);
+  return sendErrorPage(visit, { code: 'request_expired', ...(restart === undefined ? {} : { restart }) });
+}
+
+/** @param retry a path of ours, or a form, that goes on with the same request. */
+export function sendUnavailable(
+  visit: Visit,
+  clientName: string,
+  unavailable: 'directory' | 'us',
+  retry: Form | { readonly href: string },
+): FastifyReply {
+  return sendErrorPage(visit, { code: 'temporarily_unavailable', client: { name: clientName }, unavailable, retry });
+}

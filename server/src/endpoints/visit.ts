@@ -1,0 +1,106 @@
+/** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readQuery } from '../http/form.ts';
+import { setPageHeaders } from '../http/headers.ts';
+import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
+import { type Source, sourceOf } from '../http/source.ts';
+import { pathOfIssuer } from '../protocol/endpoints.ts';
+import { type ErrorCode, errorStatus, type PageError, pageError } from '../protocol/errors.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import type { Snapshot } from '../registry/snapshot.ts';
+import { newHandle } from '../tokens/handle.ts';
+import { type ErrorInput, errorPage, type Frame, negotiateLanguage } from '../views/index.ts';
+import type { FlowPorts } from './flow.ts';
+
+export interface Visit {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  /** One snapshot for the whole request. */
+  readonly snapshot: Snapshot;
+  readonly server: ServerRegistration;
+  readonly scheme: CookieScheme;
+  readonly source: Source;
+  /** Plain cookies; `undefined` when absent or malformed. */
+  readonly handle: string | undefined;
+  readonly browser: string | undefined;
+  readonly frame: Frame;
+}
+
+/** @throws NotServing while this replica may not issue anything */
+export function openVisit(ports: FlowPorts, request: FastifyRequest, reply: FastifyReply): Visit {
+  ports.readiness.requireServing();
+  const snapshot = ports.snapshot.current;
+  const server = snapshot.server?.value;
+  if (server === undefined) throw pageError('temporarily_unavailable', 'the server is not configured yet');
+  const scheme = cookieScheme(server.issuer);
+  const { cookie } = request.headers;
+  return {
+    request,
+    reply,
+    snapshot,
+    server,
+    scheme,
+    source: sourceOf(request.raw),
+    handle: readCookie(cookie, scheme.names.session),
+    browser: readCookie(cookie, scheme.names.browser),
+    frame: {
+      language: negotiateLanguage({
+        uiLocales: readQuery(request).parameters.get('ui_locales'),
+        acceptLanguage: request.headers['accept-language'],
+      }),
+      displayName: server.display_name ?? 'Nauthera',
+      basePath: pathOfIssuer(server.issuer),
+    },
+  };
+}
+
+/** Gives the browser a binding cookie if it has none; everything sealed from now on opens beside it alone. */
+export function bindBrowser(visit: Visit): string {
+  if (visit.browser !== undefined) return visit.browser;
+  const browser = newHandle();
+  visit.reply.header('set-cookie', setCookie(visit.scheme, 'browser', browser));
+  return browser;
+}
+
+/** @throws ProtocolError `cookie_missing` */
+export function requireBrowser(visit: Visit): string {
+  if (visit.browser === undefined) throw pageError('cookie_missing', 'the browser sent no cookie of ours');
+  return visit.browser;
+}
+
+export function sendPage(visit: Visit, html: string, status = 200): FastifyReply {
+  setPageHeaders(visit.reply, { https: visit.server.issuer.startsWith('https:') });
+  return visit.reply.code(status).send(html);
+}
+
+const pageStatus: Readonly<Record<PageError, number>> = {
+  request_expired: 400,
+  cookie_missing: 400,
+  already_answered: 400,
+  not_found: 404,
+};
+
+export function sendErrorPage(visit: Visit, input: Omit<ErrorInput, keyof Frame | 'reference'>): FastifyReply {
+  const { code } = input;
+  const status = code in errorStatus ? errorStatus[code as ErrorCode] : pageStatus[code as PageError];
+  if (status === 503) visit.reply.header('retry-after', '2');
+  return sendPage(visit, errorPage({ ...visit.frame, reference: visit.request.id, ...input }), status);
+}
+
+/** To another page of ours. 303, so that a form is never posted twice by a reload. */
+export function goTo(visit: Visit, page: OwnPage, parameters: Readonly<Record<string, string>>): FastifyReply {
+  return leave(visit, pathOf(visit, page, parameters));
+}
+
+/** A redirect to where nothing was posted from: to a page of ours, or, from a silent request alone, to the client. */
+export function leave(visit: Visit, uri: string): FastifyReply {
+  setPageHeaders(visit.reply, { https: visit.server.issuer.startsWith('https:') });
+  return visit.reply.code(303).header('location', uri).send('');
+}
+
+export type OwnPage = 'authorize' | 'login' | 'consent' | 'continue';
+
+export function pathOf(visit: Visit, page: OwnPage, parameters: Readonly<Record<string, string>> = {}): string {
+  const query = new URLSearchParams(parameters).toString();
+  return `${visit.frame.basePath}/${page}${query === '' ? '' : `?${query}`}`;
+}

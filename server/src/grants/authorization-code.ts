@@ -1,0 +1,110 @@
+/**
+ * A code for tokens (RFC 6749 §4.1.3, RFC 7636 §4.6). One statement decides; only when it got nothing is it found out why.
+ */
+
+import { claimsForIdToken } from '../protocol/claims.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { jsonError } from '../protocol/errors.ts';
+import { s256Challenge } from '../protocol/pkce.ts';
+import { epochSeconds } from '../protocol/time.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import type { AuthorizationCodeStore, RedeemedCode, Redemption } from '../store/authorization-codes.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { newHandle } from '../tokens/handle.ts';
+import type { Issuance } from '../tokens/issue.ts';
+import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
+import type { Grant, GrantContext, RequestOf } from './grant.ts';
+
+export interface AuthorizationCodePorts {
+  readonly codes: Pick<AuthorizationCodeStore, 'redeem' | 'explain'>;
+  readonly server: () => ServerRegistration;
+  readonly audit: EmitAudit;
+  readonly metrics: Metrics;
+}
+
+export function authorizationCode(ports: AuthorizationCodePorts): Grant<'authorization_code'> {
+  return {
+    grantType: 'authorization_code',
+    async redeem(request, client, context) {
+      const redemption = redemptionOf(request, client, ports.server());
+      const event = issued(client, context);
+      const code = await ports.codes.redeem(redemption, event);
+      if (code === null) return refuse(ports, redemption, client, context);
+      ports.audit({ ...event, ...factsOf(code) });
+      return issuanceOf(code, client, redemption.refreshToken?.token);
+    },
+  };
+}
+
+function redemptionOf(
+  { code, redirectUri, codeVerifier }: RequestOf<'authorization_code'>,
+  { registration, uid }: AuthenticatedClient,
+  server: ServerRegistration,
+): Redemption {
+  const refreshes = registration.grant_types.includes('refresh_token');
+  return {
+    code,
+    clientId: registration.client_id,
+    clientUid: uid,
+    redirectUri,
+    challenge: codeVerifier === undefined ? undefined : s256Challenge(codeVerifier),
+    grantLifetime: grantLifetime(registration, server),
+    ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
+  };
+}
+
+/** Never returns: to the client every reason is the same. */
+async function refuse(
+  { codes, audit, metrics }: AuthorizationCodePorts,
+  redemption: Redemption,
+  client: AuthenticatedClient,
+  context: GrantContext,
+): Promise<never> {
+  const event: AuditEvent = {
+    ...issued(client, context),
+    event: 'replay.detected',
+    outcome: 'refused',
+    reason: 'code',
+  };
+  const reason = await codes.explain(redemption, event);
+  if (reason === 'replayed') {
+    audit(event);
+    metrics.grantsEnded.inc({ cause: 'replay' });
+  }
+  throw jsonError('invalid_grant', 'the code is not valid', { detail: `code: ${reason}` });
+}
+
+function issued({ registration, uid }: AuthenticatedClient, { requestId, clientAddress }: GrantContext): AuditEvent {
+  return {
+    id: uuidV7(),
+    event: 'token.issued',
+    outcome: 'success',
+    requestId,
+    clientAddress,
+    clientId: registration.client_id,
+    clientUid: uid,
+    grantType: 'authorization_code',
+  };
+}
+
+function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode): Partial<AuditEvent> {
+  return { userId: subject, userName: username, grantId, scopes, sessionId };
+}
+
+function issuanceOf(code: RedeemedCode, { registration }: AuthenticatedClient, refreshToken?: string): Issuance {
+  return {
+    client: registration,
+    subject: code.subject,
+    scopes: code.scopes,
+    user: {
+      grantId: code.grantId,
+      sessionId: code.offline ? undefined : code.sessionId,
+      authTime: epochSeconds(code.authTime),
+      nonce: code.nonce,
+      idTokenClaims: claimsForIdToken(registration.id_token_claims, code.claims),
+    },
+    ...(refreshToken === undefined ? {} : { refreshToken }),
+  };
+}

@@ -1,0 +1,265 @@
+/**
+ * A refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14). The order is the point: read, ask the directory, and only
+ * then rotate. Rotating first would burn the token whenever the directory is down.
+ */
+import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser, knownClaims } from '../directory/directory.ts';
+import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
+import { claimsForIdToken, releasedClaims } from '../protocol/claims.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import { isWithin } from '../protocol/scope.ts';
+import { type Clock, epochSeconds } from '../protocol/time.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import type { SnapshotSource } from '../registry/snapshot.ts';
+import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
+import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-tokens.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { newHandle } from '../tokens/handle.ts';
+import type { Issuance } from '../tokens/issue.ts';
+import { refreshTokenIdle } from '../tokens/lifetimes.ts';
+import { decideRefresh } from '../tokens/refresh-rotation.ts';
+import { openSuccessor, sealSuccessor } from '../tokens/successor.ts';
+import type { Grant, GrantContext, RequestOf } from './grant.ts';
+
+export interface RefreshTokenPorts {
+  readonly tokens: RefreshTokenStore;
+  readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
+  readonly directory: Pick<DirectoryPort, 'lookup'>;
+  readonly snapshot: SnapshotSource;
+  readonly server: () => ServerRegistration;
+  readonly clock: Clock;
+  readonly audit: EmitAudit;
+  readonly metrics: Metrics;
+}
+
+/** One request on its way through the steps below. */
+interface Refreshing {
+  readonly request: RequestOf<'refresh_token'>;
+  readonly client: AuthenticatedClient;
+  readonly context: GrantContext;
+}
+
+export function refreshToken(ports: RefreshTokenPorts): Grant<'refresh_token'> {
+  return {
+    grantType: 'refresh_token',
+    async redeem(request, client, context) {
+      const refreshing = { request, client, context };
+      const state = await read(ports, refreshing);
+      const decision = decideRefresh(state);
+      if (decision !== 'rotate') return withoutRotation(ports, refreshing, state);
+      const issuance = await rotate(ports, refreshing, state.grant);
+      if (issuance !== null) return issuance;
+      // Somebody was faster with the same token: then this is the repeat of that refresh.
+      return withoutRotation(ports, refreshing, await read(ports, refreshing));
+    },
+  };
+}
+
+async function read(ports: RefreshTokenPorts, { request, client }: Refreshing): Promise<RefreshTokenState> {
+  const state = await ports.tokens.read(request.refreshToken, client.registration.client_id, client.uid);
+  if (state === null) throw invalid('unknown');
+  if (request.scopes !== undefined && !isWithin(request.scopes, state.grant.scopes)) {
+    throw jsonError('invalid_scope', 'a requested scope was not granted');
+  }
+  return state;
+}
+
+/** To the client every reason is the same. */
+function invalid(reason: string): ProtocolError {
+  return jsonError('invalid_grant', 'the refresh token is not valid', { detail: `refresh token: ${reason}` });
+}
+
+async function withoutRotation(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  state: RefreshTokenState,
+): Promise<Issuance> {
+  const decision = decideRefresh(state);
+  switch (decision) {
+    case 'repeat': {
+      const successor =
+        state.successor === null ? null : openSuccessor(refreshing.request.refreshToken, state.successor);
+      if (successor === null) throw invalid('the successor does not open');
+      ports.metrics.refreshReuse.inc({ result: 'grace' });
+      return issuanceOf(refreshing, state.grant, state.grant.scopes, state.grant.claims, successor);
+    }
+    case 'replay':
+      await replayed(ports, refreshing, state.grant);
+      throw invalid('replayed');
+    case 'ended':
+    case 'expired':
+      throw invalid(decision);
+    case 'rotate':
+      // Another one took the row and gave it back: nothing is known of it, so nothing is given.
+      throw jsonError('temporarily_unavailable', 'try again in a moment');
+  }
+}
+
+async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'replay.detected', outcome: 'refused', reason: 'refresh_token' });
+  await ports.grants.end(grant.id, 'replay', event);
+  ports.audit(event);
+  ports.metrics.refreshReuse.inc({ result: 'replay' });
+  ports.metrics.grantsEnded.inc({ cause: 'replay' });
+}
+
+/** `null`: the token was spent, or the grant ended, while the directory was asked. */
+async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<Issuance | null> {
+  const consent = await askDirectory(ports, refreshing, grant);
+  const { request, client } = refreshing;
+  if (request.scopes !== undefined && !request.scopes.some((scope) => consent.scopes.includes(scope))) {
+    throw jsonError('invalid_scope', 'none of the requested scopes is allowed any more');
+  }
+  const snapshot = ports.snapshot.current;
+  const claims = releasedClaims(
+    consent.scopes,
+    (scope) => snapshot.scope(scope)?.value.claims,
+    knownClaims(consent.user),
+  );
+  const successor = newHandle();
+  const event = eventOf(refreshing, grant, {
+    event: 'token.refreshed',
+    outcome: 'success',
+    directoryServer: consent.user.server,
+    ...(consent.rules.length === 0 ? {} : { rule: consent.rules.join(', ') }),
+    scopes: consent.scopes,
+    ...(consent.scopes.length === grant.scopes.length
+      ? {}
+      : { scopesRefused: grant.scopes.filter((scope) => !consent.scopes.includes(scope)) }),
+  });
+  const rotated = await ports.tokens.rotate(
+    {
+      presented: request.refreshToken,
+      successor,
+      sealedSuccessor: sealSuccessor(request.refreshToken, successor),
+      idle: refreshTokenIdle(client.registration, ports.server()),
+      scopes: consent.scopes,
+      claims,
+    },
+    event,
+  );
+  if (!rotated) return null;
+  ports.audit(event);
+  return issuanceOf(refreshing, grant, consent.scopes, claims, successor);
+}
+
+/** The same gate as at the first consent. A definite no ends what it speaks of; an outage ends and spends nothing. */
+async function askDirectory(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+): Promise<VerifiedConsent> {
+  const { registration } = refreshing.client;
+  // A scope that was taken from the client since is gone before the directory is asked.
+  const scopes = grant.scopes.filter((scope) => registration.scopes.includes(scope));
+  if (scopes.length === 0) {
+    await end(ports, refreshing, grant, { reason: 'scope_withdrawn' });
+    throw invalid('none of its scopes is open to the client');
+  }
+  const askedAt = ports.clock.now();
+  const { rules, user } = await lookUp(ports, refreshing, grant);
+  const verification = verifyConsent(user, rules, {
+    grantId: grant.id,
+    clientId: registration.client_id,
+    accessGroups: registration.access_groups,
+    onRefusedScope: registration.consent.on_refused_scope,
+    scopes,
+    askedAt,
+  });
+  if (verification.outcome === 'verified') return verification.consent;
+  const { reason, refused } = verification;
+  if (reason === 'account_inactive') await endLeaver(ports, refreshing, grant);
+  else {
+    const asked = [...new Set(refused.flatMap((one) => one.rules))];
+    await end(ports, refreshing, grant, {
+      reason,
+      ...(asked.length === 0 ? {} : { rule: asked.join(', ') }),
+      scopesRefused: refused.map(({ scope }) => scope),
+    });
+  }
+  throw invalid(reason);
+}
+
+async function lookUp(
+  { directory, snapshot, audit }: RefreshTokenPorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+): Promise<{ rules: Parameters<typeof verifyConsent>[1]; user: DirectoryUser | null }> {
+  try {
+    // A directory that is not registered now has not said that anybody left.
+    const rules = snapshot.current.directory(grant.directory)?.value;
+    if (rules === undefined) throw new DirectoryUnavailable(grant.directory, 'it is not registered');
+    const reference = { directory: grant.directory, entryId: grant.entryId };
+    return { rules, user: await directory.lookup(reference, refreshing.context.signal) };
+  } catch (error) {
+    if (!(error instanceof DirectoryUnavailable)) throw error;
+    audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'failure', reason: 'directory_unavailable' }));
+    throw jsonError('temporarily_unavailable', 'the directory could not be asked, nothing was spent', { cause: error });
+  }
+}
+
+async function end(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+  why: Partial<AuditEvent>,
+): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', ...why });
+  await ports.grants.end(grant.id, 'rule', event);
+  ports.audit(event);
+  ports.metrics.grantsEnded.inc({ cause: 'rule' });
+}
+
+async function endLeaver(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', reason: 'account_inactive' });
+  await ports.grants.endSubject(grant.subject, [event]);
+  ports.audit(event);
+  ports.metrics.grantsEnded.inc({ cause: 'leaver' });
+}
+
+function eventOf(
+  { client, context }: Refreshing,
+  grant: UserGrant,
+  event: Pick<AuditEvent, 'event' | 'outcome'> & Partial<AuditEvent>,
+): AuditEvent {
+  return {
+    requestId: context.requestId,
+    clientAddress: context.clientAddress,
+    userId: grant.subject,
+    userName: grant.username,
+    directory: grant.directory,
+    clientId: client.registration.client_id,
+    clientUid: client.uid,
+    grantId: grant.id,
+    grantType: 'refresh_token',
+    scopes: grant.scopes,
+    ...(grant.sessionId === undefined ? {} : { sessionId: grant.sessionId }),
+    ...event,
+    id: uuidV7(),
+  };
+}
+
+function issuanceOf(
+  { request, client }: Refreshing,
+  grant: UserGrant,
+  scopes: readonly string[],
+  claims: Readonly<Record<string, unknown>>,
+  refreshToken: string,
+): Issuance {
+  const asked = request.scopes;
+  return {
+    client: client.registration,
+    subject: grant.subject,
+    scopes: asked === undefined ? scopes : scopes.filter((scope) => asked.includes(scope)),
+    user: {
+      grantId: grant.id,
+      sessionId: grant.sessionId,
+      authTime: epochSeconds(grant.authTime),
+      nonce: undefined,
+      idTokenClaims: claimsForIdToken(client.registration.id_token_claims, claims),
+    },
+    refreshToken,
+  };
+}
