@@ -1,0 +1,131 @@
+/**
+ * A container engine for the suite that proves the container path. One that runs is used as it is; otherwise, as root on
+ * Debian, `dockerd` is started with its own folders and socket and without a bridge or firewall rules, so that it leaves
+ * nothing behind. Containers share the host's network.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { cacheFolder } from './cache.ts';
+import { freePort } from './ports.ts';
+
+const run = promisify(execFile);
+const image = 'nauthera-test/postgres:15';
+
+export interface Engine {
+  /** For `DOCKER_HOST`; `undefined`: the engine that runs anyway. */
+  readonly host: string | undefined;
+  stop(): Promise<void>;
+}
+
+export async function startEngine(): Promise<Engine> {
+  if (process.env.DOCKER_HOST !== undefined || existsSync('/var/run/docker.sock')) {
+    return { host: process.env.DOCKER_HOST, stop: () => Promise.resolve() };
+  }
+  if (process.getuid?.() !== 0 || !existsSync('/usr/sbin/dockerd')) {
+    throw new Error('no container engine here: start one, or as root on Debian: apt-get install docker.io debootstrap');
+  }
+  const folder = await mkdtemp(join(tmpdir(), 'nauthera-engine-'));
+  const socket = `unix://${folder}/socket`;
+  const daemon = spawn(
+    'dockerd',
+    [
+      ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '-H', socket],
+      ...['--pidfile', join(folder, 'pid'), '--bridge=none', '--iptables=false', '--ip6tables=false'],
+    ],
+    { stdio: ['ignore', 'ignore', 'pipe'] },
+  );
+  let log = '';
+  daemon.stderr?.on('data', (chunk: Buffer) => {
+    log = (log + chunk.toString()).slice(-4000);
+  });
+  process.once('exit', () => daemon.kill('SIGTERM'));
+  const stop = () => stopEngine(daemon, folder);
+  for (const deadline = Date.now() + 60_000; ; await sleep(200)) {
+    if (daemon.exitCode !== null) throw new Error(`dockerd ended while starting:\n${log}`);
+    if (await docker(socket, ['version']).then(Boolean, () => false)) return { host: socket, stop };
+    if (Date.now() > deadline) {
+      await stop();
+      throw new Error(`dockerd did not start within 60 s:\n${log}`);
+    }
+  }
+}
+
+async function stopEngine(daemon: ChildProcess, folder: string): Promise<void> {
+  if (daemon.exitCode === null) {
+    const ended = new Promise((resolve) => daemon.once('exit', resolve));
+    daemon.kill('SIGTERM');
+    await ended;
+  }
+  daemon.stderr?.destroy();
+  // The network namespace of host-networked containers stays mounted below exec-root.
+  await run('umount', ['-l', join(folder, 'exec/netns/default')]).catch(() => undefined);
+  await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+function docker(host: string | undefined, args: readonly string[]): Promise<string> {
+  const env = host === undefined ? process.env : { ...process.env, DOCKER_HOST: host };
+  return run('docker', [...args], { env, maxBuffer: 1 << 24 }).then(({ stdout }) => stdout);
+}
+
+/**
+ * An image with Postgres from Debian's packages, made with `debootstrap` and kept in the cache folder; no image registry is
+ * asked.
+ */
+async function importPostgresImage(engine: Engine): Promise<void> {
+  const archive = cacheFolder('images', 'bookworm-postgresql-15.tar');
+  if (!existsSync(archive)) await bootstrap(archive);
+  await docker(engine.host, [
+    ...['import', '--change', 'USER postgres', '--change', 'ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin'],
+    ...[archive, image],
+  ]);
+}
+
+async function bootstrap(archive: string): Promise<void> {
+  if (!existsSync('/usr/sbin/debootstrap')) {
+    throw new Error('debootstrap is not here: apt-get install debootstrap');
+  }
+  await mkdir(dirname(archive), { recursive: true });
+  const root = await mkdtemp(join(tmpdir(), 'nauthera-image-'));
+  try {
+    const { stdout: policy } = await run('apt-cache', ['policy', 'base-files']);
+    const mirror = /https?:\/\/[^ ]+/.exec(policy)?.[0];
+    if (mirror === undefined) throw new Error('apt-cache names no mirror: run apt-get update');
+    await run('debootstrap', ['--variant=minbase', '--include=postgresql', 'bookworm', root, mirror], {
+      maxBuffer: 1 << 26,
+    });
+    const draft = `${archive}.${process.pid}`;
+    await run('tar', ['-C', root, '-cf', draft, '.']);
+    await rename(draft, archive);
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}
+
+/** Postgres 15 in a container, through testcontainers. */
+export async function startPostgresInContainer(engine: Engine): Promise<{ url: string; stop(): Promise<void> }> {
+  await importPostgresImage(engine);
+  // The reaper is an image of its own, which cannot be had without a registry; the suite stops what it starts.
+  process.env.TESTCONTAINERS_RYUK_DISABLED = 'true';
+  if (engine.host !== undefined) process.env.DOCKER_HOST = engine.host;
+  // It would look for a bridge to find the host's address, and there is none.
+  process.env.TESTCONTAINERS_HOST_OVERRIDE = '127.0.0.1';
+  const { GenericContainer, Wait } = await import('testcontainers');
+  const port = await freePort();
+  const script = `initdb -D /tmp/data -A trust -U postgres >/dev/null && exec postgres -D /tmp/data -p ${port} -c listen_addresses=127.0.0.1 -c fsync=off`;
+  const container = await new GenericContainer(image)
+    .withNetworkMode('host')
+    .withCommand(['sh', '-c', script])
+    .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/))
+    .start();
+  return {
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    stop: async () => {
+      await container.stop();
+    },
+  };
+}
