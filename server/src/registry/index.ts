@@ -2,6 +2,7 @@
 
 export type { Sealer } from '../keys/keys.ts';
 export { createSealer } from '../keys/sealer.ts';
+export { type Endpoint, endpointUrl } from '../protocol/endpoints.ts';
 export { type Database, DatabaseUnavailable, type Stop } from '../store/database.ts';
 export { type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
 export { openDatabase } from '../store/open.ts';

@@ -176,5 +176,12 @@ async function* scan(database: Database, source: string): AsyncGenerator<StoredR
 function stored(row: ScannedRow): StoredRegistration {
   const { kind, id, source, namespace, name, uid, withdrawn, epoch, n } = row;
   const owner = { source, namespace, name, uid };
-  return { kind, id, owner, withdrawn, revision: { epoch, n }, fingerprint: fingerprintOfRow(row) };
+  const secretDigests = kind === 'client' ? digestsOf(row.body) : [];
+  return { kind, id, owner, withdrawn, revision: { epoch, n }, fingerprint: fingerprintOfRow(row), secretDigests };
+}
+
+function digestsOf(body: unknown): readonly string[] {
+  const digests: unknown =
+    typeof body === 'object' && body !== null && 'client_secret_digests' in body ? body.client_secret_digests : [];
+  return Array.isArray(digests) ? digests.filter((digest) => typeof digest === 'string') : [];
 }

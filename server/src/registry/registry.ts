@@ -55,6 +55,8 @@ export interface StoredRegistration {
   readonly revision: Revision;
   /** Over every column that is served, as it stands in the row now: an edit by hand in SQL changes it. */
   readonly fingerprint: string;
+  /** Of a client: the digests that the row accepts now. Empty for other kinds, and for a row that is not readable. */
+  readonly secretDigests: readonly string[];
 }
 
 /** What is kept of a resource where no API server keeps it (folder source): its minted uid and last accepted content. */

@@ -43,4 +43,6 @@ export interface ReplicaReport {
 export interface LiveReport extends ReplicaReport {
   /** Heartbeat younger than 15 s by the database's `now()`. */
   readonly live: boolean;
+  /** When it was written, epoch milliseconds by the same clock: another number is another report. */
+  readonly reportedAt: number;
 }

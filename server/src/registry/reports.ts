@@ -4,7 +4,8 @@ import type { LiveReport } from './report.ts';
 // Live by the database's clock: replicas need not agree on the time.
 const list: Statement = {
   name: 'replica_reports',
-  text: `SELECT replica, format, epoch, n, rejected, directories, keys, reported_at > now() - interval '15 seconds' AS live
+  text: `SELECT replica, format, epoch, n, rejected, directories, keys, reported_at > now() - interval '15 seconds' AS live,
+      floor(extract(epoch FROM reported_at) * 1000)::bigint AS "reportedAt"
     FROM replica_reports WHERE reported_at > now() - interval '1 hour' ORDER BY replica`,
 };
 
