@@ -18,10 +18,17 @@ export interface ClientPolicy {
   readonly redirectHosts?: readonly string[] | undefined;
   readonly authenticationMethods?: readonly string[] | undefined;
   readonly consentModes?: readonly string[] | undefined;
-  readonly maxLifetimes?: Readonly<Partial<Record<LifetimeName, string | undefined>>> | undefined;
+  readonly maxLifetimes?:
+    | {
+        readonly accessToken?: string | undefined;
+        readonly refreshToken?:
+          | { readonly idle?: string | undefined; readonly absolute?: string | undefined }
+          | undefined;
+      }
+    | undefined;
 }
 
-export type LifetimeName = 'accessToken' | 'refreshTokenIdle' | 'refreshTokenAbsolute';
+export type LifetimeName = 'accessToken' | 'refreshToken.idle' | 'refreshToken.absolute';
 
 /** Lists whose members are chosen from; a policy that has one replaces the built-in one. */
 type ChoiceMember =
@@ -92,7 +99,7 @@ function refuse(policy: ClientPolicy, demand: Demand, ground: PolicyGround): Ref
 function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround): string | undefined {
   switch (demand.member) {
     case 'maxLifetimes': {
-      const longest = policy.maxLifetimes?.[demand.lifetime];
+      const longest = longestOf(policy, demand.lifetime);
       if (longest === undefined || demand.seconds <= ground.secondsOf(longest)) return undefined;
       return `at most ${longest}`;
     }
@@ -112,6 +119,17 @@ function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround):
         return undefined;
       return inWords(choices);
     }
+  }
+}
+
+function longestOf({ maxLifetimes }: ClientPolicy, lifetime: LifetimeName): string | undefined {
+  switch (lifetime) {
+    case 'accessToken':
+      return maxLifetimes?.accessToken;
+    case 'refreshToken.idle':
+      return maxLifetimes?.refreshToken?.idle;
+    case 'refreshToken.absolute':
+      return maxLifetimes?.refreshToken?.absolute;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Documents of a folder as objects: which kind, which name, and the plain Kubernetes kinds that the folder adapter reads. */
 import { createHash } from 'node:crypto';
+import { type Kind, kindNames } from '@nauthera/crds';
 import { type FieldPath, formatProblem, isRecord, type Problem, type SourceDocument } from './documents.ts';
 import type { ConfigMap, Secret, SecretOwner } from './secret.ts';
 
@@ -8,6 +9,10 @@ export const defaultNamespace = 'default';
 
 const label = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const subdomain = /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
+
+export function isKind(kind: string): kind is Kind {
+  return kindNames.some((name) => name === kind);
+}
 
 /** RFC 1123 label: a namespace, a name of ours. No slash, no dot, so never a path. */
 export function isLabel(value: unknown): value is string {

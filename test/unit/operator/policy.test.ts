@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { isChosen, type NamespaceChoice } from '../../../operator/src/controllers/invitation.ts';
-import { grantsName, matchesPattern, nearest } from '../../../operator/src/controllers/names.ts';
+import { grantsName, matchesPattern } from '../../../operator/src/controllers/names.ts';
 import { type ClientPolicy, type Demand, firstRefusal } from '../../../operator/src/controllers/policy.ts';
 
 const shop = { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop', team: 'red' } };
@@ -176,17 +176,5 @@ describe('names', () => {
     ['bank:*', 'bank:read', ':', true],
   ] as const)('%j grants %j (%s): %j', (pattern, name, separator, expected) =>
     expect(grantsName(pattern, name, separator)).toBe(expected),
-  );
-
-  it.each([
-    ['orders:raed', ['orders:read', 'orders:write', 'email'], 'orders:read'],
-    ['ordrs:read', ['orders:read'], 'orders:read'],
-    ['emial', ['email', 'openid'], 'email'],
-    ['zzz', ['email', 'openid'], undefined],
-    ['a', ['b'], undefined],
-    ['abc', ['abd'], 'abd'],
-    ['orders:read', [], undefined],
-  ])('%j was probably meant as %j → %j', (word, candidates, expected) =>
-    expect(nearest(word, candidates)).toBe(expected),
   );
 });

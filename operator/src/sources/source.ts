@@ -1,0 +1,56 @@
+/**
+ * Where resources come from, as the controllers see it. Adapters: a folder of YAML files (`folder.ts`); the Kubernetes API
+ * fits the same port. Everything else of a source (files, watches, retries) is its own business.
+ */
+import type { Kind, ResourceByKind } from '@nauthera/crds';
+
+export type { ConfigMap, ConfigMapReader, NewSecret, Secret, SecretOwner, SecretStore } from './secret.ts';
+
+export interface ResourceKey<K extends Kind = Kind> {
+  readonly kind: K;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A resource as it stands at the moment. */
+export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
+  readonly uid: string;
+  /** RFC 3339. */
+  readonly createdAt: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  /** Counts changes of content, refused ones included. */
+  readonly generation: number;
+  /** Newest content that passed validation, defaults filled in; `undefined`: none ever did. */
+  readonly spec: ResourceByKind[K]['spec'] | undefined;
+  /** The generation that {@link spec} was. */
+  readonly specGeneration: number;
+  /** Why newer content does not count, in one line; `undefined`: {@link spec} is the newest. */
+  readonly refused: string | undefined;
+  readonly status: ResourceByKind[K]['status'];
+  /** To be cleaned up, then released. */
+  readonly deleting: boolean;
+}
+
+/** Something moved; what, the receiver looks up itself. A Namespace has no namespace. */
+export interface Change {
+  readonly kind: Kind | 'Secret' | 'ConfigMap' | 'Namespace';
+  readonly namespace: string;
+  readonly name: string;
+}
+
+export interface ResourceSource {
+  /** The `source` of everything that is registered from here. */
+  readonly name: string;
+  get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined>;
+  /** Every resource of a kind of which there are few. */
+  list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]>;
+  keys(kind: Kind): Promise<readonly ResourceKey[]>;
+  /** Labels of a namespace; `kubernetes.io/metadata.name` is always among them. */
+  namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>>;
+  /** Lets a resource that is deleting go, once nothing of it is left. */
+  release(resource: Observed): Promise<void>;
+  writeStatus<K extends Kind>(resource: Observed<K>, status: ResourceByKind[K]['status']): Promise<void>;
+  /** Runs for every change from now on. The listener must not throw. */
+  watch(listener: (change: Change) => void): void;
+}
