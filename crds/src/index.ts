@@ -5,10 +5,12 @@ export {
   type ClientPolicy,
 } from './authorization-server.ts';
 export { type ClientSpec, type ClientStatus, type SecretKey, secretKeys } from './client.ts';
+export { cell } from './column.ts';
 export { apiGroup, apiVersion, type Condition, type ObjectMeta, pendingStatus, version } from './common.ts';
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
+export { matchesName, matchesRedirectHost, redirectHost } from './pattern.ts';
 export type { Problem } from './problem.ts';
 export {
   type Actor,

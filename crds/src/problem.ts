@@ -14,14 +14,19 @@ const longest = 80;
 /** A short rendering for people: big or strange values are cut, never walked in full. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return cut(JSON.stringify(value.slice(0, longest)));
-  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (Array.isArray(value)) return showList(value);
   if (typeof value === 'object' && value !== null) return 'a map of fields';
   return cut(String(value));
 }
 
+function showList(list: readonly unknown[]): string {
+  const short = list.length <= 5 && list.every((one) => typeof one === 'string' && one.length <= longest);
+  return short ? cut(`[${list.join(', ')}]`) : `a list of ${list.length}`;
+}
+
 function cut(text: string): string {
   const flat = text.replaceAll(/[\p{Cc}\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '\uFFFD');
-  const characters = [...flat];
+  const characters = Array.from(flat);
   return characters.length <= longest ? flat : `${characters.slice(0, longest - 1).join('')}…`;
 }
 

@@ -43,14 +43,16 @@ export function structural(schema: unknown, path = 'spec'): Structural {
   const type = typeOf(schema, path);
   refuseOthers(schema, type, path);
   refuseUnbounded(schema, type, path);
-  const out: Record<string, unknown> = { type };
-  const description = describe(schema);
-  if (description !== undefined) out['description'] = description;
-  for (const keyword of ['default', ...scalarKeywords[type], 'x-kubernetes-validations'])
-    if (schema[keyword] !== undefined) out[keyword] = schema[keyword];
-  if (type === 'array') out['items'] = structural(schema['items'], `${path}[]`);
-  if (type === 'object') Object.assign(out, members(schema, path));
-  return out as unknown as Structural;
+  const keywords = ['default', ...scalarKeywords[type], 'x-kubernetes-validations'];
+  const bare = {
+    type,
+    ...Object.fromEntries(keywords.filter((name) => schema[name] !== undefined).map((name) => [name, schema[name]])),
+    ...(type === 'array' ? { items: structural(schema['items'], `${path}[]`) } : {}),
+    ...(type === 'object' ? members(schema, path) : {}),
+  };
+  // Which keywords stand here was checked above; their values are what the field functions and TypeBox wrote.
+  const { type: _, ...rest } = bare as Structural;
+  return { type, ...describe(schema['doc'], bare as Structural), ...rest };
 }
 
 function typeOf(schema: Record<string, unknown>, path: string): Structural['type'] {
@@ -106,37 +108,36 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** One text: what it is, then allowed values, default, example, and what happens when it is left out. */
-function describe(schema: Record<string, unknown>): string | undefined {
-  if (schema['doc'] === undefined) return undefined;
-  const { what, allowed, example, leftOut } = schema['doc'] as Doc;
+function describe(doc: unknown, schema: Structural): { description?: string } {
+  if (doc === undefined) return {};
+  const { what, allowed, example, leftOut } = doc as Doc;
   const limits = allowed ?? limitsOf(schema);
-  const value = schema['default'];
   const parts = [
     what,
     limits === undefined ? undefined : `Allowed: ${limits}.`,
-    value === undefined || isEmpty(value) ? undefined : `Default: ${inline(value)}.`,
+    schema.default === undefined || isEmpty(schema.default) ? undefined : `Default: ${inline(schema.default)}.`,
     example === undefined ? undefined : `Example: ${inline(example)}.`,
     leftOut === undefined ? undefined : `Left out: ${leftOut}.`,
   ];
-  return parts.filter((part) => part !== undefined).join('\n');
+  return { description: parts.filter((part) => part !== undefined).join('\n') };
 }
 
 function isEmpty(value: unknown): boolean {
   return isRecord(value) && Object.keys(value).length === 0;
 }
 
-function limitsOf(schema: Record<string, unknown>): string | undefined {
-  if (Array.isArray(schema['enum'])) return schema['enum'].join(', ');
-  if (schema['maxItems'] !== undefined) return range(schema['minItems'], schema['maxItems'], 'items');
-  if (schema['maxLength'] !== undefined) return range(schema['minLength'], schema['maxLength'], 'characters');
-  if (schema['maxProperties'] !== undefined) return `at most ${String(schema['maxProperties'])} entries`;
-  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) return `${String(schema['minimum'])} or more`;
-  if (schema['maximum'] !== undefined) return `${String(schema['minimum'])} to ${String(schema['maximum'])}`;
-  return undefined;
+function limitsOf(schema: Structural): string | undefined {
+  const { maxItems, maxLength, maxProperties, maximum, minimum = 0 } = schema;
+  if (schema.enum !== undefined) return schema.enum.join(', ');
+  if (maxItems !== undefined) return range(schema.minItems, maxItems, 'items');
+  if (maxLength !== undefined) return range(schema.minLength, maxLength, 'characters');
+  if (maxProperties !== undefined) return `at most ${maxProperties} entries`;
+  if (maximum === undefined) return undefined;
+  return maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `${minimum} to ${maximum}`;
 }
 
-function range(min: unknown, max: unknown, unit: string): string {
-  return min === undefined || min === 0 ? `at most ${String(max)} ${unit}` : `${String(min)} to ${String(max)} ${unit}`;
+function range(min: number | undefined, max: number, unit: string): string {
+  return min === undefined || min === 0 ? `at most ${max} ${unit}` : `${min} to ${max} ${unit}`;
 }
 
 /** YAML in flow style, on one line. */

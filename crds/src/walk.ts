@@ -177,7 +177,7 @@ function visitText(schema: Structural, value: string, place: Place): string {
     return value;
   }
   // A text of n UTF-16 units has at least n/2 characters: long ones are refused without counting.
-  if (maxLength !== undefined && (value.length > 2 * maxLength || [...value].length > maxLength))
+  if (maxLength !== undefined && (value.length > 2 * maxLength || Array.from(value).length > maxLength))
     refuse(place, `must have at most ${maxLength} characters`, value);
   else if (value.length < minLength)
     refuse(place, minLength === 1 ? 'must not be empty' : `must have at least ${minLength} characters`, value);
