@@ -1,7 +1,7 @@
 /** The answer to an authorization request, as rows: the code (or a row born spent), the remembered yes, the audit event. */
 import { knownClaims } from '../directory/directory.ts';
 import { mayRemember } from '../interaction/next-step.ts';
-import { type Answer, sealAnswer } from '../interaction/sealed-request.ts';
+import { type Answer, sealAnswer, sealedLifetime } from '../interaction/sealed-request.ts';
 import { releasedClaims } from '../protocol/claims.ts';
 import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
 import type { NewCode } from '../store/authorization-codes.ts';
@@ -104,6 +104,7 @@ export function refusedAnswer(
       scopes: [],
       offline: false,
       claims: {},
+      keep: sealedLifetime,
     },
     audit: audited({
       ...facts(visit, going, answerer),

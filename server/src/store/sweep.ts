@@ -1,0 +1,70 @@
+/**
+ * Removes rows that no longer matter, in batches that never wait for a lock. Nothing depends on it: what counts is decided
+ * where a row is read, by the database's clock.
+ */
+import type { Database, Statement, Stop } from './database.ts';
+
+const batch = 1000;
+
+/** Table → when a row of it no longer matters. */
+const conditions = {
+  sessions: 'expires_at < now()',
+  consents: 'expires_at < now()',
+  authorization_requests: 'expires_at < now()',
+  // A spent code is kept for its replay. One that was never redeemed is kept while a page may still ask for its answer.
+  authorization_codes: `keep_until < now() OR (used_at IS NULL AND expires_at < now() - interval '1 hour')`,
+  grants: 'expires_at < now()',
+  refresh_tokens: 'keep_until < now()',
+  login_attempts: `last_at < now() - interval '1 day'`,
+  revocations: 'expires_at < now()',
+  audit: `time < now() - interval '90 days'`,
+} as const;
+export type SweptTable = keyof typeof conditions;
+
+const sweeps = (Object.keys(conditions) as SweptTable[]).map((table) => ({
+  table,
+  statement: {
+    name: `sweep_${table}`,
+    text: `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
+      SELECT ctid FROM ${table} WHERE ${conditions[table]} LIMIT ${batch} FOR UPDATE SKIP LOCKED))`,
+  } satisfies Statement,
+}));
+
+export interface SweepOptions {
+  readonly database: Database;
+  readonly onSwept: (table: SweptTable, rows: number) => void;
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds between two rounds; default a minute. */
+  readonly every?: number;
+}
+
+/** One round over every table. A table that gave a whole batch is asked again at once. */
+export async function sweep({ database, onSwept }: Pick<SweepOptions, 'database' | 'onSwept'>): Promise<void> {
+  for (const { table, statement } of sweeps) {
+    for (let more = true; more; ) {
+      const { count } = await database.run(statement, []);
+      if (count > 0) onSwept(table, count);
+      more = count === batch;
+    }
+  }
+}
+
+export function startSweep(options: SweepOptions): Stop {
+  const { every = 60_000 } = options;
+  let stopped = false;
+  let running: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout;
+  const loop = (): void => {
+    running = sweep(options)
+      .catch(options.onError)
+      .finally(() => {
+        if (!stopped) timer = setTimeout(loop, every).unref();
+      });
+  };
+  timer = setTimeout(loop, every).unref();
+  return async () => {
+    stopped = true;
+    clearTimeout(timer);
+    await running;
+  };
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import {
+  carried,
+  type Interaction,
+  interactionLifetime,
+  openAnswer,
+  openInteraction,
+  readingOf,
+  restarted,
+  sealAnswer,
+  sealedLifetime,
+  sealedOf,
+  sealedText,
+  sealInteraction,
+} from '../../../server/src/interaction/sealed-request.ts';
+import { createSealer } from '../../../server/src/keys/sealer.ts';
+import { epochSeconds } from '../../../server/src/protocol/time.ts';
+
+const sealer = createSealer([randomBytes(32)]);
+const now = epochSeconds(1_800_000_000);
+const interaction: Interaction = {
+  grantId: 'a-grant',
+  startedAt: now,
+  parameters: [
+    ['client_id', 'shop.web'],
+    ['state', 'ß "<>&'],
+  ],
+};
+const sealed = sealInteraction(sealer, interaction, 'browser-a');
+const open = (bytes: Uint8Array, browser = 'browser-a', offset = 0) =>
+  openInteraction(sealer, bytes, browser, epochSeconds(now + offset));
+
+describe('a request on its way', () => {
+  it('opens for the browser that it was sealed for, as it came', () => {
+    expect(open(sealed)).toEqual({ outcome: 'open', interaction });
+    expect(readingOf(interaction).parameters.get('state')).toBe('ß "<>&');
+  });
+
+  it('A16: opens for no other browser', () => expect(open(sealed, 'browser-b')).toEqual({ outcome: 'unreadable' }));
+
+  it('A19: any altered byte makes it unreadable', () => {
+    for (let index = 0; index < sealed.length; index++) {
+      const altered = Buffer.from(sealed);
+      altered[index] = (altered[index] ?? 0) ^ 1;
+      expect(open(altered).outcome).toBe('unreadable');
+    }
+  });
+
+  it.each([
+    [interactionLifetime, 'open'],
+    [interactionLifetime + 1, 'expired'],
+    [sealedLifetime, 'expired'],
+    [sealedLifetime + 1, 'unreadable'],
+  ])('after %i s it is %s', (offset, outcome) => expect(open(sealed, 'browser-a', offset).outcome).toBe(outcome));
+
+  it('text that is no base64url, or too long, is nothing', () => {
+    expect(sealedOf(sealedText(sealed))).toEqual(sealed);
+    for (const text of ['', 'a b', 'a=', '../x', 'x'.repeat(20_000)]) expect(sealedOf(text)).toBeNull();
+  });
+
+  it('only parameters that are looked at travel', () => {
+    const parameters = new Map([
+      ['client_id', 'c'],
+      ['password', 'p'],
+      ['acr_values', 'x'],
+    ]);
+    expect(carried(parameters)).toEqual([['client_id', 'c']]);
+  });
+
+  it('starts again as another request: nothing that happened is kept', () => {
+    const before: Interaction = { ...interaction, signedIn: 's', switching: true, shown: { session: 's', scopes: [] } };
+    expect(restarted(before, 'another-grant', now)).toEqual({ ...interaction, grantId: 'another-grant' });
+  });
+});
+
+describe('an answer that is kept', () => {
+  const answer = { kind: 'issued', uri: 'https://shop.example.com/cb?code=x', refused: [], interaction } as const;
+  const kept = sealAnswer(sealer, answer, 'browser-a');
+
+  it('opens for its browser and request alone', () => {
+    expect(openAnswer(sealer, kept, 'browser-a', 'a-grant')).toEqual(answer);
+    expect(openAnswer(sealer, kept, 'browser-b', 'a-grant')).toBeNull();
+    expect(openAnswer(sealer, kept, 'browser-a', 'another')).toBeNull();
+  });
+
+  it('is no request, nor the reverse', () => {
+    expect(open(kept).outcome).toBe('unreadable');
+    expect(openAnswer(sealer, sealed, 'browser-a', 'a-grant')).toBeNull();
+  });
+});

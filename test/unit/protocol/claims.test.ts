@@ -1,0 +1,42 @@
+import { describe, expect, it } from 'vitest';
+import { claimsForIdToken, releasedClaims } from '../../../server/src/protocol/claims.ts';
+
+const known = {
+  name: 'Ada',
+  email: 'ada@example.com',
+  email_verified: false,
+  phone_number: '1',
+  address: { formatted: 'Here' },
+  groups: ['eng'],
+  employee: 7,
+};
+const registered = (scope: string) => (scope === 'hr:staff' ? ['employee', 'name'] : undefined);
+const released = (...scopes: string[]) => Object.keys(releasedClaims(scopes, registered, known));
+
+describe('OIDC Core §5.4: claims', () => {
+  it.each([
+    [['openid'], []],
+    [['openid', 'profile'], ['name']],
+    [['email'], ['email', 'email_verified']],
+    [['phone'], ['phone_number']],
+    [['address'], ['address']],
+    [['groups'], ['groups']],
+    [['hr:staff'], ['employee', 'name']],
+    [
+      ['profile', 'hr:staff'],
+      ['name', 'employee'],
+    ],
+    [['unknown'], []],
+  ])('%j releases %j', (scopes, claims) => expect(released(...scopes)).toEqual(claims));
+
+  it('a claim of an inherited name is none', () => {
+    expect(releasedClaims(['x'], () => ['toString', '__proto__', 'constructor'], known)).toEqual({});
+  });
+
+  it('the ID token carries what the client wants there, of what was released', () => {
+    expect(claimsForIdToken(['groups', 'email', 'name'], { groups: ['eng'], name: 'Ada' })).toEqual({
+      groups: ['eng'],
+      name: 'Ada',
+    });
+  });
+});
