@@ -8,7 +8,6 @@ import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
-import type { Readiness } from '../http/readiness.ts';
 import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
@@ -20,7 +19,6 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { Issuance, IssueTokens, TokenResponseWire } from '../tokens/issue.ts';
 
 export interface TokenEndpointParts {
-  readonly readiness: Readiness;
   readonly authenticate: AuthenticateClient;
   readonly grants: Grants;
   readonly issue: IssueTokens;
@@ -62,7 +60,6 @@ async function answer(
   request: FastifyRequest,
   progress: Progress,
 ): Promise<TokenResponseWire> {
-  parts.readiness.requireServing();
   // Credentials in a URL end up in logs and histories: whatever stands there is refused with them.
   if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
   const parameters = requireForm(request, { by: 'json' });

@@ -40,11 +40,6 @@ export interface ErrorReplyOptions {
   readonly log: Log;
   /** The issuer, for challenges and HSTS; `undefined` until the operator has declared the server. */
   readonly issuer: () => string | undefined;
-  /**
-   * Sends a browser that has just posted a form on to the application, by way of a page of ours: `form-action` holds for
-   * the whole redirect chain behind a form. Default: a plain redirect.
-   */
-  readonly leaveAfterForm?: (request: FastifyRequest, reply: FastifyReply, uri: string) => unknown;
 }
 
 export type ReplyWithError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
@@ -62,7 +57,7 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
     const answer = answerTo(error, realm);
     logFailure(options.log, error, answer, request);
     if (error instanceof ProtocolError && error.delivery.by === 'redirect') {
-      return sendRedirect(options, error.delivery.to, answer, request, reply);
+      return sendRedirect(error.delivery.to, answer, reply);
     }
     reply.code(answer.status);
     if (deliveryOf(error, request) === 'page') {
@@ -83,19 +78,9 @@ function errorWire(answer: Answer, request: FastifyRequest): Record<string, stri
   return { error: answer.code, error_description: `${answer.description}${reference}` };
 }
 
-function sendRedirect(
-  options: ErrorReplyOptions,
-  to: VerifiedRedirect,
-  answer: Answer,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void {
+function sendRedirect(to: VerifiedRedirect, answer: Answer, reply: FastifyReply): void {
   const uri = authorizationResponseUri(to, { error: answer.code, error_description: answer.description });
   setPageHeaders(reply, { https: to.issuer.startsWith('https:') });
-  if (request.method === 'POST' && options.leaveAfterForm !== undefined) {
-    options.leaveAfterForm(request, reply, uri);
-    return;
-  }
   void reply.code(303).header('location', uri).send('');
 }
 

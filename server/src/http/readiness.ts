@@ -2,6 +2,7 @@
  * Whether this replica may issue. Old configuration stops issuing: a replica that could not confirm registry and keys for
  * ten seconds might be serving a client that was suspended since.
  */
+import type { FastifyInstance } from 'fastify';
 import { NotServing } from './http-error.ts';
 
 /** What is wrong, for the management port alone: constant text. */
@@ -22,7 +23,7 @@ export interface ReadinessParts {
 export interface Readiness {
   /** Empty: ready. */
   problems(): readonly ReadinessProblem[];
-  /** To be called wherever something would be issued. @throws NotServing (503) */
+  /** @throws NotServing (503) */
   requireServing(): void;
   /** From now on not ready; requests are still served. */
   drain(): void;
@@ -65,4 +66,12 @@ export function createReadiness({ registry, keys, monotonic }: ReadinessParts): 
       draining = true;
     },
   };
+}
+
+/** Every route but documents answers 503 while this replica must not issue: none of them can forget it. */
+export function serveOnlyWhenReady(app: FastifyInstance, readiness: Readiness): void {
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (!request.is404 && request.routeOptions.config?.admission !== 'exempt') readiness.requireServing();
+    done();
+  });
 }
