@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
+import { type DirectoryPort, DirectoryUnavailable } from './directory/directory.ts';
 import { mountAssets } from './endpoints/assets.ts';
 import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
@@ -33,10 +34,11 @@ import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat } from './registry/heartbeat.ts';
 import type { Database } from './store/database.ts';
 import { signingKeyStore } from './store/signing-keys.ts';
-import { createAuditLog } from './telemetry/audit-log.ts';
+import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTokenIssuer } from './tokens/issue.ts';
+import { createUserFlows, type UserFlows } from './user-flows.ts';
 
 export interface Address {
   readonly host: string;
@@ -62,6 +64,8 @@ export interface ServerOptions {
   readonly managementRoutes?: Readonly<Record<string, () => unknown>>;
   /** Name of this replica; default: the host name and a random end. */
   readonly replica?: string;
+  /** What runs, for the metric `nauthera_build_info`. */
+  readonly build?: { readonly version: string; readonly revision: string };
   readonly limits?: Partial<HttpLimits>;
   readonly pressure?: PressureOptions;
   /** What tests put between: each is given the real part and returns the one that is used. */
@@ -71,6 +75,7 @@ export interface ServerOptions {
 export interface Seams {
   readonly signer?: (signer: Signer) => Signer;
   readonly onVerified?: () => void;
+  readonly directory?: DirectoryPort;
 }
 
 export interface RunningServer {
@@ -91,7 +96,7 @@ const drainCap = 20_000;
 /** @throws when an address cannot be listened on; a database that is away only keeps it unready */
 export async function start(options: ServerOptions): Promise<RunningServer> {
   const parts = construct(options);
-  const { follower, keys, heartbeat, readiness } = parts;
+  const { follower, keys, heartbeat, readiness, flows } = parts;
   const { http, httpDrain } = mountPublic(options, parts);
   const { management, managementDrain } = mountManagementServer(options, parts);
 
@@ -112,13 +117,14 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
   void follower.start();
   keys.start();
   heartbeat.start();
+  const stopFlows = flows.start();
 
   let stopping: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     readiness.drain();
     await httpDrain.close(drainCap);
     parts.pressure.stop();
-    await Promise.all([keys.stop(), follower.stop()]);
+    await Promise.all([keys.stop(), follower.stop(), stopFlows()]);
     await heartbeat.stop().catch(() => parts.log.warn('the last report could not be taken back'));
     await managementDrain.close(0);
     if (options.ownsDatabase === true) await options.database.close();
@@ -146,12 +152,15 @@ interface Parts {
   readonly readiness: Readiness;
   readonly heartbeat: ReturnType<typeof createHeartbeat>;
   readonly pressure: ReturnType<typeof watchPressure>;
+  readonly audit: EmitAudit;
+  readonly flows: UserFlows;
 }
 
 function construct(options: ServerOptions): Parts {
   const { database, clock = systemClock } = options;
   const log = options.log ?? silentLog;
   const metrics = createMetrics(options.metrics ?? new Registry());
+  metrics.buildInfo.set({ component: 'server', version: 'unknown', revision: 'unknown', ...options.build }, 1);
   const replica = options.replica ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
   const sealer = createSealer(options.keyEncryptionKeys);
   const registryLog = log.named('registry');
@@ -193,14 +202,26 @@ function construct(options: ServerOptions): Parts {
     onProblem,
   });
   const pressure = watchPressure(options.pressure);
-  return { log, metrics, clock, replica, follower, keys, readiness, heartbeat, pressure };
+  const audit = createAuditLog(log, (event) => metrics.countAudit(event));
+  const flows = createUserFlows({
+    database,
+    background: database,
+    snapshot: follower,
+    directory: options.seams?.directory ?? noDirectory,
+    keys: keys.keySet,
+    sealer,
+    clock,
+    log,
+    audit,
+    metrics,
+  });
+  return { log, metrics, clock, replica, follower, keys, readiness, heartbeat, pressure, audit, flows };
 }
 
 /** The public endpoints, in the order of a newcomer's reading. */
 function mountPublic(options: ServerOptions, parts: Parts): { http: Http; httpDrain: Drain } {
-  const { log, metrics, clock, follower, keys, readiness } = parts;
+  const { log, metrics, clock, follower, keys, readiness, audit, flows } = parts;
   const server = () => follower.current.server?.value;
-  const audit = createAuditLog(log, (event) => metrics.countAudit(event));
   const signer = options.seams?.signer?.(keys.signer) ?? keys.signer;
 
   const http = createHttp({
@@ -244,11 +265,12 @@ function mountPublic(options: ServerOptions, parts: Parts): { http: Http; httpDr
     server: () => requireServer(server()),
     audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
   });
-  const grants: Grants = { client_credentials: clientCredentials };
+  const grants: Grants = { ...flows.grants, client_credentials: clientCredentials };
 
   mountDiscovery(http, { snapshot: () => follower.current, grantTypes: grantTypesOf(grants) });
   mountJwks(http, keys.keySet);
   mountToken(http, { authenticate, grants, issue, audit, metrics });
+  flows.mount(http);
   mountAssets(http);
   return { http, httpDrain };
 }
@@ -280,6 +302,13 @@ function measureRegistry(metrics: Metrics, { current, confirmedAt, rejected }: F
   for (const [kind, count] of Object.entries(current.counts())) metrics.registryEntries.set({ kind }, count);
   metrics.registryRejected.set(rejected.length);
 }
+
+/** No directory can be asked: nobody signs in, and nothing is issued to a user. */
+const noDirectory: DirectoryPort = {
+  find: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
+  authenticate: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
+  lookup: ({ directory }) => Promise.reject(new DirectoryUnavailable(directory, 'there is no directory')),
+};
 
 /** The issuer changes never; its path is computed once. */
 const issuerPaths = new Map<string, string>();

@@ -1,7 +1,6 @@
 /** What the pages of a sign-in are built on; the composition root fills it in once. */
 import type { DirectoryPort } from '../directory/directory.ts';
 import type { FormTokens } from '../http/csrf.ts';
-import type { Readiness } from '../http/readiness.ts';
 import type { Sealer } from '../keys/keys.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
@@ -16,7 +15,6 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 
 export interface FlowPorts {
-  readonly readiness: Readiness;
   readonly snapshot: SnapshotSource;
   readonly directory: DirectoryPort;
   readonly sessions: SessionStore;

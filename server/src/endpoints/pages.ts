@@ -141,14 +141,13 @@ export function sendContinue(visit: Visit, clientName: string, uri: string): Fas
 
 /** The link leads to a page of ours first: a code may run out while somebody reads. */
 export function sendPartial(visit: Visit, clientName: string, { refused, interaction }: Answer): FastifyReply {
-  const path = pathOf(visit, 'continue', { [requestField]: interaction.grantId, read: '1' });
   return sendPage(
     visit,
     consentPartialPage({
       ...visit.frame,
       client: { name: clientName },
       refused: refused.map((scope) => scopeText(visit, scope)),
-      continueTo: `${new URL(visit.server.issuer).origin}${path}`,
+      continueTo: pathOf(visit, 'continue', { [requestField]: interaction.grantId, read: '1' }),
     }),
   );
 }

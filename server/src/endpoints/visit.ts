@@ -26,9 +26,8 @@ export interface Visit {
   readonly frame: Frame;
 }
 
-/** @throws NotServing while this replica may not issue anything */
+/** @throws ProtocolError `temporarily_unavailable` until the operator has declared the server */
 export function openVisit(ports: FlowPorts, request: FastifyRequest, reply: FastifyReply): Visit {
-  ports.readiness.requireServing();
   const snapshot = ports.snapshot.current;
   const server = snapshot.server?.value;
   if (server === undefined) throw pageError('temporarily_unavailable', 'the server is not configured yet');

@@ -17,8 +17,8 @@ export interface RevocableToken {
 }
 
 export interface RevocationList {
-  /** Reads everything once, then follows. */
-  start(): Promise<Stop>;
+  /** Reads everything, then follows. A database that is away is asked again; until then each question goes there too. */
+  start(): Stop;
   isRevoked(token: RevocableToken): Promise<boolean>;
 }
 
@@ -57,9 +57,8 @@ export function createRevocationList({ store, monotonic, onError }: RevocationLi
       });
   };
   return {
-    async start() {
-      await poll();
-      timer = setTimeout(loop, pollEvery).unref();
+    start() {
+      loop();
       return async () => {
         stopped = true;
         clearTimeout(timer);

@@ -151,7 +151,6 @@ const statements = [
 
 export const flows: Migration = {
   async up(database: Kysely<unknown>): Promise<void> {
-    await sql`SET LOCAL lock_timeout = '1s'`.execute(database);
     for (const statement of statements) await sql.raw(statement).execute(database);
   },
 };
