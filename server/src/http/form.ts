@@ -20,15 +20,19 @@ export function acceptFormsOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {
-    // A POST without a body has no type (userinfo takes its token in the header).
-    const { 'content-type': type, 'content-length': length, 'transfer-encoding': encoding } = request.headers;
-    const empty = type === undefined && encoding === undefined && (length === undefined || length === '0');
-    if (request.method === 'POST' && !request.is404 && !empty && !isFormContentType(type)) {
+    if (request.method === 'POST' && !request.is404 && !isForm(request)) {
       done(
         new HttpError(415, 'invalid_request', { description: 'the body must be application/x-www-form-urlencoded' }),
       );
     } else done();
   });
+}
+
+/** A POST without any body is an empty form, e.g. at userinfo with the token in the header. */
+function isForm({ headers }: FastifyRequest): boolean {
+  const type = headers['content-type'];
+  if (type !== undefined) return isFormContentType(type);
+  return headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 }
 
 /** The body's parameters; endpoints that may answer by redirect look at `problem` themselves. */

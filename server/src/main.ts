@@ -1,0 +1,281 @@
+#!/usr/bin/env node
+/**
+ * `nauthera-server`: the only file that touches the process. Settings, signals, exit codes: 0 done, or drained after a
+ * signal; 1 the answer is no; 2 wrong usage or settings; 3 a dependency was not reached in time; 130 interrupted.
+ */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Command, CommanderError } from 'commander';
+import { Registry } from 'prom-client';
+import { start } from './app.ts';
+import { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
+import { environmentOf, flagOf, loadSettings } from './config/load.ts';
+import { keysSettings, migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import { type Database, DatabaseUnavailable, type Statement } from './store/database.ts';
+import { sqlState } from './store/failures.ts';
+import { MigrationFailed, migrate } from './store/migrate.ts';
+import { openDatabase } from './store/open.ts';
+import { DatabaseFolderInUse } from './store/pglite-lock.ts';
+import { signingKeyStore } from './store/signing-keys.ts';
+import { createLog, errorFields, type Log } from './telemetry/log.ts';
+import { collectProcessMetrics } from './telemetry/metrics.ts';
+
+/** Ends the program with this code after one line on standard error. */
+class Exit extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+type Flags = Readonly<Record<string, string | undefined>>;
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
+
+function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, flags: Flags): Values<S> {
+  const loaded = loadSettings(
+    settings,
+    {
+      flags,
+      environment: process.env,
+      configFile: flags.config ?? process.env.NAUTHERA_CONFIG,
+      readFile: (path) => readFileSync(path, 'utf8'),
+    },
+    serveSettings,
+  );
+  if (loaded.outcome === 'refused') throw new Exit(2, loaded.problems.join('\n'));
+  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
+  return loaded.values;
+}
+
+/** Milliseconds that a database may take to answer for the first time. */
+const patience = 60_000;
+const ping: Statement = { name: 'ping', text: 'SELECT 1' };
+
+/** @throws DatabaseUnavailable after a minute, in which it says for whom it waits */
+async function open(
+  { database: url, directDatabase }: { database: string; directDatabase?: string | undefined },
+  onProblem: (problem: string) => void,
+): Promise<Database> {
+  const database = await openDatabase(url, {
+    onProblem,
+    ...(directDatabase === undefined ? {} : { directUrl: directDatabase }),
+  });
+  const began = performance.now();
+  for (let told = began; ; await sleep(500)) {
+    try {
+      await database.run(ping, []);
+      return database;
+    } catch (error) {
+      const now = performance.now();
+      if (!(error instanceof DatabaseUnavailable) || now - began > patience) {
+        await database.close();
+        throw error;
+      }
+      if (now - told < 10_000) continue;
+      told = now;
+      console.error(`waiting for the database, ${Math.round((now - began) / 1000)} s`);
+    }
+  }
+}
+
+async function serve(flags: Flags): Promise<void> {
+  const settings = settingsOf(serveSettings, flags);
+  const log = createLog({
+    level: settings.logLevel,
+    format: settings.logFormat,
+    service: 'nauthera-server',
+    version,
+    pod: process.env.HOSTNAME,
+  });
+  requireOutsideDatabase(settings.keyFile, settings.database);
+  const { keys, made } = readKeyFile(settings.keyFile);
+  if (made) log.warn('a new key-encryption key was made: keep a copy of the key file');
+  const database = await open(settings, (problem) =>
+    log.named('database').warn('database', { 'error.detail': problem }),
+  );
+  if (database.kind === 'pglite') log.warn('the embedded database is for trial: a power cut may lose the last writes');
+  if (settings.migrations === 'run') await migrate(database, { onProgress: (line) => log.info(line) });
+  const metrics = new Registry();
+  collectProcessMetrics(metrics);
+  const server = await start({
+    database,
+    ownsDatabase: true,
+    listen: settings.listen,
+    management: settings.management,
+    keyEncryptionKeys: keys,
+    log,
+    metrics,
+    build: { version, revision },
+    ...(settings.replica === undefined ? {} : { replica: settings.replica }),
+  });
+  await untilSignalled(log, () => server.stop());
+}
+
+/** A surprise ends the process: what it left half done is unknown. Log, unready, a second for the log's reader, exit. */
+function exitOnSurprises(log: Log, stop: () => Promise<void>): void {
+  const surprise = (error: unknown): void => {
+    log.error('unexpected error, the process ends', errorFields(error));
+    log.flush();
+    void stop().catch(() => undefined);
+    setTimeout(() => process.exit(1), 1000);
+  };
+  process.on('unhandledRejection', surprise);
+  process.on('uncaughtException', surprise);
+}
+
+/** A first signal drains, a second one ends at once. */
+async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
+  exitOnSurprises(log, stop);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        resolve();
+        process.once(signal, () => process.exit(130));
+      });
+    }
+  });
+  log.info('shutting down');
+  await stop();
+}
+
+async function runMigrations(flags: Flags): Promise<void> {
+  const database = await open(settingsOf(migrateSettings, flags), (problem) => console.error(problem));
+  try {
+    const done = await migrate(database, { onProgress: (line) => console.error(line) });
+    console.log(done.length === 0 ? 'nothing to do' : `${done.length} migrations done`);
+  } finally {
+    await database.close();
+  }
+}
+
+async function withKeyStore<T>(
+  flags: Flags,
+  work: (store: ReturnType<typeof signingKeyStore>) => Promise<T>,
+): Promise<T> {
+  const database = await open(settingsOf(keysSettings, flags), (problem) => console.error(problem));
+  try {
+    return await work(signingKeyStore(database));
+  } finally {
+    await database.close();
+  }
+}
+
+async function listKeys(flags: Flags): Promise<void> {
+  const { now, keys } = await withKeyStore(flags, (store) => store.load());
+  const rows = keys.map(({ kid, algorithm, activeFrom, revoked }) => ({
+    kid,
+    algorithm,
+    activeFrom: new Date(activeFrom * 1000).toISOString(),
+    state: revoked ? 'revoked' : activeFrom > now ? 'published' : 'in use',
+  }));
+  if (flags.output === 'json') return console.log(JSON.stringify(rows));
+  console.log(['KID'.padEnd(43), 'ALGORITHM', 'ACTIVE FROM'.padEnd(24), 'STATE'].join('  '));
+  for (const row of rows) {
+    console.log([row.kid, row.algorithm.padEnd(9), row.activeFrom, row.state].join('  '));
+  }
+}
+
+async function revokeKey(kid: string, flags: Flags): Promise<void> {
+  console.error(
+    `Every token signed with ${kid} is refused from now on, by this server and by everybody who reads its keys.`,
+  );
+  if (flags.yes === undefined && !(await confirmed())) throw new Exit(2, 'nothing was done: say --yes');
+  const revoked = await withKeyStore(flags, (store) => store.revoke(kid));
+  console.log(revoked ? 'revoked' : 'there is no such key, or it was revoked before');
+  if (!revoked) process.exitCode = 1;
+}
+
+async function confirmed(): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question('Go on? (yes/no) ')).trim() === 'yes';
+  } finally {
+    lines.close();
+  }
+}
+
+/** One flag per setting, with its default and environment name. */
+function withSettings(command: Command, settings: Readonly<Record<string, Setting<unknown>>>): Command {
+  for (const [name, setting] of Object.entries(settings)) {
+    const standard = setting.default === undefined ? '' : ` Default: ${setting.default}.`;
+    const file = setting.secret === true ? `, ${environmentOf(name)}_FILE` : '';
+    const help = `${setting.description.replaceAll('`', '')}${standard} [${environmentOf(name)}${file}]`;
+    command.option(`${flagOf(name)} <${setting.placeholder}>`, help);
+  }
+  return command.option('--config <FILE>', 'A YAML file with settings. [NAUTHERA_CONFIG]');
+}
+
+function program(): Command {
+  const root = new Command('nauthera-server')
+    .description('The authorization server: OAuth 2.0 and OpenID Connect over one database, with users in LDAP.')
+    .version(`nauthera ${version} (${revision}, node ${process.versions.node})`);
+  const command = (
+    parent: Command,
+    name: string,
+    about: string,
+    settings: Readonly<Record<string, Setting<unknown>>>,
+  ) => withSettings(parent.command(name).description(about), settings);
+  command(root, 'serve', 'Serves until a signal comes.', serveSettings)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nauthera-server serve --database pglite:./data --key-file ./key\n  NAUTHERA_DATABASE_FILE=/secrets/uri nauthera-server serve --key-file /secrets/key --listen 0.0.0.0:8080',
+    )
+    .action((flags: Flags) => serve(flags));
+  command(root, 'migrate', 'Brings the tables up to date.', migrateSettings)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  nauthera-server migrate --database postgres://owner@db/nauthera\n  NAUTHERA_DATABASE_FILE=/secrets/uri nauthera-server migrate',
+    )
+    .action((flags: Flags) => runMigrations(flags));
+  const keys = root.command('keys').description('Signing keys.');
+  command(keys, 'list', 'Lists the signing keys.', keysSettings)
+    .option('-o, --output <table|json>', 'How the list is printed. Default: table.')
+    .action((flags: Flags) => listKeys(flags));
+  command(keys, 'revoke <kid>', 'Refuses every token signed with a key, within seconds. May be repeated.', keysSettings)
+    .option('--yes', 'Does not ask.')
+    .action((kid: string, flags: Flags) => revokeKey(kid, flags));
+  return root;
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Exit) return error.code;
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof KeyFileInvalid || error instanceof RangeError) return 2;
+  if (error instanceof DatabaseUnavailable) return 3;
+  return 1;
+}
+
+function sentenceOf(error: unknown): string | undefined {
+  if (error instanceof CommanderError) return undefined;
+  if (error instanceof DatabaseUnavailable) return 'the database was not reached in time';
+  if (sqlState(error) === '42P01') return 'the tables are not there: run nauthera-server migrate';
+  const ours =
+    error instanceof Exit ||
+    error instanceof KeyFileInvalid ||
+    error instanceof RangeError ||
+    error instanceof MigrationFailed ||
+    error instanceof DatabaseFolderInUse;
+  return ours ? error.message : `unexpected error: ${JSON.stringify(errorFields(error))}`;
+}
+
+/** Subcommands inherit it only if it is set before they are made; so it is set on all of them. */
+function overrideExit(command: Command): void {
+  command.exitOverride().showSuggestionAfterError();
+  for (const child of command.commands) overrideExit(child);
+}
+
+try {
+  const root = program();
+  overrideExit(root);
+  await root.parseAsync();
+} catch (error) {
+  const sentence = sentenceOf(error);
+  if (sentence !== undefined) console.error(sentence);
+  process.exitCode = exitCodeOf(error);
+}
