@@ -77,7 +77,8 @@ function shapeProblem(kind: RegistrationKind, value: unknown): string {
   const [first] = shapes[kind].Errors(value);
   if (first === undefined) return 'it does not match the schema';
   const place = first.instancePath === '' ? 'it' : first.instancePath.slice(1).replaceAll('/', '.');
-  return `${place} ${first.message}`;
+  // Members beyond the schema are measured against the schema `false`.
+  return first.keyword === 'boolean' ? `${place} is not known here` : `${place} ${first.message}`;
 }
 
 /** Postgres keeps neither NUL nor a lone surrogate in jsonb. */

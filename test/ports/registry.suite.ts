@@ -1,0 +1,441 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { fingerprintOf } from '../../server/src/registry/fingerprint.ts';
+import { type Registration, type Registry, RegistryFenced } from '../../server/src/registry/registry.ts';
+import type { Revision } from '../../server/src/registry/snapshot.ts';
+import type { Database } from '../../server/src/store/database.ts';
+import { aClient, anOwner, aScope } from '../support/builders.ts';
+import {
+  aFence,
+  allowAnotherRole,
+  type Backend,
+  byAnotherRole,
+  clean,
+  client,
+  directory,
+  oneOfEachKind,
+  password,
+  registryOf,
+  sealer,
+  sql,
+  until,
+} from './backend.ts';
+
+export function registrySuite(name: string, backend: () => Promise<Backend>): void {
+  describe(`registry on ${name}`, () => {
+    let open: Backend;
+    let database: Database;
+    let registry: Registry;
+    beforeAll(async () => {
+      open = await backend();
+      ({ database } = await open.open());
+      await allowAnotherRole(database);
+    });
+    afterAll(() => open.close());
+    beforeEach(async () => {
+      await clean(database);
+      registry = registryOf(database);
+    });
+
+    const revision = async (): Promise<Revision> => {
+      const [row] = await sql<Revision>(database, 'SELECT epoch, n FROM registry_revision');
+      if (row === undefined) throw new Error('no revision');
+      return row;
+    };
+    const written = async (registration: Registration): Promise<Revision> => {
+      const result = await registry.put(registration);
+      if (result.outcome !== 'written') throw new Error(`not written: ${JSON.stringify(result)}`);
+      return result.revision;
+    };
+    const count = async (table: string) =>
+      Number((await sql<{ n: number }>(database, `SELECT count(*) AS n FROM ${table}`))[0]?.n);
+
+    describe('put', () => {
+      it.each(oneOfEachKind().map((one) => [one.kind, one] as const))(
+        'leaves the fingerprint that it announced: %s',
+        async (_, one) => {
+          expect(await registry.put(one)).toEqual({ outcome: 'written', revision: await revision() });
+          const stored = await registry.get(one.kind, one.id);
+          expect(stored).toMatchObject({ kind: one.kind, id: one.id, owner: one.owner, withdrawn: false });
+          expect(stored?.fingerprint).toBe(registry.fingerprint(one));
+          expect(stored?.revision).toEqual(await revision());
+        },
+      );
+
+      it('of what is there already writes nothing and raises no revision', async () => {
+        const all = oneOfEachKind();
+        await registry.putMany(all);
+        const before = await revision();
+        const rows = await sql(database, 'SELECT kind, id, n, xmin::text AS xmin FROM registry ORDER BY 1, 2');
+        const fences = await sql(database, 'SELECT *, xmin::text AS xmin, xmax::text AS xmax FROM registry_fences');
+        const results = await registry.putMany(all);
+        expect(results.map(({ outcome }) => outcome)).toEqual(all.map(() => 'unchanged'));
+        expect(results[0]).toEqual({ outcome: 'unchanged', revision: before });
+        expect(await revision()).toEqual(before);
+        expect(await sql(database, 'SELECT kind, id, n, xmin::text AS xmin FROM registry ORDER BY 1, 2')).toEqual(rows);
+        expect(await sql(database, 'SELECT *, xmin::text AS xmin, xmax::text AS xmax FROM registry_fences')).toEqual(
+          fences,
+        );
+        expect(await count('audit')).toBe(1);
+      });
+
+      it('of 500 is one statement, one revision and one audit row', async () => {
+        const before = await revision();
+        const results = await registry.putMany(Array.from({ length: 500 }, (_, index) => client(`c${index}`)));
+        expect(new Set(results.map((result) => JSON.stringify(result)))).toEqual(
+          new Set([JSON.stringify({ outcome: 'written', revision: { epoch: before.epoch, n: before.n + 1 } })]),
+        );
+        expect(await count('registry')).toBe(500);
+        const audit = await sql<{ event: string; registrations: string[] }>(
+          database,
+          'SELECT event, registrations FROM audit',
+        );
+        expect(audit).toHaveLength(1);
+        expect(audit[0]?.event).toBe('registration.put');
+        expect(audit[0]?.registrations).toHaveLength(500);
+      });
+
+      it('refuses more than 500, and a registration of another source', async () => {
+        await expect(registry.putMany(Array.from({ length: 501 }, (_, index) => client(`c${index}`)))).rejects.toThrow(
+          RangeError,
+        );
+        await expect(registry.put(client('web', { source: 'other' }))).rejects.toThrow(RangeError);
+      });
+
+      it('writes only what changed of a batch', async () => {
+        await registry.putMany([client('one'), client('two')]);
+        const results = await registry.putMany([
+          client('one'),
+          client('two', {}, { withdrawn: true }),
+          client('three'),
+        ]);
+        expect(results.map(({ outcome }) => outcome)).toEqual(['unchanged', 'written', 'written']);
+      });
+
+      it.each<[string, Registration, RegExp]>([
+        [
+          'a shape that the schema refuses',
+          client('web', {}, {
+            value: Object.assign(aClient('shop.web').build(), { extra: 1 }),
+          } as Partial<Registration>),
+          /^extra is not known here$/,
+        ],
+        [
+          'metadata that endpoints rely on (A04)',
+          client('web', {}, {
+            value: aClient('shop.web')
+              .with({ redirect_uris: ['https://a.example/#x'] })
+              .build(),
+          } as Partial<Registration>),
+          /redirect_uris\[0\]/,
+        ],
+        ['an id that is not the client_id', client('web', {}, { id: 'other' }), /client_id/],
+        [
+          'a built-in scope',
+          { kind: 'scope', id: 'openid', owner: anOwner('openid'), value: aScope('openid') },
+          /built in/,
+        ],
+        ['a reserved claim (A36)', directory('people', { claims: { sub: 'uid' } }), /reserved claim sub/],
+        ['NUL', { kind: 'scope', id: 'x', owner: anOwner('x'), value: aScope('x', { description: 'a\0b' }) }, /NUL/],
+        [
+          'half of a surrogate pair',
+          { kind: 'scope', id: 'x', owner: anOwner('x'), value: aScope('x', { description: '\ud800' }) },
+          /pair/,
+        ],
+      ])('refuses %s and writes the rest of the batch', async (_, bad, problem) => {
+        const [first, second] = await registry.putMany([bad, client('good')]);
+        expect(first).toMatchObject({ outcome: 'invalid', problem: expect.stringMatching(problem) });
+        expect(second?.outcome).toBe('written');
+        expect(await count('registry')).toBe(1);
+      });
+
+      it('F16 keeps no bind password in clear text, and a sealed one opens in its own row alone', async () => {
+        await registry.putMany([directory('people'), directory('others', { bind_password: 'another' })]);
+        const text = JSON.stringify(await sql(database, 'SELECT registry::text AS row FROM registry'));
+        expect(text).not.toContain(password);
+        expect(text).not.toContain(Buffer.from(password).toString('hex'));
+        const sealed = (
+          await sql<{ sealed: Buffer }>(database, `SELECT sealed FROM registry WHERE id = 'shop/people'`)
+        )[0]?.sealed;
+        expect(sealer.open(sealed ?? Buffer.alloc(0), ['registry', 'directory', 'shop/people'])?.toString()).toBe(
+          password,
+        );
+        expect(sealer.open(sealed ?? Buffer.alloc(0), ['registry', 'directory', 'shop/others'])).toBeNull();
+      });
+
+      it('sees a changed bind password by the fingerprint', async () => {
+        await registry.put(directory('people'));
+        const changed = directory('people', { bind_password: 'changed' });
+        expect(registry.fingerprint(changed)).not.toBe((await registry.get('directory', 'shop/people'))?.fingerprint);
+        expect((await registry.put(changed)).outcome).toBe('written');
+      });
+    });
+
+    describe('owners', () => {
+      it('F38 the first owner of an id keeps it, a later claimant gets Conflict and changes nothing', async () => {
+        await written(client('web'));
+        const before = await revision();
+        const claim = { ...client('web', { name: 'late', uid: 'late' }) };
+        expect(await registry.put(claim)).toEqual({ outcome: 'conflict', owner: anOwner('web'), reserved: false });
+        expect(await revision()).toEqual(before);
+        const elsewhere = registryOf(database, { source: 'other' });
+        expect(await elsewhere.put(client('web', { source: 'other', uid: 'far' }))).toMatchObject({
+          outcome: 'conflict',
+        });
+        expect((await registry.get('client', 'shop.web'))?.owner).toEqual(anOwner('web'));
+      });
+
+      it('of two claimants in one batch the first wins', async () => {
+        const [first, second] = await registry.putMany([client('web'), client('web', { name: 'late', uid: 'late' })]);
+        expect(first?.outcome).toBe('written');
+        expect(second).toEqual({ outcome: 'conflict', owner: anOwner('web'), reserved: false });
+      });
+
+      it('the same resource twice in a batch ends as it was said last', async () => {
+        const results = await registry.putMany([client('web'), client('web', {}, { withdrawn: true })]);
+        expect(results.map(({ outcome }) => outcome)).toEqual(['written', 'written']);
+        expect((await registry.get('client', 'shop.web'))?.withdrawn).toBe(true);
+      });
+
+      it('F38 the same namespace and name with a new uid is a new owner', async () => {
+        await written(client('web'));
+        await written(client('web', { uid: 'made anew' }));
+        expect((await registry.get('client', 'shop.web'))?.owner.uid).toBe('made anew');
+      });
+
+      it('a resource that takes another id gives up the old one, and keeps it when the new one is refused', async () => {
+        const scope = (id: string): Registration => ({ kind: 'scope', id, owner: anOwner('read'), value: aScope(id) });
+        await written(scope('shop:read'));
+        await written(scope('shop:see'));
+        expect(await registry.get('scope', 'shop:read')).toBeNull();
+        await written({ kind: 'scope', id: 'taken', owner: anOwner('other'), value: aScope('taken') });
+        expect((await registry.put(scope('taken'))).outcome).toBe('conflict');
+        expect((await registry.get('scope', 'shop:see'))?.owner.name).toBe('read');
+      });
+
+      it('a freed id stays reserved for its namespace for 24 hours', async () => {
+        await written(client('web'));
+        await registry.delete('client', anOwner('web').uid);
+        const foreign = client('web', { namespace: 'evil', uid: 'evil' }, {
+          id: 'shop.web',
+          value: aClient('shop.web').build(),
+        } as Partial<Registration>);
+        expect(await registry.put(foreign)).toEqual({ outcome: 'conflict', owner: anOwner('web'), reserved: true });
+        expect((await registry.put(client('web', { name: 'other', uid: 'other' }))).outcome).toBe('written');
+        await registry.delete('client', 'other');
+        await sql(database, `UPDATE registry_tombstones SET deleted_at = now() - interval '25 hours'`);
+        expect((await registry.put(foreign)).outcome).toBe('written');
+      });
+    });
+
+    describe('delete', () => {
+      it('removes by uid, raises the revision, leaves a tombstone and an audit row; twice is null', async () => {
+        const put = await written(client('web'));
+        const deleted = await registry.delete('client', anOwner('web').uid);
+        expect(deleted).toEqual({ epoch: put.epoch, n: put.n + 1 });
+        expect(await registry.get('client', 'shop.web')).toBeNull();
+        expect(await registry.delete('client', anOwner('web').uid)).toBeNull();
+        expect(await revision()).toEqual(deleted);
+        expect(await sql(database, 'SELECT kind, id, uid, n FROM registry_tombstones')).toEqual([
+          { kind: 'client', id: 'shop.web', uid: anOwner('web').uid, n: deleted?.n },
+        ]);
+        expect(await sql(database, `SELECT registrations FROM audit WHERE event = 'registration.deleted'`)).toEqual([
+          { registrations: ['client/shop.web'] },
+        ]);
+      });
+
+      it('removes nothing of another kind or source', async () => {
+        await written(client('web'));
+        expect(await registry.delete('scope', anOwner('web').uid)).toBeNull();
+        expect(await registryOf(database, { source: 'other' }).delete('client', anOwner('web').uid)).toBeNull();
+        expect(await count('registry')).toBe(1);
+      });
+
+      it('sweeps tombstones that are a week old and says up to where', async () => {
+        await written(client('one'));
+        const gone = await registry.delete('client', anOwner('one').uid);
+        await sql(database, `UPDATE registry_tombstones SET deleted_at = now() - interval '8 days'`);
+        await written(client('two'));
+        await registry.delete('client', anOwner('two').uid);
+        expect(await sql(database, 'SELECT id FROM registry_tombstones')).toEqual([{ id: 'shop.two' }]);
+        expect(await sql(database, 'SELECT swept_n FROM registry_revision')).toEqual([{ swept_n: gone?.n }]);
+      });
+    });
+
+    describe('fencing', () => {
+      const older = [{ leaseTransitions: 0 }, { leaseCreated: 999, leaseTransitions: 9 }];
+      it.each(older)('F37 a leader older than the recorded one writes nothing: %o', async (fence) => {
+        await written(client('web'));
+        await registry.putIdentity({
+          kind: 'Client',
+          namespace: 'shop',
+          name: 'web',
+          uid: 'u',
+          generation: 1,
+          accepted: {},
+        });
+        const before = await revision();
+        const thawed = registryOf(database, fence);
+        await expect(thawed.put(client('new'))).rejects.toThrow(RegistryFenced);
+        await expect(thawed.delete('client', anOwner('web').uid)).rejects.toThrow(RegistryFenced);
+        await expect(
+          thawed.putIdentity({ kind: 'Client', namespace: 'x', name: 'x', uid: 'x', generation: 1, accepted: {} }),
+        ).rejects.toThrow(RegistryFenced);
+        await expect(thawed.deleteIdentity({ kind: 'Client', namespace: 'shop', name: 'web' })).rejects.toThrow(
+          RegistryFenced,
+        );
+        expect(await revision()).toEqual(before);
+        expect(await registry.identities()).toHaveLength(1);
+      });
+
+      it('F37 a new leader is recorded by its first put, though that changes nothing', async () => {
+        await written(client('web'));
+        const leader = registryOf(database, { leaseTransitions: 2 });
+        expect((await leader.put(client('web'))).outcome).toBe('unchanged');
+        await expect(registry.put(client('other'))).rejects.toThrow(RegistryFenced);
+      });
+
+      it('a Lease made anew counts more than transitions of the one before', async () => {
+        await written(client('web'));
+        await registryOf(database, { leaseCreated: 2_000, leaseTransitions: 0 }).put(client('web'));
+        await expect(registry.put(client('other'))).rejects.toThrow(RegistryFenced);
+      });
+
+      it('sources do not fence one another', async () => {
+        await registryOf(database, { source: 'other', leaseTransitions: 9 }).put(client('far', { source: 'other' }));
+        expect((await registry.put(client('web'))).outcome).toBe('written');
+      });
+    });
+
+    describe('revision', () => {
+      it('NOTIFY goes out with the commit, and not with a rollback', async () => {
+        const heard: string[] = [];
+        const stop = await database.listen('nauthera_registry', (payload) => heard.push(payload));
+        expect(heard).toEqual(['']);
+        await database
+          .transaction(async (transaction) => {
+            await sql(transaction, `SELECT * FROM registry_put('test', 1000, 1, $1::jsonb)`, [
+              JSON.stringify([
+                {
+                  place: 0,
+                  kind: 'scope',
+                  id: 'x',
+                  namespace: 'x',
+                  name: 'x',
+                  uid: 'x',
+                  format: 1,
+                  withdrawn: false,
+                  body: {},
+                },
+              ]),
+            ]);
+            throw new Error('changed my mind');
+          })
+          .catch(() => undefined);
+        const { epoch, n } = await written(client('web'));
+        await until(() => heard.length > 1);
+        expect(heard).toEqual(['', `${epoch}:${n}`]);
+        await stop?.();
+      });
+
+      it('is raised once by a transaction, however many statements change rows', async () => {
+        await registry.putMany([client('one'), client('two')]);
+        const before = await revision();
+        await database.transaction(async (transaction) => {
+          await sql(transaction, `UPDATE registry SET uid = 'x' WHERE id = 'shop.one'`);
+          await sql(transaction, `DELETE FROM registry WHERE id = 'shop.two'`);
+        });
+        expect(await revision()).toEqual({ ...before, n: before.n + 1 });
+      });
+
+      it('a truncated registry begins a new epoch', async () => {
+        const { epoch } = await written(client('web'));
+        await byAnotherRole(database, 'TRUNCATE registry');
+        expect((await revision()).epoch).not.toBe(epoch);
+      });
+
+      it('a revision that was deleted by hand comes back as a new epoch with the next write', async () => {
+        const { epoch } = await written(client('web'));
+        await sql(database, 'DELETE FROM registry_revision');
+        expect((await written(client('other'))).epoch).not.toBe(epoch);
+      });
+    });
+
+    describe('drift', () => {
+      const edits: [string, string][] = [
+        ['kind', `UPDATE registry SET kind = 'scope'`],
+        ['id', `UPDATE registry SET id = 'elsewhere'`],
+        ['source', `UPDATE registry SET source = 'elsewhere'`],
+        ['namespace', `UPDATE registry SET namespace = 'elsewhere'`],
+        ['name', `UPDATE registry SET name = 'elsewhere'`],
+        ['uid', `UPDATE registry SET uid = 'elsewhere'`],
+        ['format', `UPDATE registry SET format = 99`],
+        ['withdrawn', `UPDATE registry SET withdrawn = NOT withdrawn`],
+        ['body', `UPDATE registry SET body = jsonb_set(body, '{bind_dn}', '"cn=evil"')`],
+        ['sealed', `UPDATE registry SET sealed = '\\x00'`],
+        ['sealed (NULL)', `UPDATE registry SET sealed = NULL`],
+        ['n', `UPDATE registry SET n = 0`],
+        ['row', 'DELETE FROM registry'],
+      ];
+      it.each(edits)(
+        'an edit of %s by another role raises the revision, is told, and is repaired by put',
+        async (_, edit) => {
+          const wanted = directory('people');
+          const before = await written(wanted);
+          const told: string[] = [];
+          const stop = await registry.follow((changed) =>
+            told.push(...(changed === 'all' ? ['all'] : changed.map(({ kind, id }) => `${kind}/${id}`))),
+          );
+          await until(() => told.includes('all'));
+          await byAnotherRole(database, edit);
+          expect((await revision()).n).toBe(before.n + 1);
+          await until(() => told.includes('directory/shop/people'));
+          const found = await registry.get('directory', 'shop/people');
+          if (edit.includes('SET n =')) expect(found?.fingerprint).toBe(fingerprintOf(wanted, sealer));
+          else expect(found?.fingerprint).not.toBe(fingerprintOf(wanted, sealer));
+          expect((await registry.put(wanted)).outcome).toBe(edit.includes('SET n =') ? 'unchanged' : 'written');
+          expect(await registry.get('directory', 'shop/people')).toMatchObject({
+            owner: wanted.owner,
+            fingerprint: registry.fingerprint(wanted),
+          });
+          await stop();
+        },
+      );
+    });
+
+    it('scanFingerprints gives every row of this source, in pages', async () => {
+      const names = Array.from({ length: 1_100 }, (_, index) => `c${index}`);
+      for (let at = 0; at < names.length; at += 500)
+        await registry.putMany(names.slice(at, at + 500).map((one) => client(one)));
+      await registry.putMany(oneOfEachKind());
+      await registryOf(database, { source: 'other' }).put(client('far', { source: 'other', namespace: 'far' }));
+      const found: string[] = [];
+      for await (const { kind, id, fingerprint } of registry.scanFingerprints()) {
+        found.push(`${kind}/${id}`);
+        expect(fingerprint).toMatch(/^[A-Za-z0-9_-]{43}$/);
+      }
+      const expected = [...names.map((one) => client(one)), ...oneOfEachKind()].map(({ kind, id }) => `${kind}/${id}`);
+      expect(found.toSorted()).toEqual(expected.toSorted());
+    });
+
+    it('identities are kept by source, kind, namespace and name', async () => {
+      const identity = {
+        kind: 'Client',
+        namespace: 'shop',
+        name: 'web',
+        uid: 'u1',
+        generation: 1,
+        accepted: { spec: { a: [1] } },
+      };
+      await registry.putIdentity(identity);
+      await registry.putIdentity({ ...identity, generation: 2, accepted: null });
+      await registry.putIdentity({ ...identity, name: 'other' });
+      await registryOf(database, { ...aFence(), source: 'other' }).putIdentity(identity);
+      expect(await registry.identities()).toEqual([
+        { ...identity, name: 'other' },
+        { ...identity, generation: 2, accepted: null },
+      ]);
+      await registry.deleteIdentity(identity);
+      expect((await registry.identities()).map(({ name: left }) => left)).toEqual(['other']);
+    });
+  });
+}
