@@ -99,21 +99,25 @@ async function serve(flags: Flags): Promise<void> {
     log.named('database').warn('database', { 'error.detail': problem }),
   );
   if (database.kind === 'pglite') log.warn('the embedded database is for trial: a power cut may lose the last writes');
-  if (settings.migrations === 'run') await migrate(database, { onProgress: (line) => log.info(line) });
-  const metrics = new Registry();
-  collectProcessMetrics(metrics);
-  const server = await start({
-    database,
-    ownsDatabase: true,
-    listen: settings.listen,
-    management: settings.management,
-    keyEncryptionKeys: keys,
-    log,
-    metrics,
-    build: { version, revision },
-    ...(settings.replica === undefined ? {} : { replica: settings.replica }),
-  });
-  await untilSignalled(log, () => server.stop());
+  try {
+    if (settings.migrations === 'run') await migrate(database, { onProgress: (line) => log.info(line) });
+    const metrics = new Registry();
+    collectProcessMetrics(metrics);
+    const server = await start({
+      database,
+      listen: settings.listen,
+      management: settings.management,
+      keyEncryptionKeys: keys,
+      log,
+      metrics,
+      build: { version, revision },
+      ...(settings.replica === undefined ? {} : { replica: settings.replica }),
+    });
+    await untilSignalled(log, () => server.stop());
+  } finally {
+    await database.close();
+    log.flush();
+  }
 }
 
 /** A surprise ends the process: what it left half done is unknown. Log, unready, a second for the log's reader, exit. */

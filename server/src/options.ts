@@ -1,0 +1,63 @@
+/** What a server is started with. */
+import type { Registry } from 'prom-client';
+import type { DirectoryPort } from './directory/directory.ts';
+import type { HttpLimits } from './http/listener.ts';
+import type { PressureOptions } from './http/pressure.ts';
+import type { Signer } from './keys/keys.ts';
+import type { Clock } from './protocol/time.ts';
+import type { Database } from './store/database.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface Address {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
+
+export interface ServerOptions {
+  /** Migrated already. */
+  readonly database: Database;
+  /** Closes the database at the end. Default `false`. */
+  readonly ownsDatabase?: boolean;
+  readonly listen: Address;
+  /** Health, metrics and {@link managementRoutes}. */
+  readonly management: Address;
+  /** 32 bytes each; the first one seals, the second one (the older key) is accepted while it is being replaced. */
+  readonly keyEncryptionKeys: readonly Uint8Array[];
+  readonly clock?: Clock;
+  /** Default: nothing is written. */
+  readonly log?: Log;
+  /** Default: a registry of its own. */
+  readonly metrics?: Registry;
+  /** More documents on the management address, by path: what the function returns is answered as JSON. */
+  readonly managementRoutes?: Readonly<Record<string, () => unknown>>;
+  /** Name of this replica; default: the host name and a random end. */
+  readonly replica?: string;
+  /** What runs, for the metric `nauthera_build_info`. */
+  readonly build?: { readonly version: string; readonly revision: string };
+  readonly limits?: Partial<HttpLimits>;
+  readonly pressure?: PressureOptions;
+  readonly seams?: Seams;
+}
+
+/** What is put between: each is given the real part and returns the one that is used. */
+export interface Seams {
+  /** `request`: statements sent because of a request; `background`: polls, sweeps, reports. */
+  readonly database?: (database: Database, use: 'request' | 'background') => Database;
+  readonly signer?: (signer: Signer) => Signer;
+  /** Told of every signature of a JWT that was checked. */
+  readonly onVerified?: () => void;
+  readonly directory?: (directory: DirectoryPort) => DirectoryPort;
+}
+
+export interface RunningServer {
+  /** Where it listens; not the issuer. */
+  readonly url: string;
+  readonly managementUrl: string;
+  /** Resolves when registry and keys are there and requests are served; rejects when it is stopped before. */
+  ready(): Promise<void>;
+  /**
+   * Unready first; what is in flight finishes (at most 20 s), idle connections are closed at once. May be called twice.
+   */
+  stop(): Promise<void>;
+}

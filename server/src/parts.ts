@@ -1,0 +1,125 @@
+/** The long-lived parts of a server, built in the order in which they need each other. Nothing runs yet. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Registry } from 'prom-client';
+import { type DirectoryPort, DirectoryUnavailable } from './directory/directory.ts';
+import { type Pressure, watchPressure } from './http/pressure.ts';
+import { createReadiness, type Readiness } from './http/readiness.ts';
+import { createKeys, type Keys, systemClock } from './keys/key-set.ts';
+import { createSealer, type KeyedSealer } from './keys/sealer.ts';
+import type { ServerOptions } from './options.ts';
+import type { Clock } from './protocol/time.ts';
+import { createFollower, type Follower } from './registry/follow.ts';
+import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
+import type { ServerRegistration } from './registry/registration.ts';
+import type { Database } from './store/database.ts';
+import { signingKeyStore } from './store/signing-keys.ts';
+import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
+import { type Log, silentLog } from './telemetry/log.ts';
+import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createUserFlows, type UserFlows } from './user-flows.ts';
+
+export interface Parts {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly replica: string;
+  readonly audit: EmitAudit;
+  readonly follower: Follower;
+  /** `undefined` until the operator has declared the server. */
+  readonly server: () => ServerRegistration | undefined;
+  readonly keys: Keys;
+  readonly directory: DirectoryPort;
+  readonly flows: UserFlows;
+  readonly readiness: Readiness;
+  readonly heartbeat: Heartbeat;
+  readonly pressure: Pressure;
+}
+
+export function createParts(options: ServerOptions): Parts {
+  const { seams = {}, clock = systemClock, log = silentLog } = options;
+  const metrics = createMetrics(options.metrics ?? new Registry());
+  metrics.buildInfo.set({ component: 'server', version: 'unknown', revision: 'unknown', ...options.build }, 1);
+  const replica = options.replica ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
+  const audit = createAuditLog(log, (event) => metrics.countAudit(event));
+  const sealer = createSealer(options.keyEncryptionKeys);
+  const database = seams.database?.(options.database, 'request') ?? options.database;
+  const background = seams.database?.(options.database, 'background') ?? options.database;
+
+  const follower = followRegistry(background, sealer, log.named('registry'));
+  const server = () => follower.current.server?.value;
+  const monotonic = () => performance.now();
+  const keys = createKeys({
+    store: signingKeyStore(background),
+    sealer,
+    settings: () => server()?.signing,
+    issuer: () => server()?.issuer,
+    clock,
+    monotonic,
+    log: log.named('keys'),
+    metrics,
+    ...(seams.onVerified === undefined ? {} : { onVerified: seams.onVerified }),
+  });
+  const directory = seams.directory?.(noDirectory) ?? noDirectory;
+  const flows = createUserFlows({
+    database,
+    background,
+    snapshot: follower,
+    directory,
+    keys: keys.keySet,
+    sealer,
+    clock,
+    log,
+    audit,
+    metrics,
+  });
+  const readiness = createReadiness({
+    registry: () => ({ declared: server() !== undefined, confirmedAt: finite(follower.confirmedAt) }),
+    keys: () => ({ state: keys.state(), confirmedAt: keys.confirmedAt(), clockSkew: keys.clockSkew() }),
+    monotonic,
+  });
+  const heartbeat = createHeartbeat({
+    database: background,
+    replica,
+    follower,
+    details: () => ({ directories: [], keys: keys.state() }),
+    onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
+  });
+  const pressure = watchPressure(options.pressure);
+  return {
+    log,
+    metrics,
+    clock,
+    replica,
+    audit,
+    follower,
+    server,
+    keys,
+    directory,
+    flows,
+    readiness,
+    heartbeat,
+    pressure,
+  };
+}
+
+function followRegistry(database: Database, sealer: KeyedSealer, log: Log): Follower {
+  return createFollower({
+    database,
+    sealer,
+    onProblem: (problem) => log.warn('the registry', { 'error.detail': problem }),
+    onRejected: ({ kind, id, problem }) =>
+      log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem }),
+  });
+}
+
+/** No directory can be asked: nobody signs in, and nothing is issued to a user. */
+const noDirectory: DirectoryPort = {
+  find: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
+  authenticate: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
+  lookup: ({ directory }) => Promise.reject(new DirectoryUnavailable(directory, 'there is no directory')),
+};
+
+function finite(value: number): number | undefined {
+  return Number.isFinite(value) ? value : undefined;
+}
