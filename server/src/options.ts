@@ -40,14 +40,15 @@ export interface ServerOptions {
   readonly seams?: Seams;
 }
 
-/** What is put between: each is given the real part and returns the one that is used. */
+/** What is put between or in place of real parts, by tests that count or need no LDAP. */
 export interface Seams {
   /** `request`: statements sent because of a request; `background`: polls, sweeps, reports. */
   readonly database?: (database: Database, use: 'request' | 'background') => Database;
   readonly signer?: (signer: Signer) => Signer;
   /** Told of every signature of a JWT that was checked. */
   readonly onVerified?: () => void;
-  readonly directory?: (directory: DirectoryPort) => DirectoryPort;
+  /** Is asked in place of the registered directories. */
+  readonly directory?: DirectoryPort;
 }
 
 export interface RunningServer {

@@ -60,7 +60,7 @@ export function createParts(options: ServerOptions): Parts {
     metrics,
     ...(seams.onVerified === undefined ? {} : { onVerified: seams.onVerified }),
   });
-  const directory = seams.directory?.(noDirectory) ?? noDirectory;
+  const directory = seams.directory ?? noDirectory;
   const flows = createUserFlows({
     database,
     background,

@@ -1,0 +1,67 @@
+/**
+ * What a request may cost, as data: statements sent because of it, rows written, signatures made and checked, directory
+ * operations. Exact numbers: a saved statement lowers its line in the same commit.
+ */
+export interface Cost {
+  /** `BEGIN`, `COMMIT` and retries count; several data-modifying CTEs are one. */
+  readonly statements: number;
+  /** Inserted, updated and deleted, in all tables. */
+  readonly rows: number;
+  readonly signatures: number;
+  readonly verifications: number;
+  readonly searches: number;
+  readonly binds: number;
+}
+
+const cost = (statements: number, rows: number, signatures = 0, verifications = 0, searches = 0, binds = 0): Cost => ({
+  statements,
+  rows,
+  signatures,
+  verifications,
+  searches,
+  binds,
+});
+
+export const costs = {
+  /** Discovery, JWKS, health. */
+  document: cost(0, 0),
+  client_credentials: cost(0, 0, 1),
+  /** Whatever is refused before a grant is asked. */
+  token_refused_early: cost(0, 0),
+  userinfo: cost(1, 0, 0, 1),
+  userinfo_seen: cost(1, 0),
+  authorize_first_hit: cost(0, 0),
+  authorize_with_session: cost(1, 0),
+  authorize_silent: cost(2, 2, 0, 0, 1),
+  login: cost(2, 6, 0, 0, 1, 1),
+  login_refused: cost(2, 3, 0, 0, 1, 1),
+  consent_page: cost(1, 0),
+  consent_allowed: cost(2, 3, 0, 0, 1),
+  consent_denied: cost(2, 2),
+  /** With `openid`: access and ID token. */
+  code_exchange: cost(1, 4, 2),
+  code_exchange_refused: cost(2, 3),
+  refresh: cost(2, 3, 2, 0, 1),
+  refresh_retry: cost(1, 0, 2),
+  refresh_lost_race: cost(3, 0, 2, 0, 1),
+  refresh_replay: cost(2, 3),
+} as const satisfies Record<string, Cost>;
+
+export type CostName = keyof typeof costs;
+
+/** Which lines speak for an endpoint's or a grant's file: none of them may be without one. */
+export const covered: Readonly<Record<string, readonly CostName[]>> = {
+  'endpoints/discovery.ts': ['document'],
+  'endpoints/jwks.ts': ['document'],
+  'endpoints/health.ts': ['document'],
+  'endpoints/assets.ts': ['document'],
+  'endpoints/token.ts': ['token_refused_early'],
+  'endpoints/userinfo.ts': ['userinfo', 'userinfo_seen'],
+  'endpoints/authorize.ts': ['authorize_first_hit', 'authorize_with_session', 'authorize_silent'],
+  'endpoints/login.ts': ['login', 'login_refused'],
+  'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_denied'],
+  'endpoints/continue.ts': ['consent_page'],
+  'grants/client-credentials.ts': ['client_credentials'],
+  'grants/authorization-code.ts': ['code_exchange', 'code_exchange_refused'],
+  'grants/refresh-token.ts': ['refresh', 'refresh_retry', 'refresh_lost_race', 'refresh_replay'],
+};
