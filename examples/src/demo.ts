@@ -1,0 +1,199 @@
+/** `npm run demo`: the whole product on loopback, with a directory, sample resources and a sample application. */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readCredentials } from './application/credentials.ts';
+import { type Application, startApplication, unguessablePath } from './application/server.ts';
+import type { Facts } from './check/facts.ts';
+import { startChild } from './demo/child.ts';
+import {
+  bindPassword,
+  clientSecretFile,
+  type Folders,
+  prepareFolders,
+  setDirectoryPort,
+  throwawayFolder,
+  writeCurlConfig,
+  writeDirectoryCa,
+} from './demo/folders.ts';
+import { type DemoOptions, readOptions, usage } from './demo/options.ts';
+import { type Member, readPeople } from './demo/people.ts';
+import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
+import { type Product, startProduct } from './demo/product.ts';
+import { makeDirectoryLog, makeSandbox } from './demo/sandbox.ts';
+import { followStatus } from './demo/status.ts';
+import { waitingFor, welcome } from './demo/text.ts';
+import { type SampleDirectory, startSampleDirectory } from './directory/server.ts';
+
+const serviceAccount = 'cn=nauthera,ou=services,dc=tideclock,dc=example';
+/** The first start makes keys and the database; a slow machine takes its time. */
+const startLimit = 180;
+const checkScript = join(import.meta.dirname, 'check.ts');
+
+const offered = {
+  'order-desk': {
+    namespace: 'orders',
+    about:
+      'A web application that wants to see and change orders. The directory lets finance change them, nobody else.',
+  },
+  ledger: {
+    namespace: 'finance',
+    about: 'A web application for the members of the group finance. Others get nothing.',
+  },
+  'night-report': { namespace: 'orders', about: 'A program without users. It gets a token with its own secret.' },
+} as const;
+const offeredKeys = ['order-desk', 'ledger', 'night-report'] as const;
+
+/** What is running, to be stopped in reverse order. */
+type Stops = (() => Promise<void>)[];
+
+async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<void>): Promise<number> {
+  const copy = options.check || options.freePorts;
+  const ports = copy ? await freePorts() : wellKnownPorts;
+  if (!copy) await requireFree(ports);
+  const folder = options.check ? await throwawayFolder() : options.folder;
+  if (options.check) stops.push(() => rm(folder, { recursive: true, force: true }));
+  const folders = await prepareFolders(folder, { fresh: options.fresh || options.check, copy });
+
+  const ldif = await readFile(join(import.meta.dirname, '../directory.ldif'), 'utf8');
+  const people = readPeople(ldif);
+  const log = makeDirectoryLog();
+  const directory = await startSampleDirectory({ ldif, port: ports.directory, onEvent: (event) => log.note(event) });
+  stops.push(() => directory.stop());
+  await introduceDirectory(folders, directory, copy);
+
+  const product = startProduct(folders, ports);
+  stops.push(() => product.stop());
+  await waitUntilReady(product, interrupted);
+
+  const sandbox = makeSandbox(directory, people, log);
+  const clients = offeredKeys.map((key) => ({
+    key,
+    about: offered[key].about,
+    secretFile: clientSecretFile(folders, offered[key].namespace, key),
+  }));
+  const factsPath = unguessablePath();
+  const application: Application = await startApplication({
+    port: ports.application,
+    clients,
+    sandbox,
+    documents: options.check ? { [factsPath]: () => facts(product, application, clients, people) } : {},
+  });
+  stops.push(() => application.stop());
+  if (options.check) return check(`${application.url}${factsPath}`, stops, interrupted);
+  return serve({ folders, product, application, people, machineSecret: clients[2]?.secretFile ?? '' }, interrupted);
+}
+
+/** The product learns of the directory as it would of any other: its authority in a ConfigMap, its password in a Secret. */
+async function introduceDirectory(folders: Folders, directory: SampleDirectory, copied: boolean): Promise<void> {
+  directory.setAttribute(serviceAccount, 'userPassword', [await bindPassword(folders)]);
+  await writeDirectoryCa(folders, directory.caPem);
+  if (copied) await setDirectoryPort(folders, wellKnownPorts.directory, directory.port);
+}
+
+async function waitUntilReady(product: Product, interrupted: Promise<void>): Promise<void> {
+  let missing = '';
+  const ready = product.ready(startLimit, (what) => {
+    missing = what;
+  });
+  const ended = interrupted.then(() => Promise.reject(new Interrupted()));
+  await waitingFor('Starting the authorization server and its resources', Promise.race([ready, ended]), () => missing);
+}
+
+/** Ctrl-C while starting. */
+class Interrupted extends Error {}
+
+async function facts(
+  product: Product,
+  application: Application,
+  clients: readonly { key: (typeof offeredKeys)[number]; secretFile: string }[],
+  people: readonly Member[],
+): Promise<Facts> {
+  const known = async (key: (typeof offeredKeys)[number]) => {
+    const file = clients.find((client) => client.key === key)?.secretFile ?? '';
+    const { clientId, clientSecret = '', scopes } = await readCredentials(file);
+    return { clientId, clientSecret, scopes };
+  };
+  return {
+    issuer: product.issuer,
+    application: application.url,
+    redirectUri: `${application.url}/callback`,
+    applications: {
+      'order-desk': await known('order-desk'),
+      ledger: await known('ledger'),
+      'night-report': await known('night-report'),
+    },
+    passwords: Object.fromEntries(people.map(({ username, password }) => [username, password])),
+  };
+}
+
+async function check(address: string, stops: Stops, interrupted: Promise<void>): Promise<number> {
+  const child = startChild(checkScript, [address]);
+  stops.push(() => child.stop(5000));
+  return Promise.race([child.exited, interrupted.then(() => 130)]);
+}
+
+interface Running {
+  readonly folders: Folders;
+  readonly product: Product;
+  readonly application: Application;
+  readonly people: readonly Member[];
+  readonly machineSecret: string;
+}
+
+/** Until Ctrl-C, or until the product ends by itself. Says what becomes of resources that people add or change. */
+async function serve(running: Running, interrupted: Promise<void>): Promise<number> {
+  const { folders, product, application, people } = running;
+  const { clientId, clientSecret = '' } = await readCredentials(running.machineSecret);
+  const curlConfig = await writeCurlConfig(folders, 'night-report', clientId, clientSecret);
+  const { issuer, status } = product;
+  console.log(welcome({ application: application.url, issuer, status, folders, people, curlConfig }));
+  const follow = followStatus(
+    () => product.look(),
+    (line) => console.log(line),
+  );
+  const code = await Promise.race([product.child.exited, interrupted.then(() => 0)]);
+  await follow.stop();
+  if (product.child.running) return code;
+  console.error(`the server ended by itself; see ${folders.log}`);
+  return 1;
+}
+
+/** Resolves at the first Ctrl-C, SIGTERM or closed terminal; the second one ends the process at once. */
+function onInterrupt(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(130);
+        asked = true;
+        console.error('\nStopping …');
+        resolve();
+      });
+    }
+  });
+}
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2));
+  if (options === 'help') {
+    console.log(usage);
+    return 0;
+  }
+  if ('problem' in options) {
+    console.error(`${options.problem}\n\n${usage}`);
+    return 2;
+  }
+  const interrupted = onInterrupt();
+  const stops: Stops = [];
+  try {
+    return await runDemo(options, stops, interrupted);
+  } catch (error) {
+    if (error instanceof Interrupted) return 130;
+    console.error(error instanceof Error ? error.message : error);
+    return 1;
+  } finally {
+    for (const stop of stops.reverse()) await stop().catch((error: unknown) => console.error(error));
+  }
+}
+
+process.exitCode = await main();

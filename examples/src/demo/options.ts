@@ -1,0 +1,48 @@
+/** The command line of the demo. */
+import { parseArgs } from 'node:util';
+
+export interface DemoOptions {
+  /** Start, let another process play every flow, stop. */
+  readonly check: boolean;
+  /** Forget what earlier runs kept. */
+  readonly fresh: boolean;
+  /** Any free ports instead of the well-known ones; resources are copied then, because they name one. */
+  readonly freePorts: boolean;
+  /** Where database, keys and Secrets are kept, relative to the current folder. */
+  readonly folder: string;
+}
+
+export const usage = `Usage: npm run demo -- [OPTIONS]
+
+Starts the whole product on this machine, reachable from it alone: the authorization server with an embedded Postgres, a
+small LDAP directory, sample resources, and a sample application that shows every message of the flows.
+
+  --check        play every flow from a second process, print what it did, stop; exit code 0, or 1 when a step failed
+  --fresh        forget what earlier runs kept (database, keys, Secrets)
+  --free-ports   use any free ports; resources are then read from a copy in the demo's folder
+  --folder F     the demo's folder (default .demo)
+  --help         this text
+
+Examples:
+  npm run demo
+  npm run demo -- --check`;
+
+/** @returns a problem as text where the command line is wrong. */
+export function readOptions(args: readonly string[]): DemoOptions | 'help' | { readonly problem: string } {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        check: { type: 'boolean', default: false },
+        fresh: { type: 'boolean', default: false },
+        'free-ports': { type: 'boolean', default: false },
+        folder: { type: 'string', default: '.demo' },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    if (values.help) return 'help';
+    return { check: values.check, fresh: values.fresh, freePorts: values['free-ports'], folder: values.folder };
+  } catch (error) {
+    return { problem: error instanceof Error ? error.message : String(error) };
+  }
+}

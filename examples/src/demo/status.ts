@@ -1,0 +1,86 @@
+/** `GET /status` of the product: the table of all resources as JSON. */
+
+export interface ResourceStatus {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly ready: boolean;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export interface Status {
+  readonly resources: readonly ResourceStatus[];
+  /** Of files that could not be read as resources, one line each. */
+  readonly problems: readonly string[];
+}
+
+/** `undefined`: it does not answer (yet). */
+export async function fetchStatus(address: string): Promise<Status | undefined> {
+  try {
+    const response = await fetch(`${address}/status`, { signal: AbortSignal.timeout(2000) });
+    return response.ok ? readStatus(await response.json()) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function readStatus(_json: unknown): Status | undefined {
+  return undefined;
+}
+
+/** What is not ready, in words; empty: everything is. */
+export function notReady(status: Status): string {
+  if (status.resources.length === 0) return 'the resources to be read';
+  return status.resources
+    .filter((one) => !one.ready)
+    .map((one) => `${describe(one)}: ${one.reason} ${one.message}`)
+    .join('; ');
+}
+
+function describe({ kind, namespace, name }: ResourceStatus): string {
+  return `${kind} ${namespace}/${name}`;
+}
+
+export interface Following {
+  stop(): Promise<void>;
+}
+
+const interval = 500;
+
+/** Prints what changes: a resource that came, went, or became something else, and problems in files. */
+export function followStatus(look: () => Promise<Status | undefined>, print: (line: string) => void): Following {
+  let known: ReadonlyMap<string, string> | undefined;
+  let stopped = false;
+  const round = async (): Promise<void> => {
+    const found = await look();
+    if (found === undefined || stopped) return;
+    const now = linesOf(found);
+    for (const [subject, line] of now) if (known !== undefined && known.get(subject) !== line) print(line);
+    for (const subject of known?.keys() ?? []) if (!now.has(subject)) print(`gone     ${subject}`);
+    known = now;
+  };
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<void> = Promise.resolve();
+  const next = (): void => {
+    running = round().then(() => {
+      if (!stopped) timer = setTimeout(next, interval);
+    });
+  };
+  next();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+function linesOf(status: Status): ReadonlyMap<string, string> {
+  const resources = status.resources.map((one) => {
+    const state = one.ready ? 'ready   ' : 'waiting ';
+    return [describe(one), `${state} ${describe(one)}: ${one.message || one.reason}`] as const;
+  });
+  return new Map([...resources, ...status.problems.map((problem) => [problem, `problem  ${problem}`] as const)]);
+}
