@@ -34,7 +34,7 @@ export function obeys(rule: Rule, self: unknown, old: { readonly value: unknown 
   }
 }
 
-/** A value of the schema as CEL sees it: whole numbers are `int`. */
+/** A value of the schema as CEL sees it: whole numbers are `int`, texts by name a map in which no name is special. */
 export function celValue(schema: Structural, value: unknown): unknown {
   if (typeof value === 'number') return schema.type === 'integer' ? BigInt(value) : value;
   if (Array.isArray(value)) {
@@ -42,10 +42,9 @@ export function celValue(schema: Structural, value: unknown): unknown {
     return items === undefined ? value : value.map((member: unknown) => celValue(items, member));
   }
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([name, member]: [string, unknown]) => {
-      const inner = schema.properties?.[name] ?? schema.additionalProperties;
-      return [name, inner === undefined ? member : celValue(inner, member)];
-    }),
-  );
+  const members = Object.entries(value).map(([name, member]: [string, unknown]) => {
+    const inner = schema.properties?.[name] ?? schema.additionalProperties;
+    return [name, inner === undefined ? member : celValue(inner, member)] as const;
+  });
+  return schema.additionalProperties === undefined ? Object.fromEntries(members) : new Map(members);
 }

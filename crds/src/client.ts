@@ -329,7 +329,6 @@ export const clientSpec = group(
   },
   {
     what: 'What the application is and what it may do.',
-    default: {},
     example: { redirectUris: ['https://shop.example.com/callback'] },
     rules: [
       {

@@ -46,7 +46,7 @@ const userSearch = group(
     filter: text({
       what: 'Filter that finds the entry for a typed user name, which takes the place of {}.',
       max: 1024,
-      rules: [filterForm, placeholder],
+      rules: [filterForm, placeholder, plainText],
       default: '(uid={})',
       example: '(&(objectClass=person)(|(uid={})(mail={})))',
     }),
@@ -85,7 +85,7 @@ const groupSearch = Type.Optional(
       filter: text({
         what: 'Filter that finds the groups of a user, whose DN takes the place of {}.',
         max: 1024,
-        rules: [filterForm, placeholder],
+        rules: [filterForm, placeholder, plainText],
         default: '(member={})',
         example: '(&(objectClass=groupOfNames)(member={}))',
       }),
@@ -150,7 +150,7 @@ const consentRule = entry({
     text({
       what: 'LDAP filter that the entry of the user must match.',
       max: 1024,
-      rules: [filterForm, noPlaceholder],
+      rules: [filterForm, noPlaceholder, plainText],
       example: '(employeeType=staff)',
       leftOut: 'the entry is not looked at',
     }),

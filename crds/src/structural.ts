@@ -51,8 +51,21 @@ export function structural(schema: unknown, path = 'spec'): Structural {
     ...(type === 'object' ? members(schema, path) : {}),
   };
   // Which keywords stand here was checked above; their values are what the field functions and TypeBox wrote.
-  const { type: _, ...rest } = bare as Structural;
-  return { type, ...describe(schema['doc'], bare as Structural), ...rest };
+  const { type: _, default: given, ...rest } = bare as Structural;
+  const value = given === undefined ? {} : { default: withDefaults(bare as Structural, given) };
+  return { type, ...describe(schema['doc'], bare as Structural), ...value, ...rest };
+}
+
+/** The API server holds a default against the rules as it stands: it must not need the defaults of its members. */
+function withDefaults(schema: Structural, value: unknown): unknown {
+  if (Array.isArray(value))
+    return value.map((member: unknown) => (schema.items === undefined ? member : withDefaults(schema.items, member)));
+  if (!isRecord(value) || schema.properties === undefined) return value;
+  const members = Object.entries(schema.properties).flatMap(([name, property]) => {
+    const member = value[name] ?? property.default;
+    return member === undefined ? [] : [[name, withDefaults(property, member)] as const];
+  });
+  return Object.fromEntries(members);
 }
 
 function typeOf(schema: Record<string, unknown>, path: string): Structural['type'] {
@@ -115,15 +128,11 @@ function describe(doc: unknown, schema: Structural): { description?: string } {
   const parts = [
     what,
     limits === undefined ? undefined : `Allowed: ${limits}.`,
-    schema.default === undefined || isEmpty(schema.default) ? undefined : `Default: ${inline(schema.default)}.`,
+    schema.default === undefined || schema.type === 'object' ? undefined : `Default: ${inline(schema.default)}.`,
     example === undefined ? undefined : `Example: ${inline(example)}.`,
     leftOut === undefined ? undefined : `Left out: ${leftOut}.`,
   ];
   return { description: parts.filter((part) => part !== undefined).join('\n') };
-}
-
-function isEmpty(value: unknown): boolean {
-  return isRecord(value) && Object.keys(value).length === 0;
 }
 
 function limitsOf(schema: Structural): string | undefined {
@@ -148,7 +157,8 @@ export function inline(value: unknown): string {
       .map(([key, member]) => `${inline(key)}: ${inline(member)}`)
       .join(', ')}}`;
   if (typeof value !== 'string') return String(value);
-  const ambiguous = /^(true|false|null|yes|no|on|off|~|[-+.]?[0-9].*)$/i.test(value);
+  // Durations such as 5m are texts to every YAML reader; numbers and times are not.
+  const ambiguous = /^(true|false|null|yes|no|on|off|y|n|~|[-+.]?[0-9][-0-9_.:+etz]*)$/i.test(value);
   return /^[A-Za-z0-9(/][^,[\]{}"'#&*!|>%@`]*$/.test(value) && !/[:\s]($|\s)|: /.test(value) && !ambiguous
     ? value
     : JSON.stringify(value);

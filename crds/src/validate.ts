@@ -39,6 +39,8 @@ function check(kind: Kind, next: Record<string, unknown>, old: Resource | undefi
   expectText('kind', kind, next, problems);
   refuseUnknown(['apiVersion', 'kind', 'metadata', 'spec', 'status'], next, { path: '', problems });
   const metadata = checkMetadata(next['metadata'], problems);
+  // A slip in the name of `spec` is one mistake, not an empty spec as well.
+  if (next['spec'] === undefined && problems.count > 0) return {};
   const before = old?.kind === kind ? { value: { metadata: { name: old.metadata.name }, spec: old.spec } } : undefined;
   const { spec } = specOf(kind, { metadata: { name: metadata.name }, spec: next['spec'] }, before, problems);
   return { apiVersion, kind, metadata, spec, status: statusOf(kind, next['status']) };

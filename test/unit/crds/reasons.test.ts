@@ -1,0 +1,141 @@
+import { kindNames, readyOrder, reasonInfo, reasons, standing } from '@nauthera/crds';
+import { describe, expect, it } from 'vitest';
+
+const any = { Blocked: 'R', Pending: 'R' };
+const server = { ServerNotFound: 'R', DefaultServerAmbiguous: 'S', RefNotPermitted: 'S' };
+const references = {
+  ResolvedRefs: '-',
+  ...any,
+  ...server,
+  ScopeNotFound: 'R',
+  SecretNotFound: 'R',
+  SecretKeyNotFound: 'R',
+  SecretInvalid: 'S',
+};
+const accepted = {
+  Accepted: '-',
+  ...any,
+  NotAllowedByServer: 'S',
+  PolicyViolation: 'S',
+  Conflict: 'S',
+  InvalidSpec: 'S',
+};
+const programmed = {
+  Programmed: '-',
+  ...any,
+  NotServedYet: 'R',
+  NoReplica: 'R',
+  DatabaseUnavailable: 'R',
+  RejectedByServer: 'S',
+};
+const ready = { Ready: '-', ...any, Deleting: '-' };
+
+/** R: Reconciling, S: Stalled, -: neither. Nothing else may be written to a status. */
+const table = {
+  AuthorizationServer: {
+    Ready: ready,
+    DatabaseReady: {
+      DatabaseReady: '-',
+      SingleRole: '-',
+      ...any,
+      SecretNotFound: 'R',
+      SecretKeyNotFound: 'R',
+      DatabaseUnreachable: 'R',
+      DatabaseLoginFailed: 'S',
+      DatabaseTlsFailed: 'S',
+      DatabasePermissionMissing: 'S',
+      DatabaseVersionUnsupported: 'S',
+      DatabaseInUse: 'S',
+      MigrationRunning: 'R',
+      MigrationFailed: 'S',
+    },
+    Deployed: {
+      Deployed: '-',
+      Standalone: '-',
+      ...any,
+      Conflict: 'S',
+      InvalidSpec: 'S',
+      RollingOut: 'R',
+      ApplyFailed: 'R',
+      RolloutStuck: 'S',
+    },
+    KeysReady: {
+      KeysReady: '-',
+      ...any,
+      KeysPending: 'R',
+      KeyEncryptionKeyNotFound: 'S',
+      KeyEncryptionKeyMismatch: 'S',
+      RotationOverdue: 'R',
+    },
+    BrandingAdjusted: { ContrastTooLow: '-' },
+    ClientAddressUnknown: { ProxyNotTrusted: '-' },
+    RetirementHeld: { TooManyOrphans: '-' },
+    Paused: { PausedByAnnotation: '-' },
+  },
+  Client: {
+    Ready: { ...ready, Suspended: '-' },
+    ResolvedRefs: { ...references, ScopeNotAllowed: 'S', SecretNotOwned: 'S' },
+    Accepted: accepted,
+    Programmed: programmed,
+    RotationBlocked: { OldSecretInUse: '-', SecretImmutable: '-' },
+  },
+  Scope: { Ready: ready, Accepted: { ...accepted, ...server }, Programmed: programmed },
+  LdapBinding: {
+    Ready: ready,
+    ResolvedRefs: { ...references, CaNotFound: 'R' },
+    Accepted: accepted,
+    Programmed: programmed,
+    TLSReady: {
+      TLSReady: '-',
+      ...any,
+      ConnectFailed: 'R',
+      CertificateUntrusted: 'S',
+      CertificateNameMismatch: 'S',
+      CertificateExpired: 'S',
+      NoReplica: 'R',
+    },
+    BindSucceeded: { BindSucceeded: '-', ...any, BindRejected: 'S', BindFailed: 'R', NoReplica: 'R' },
+    SearchBaseFound: {
+      SearchBaseFound: '-',
+      ...any,
+      SearchBaseNotFound: 'S',
+      SearchNotPermitted: 'S',
+      InvalidFilter: 'S',
+      NoReplica: 'R',
+    },
+    Degraded: { ServerUnreachable: '-', SweepStopped: '-', ReplicasDisagree: '-' },
+  },
+};
+
+const letters = { Reconciling: 'R', Stalled: 'S', None: '-' } as const;
+const found = Object.fromEntries(
+  kindNames.map((kind) => [
+    kind,
+    Object.fromEntries(
+      Object.entries(reasons[kind]).map(([type, list]) => [
+        type,
+        Object.fromEntries(Object.entries(list).map(([reason, info]) => [reason, letters[info.standing]])),
+      ]),
+    ),
+  ]),
+);
+
+describe('reasons', () => {
+  it.each(kindNames)('%s: the list is closed', (kind) => expect(found[kind]).toEqual(table[kind]));
+
+  it.each(kindNames)('%s: every condition that Ready depends on can be True and can wait', (kind) => {
+    for (const type of readyOrder[kind])
+      for (const reason of [type, 'Blocked', 'Pending']) expect(reasonInfo(kind, type, reason)).toBeDefined();
+  });
+
+  it('they are words that Kubernetes takes', () => {
+    for (const kind of kindNames)
+      for (const [type, list] of Object.entries(reasons[kind]))
+        for (const word of [type, ...Object.keys(list)]) expect(word).toMatch(/^[A-Z][A-Za-z]{2,62}$/);
+  });
+
+  it('an invented one throws', () => {
+    expect(standing('Client', 'Accepted', 'PolicyViolation')).toBe('Stalled');
+    expect(() => standing('Client', 'Accepted', 'Nope')).toThrow('Client has no reason Nope for Accepted');
+  });
+});
