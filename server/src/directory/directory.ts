@@ -42,7 +42,8 @@ export type Candidate =
   | { readonly known: false; readonly directory: string | null; readonly throttleKey: string };
 
 export type AuthenticationOutcome =
-  | { readonly outcome: 'accepted' }
+  /** `user`: the entry as it is now, where the bind itself changed what {@link DirectoryPort.find} had read (an outlived lock). */
+  | { readonly outcome: 'accepted'; readonly user?: DirectoryUser }
   /** `state` is told apart only when the directory confirmed the password; otherwise it is `credentials`. */
   | { readonly outcome: 'rejected'; readonly reason: 'credentials' | Exclude<AccountState, 'active'> };
 
@@ -63,20 +64,21 @@ export class DirectoryUnavailable extends Error {
 export interface DirectoryPort {
   /**
    * Finds the entry for a typed user name: one search (plus one for groups where groups are entries of their own).
-   * Directories are chosen by `matches`, then asked in order of `priority`; the first that knows the name wins.
+   * Directories are chosen by `matches` and all asked; of those that know the name, the first by `priority` wins. One that
+   * cannot be asked decides nothing, and neither do those behind it.
    * @throws DirectoryUnavailable
    */
   find(username: string, signal: AbortSignal): Promise<Candidate>;
   /**
-   * Binds as the found entry. For an unknown candidate an equal bind is made that cannot succeed.
-   * An empty password is refused before anything is sent.
+   * Binds as the found entry; `candidate` is the very value that {@link find} returned. For an unknown one an equal bind is
+   * made that cannot succeed. What cannot be a password (empty, NUL, over 128 characters) is refused before anything is
+   * sent.
    * @throws DirectoryUnavailable
    */
   authenticate(candidate: Candidate, password: string, signal: AbortSignal): Promise<AuthenticationOutcome>;
   /**
-   * Reads an entry anew by its immutable id. `null`: a complete search found nobody (or the directory registration is
-   * gone).
-   * @throws DirectoryUnavailable
+   * Reads an entry anew by its immutable id. `null`: a complete search found nobody.
+   * @throws DirectoryUnavailable, also when the directory is not registered: then nobody has said that the user left
    */
   lookup(reference: { directory: string; entryId: string }, signal: AbortSignal): Promise<DirectoryUser | null>;
 }

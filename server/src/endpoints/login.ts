@@ -81,11 +81,13 @@ async function signIn(
     case 'unavailable':
       noteUnavailable(ports, visit, going, attempt.directory);
       ports.metrics.logins.inc({ directory: attempt.directory, outcome: 'unavailable' });
-      return show(ports, visit, { ...going.interaction, note: { kind: 'unavailable', retry: 'login' } }, browser);
+      return show(ports, visit, { ...going.interaction, note: unreachable }, browser);
     case 'accepted':
       return accept(ports, visit, going, attempt, browser);
   }
 }
+
+const unreachable: Note = { kind: 'unavailable', who: 'directory', retry: 'login' };
 
 interface Accepted {
   readonly outcome: 'accepted';
@@ -139,20 +141,27 @@ async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, ty
   });
   if (!charged.allowed) return throttled(ports, visit, going, candidate, charged);
   const outcome = await ports.directory.authenticate(candidate, typed.password, signal);
-  const problem = problemOf(candidate, outcome);
-  if (problem !== null || !candidate.known) return rejected(ports, visit, going, candidate, problem ?? 'credentials');
+  const user = userNow(candidate, outcome);
+  const problem = problemOf(user, outcome);
+  if (problem !== null || user === null) return rejected(ports, visit, going, candidate, problem ?? 'credentials');
   return {
     outcome: 'accepted',
-    fresh: { user: candidate.user, askedAt },
+    fresh: { user, askedAt },
     charged,
     throttleKey: candidate.throttleKey,
   };
 }
 
-function problemOf(candidate: Candidate, outcome: AuthenticationOutcome): LoginProblem | null {
+/** The entry as the directory told it last. */
+function userNow(candidate: Candidate, outcome: AuthenticationOutcome): DirectoryUser | null {
+  if (!candidate.known) return null;
+  return outcome.outcome === 'accepted' ? (outcome.user ?? candidate.user) : candidate.user;
+}
+
+function problemOf(user: DirectoryUser | null, outcome: AuthenticationOutcome): LoginProblem | null {
   if (outcome.outcome === 'rejected') return outcome.reason;
   // The bind succeeded, so the password is confirmed, and the entry says why that is not enough.
-  return candidate.known && candidate.user.account !== 'active' ? candidate.user.account : null;
+  return user !== null && user.account !== 'active' ? user.account : null;
 }
 
 function throttled(
@@ -251,7 +260,9 @@ async function accept(
   ports.metrics.logins.inc({ directory: user.directory, outcome: 'success' });
   visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
   const { grantId } = going.interaction;
-  if (next.prepared !== undefined) return goTo(visit, 'continue', { [requestField]: grantId });
+  if (next.prepared !== undefined && result.code !== 'too_many') {
+    return goTo(visit, 'continue', { [requestField]: grantId });
+  }
   const carried = result.stored ? grantId : sealText(ports, signedIn.interaction, browser);
   return goTo(visit, 'consent', { [requestField]: carried });
 }

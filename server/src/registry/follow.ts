@@ -7,6 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Sealer } from '../keys/keys.ts';
 import type { Database, Stop } from '../store/database.ts';
 import { type ChangedRow, continues, cursorAfter, hearChanges, hintDelay, pollEvery, readPage } from './changes.ts';
+import { fingerprintOfRow } from './fingerprint.ts';
 import { LoadedSnapshot, type SnapshotDraft } from './loaded-snapshot.ts';
 import type { RegistrationKind } from './registration.ts';
 import { Repeating } from './repeating.ts';
@@ -156,7 +157,7 @@ class RegistryFollower implements Follower {
     if (row.deleted) return;
     const loaded = fromRow(row, this.#options.sealer);
     if ('problem' in loaded) rejected.set(key, { kind, id, uid, problem: loaded.problem });
-    else if (loaded.withdrawn !== true) draft.set(loaded);
+    else if (loaded.withdrawn !== true) draft.set(loaded, () => fingerprintOfRow(row));
   }
 
   #finish(work: Work, revision: Revision): void {

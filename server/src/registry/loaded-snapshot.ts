@@ -66,7 +66,8 @@ export class SnapshotDraft {
     this.#finish = finish;
   }
 
-  set(registration: Registration): void {
+  /** @param fingerprint of the row as it stands; asked for directories alone, as 100,000 clients would pay for it. */
+  set(registration: Registration, fingerprint: () => string): void {
     const { owner } = registration;
     switch (registration.kind) {
       case 'server':
@@ -76,7 +77,10 @@ export class SnapshotDraft {
       case 'scope':
         return this.#drafts.scope.set(registration.id, frozen({ owner, value: registration.value }));
       case 'directory':
-        return this.#drafts.directory.set(registration.id, frozen({ owner, value: registration.value }));
+        return this.#drafts.directory.set(
+          registration.id,
+          frozen({ owner, value: registration.value, fingerprint: fingerprint() }),
+        );
     }
   }
 

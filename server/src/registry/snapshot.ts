@@ -14,6 +14,8 @@ import type {
 export interface Registered<T> {
   readonly owner: Owner;
   readonly value: T;
+  /** As `StoredRegistration.fingerprint`; directories alone carry it, for reports about what was probed. */
+  readonly fingerprint?: string;
 }
 
 /** `epoch` changes when the database was rebuilt or restored: then nothing known before holds. */

@@ -2,10 +2,12 @@
 import type { Migration } from 'kysely/migration';
 import { flows } from './flows.ts';
 import { registry } from './registry.ts';
+import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_registry': registry,
   '0002_flows': flows,
   '0003_signing_keys': signingKeys,
+  '0004_service_binds': serviceBinds,
 };

@@ -1,0 +1,133 @@
+/**
+ * PURE. Filters from registrations. A template is parsed once, after its length and depth were looked at; values are put
+ * into the parsed tree and never into text, so nothing that a person types or a directory holds can become a filter.
+ */
+import {
+  AndFilter,
+  ApproximateFilter,
+  EqualityFilter,
+  ExtensibleFilter,
+  type Filter,
+  FilterParser,
+  GreaterThanEqualsFilter,
+  LessThanEqualsFilter,
+  NotFilter,
+  OrFilter,
+  PresenceFilter,
+  SubstringFilter,
+} from 'ldapts';
+
+/** A filter of a registration cannot be used. The message is one sentence for its author. */
+export class FilterProblem extends Error {
+  readonly code = 'filter_problem';
+}
+
+const longest = 1024;
+const deepest = 16;
+const placeholder = '{}';
+
+export interface FilterTemplate {
+  /** The template with the value in every place that waits for it. */
+  fill(value: string | Buffer): Filter;
+  /** The template with "has the attribute at all" in those places: every entry that some value would find. */
+  readonly open: Filter;
+}
+
+/** @throws FilterProblem */
+export function parseTemplate(text: string): FilterTemplate {
+  const tree = parseFilter(text);
+  const places = countPlaces(tree, false);
+  if (places === 0) throw new FilterProblem('{} is missing: without it every name finds the same entries');
+  if (text.split(placeholder).length - 1 > places) {
+    throw new FilterProblem('{} must be the whole value of an equality, such as (uid={})');
+  }
+  return {
+    fill: (value) =>
+      replacePlaces(tree, (leaf) =>
+        leaf instanceof EqualityFilter
+          ? new EqualityFilter({ attribute: leaf.attribute, value })
+          : // Its writer takes text only; values that are bytes never reach such a template.
+            new ExtensibleFilter({
+              rule: leaf.rule,
+              matchType: leaf.matchType,
+              dnAttributes: leaf.dnAttributes,
+              value: value.toString(),
+            }),
+      ),
+    open: replacePlaces(tree, (leaf) => {
+      const attribute = leaf instanceof EqualityFilter ? leaf.attribute : leaf.matchType;
+      return new PresenceFilter({ attribute: attribute === '' ? 'objectClass' : attribute });
+    }),
+  };
+}
+
+/**
+ * A filter without a place for a value.
+ *
+ * @throws FilterProblem
+ */
+export function parseFilter(text: string): Filter {
+  if (text.length > longest) throw new FilterProblem(`it is longer than ${longest} characters`);
+  requireBalance(text);
+  // The parser reads each escaped octet as a character of its own.
+  if (/\\[89A-Fa-f][\dA-Fa-f]/.test(text))
+    throw new FilterProblem('write characters beyond ASCII as they are, not escaped');
+  try {
+    return FilterParser.parseString(text);
+  } catch (error) {
+    throw new FilterProblem('it is no filter (RFC 4515)', { cause: error });
+  }
+}
+
+/** The parser is recursive and forgives a missing parenthesis at the end. Literal ones are written `\28` and `\29`. */
+function requireBalance(text: string): void {
+  let depth = 0;
+  let closed = false;
+  for (const character of text) {
+    // Nothing stands outside the outermost pair, neither before nor after it.
+    if (closed || (depth === 0 && character !== '(')) throw new FilterProblem('it must be one filter in parentheses');
+    if (character === '(') depth += 1;
+    if (character === ')') depth -= 1;
+    if (depth > deepest) throw new FilterProblem(`it is nested deeper than ${deepest} levels`);
+    closed = depth === 0;
+  }
+  if (!closed) throw new FilterProblem('its parentheses do not match');
+}
+
+type Leaf = EqualityFilter | ExtensibleFilter;
+
+const isPlace = (filter: Filter): filter is Leaf =>
+  (filter instanceof EqualityFilter || filter instanceof ExtensibleFilter) && filter.value === placeholder;
+
+function countPlaces(filter: Filter, negated: boolean): number {
+  if (filter instanceof AndFilter || filter instanceof OrFilter) {
+    return filter.filters.reduce((sum, one) => sum + countPlaces(one, negated), 0);
+  }
+  if (filter instanceof NotFilter) return countPlaces(filter.filter, true);
+  if (!isPlace(filter)) return 0;
+  if (negated) throw new FilterProblem('{} must not be negated: it would find everybody else');
+  return 1;
+}
+
+function replacePlaces(filter: Filter, make: (leaf: Leaf) => Filter): Filter {
+  if (filter instanceof AndFilter)
+    return new AndFilter({ filters: filter.filters.map((one) => replacePlaces(one, make)) });
+  if (filter instanceof OrFilter)
+    return new OrFilter({ filters: filter.filters.map((one) => replacePlaces(one, make)) });
+  return isPlace(filter) ? make(filter) : filter;
+}
+
+/** Every attribute that a filter names. */
+export function attributesOf(filter: Filter): readonly string[] {
+  if (filter instanceof AndFilter || filter instanceof OrFilter) return filter.filters.flatMap(attributesOf);
+  if (filter instanceof NotFilter) return attributesOf(filter.filter);
+  if (filter instanceof ExtensibleFilter) return filter.matchType === '' ? [] : [filter.matchType];
+  const named =
+    filter instanceof EqualityFilter ||
+    filter instanceof PresenceFilter ||
+    filter instanceof SubstringFilter ||
+    filter instanceof GreaterThanEqualsFilter ||
+    filter instanceof LessThanEqualsFilter ||
+    filter instanceof ApproximateFilter;
+  return named ? [filter.attribute] : [];
+}

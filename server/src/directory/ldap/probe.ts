@@ -1,0 +1,227 @@
+/**
+ * Looking at each server of a directory as a login would need it: connect, verify its certificate, bind as the service
+ * account, read the search base and one user. Messages are for the resource's author: what was found, what to do.
+ */
+import { PresenceFilter } from 'ldapts';
+import type { DirectoryServerProbe, ProbeStep } from '../../registry/report.ts';
+import type { RawEntry } from './answers.ts';
+import type { SearchCommand } from './connection.ts';
+import { EntryProblem, readEntry } from './entry.ts';
+import { FilterProblem } from './filter.ts';
+import type { LdapDirectory } from './ldap-directory.ts';
+import type { LdapServer, Searcher } from './server.ts';
+import { ServiceBindFailed, ServiceBindRefused } from './service-bind.ts';
+import { issuerShownBy, type ServerTarget, TargetProblem } from './target.ts';
+
+type TlsStep = NonNullable<DirectoryServerProbe['tls']>;
+type BindStep = NonNullable<DirectoryServerProbe['bind']>;
+type BaseStep = NonNullable<DirectoryServerProbe['searchBase']>;
+
+const longestMessage = 250;
+const ok = { ok: true } as const;
+
+function no<R extends string>(reason: R, message: string): Extract<ProbeStep<R>, { ok: false }> {
+  const line = message.replaceAll(/\s+/g, ' ');
+  return { ok: false, reason, message: line.length <= longestMessage ? line : `${line.slice(0, longestMessage - 1)}…` };
+}
+
+export async function probeDirectory(
+  directory: LdapDirectory,
+  signal: AbortSignal,
+): Promise<readonly DirectoryServerProbe[]> {
+  const { targets, servers, registered } = directory;
+  if (targets instanceof TargetProblem) {
+    return registered.value.servers.map((url) => ({ url, tls: no('CertificateUntrusted', targets.message) }));
+  }
+  return Promise.all(
+    targets.flatMap((target, index) => {
+      const server = servers[index];
+      return server === undefined ? [] : [probeServer(directory, target, server, signal)];
+    }),
+  );
+}
+
+async function probeServer(
+  directory: LdapDirectory,
+  target: ServerTarget,
+  server: LdapServer,
+  signal: AbortSignal,
+): Promise<DirectoryServerProbe> {
+  const { url } = target;
+  let connected = false;
+  let searcher: Awaited<ReturnType<LdapServer['probe']>>;
+  try {
+    searcher = await server.probe(() => {
+      connected = true;
+    }, signal);
+  } catch (error) {
+    if (!(error instanceof ServiceBindRefused)) server.noteFailure();
+    if (!connected) return { url, tls: await tlsProblem(target, error, signal) };
+    return { url, tls: ok, bind: bindProblem(directory, target, error) };
+  }
+  try {
+    const searchBase = await searchBaseStep(directory, target, searcher);
+    if (searchBase.ok) server.noteSuccess();
+    return { url, tls: ok, bind: ok, searchBase };
+  } catch (error) {
+    // It went away between two steps: the first of them is what to look at.
+    server.noteFailure();
+    return {
+      url,
+      tls: no(
+        'ConnectFailed',
+        `${placeOf(target)}: the connection broke while it was asked (${wordsOf(error)}). Check that it is an LDAP server in good health`,
+      ),
+    };
+  } finally {
+    searcher.destroy();
+  }
+}
+
+const untrusted = new Set([
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_UNTRUSTED',
+  'CERT_SIGNATURE_FAILURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'CERT_REVOKED',
+  'CERT_REJECTED',
+]);
+
+async function tlsProblem(target: ServerTarget, error: unknown, signal: AbortSignal): Promise<TlsStep> {
+  const place = placeOf(target);
+  const code = codeOf(error);
+  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
+    const when = code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
+    return no('CertificateExpired', `${place}: its certificate ${when}. Have the directory's administrator renew it`);
+  }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
+    return no(
+      'CertificateNameMismatch',
+      `${place}: its certificate is not issued for "${target.host}"${namesIn(error)}. Use a name from the certificate in spec.servers`,
+    );
+  }
+  if (code !== undefined && untrusted.has(code)) {
+    const issuer = (await issuerShownBy(target, signal)) ?? 'unknown';
+    return no(
+      'CertificateUntrusted',
+      `${place}: its certificate, issued by "${issuer}", is not trusted. Add that CA to the bundle named in spec.tls.caBundleRef`,
+    );
+  }
+  return no(
+    'ConnectFailed',
+    `${place} cannot be reached over TLS (${wordsOf(error)}). Check spec.servers, the network between, and that it speaks TLS 1.2 or newer`,
+  );
+}
+
+/** Node lists what the certificate names; of that only the names are passed on. */
+function namesIn(error: unknown): string {
+  const cert = typeof error === 'object' && error !== null && 'cert' in error ? error.cert : undefined;
+  const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;
+  if (typeof names !== 'string') return '';
+  const list = names.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''));
+  return ` but for ${list.slice(0, 5).join(', ')}`;
+}
+
+/** The operator, who knows it, puts the Secret's name in place of `{secret}`. */
+function bindProblem({ registered }: LdapDirectory, target: ServerTarget, error: unknown): BindStep {
+  if (error instanceof ServiceBindRefused) {
+    const place = URL.parse(error.server)?.host ?? placeOf(target);
+    return no(
+      'BindRejected',
+      `${withPort(place)} refused the service account "${registered.value.bind_dn}" (invalid credentials). Check spec.bind.dn and Secret "{secret}"`,
+    );
+  }
+  const found = error instanceof ServiceBindFailed ? `result code ${error.resultCode}` : wordsOf(error);
+  return no(
+    'BindFailed',
+    `${placeOf(target)} did not let the service account sign in (${found}). Check spec.bind.dn and the directory`,
+  );
+}
+
+const resultCode = { success: 0, sizeLimitExceeded: 4, noSuchObject: 32, invalidDn: 34, insufficientAccess: 50 };
+
+async function searchBaseStep(directory: LdapDirectory, target: ServerTarget, searcher: Searcher): Promise<BaseStep> {
+  const { reading, registered } = directory;
+  if (reading instanceof FilterProblem) return no('InvalidFilter', reading.message);
+  const { base } = registered.value.user_search;
+  const found = await searcher.search(reader(base, ['1.1']));
+  if (found.code === resultCode.noSuchObject || found.code === resultCode.invalidDn) {
+    const contexts = await namingContexts(searcher);
+    const offer = contexts === '' ? '' : `. It offers: ${contexts}`;
+    return no('SearchBaseNotFound', `search base "${base}" does not exist on ${target.host}${offer}`);
+  }
+  const account = `the service account "${registered.value.bind_dn}"`;
+  if (found.code !== resultCode.success) {
+    return no(
+      'SearchNotPermitted',
+      `${target.host} does not let ${account} read "${base}" (result code ${found.code}). Give it the right to search there`,
+    );
+  }
+  const { code, entries } = await searcher.search(reading.anyone);
+  if (code !== resultCode.success && code !== resultCode.sizeLimitExceeded) {
+    return no(
+      'SearchNotPermitted',
+      `${target.host} does not let ${account} search users below "${base}" (result code ${code}). Give it the right to search there`,
+    );
+  }
+  const unreadable = entries
+    .map((entry) => problemOf(() => reading.requireReadable(entry)))
+    .find((one) => one !== null);
+  if (unreadable === undefined) return ok;
+  return no(
+    'SearchNotPermitted',
+    `${account} found a user below "${base}", but ${unreadable}. Let it read the attributes named in spec.userSearch.attributes`,
+  );
+}
+
+function problemOf(read: () => void): string | null {
+  try {
+    read();
+    return null;
+  } catch (error) {
+    if (error instanceof EntryProblem) return error.message;
+    throw error;
+  }
+}
+
+function reader(base: string, attributes: readonly string[]): SearchCommand {
+  return { base, scope: 'base', filter: new PresenceFilter({ attribute: 'objectClass' }), attributes, sizeLimit: 1 };
+}
+
+/** What the root DSE says (RFC 4512 §5.1). */
+async function namingContexts(searcher: Searcher): Promise<string> {
+  const { entries } = await searcher.search(reader('', ['namingContexts']));
+  const [root] = entries;
+  return root === undefined ? '' : textsOf(root, 'namingcontexts').join('; ');
+}
+
+/** The root has the empty name, so it is no entry for the usual reader. */
+function textsOf({ attributes }: RawEntry, name: string): readonly string[] {
+  const named: RawEntry = { dn: 'cn=root', attributes };
+  return readEntry(named).texts(name);
+}
+
+function placeOf({ host, port }: ServerTarget): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
+}
+
+function withPort(host: string): string {
+  return /:\d+$/.test(host) ? host : `${host}:636`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : undefined;
+}
+
+function wordsOf(error: unknown): string {
+  if (!(error instanceof Error)) return 'unknown';
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  return codeOf(error) ?? error.message;
+}

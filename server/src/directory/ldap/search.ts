@@ -1,0 +1,128 @@
+/**
+ * PURE. What is asked about a user, and what the answers mean: one search brings identity, account state, claims and what
+ * consent rules look at.
+ */
+import { AndFilter, EqualityFilter } from 'ldapts';
+import type { DirectoryRegistration } from '../../registry/registration.ts';
+import type { DirectoryUser } from '../directory.ts';
+import { parseDn } from '../distinguished-name.ts';
+import { subjectOf } from '../subject.ts';
+import type { RawEntry } from './answers.ts';
+import { claimsOf, reservedClaims } from './claims.ts';
+import type { SearchCommand } from './connection.ts';
+import { type EntryReader, entryIdOf, idValue, isBinaryId, readEntry } from './entry.ts';
+import { FilterProblem, parseTemplate } from './filter.ts';
+import { type GroupReading, groupReading } from './groups.ts';
+import { parseRuleFilter, type RuleFilter } from './rule-filter.ts';
+import { type VendorProfile, vendors } from './vendor.ts';
+
+export interface UserReading {
+  readonly groups: GroupReading;
+  readonly vendor: VendorProfile;
+  /** Two at most: one that is not alone is nobody's. */
+  byName(username: string): SearchCommand;
+  /** `null`: no entry has such an id. */
+  byId(entryId: string): SearchCommand | null;
+  /** Any one of the users, to see what the service account may read. */
+  readonly anyone: SearchCommand;
+  /** @throws EntryProblem */
+  read(entry: EntryReader, groups: readonly RawEntry[], server: string, now: number): DirectoryUser;
+  /** @throws EntryProblem when what every user has cannot be read */
+  requireReadable(raw: RawEntry): void;
+}
+
+/** @throws FilterProblem with a sentence that names the field */
+export function userReading(directory: string, registration: DirectoryRegistration): UserReading {
+  const { user_search, claims, email_verified, subject_namespace } = registration;
+  const { subject, username, display_name } = user_search.attributes;
+  const template = naming('spec.userSearch.filter', () => parseTemplate(user_search.filter));
+  const groups = groupReading(registration);
+  const vendor = vendors[registration.vendor];
+  const rules = ruleFilters(registration);
+  requireUsable(registration);
+
+  const attributes = distinct([
+    subject,
+    username,
+    ...(display_name === undefined ? [] : [display_name]),
+    ...(groups.attribute === null ? [] : [groups.attribute]),
+    ...vendor.attributes,
+    ...Object.values(claims),
+    ...(typeof email_verified === 'object' ? [email_verified.attribute] : []),
+    ...rules.flatMap(({ filter }) => filter.attributes),
+  ]);
+  const command = { base: user_search.base, scope: user_search.scope, attributes, sizeLimit: 2 };
+
+  const identify = (entry: EntryReader) => {
+    const name = entry.name(username);
+    return { entryId: entryIdOf(entry, subject), username: name ?? entry.one(username) };
+  };
+
+  return {
+    groups,
+    vendor,
+    byName: (typed) => ({ ...command, filter: template.fill(typed) }),
+    byId(entryId) {
+      const value = idValue(subject, entryId);
+      if (value === null) return null;
+      const filters = [new EqualityFilter({ attribute: subject, value }), template.open];
+      return { ...command, filter: new AndFilter({ filters }) };
+    },
+    anyone: { ...command, filter: template.open, sizeLimit: 1 },
+    requireReadable: (raw) => void identify(readEntry(raw)),
+    read(entry, found, server, now) {
+      const identity = identify(entry);
+      const name = display_name === undefined ? null : entry.name(display_name);
+      return {
+        directory,
+        server,
+        subject: subjectOf(subject_namespace, identity.entryId),
+        ...identity,
+        name: name === null || name === '' ? identity.username : name,
+        account: vendor.stateOf(entry, now),
+        groups: groups.read(entry, found),
+        claims: claimsOf(entry, registration),
+        rulesMatchedByFilter: rules
+          .filter(({ filter }) => filter.matches((attribute) => entry.texts(attribute)))
+          .map((rule) => rule.name),
+      };
+    },
+  };
+}
+
+function ruleFilters({ consent_rules }: DirectoryRegistration): readonly { name: string; filter: RuleFilter }[] {
+  const names = consent_rules.map((rule) => rule.name);
+  if (new Set(names).size < names.length) throw new FilterProblem('spec.consentRules: two rules have the same name');
+  return consent_rules.flatMap(({ name, filter: text }) =>
+    text === undefined
+      ? []
+      : [{ name, filter: naming(`spec.consentRules "${name}", filter`, () => parseRuleFilter(text)) }],
+  );
+}
+
+/** The database is not trusted input: what resources may not say is refused here too. */
+function requireUsable({ user_search, claims, email_verified }: DirectoryRegistration): void {
+  if (parseDn(user_search.base) === null) throw new FilterProblem('spec.userSearch.base: it is no DN');
+  const reserved = Object.keys(claims).find((claim) => reservedClaims.has(claim));
+  if (reserved !== undefined) throw new FilterProblem(`spec.claims: "${reserved}" is made by the server itself`);
+  const { subject, username, display_name } = user_search.attributes;
+  const named = [subject, username, display_name, ...Object.values(claims)];
+  if (typeof email_verified === 'object') named.push(email_verified.attribute);
+  const wrong = named.find((attribute) => attribute !== undefined && !/^[A-Za-z0-9][A-Za-z0-9.;-]*$/.test(attribute));
+  if (wrong !== undefined) throw new FilterProblem(`"${wrong}" is no name of an attribute`);
+  if (isBinaryId(username)) throw new FilterProblem('spec.userSearch.attributes.username: its values are no text');
+}
+
+function naming<T>(field: string, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof FilterProblem)) throw error;
+    throw new FilterProblem(`${field}: ${error.message}`, { cause: error });
+  }
+}
+
+/** Attribute names, each once, whatever their case. */
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Map(names.map((name) => [name.toLowerCase(), name])).values()];
+}
