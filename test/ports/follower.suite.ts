@@ -69,6 +69,9 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
       expect(current.scope('shop:read')?.owner.name).toBe('read');
       expect([...current.directories()].map(({ value }) => value.bind_password)).toEqual([password]);
       expect(current.directory('shop/people')?.value).toEqual(all[3]?.value);
+      expect(current.directory('shop/people')?.fingerprint).toBe(
+        (await registry.get('directory', 'shop/people'))?.fingerprint,
+      );
       expect(told).toEqual(['all']);
     });
 

@@ -2,14 +2,15 @@
 import type { Sealer } from '../keys/keys.ts';
 import type { Database, Statement } from '../store/database.ts';
 import { admission, fenced } from './fence.ts';
-import { fingerprintOf, fingerprintOfRow } from './fingerprint.ts';
+import { fingerprintOf } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
 import { deleteIdentity, listIdentities, putIdentity } from './identities.ts';
 import type { Owner, RegistrationKind } from './registration.ts';
-import type { Fence, PutResult, Registration, Registry, StoredRegistration } from './registry.ts';
+import type { Fence, PutResult, Registration, Registry } from './registry.ts';
 import { listReports } from './reports.ts';
+import { getStored, scanStored } from './scan.ts';
 import type { Revision } from './snapshot.ts';
-import { type StoredRow, toRow } from './stored-row.ts';
+import { toRow } from './stored-row.ts';
 import { checkRegistration } from './validate.ts';
 
 export interface RegistryOptions {
@@ -30,11 +31,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     put: async (registration) => answered((await putMany(options, [registration]))[0]),
     putMany: (registrations) => putMany(options, registrations),
     delete: (kind, uid) => remove(options, kind, uid),
-    get: async (kind, id) => {
-      const { rows } = await database.run<ScannedRow>(getRow, [kind, id]);
-      return rows[0] === undefined ? null : stored(rows[0]);
-    },
-    scanFingerprints: () => scan(database, fence.source),
+    get: (kind, id) => getStored(database, kind, id),
+    scanFingerprints: () => scanStored(database, fence.source),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
     identities: () => listIdentities(database, fence),
@@ -149,39 +147,4 @@ async function remove(
   const [row] = rows;
   if (row?.outcome === 'fenced') throw fenced();
   return row?.outcome === 'deleted' ? { epoch: row.epoch, n: row.n } : null;
-}
-
-const scanned = `r.kind, r.id, r.source, r.namespace, r.name, r.uid, r.format, r.withdrawn, r.body, r.sealed, r.n, v.epoch
-  FROM registry r CROSS JOIN registry_revision v`;
-const getRow: Statement = { name: 'registry_get', text: `SELECT ${scanned} WHERE r.kind = $1 AND r.id = $2` };
-const pageSize = 1_000;
-const scanRows: Statement = {
-  name: 'registry_scan',
-  text: `SELECT ${scanned} WHERE r.source = $1 AND (r.kind, r.id) > ($2::text COLLATE "C", $3::text COLLATE "C")
-    ORDER BY r.kind, r.id LIMIT ${pageSize}`,
-};
-
-type ScannedRow = StoredRow & Revision;
-
-async function* scan(database: Database, source: string): AsyncGenerator<StoredRegistration> {
-  for (let after: readonly [string, string] = ['', '']; ; ) {
-    const { rows } = await database.run<ScannedRow>(scanRows, [source, ...after]);
-    for (const row of rows) yield stored(row);
-    const last = rows.at(-1);
-    if (last === undefined || rows.length < pageSize) return;
-    after = [last.kind, last.id];
-  }
-}
-
-function stored(row: ScannedRow): StoredRegistration {
-  const { kind, id, source, namespace, name, uid, withdrawn, epoch, n } = row;
-  const owner = { source, namespace, name, uid };
-  const secretDigests = kind === 'client' ? digestsOf(row.body) : [];
-  return { kind, id, owner, withdrawn, revision: { epoch, n }, fingerprint: fingerprintOfRow(row), secretDigests };
-}
-
-function digestsOf(body: unknown): readonly string[] {
-  const digests: unknown =
-    typeof body === 'object' && body !== null && 'client_secret_digests' in body ? body.client_secret_digests : [];
-  return Array.isArray(digests) ? digests.filter((digest) => typeof digest === 'string') : [];
 }

@@ -99,6 +99,7 @@ LANGUAGE plpgsql AS $$
 DECLARE
   wanted registry_input[] := (SELECT array_agg(i) FROM jsonb_populate_recordset(NULL::registry_input, input_) i);
   granted registry_input[];
+  former tid[];
   written text[] := '{}';
 BEGIN
   IF EXISTS (SELECT FROM unnest(wanted) i LEFT JOIN registry r ON r.kind = i.kind AND r.id = i.id WHERE ${differs})
@@ -118,8 +119,14 @@ BEGIN
     FROM unnest(wanted) i ${standing} WHERE ${refused};
   granted := (SELECT array_agg(i::registry_input) FROM unnest(wanted) i ${standing} WHERE NOT ${refused});
 
-  IF EXISTS (SELECT FROM unnest(granted) i JOIN registry r ON r.kind = i.kind AND r.id <> i.id AND ${own}) THEN
-    DELETE FROM registry r USING unnest(granted) i WHERE r.kind = i.kind AND r.id <> i.id AND ${own};
+  -- Two index look-ups a row; one condition with OR would read the table for each.
+  former := (SELECT array_agg(f.ctid) FROM (
+    SELECT r.ctid FROM unnest(granted) i JOIN registry r ON r.uid = i.uid AND r.kind = i.kind AND r.id <> i.id
+    UNION
+    SELECT r.ctid FROM unnest(granted) i JOIN registry r ON r.source = source_ AND r.kind = i.kind
+      AND r.namespace = i.namespace AND r.name = i.name AND r.id <> i.id) f);
+  IF former IS NOT NULL THEN
+    DELETE FROM registry WHERE ctid = ANY (former);
   END IF;
 
   IF EXISTS (SELECT FROM unnest(granted) i LEFT JOIN registry r ON r.kind = i.kind AND r.id = i.id WHERE ${differs}) THEN
