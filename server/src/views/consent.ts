@@ -1,6 +1,6 @@
 /** May this application have this access? And: it got less than it asked for. */
 import { html, type SafeHtml } from './html.ts';
-import { httpsHref, ownHref, redirectHref } from './links.ts';
+import { httpsHref, ownHref, wayOnHref } from './links.ts';
 import { name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
@@ -61,7 +61,7 @@ export interface ConsentPartialInput extends Frame {
   readonly client: ClientText;
   /** What the directory refused; never empty. */
   readonly refused: readonly ScopeText[];
-  /** The authorization response: the matched redirect URI with its parameters. */
+  /** The authorization response (the matched redirect URI with its parameters), or a path of ours that leads to it. */
   readonly continueTo: string;
 }
 
@@ -74,6 +74,6 @@ export function consentPartialPage(input: ConsentPartialInput): string {
     title: language.text('consent-partial.heading'),
     heading: language.say('consent-partial.heading'),
     body: html`<p>${language.say('consent-partial.text', values)}</p>
-<p class="buttons"><a class="button main" id="continue" href="${redirectHref(input.continueTo)}">${language.say('consent-partial.continue', values)}</a></p>`,
+<p class="buttons"><a class="button main" id="continue" href="${wayOnHref(input.continueTo)}">${language.say('consent-partial.continue', values)}</a></p>`,
   });
 }

@@ -25,6 +25,9 @@ export function ownHref(path: string): string {
   return path;
 }
 
+/** The way on after an answer: to the application, or first to a page of ours. */
+export const wayOnHref = (uri: string): string => (uri.startsWith('/') ? ownHref(uri) : redirectHref(uri));
+
 /** Policy and terms: `https` or no link at all. */
 export function httpsHref(uri: string | undefined): string | undefined {
   return uri !== undefined && URL.canParse(uri) && new URL(uri).protocol === 'https:' ? uri : undefined;

@@ -23,7 +23,7 @@ export interface RequestedScope extends ScopeText {
   /** Claims that come with it, values from the directory. */
   readonly claims?: readonly ClaimText[] | undefined;
   /**
-   * Names of the groups whose members alone may give it (of all rules that name it); empty: a rule without groups;
+   * The groups (names or DNs) whose members alone may give it (of all rules that name it); empty: a rule without groups;
    * left out: no rule names it.
    */
   readonly onlyMembersOf?: readonly string[] | undefined;
@@ -97,10 +97,15 @@ function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
 
 function restriction(language: Language, groups: readonly string[] | undefined): SafeHtml | undefined {
   if (groups === undefined) return undefined;
-  const group = language.list(groups, 'disjunction');
+  const group = language.list(groups.map(groupName), 'disjunction');
   return html`<p class="rule">${
     groups.length === 0 ? language.say('consent.directory-asked') : language.say('consent.only-members', { group })
   }</p>\n`;
+}
+
+/** `order-managers` of `cn=order-managers,ou=groups,dc=example`; another text, and a name with escapes, stays whole. */
+function groupName(group: string): string {
+  return /^[a-z][a-z0-9-]*=([^,=+\\]+),[a-z]/i.exec(group)?.[1] ?? group;
 }
 
 function valuesOf(language: Language, value: unknown): SafeHtml | undefined {

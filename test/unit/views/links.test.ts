@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { consentPage, continuePage } from '../../../server/src/views/index.ts';
+import { consentPage, consentPartialPage, continuePage } from '../../../server/src/views/index.ts';
 import { httpsHref, ownHref, placeOf, redirectHref } from '../../../server/src/views/links.ts';
-import { consentInput, continueInput } from '../../support/sample-pages.ts';
+import { consentInput, continueInput, partialInput } from '../../support/sample-pages.ts';
 import { attributeValues } from './markup.ts';
 
 const hostile = [
@@ -25,6 +25,14 @@ describe('A10: where a page leads', () => {
 
   it.each(hostile)('no page is made that goes on to %j', (uri) => {
     expect(() => continuePage(continueInput({ continueTo: uri }))).toThrow(RangeError);
+  });
+
+  it.each([...hostile, '//evil.example', '/\\evil.example'])('nor one that only tells, and leads to %j', (uri) => {
+    expect(() => consentPartialPage(partialInput({ continueTo: uri }))).toThrow(RangeError);
+  });
+
+  it('a page of ours may come before the application', () => {
+    expect(consentPartialPage(partialInput({ continueTo: '/continue?request=x' }))).toContain('"/continue?request=x"');
   });
 
   it.each([...hostile, 'http://example.com/privacy'])('policy and terms: %j is left out', (uri) => {

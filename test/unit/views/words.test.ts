@@ -72,6 +72,18 @@ describe('words of the pages', () => {
     expect(textOf(consentPage(consentInput({ scopes })))).toContain('Your directory is asked when you choose Allow.');
   });
 
+  it.each([
+    ['order-managers', 'order-managers'],
+    ['cn=order-managers,ou=groups,dc=example,dc=com', 'order-managers'],
+    ['CN=Order Managers,OU=Groups,DC=example', 'Order Managers'],
+    ['cn=Managers\\, Orders,ou=groups', 'cn=Managers\\, Orders,ou=groups'],
+    ['cn=a+uid=b,ou=groups', 'cn=a+uid=b,ou=groups'],
+    ['a=b', 'a=b'],
+  ])('consent: the group %s is called %s', (group, called) => {
+    const scopes = [{ scope: 'shop:x', onlyMembersOf: [group] }];
+    expect(textOf(consentPage(consentInput({ scopes })))).toContain(`Only for members of ${called}. Your`);
+  });
+
   it('consent: one of several groups is enough', () => {
     const scopes = [{ scope: 'shop:x', onlyMembersOf: ['a', 'b', 'c'] }];
     expect(textOf(consentPage(consentInput({ scopes })))).toContain('Only for members of a, b, or c.');

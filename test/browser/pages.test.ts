@@ -1,0 +1,343 @@
+import type { Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { AxeBuilder } from '@axe-core/playwright';
+import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { pageContentSecurityPolicy } from '../../server/src/http/headers.ts';
+import { consentPage, continuePage, errorPage, loginPage, stylesheet } from '../../server/src/views/index.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { arabic, consentInput, continueInput, errorInput, loginInput, samplePages } from '../support/sample-pages.ts';
+
+/** Pages by path, with the headers that the server gives them; posted forms are kept. */
+const served = new Map<string, string>();
+const posted: string[] = [];
+let server: Server;
+let origin: string;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = createServer((request, response) => {
+    const path = request.url ?? '/';
+    if (path === stylesheet.path) {
+      response.writeHead(200, stylesheet.headers).end(stylesheet.body);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      if (request.method === 'POST') posted.push(`${path} ${Buffer.concat(chunks).toString()}`);
+      const page = served.get(path.slice(1)) ?? '<!doctype html><title>received</title>';
+      const headers = {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': pageContentSecurityPolicy,
+      };
+      response.writeHead(200, headers).end(page);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  browser = await launchChromium();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  server?.closeAllConnections();
+  await new Promise((resolve) => server?.close(resolve));
+});
+
+// The page that goes on by itself would leave before anything is measured.
+const resting = (html: string) => html.replace(/<meta http-equiv="refresh"[^>]*>\n/, '');
+const names = Object.keys(samplePages());
+
+interface Visit {
+  readonly context: BrowserContext;
+  readonly page: Page;
+  readonly complaints: string[];
+  /** Opens a page, and waits until it has put the focus where it wants it. */
+  readonly open: (name: string, html: string) => Promise<void>;
+}
+
+/** @param options default: no scripts, as the pages need none. */
+async function visiting(options: BrowserContextOptions, use: (visit: Visit) => Promise<void>): Promise<void> {
+  const context = await browser.newContext({ javaScriptEnabled: false, ...options });
+  const complaints: string[] = [];
+  const page = await context.newPage();
+  page.on('console', (message) => complaints.push(message.text()));
+  page.on('dialog', (dialog) => void dialog.dismiss().then(() => complaints.push(`dialog: ${dialog.message()}`)));
+  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+  const open = async (name: string, html: string) => {
+    served.set(name, html);
+    await page.goto(`${origin}/${name}`);
+    if (/<[^>]* autofocus/.test(html)) await page.locator(':focus').waitFor();
+  };
+  try {
+    await use({ context, page, complaints, open });
+  } finally {
+    await context.close();
+  }
+}
+
+const phone = { viewport: { width: 320, height: 640 } };
+const desk = { viewport: { width: 1280, height: 800 } };
+
+describe('accessibility: axe finds nothing', () => {
+  it.each<[string, BrowserContextOptions, 'en' | 'ar']>([
+    ['light', { ...desk, colorScheme: 'light' }, 'en'],
+    ['dark', { ...phone, colorScheme: 'dark' }, 'en'],
+    ['from right to left', { ...phone, colorScheme: 'light' }, 'ar'],
+    ['forced colours', { ...desk, forcedColors: 'active', colorScheme: 'dark' }, 'en'],
+  ])('%s', async (_, options, language) => {
+    const pages = samplePages(language === 'ar' ? arabic : undefined);
+    // axe is a script, so this context has them; the policy of the pages stays out of its way.
+    await visiting({ ...options, javaScriptEnabled: true, bypassCSP: true }, async ({ page, open }) => {
+      for (const [name, html] of Object.entries(pages)) {
+        await open(name, resting(html));
+        const { violations } = await new AxeBuilder({ page }).analyze();
+        const found = violations.map((one) => `${name}: ${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
+        expect(found).toEqual([]);
+      }
+    });
+  });
+});
+
+/** What can be pressed or filled in, with its size in CSS pixels. */
+const controls = 'a, button, summary, input:not([type=hidden])';
+
+/** As much of a DOM element as is measured; this project is typed for Node, without a browser's types. */
+interface PageElement {
+  readonly outerHTML: string;
+  readonly style: { fontSize: string };
+  readonly clientWidth: number;
+  readonly scrollWidth: number;
+  querySelectorAll(selector: string): Iterable<PageElement>;
+  getBoundingClientRect(): { readonly [side in 'left' | 'right' | 'width' | 'height']: number };
+}
+
+/** Runs in the page. */
+function measure(html: PageElement, { fontSize, controls }: { fontSize: string; controls: string }) {
+  html.style.fontSize = fontSize;
+  const { clientWidth, scrollWidth } = html;
+  const all = (selector: string) => Array.from(html.querySelectorAll(selector));
+  const outside = all('body *').filter((element) => {
+    const { left, right } = element.getBoundingClientRect();
+    return left < -0.5 || right > clientWidth + 0.5;
+  });
+  const small = all(controls).filter((element) => {
+    const { width, height } = element.getBoundingClientRect();
+    return width < 44 || height < 44;
+  });
+  return {
+    outside: [...(scrollWidth > clientWidth ? ['the page itself'] : []), ...outside.map((one) => one.outerHTML)],
+    small: small.map((one) => one.outerHTML),
+  };
+}
+
+describe('sizes', () => {
+  it.each<[string, BrowserContextOptions]>([
+    ['320 px', phone],
+    ['1280 px', desk],
+  ])('%s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px', async (_, options) => {
+    const pages = [undefined, arabic].flatMap((language) => Object.entries(samplePages(language)));
+    await visiting(options, async ({ page, open }) => {
+      for (const [name, html] of pages) {
+        await open(name, resting(html));
+        for (const fontSize of ['100%', '200%']) {
+          const { outside, small } = await page.locator('html').evaluate(measure, { fontSize, controls });
+          expect(outside, `${name} at ${fontSize}`).toEqual([]);
+          expect(small, `${name} at ${fontSize}`).toEqual([]);
+        }
+      }
+    });
+  });
+
+  it('allow and deny are equal in size and weight', async () => {
+    for (const options of [phone, desk]) {
+      await visiting(options, async ({ page, open }) => {
+        await open('consent', consentPage(consentInput()));
+        const looks = await Promise.all(
+          ['allow', 'deny'].map((id) =>
+            page.locator(`#${id}`).evaluate((element) => {
+              const { width, height } = element.getBoundingClientRect();
+              const style = element.ownerDocument.defaultView?.getComputedStyle(element);
+              const { color, backgroundColor, border, font } = style ?? {};
+              return { width, height, color, backgroundColor, border, font };
+            }),
+          ),
+        );
+        expect(looks[0]?.color).toMatch(/^rgb/);
+        expect(looks[0]).toEqual(looks[1]);
+      });
+    }
+  });
+});
+
+describe('keyboard', () => {
+  const ring = { outlineStyle: 'solid', outlineWidth: '3px' };
+  /** Runs in the page. */
+  const outlineOf: Parameters<ReturnType<Page['locator']>['evaluate']>[0] = (element) => {
+    const style = element.ownerDocument.defaultView?.getComputedStyle(element);
+    return { outlineStyle: style?.outlineStyle, outlineWidth: style?.outlineWidth };
+  };
+
+  it.each(names)('%s: Tab goes through everything in reading order, and one sees where', async (name) => {
+    await visiting(desk, async ({ page, open }) => {
+      // From the document's start, wherever the page puts the focus.
+      await open(name, resting(samplePages()[name] ?? '').replaceAll(' autofocus', ''));
+      const all = await page.locator(controls).evaluateAll((elements) => elements.map((element) => element.outerHTML));
+      const visited: string[] = [];
+      for (const _ of all) {
+        await page.keyboard.press('Tab');
+        const focused = page.locator(':focus');
+        visited.push(await focused.evaluate((element) => element.outerHTML));
+        expect(await focused.evaluate(outlineOf)).toEqual(ring);
+      }
+      expect(visited).toEqual(all);
+    });
+  });
+
+  it.each([
+    ['login', 'username'],
+    ['login-hint', 'password'],
+    ['login-again', 'password'],
+    ['login-refused', 'problem'],
+  ])('%s opens with the focus on %s, in sight', async (name, id) => {
+    await visiting(phone, async ({ page, open }) => {
+      await open(name, samplePages()[name] ?? '');
+      await expect.poll(() => page.locator(':focus').getAttribute('id')).toBe(id);
+      expect(await page.locator(`#${id}`).evaluate(outlineOf)).toEqual(ring);
+      const box = await page.locator(`#${id}`).boundingBox();
+      expect(box?.y ?? -1).toBeGreaterThanOrEqual(0);
+      expect((box?.y ?? 0) + (box?.height ?? 0)).toBeLessThanOrEqual(640);
+    });
+  });
+
+  it('from the summary of problems, Tab and Enter lead to the field', async () => {
+    await visiting(desk, async ({ page, open }) => {
+      await open('login-refused', samplePages()['login-refused'] ?? '');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await expect.poll(() => page.locator(':focus').getAttribute('id')).toBe('username');
+    });
+  });
+
+  it('what developers need unfolds', async () => {
+    await visiting(desk, async ({ page, open }) => {
+      await open('error-invalid-request', samplePages()['error-invalid-request'] ?? '');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await expect.poll(() => page.getByText('redirect_uri is not registered').isVisible()).toBe(true);
+    });
+  });
+});
+
+describe('forms, scripts off', () => {
+  const form = (action: string) => ({ action, fields: [{ name: 'request', value: 'sealed' }] });
+  /** Opens a page, does something, and answers what was posted. */
+  async function posting(html: string, act: (page: Page) => Promise<void>): Promise<string | undefined> {
+    posted.length = 0;
+    await visiting(desk, async ({ page, open, complaints }) => {
+      await open('form', html);
+      await act(page);
+      await page.waitForURL((url) => url.pathname !== '/form');
+      expect(complaints).toEqual([]);
+    });
+    return posted[0];
+  }
+  const login = loginPage(loginInput({ form: form('/login'), reauthentication: { name: 'Ada', username: 'ada' } }));
+  const consent = consentPage(consentInput({ form: form('/consent') }));
+
+  it('Enter in the password field signs in', async () => {
+    const page = loginPage(loginInput({ form: form('/login') }));
+    const body = await posting(page, async ({ keyboard }) => {
+      await keyboard.type('ada');
+      await keyboard.press('Tab');
+      await keyboard.type('p&ss wörd');
+      await keyboard.press('Enter');
+    });
+    expect(body).toBe('/login request=sealed&username=ada&password=p%26ss+w%C3%B6rd&sign-in=1');
+  });
+
+  it.each([
+    ['cancel', '/login request=sealed&username=ada&password=&cancel=1'],
+    ['use-another', '/login request=sealed&username=ada&password=&use-another=1'],
+  ])('%s asks for no password first', async (id, body) => {
+    expect(await posting(login, (page) => page.locator(`#${id}`).click())).toBe(body);
+  });
+
+  it.each([
+    ['allow', '/consent request=sealed&decision=allow'],
+    ['deny', '/consent request=sealed&decision=deny'],
+    ['use-another', '/consent request=sealed&use-another=1'],
+  ])('consent: %s', async (id, body) => {
+    expect(await posting(consent, (page) => page.locator(`#${id}`).press('Space'))).toBe(body);
+  });
+
+  it.each([
+    ['retry', errorPage(errorInput('temporarily_unavailable', { retry: form('/consent') })), '/consent'],
+    ['restart', errorPage(errorInput('request_expired', { restart: form('/authorize') })), '/authorize'],
+  ])('%s sends the sealed request once more', async (id, page, path) => {
+    expect(await posting(page, ({ keyboard }) => keyboard.press('Tab').then(() => keyboard.press('Enter')))).toBe(
+      `${path} request=sealed&${id}=1`,
+    );
+  });
+
+  it('continue goes on by itself, to another origin, under the policy of the pages', async () => {
+    await visiting(desk, async ({ context, page, complaints }) => {
+      const arrived: string[] = [];
+      await context.route('https://orders.example.com/**', (route) => {
+        arrived.push(route.request().url());
+        return route.fulfill({ contentType: 'text/html', body: '<title>arrived</title>' });
+      });
+      served.set('continue', continuePage(continueInput()));
+      await page.goto(`${origin}/continue`).catch(() => undefined);
+      await expect.poll(() => arrived).toEqual([continueInput().continueTo]);
+      expect(complaints).toEqual([]);
+    });
+  });
+});
+
+describe('F22, A12, A86: probes in what people and tenants write', () => {
+  const probe = `"><script>alert(1)</script><img src=x onerror=alert(2)><svg onload=alert(3)>' onfocus=alert(4) x=`;
+  it.each<[string, string]>([
+    [
+      'login',
+      loginPage(
+        loginInput({ displayName: probe, client: { name: probe }, host: probe, username: probe, problems: [] }),
+      ),
+    ],
+    [
+      'consent',
+      consentPage(
+        consentInput({
+          displayName: probe,
+          client: { name: probe, namespace: probe, policyUri: `https://x.example/${probe}` },
+          host: probe,
+          user: { name: probe, username: probe },
+          scopes: [
+            { scope: 'email', claims: [{ name: 'email', value: probe }] },
+            {
+              scope: 'shop:x',
+              displayName: probe,
+              description: probe,
+              claims: [{ name: probe, value: probe }],
+              onlyMembersOf: [probe],
+            },
+          ],
+        }),
+      ),
+    ],
+    [
+      'error',
+      errorPage(errorInput('invalid_request', { client: { name: probe }, description: probe, reference: probe })),
+    ],
+  ])('%s: nothing runs, nothing is fetched, everything is read as it was written', async (name, html) => {
+    await visiting({ ...desk, javaScriptEnabled: true }, async ({ page, open, complaints }) => {
+      await open(name, html);
+      await page.locator('details').evaluateAll((all) => all.forEach((one) => one.setAttribute('open', '')));
+      expect(await page.locator('script, img, svg, [onfocus], [onerror]').count()).toBe(0);
+      expect(await page.getByText(probe).count()).toBeGreaterThan(0);
+      expect(complaints).toEqual([]);
+    });
+  });
+});
