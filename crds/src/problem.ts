@@ -34,6 +34,7 @@ function cut(text: string): string {
 export class Problems {
   static readonly limit = 50;
   readonly #list: Problem[] = [];
+  #ofShape = 0;
 
   get list(): readonly Problem[] {
     return this.#list;
@@ -41,10 +42,15 @@ export class Problems {
   get count(): number {
     return this.#list.length;
   }
+  /** How many are about the shape. Rules rely on it: one that is wrong there would be told twice. */
+  get ofShape(): number {
+    return this.#ofShape;
+  }
   get full(): boolean {
     return this.#list.length >= Problems.limit;
   }
-  add(problem: Problem): void {
+  add(problem: Problem, about: 'shape' | 'rule' = 'shape'): void {
+    if (about === 'shape') this.#ofShape += 1;
     if (!this.full) this.#list.push(problem);
   }
 }

@@ -18,10 +18,9 @@ export interface Place {
 
 /** The value with its defaults, copied; what it is worth when problems were added is not said. */
 export function walk(schema: Structural, value: unknown, place: Place): unknown {
-  const before = place.problems.count;
+  const before = place.problems.ofShape;
   const result = visit(schema, value, place);
-  // Rules may rely on the shape: they would fail for reasons that have been told already.
-  if (place.problems.count === before) applyRules(schema, result, place);
+  if (place.problems.ofShape === before) applyRules(schema, result, place);
   return result;
 }
 
@@ -42,9 +41,9 @@ function visit(schema: Structural, value: unknown, place: Place): unknown {
   }
 }
 
-function refuse(place: Place, message: string, value?: unknown): void {
+function refuse(place: Place, message: string, value?: unknown, about: 'shape' | 'rule' = 'shape'): void {
   const { path, problems } = place;
-  problems.add(value === undefined ? { path, message } : { path, message, found: show(value) });
+  problems.add(value === undefined ? { path, message } : { path, message, found: show(value) }, about);
 }
 
 function refuseType(value: unknown, message: string, place: Place): undefined {
@@ -160,7 +159,7 @@ function refuseRepeats(items: readonly unknown[], keys: readonly string[] | unde
     if (earlier === undefined) first.set(value, index);
     else
       refuse(
-        { ...place, path: `${place.path}[${index}]${keys === undefined ? '' : `.${keys[0] ?? ''}`}` },
+        { ...place, path: `${place.path}[${index}]` },
         `is the same as ${place.path}[${earlier}]: list it once`,
         value,
       );
@@ -211,7 +210,7 @@ function applyRules(schema: Structural, value: unknown, place: Place): void {
 function refuseRule(rule: Rule, value: unknown, place: Place): void {
   const fieldPath = rule.fieldPath ?? '';
   const path = place.path === '' ? fieldPath.slice(1) : `${place.path}${fieldPath}`;
-  refuse({ ...place, path }, rule.message, at(value, fieldPath));
+  refuse({ ...place, path }, rule.message, at(value, fieldPath), 'rule');
 }
 
 function at(value: unknown, fieldPath: string): unknown {

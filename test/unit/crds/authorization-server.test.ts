@@ -112,7 +112,7 @@ describe('other rules of an AuthorizationServer', () => {
     [
       'two policies of one name',
       { clientPolicies: [{ name: 'a' }, { name: 'a' }] },
-      'spec.clientPolicies[1].name: is the same as spec.clientPolicies[0]: list it once',
+      'spec.clientPolicies[1]: is the same as spec.clientPolicies[0]: list it once',
     ],
     [
       'a star in the middle',

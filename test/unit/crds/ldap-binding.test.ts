@@ -32,7 +32,7 @@ describe('servers', () => {
   it('one server twice is refused', () => {
     const servers = [{ url: 'ldaps://a.example' }, { url: 'ldaps://a.example' }];
     expect(problems('LdapBinding', binding({ servers }))).toEqual([
-      'spec.servers[1].url: is the same as spec.servers[0]: list it once',
+      'spec.servers[1]: is the same as spec.servers[0]: list it once',
     ]);
   });
 });
@@ -135,7 +135,7 @@ describe('other rules of an LdapBinding', () => {
           { claim: 'email', attribute: 'uid' },
         ],
       },
-      'spec.claims[1].claim: is the same as spec.claims[0]: list it once',
+      'spec.claims[1]: is the same as spec.claims[0]: list it once',
     ],
     [
       'an attribute without its mode',
