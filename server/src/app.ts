@@ -99,7 +99,8 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   });
   const drain = trackConnections(app);
   measure(app, { metrics, log: log.named('http') });
-  admit(app, { pressure, metrics });
+  const { maxInFlight } = options;
+  admit(app, { pressure, metrics, ...(maxInFlight === undefined ? {} : { maxInFlight }) });
   serveOnlyWhenReady(app, readiness);
   acceptFormsOnly(app);
   const renderError = createErrorPages(server);

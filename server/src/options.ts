@@ -36,6 +36,8 @@ export interface ServerOptions {
   /** What runs, for the metric `nauthera_build_info`. */
   readonly build?: { readonly version: string; readonly revision: string };
   readonly limits?: Partial<HttpLimits>;
+  /** Requests in flight per class (tokens, pages) above which 503 is answered. Default 256. */
+  readonly maxInFlight?: number;
   readonly pressure?: PressureOptions;
   readonly seams?: Seams;
 }

@@ -63,7 +63,8 @@ export function createHttp({ limits, rewrite }: HttpOptions): FastifyInstance {
     // A HEAD that runs the handler of a flow could issue something that nobody reads.
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    http: { maxHeaderSize: limits.headers },
+    // Without it slow requests are looked for every 30 s only.
+    http: { maxHeaderSize: limits.headers, connectionsCheckingInterval: 1000 },
     rewriteUrl: (request: IncomingMessage) => {
       const target = request.url ?? '/';
       if (target.length > limits.target) return tooLong;
