@@ -4,7 +4,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import type { Backend } from './backend.ts';
 
 /** A database of its own on a server that several suites share. */
-export async function postgresBackend(server: () => TestPostgres): Promise<Backend> {
+export async function postgresBackend(server: () => Pick<TestPostgres, 'createDatabase'>): Promise<Backend> {
   const url = await server().createDatabase();
   const opened = [await openPostgres(url)];
   const [database] = opened;

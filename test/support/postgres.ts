@@ -46,7 +46,8 @@ export async function startPostgres(version: PostgresVersion): Promise<TestPostg
   return new LocalPostgres(folder).open();
 }
 
-async function createDatabase(url: string): Promise<string> {
+/** A new empty database on that server; its URL. */
+export async function createDatabase(url: string): Promise<string> {
   const name = `t_${randomBytes(6).toString('hex')}`;
   const client = new pg.Client({ connectionString: url });
   await client.connect();
