@@ -101,9 +101,10 @@ async function issue(
   if (session === null) throw redirectError(going.request.redirect, 'login_required', 'nobody is signed in');
   const silent = going.request.prompts.includes('none');
   const prepared = issuedAnswer(ports, visit, going, decision, session, silent ? undefined : bindBrowser(visit));
-  const written = await ports.codes.complete({ code: prepared.code, audit: [prepared.audit] }, 'soft');
-  // The request has its answer (a page that was loaded again), or there are too many unused codes: the page tells which.
-  if (!written) return goTo(visit, 'continue', { [requestField]: going.interaction.grantId });
+  const completion = await ports.codes.complete({ code: prepared.code, audit: [prepared.audit] }, 'soft');
+  // A page that was loaded again: the request has its answer.
+  if (completion === 'answered') return goTo(visit, 'continue', { [requestField]: going.interaction.grantId });
+  if (completion === 'too_many') return tooMany(ports, visit, going, way);
   ports.emitAudit(prepared.audit);
   ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
   ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'success' });
@@ -111,6 +112,15 @@ async function issue(
   const name = going.client.value.client_name;
   if (answer.kind === 'partial' && !silent) return sendPartial(visit, name, answer);
   return way === 'redirect' ? leave(visit, answer.uri) : sendContinue(visit, name, answer.uri);
+}
+
+/** An application in a loop: its codes run out within a minute. */
+function tooMany(ports: FlowPorts, visit: Visit, going: Going, way: 'redirect' | 'page'): FastifyReply {
+  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'temporarily_unavailable' });
+  if (way === 'redirect') {
+    throw redirectError(going.request.redirect, 'temporarily_unavailable', 'there are too many unused codes');
+  }
+  return sendRetry(ports, visit, going, { kind: 'unavailable', who: 'us', retry: 'login' }, bindBrowser(visit));
 }
 
 async function refuse(
@@ -166,7 +176,7 @@ export function noteUnavailable(ports: FlowPorts, visit: Visit, going: Going, di
   ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'temporarily_unavailable' });
 }
 
-/** The page that says that a directory did not answer, after a form: "Try again" repeats what the person did. */
+/** The page that says that nothing was given, after a form: "Try again" repeats what the person did. */
 export function sendRetry(
   ports: FlowPorts,
   visit: Visit,
@@ -179,5 +189,5 @@ export function sendRetry(
     note.retry === 'allow'
       ? formOf(ports, visit, 'consent', rest, browser, { decision: 'allow' })
       : { href: pathOf(visit, 'login', { [requestField]: sealText(ports, rest, browser) }) };
-  return sendUnavailable(visit, going.client.value.client_name, 'directory', retry);
+  return sendUnavailable(visit, going.client.value.client_name, note.who, retry);
 }

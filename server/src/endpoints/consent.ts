@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readQuery } from '../http/form.ts';
 import type { Interaction } from '../interaction/sealed-request.ts';
 import { isWithin } from '../protocol/scope.ts';
+import type { Completion } from '../store/authorization-codes.ts';
 import type { Session } from '../store/sessions.ts';
 import { type Issue, issuedAnswer, type Refuse, refusedAnswer } from './answer.ts';
 import { noteUnavailable } from './authorize.ts';
@@ -45,9 +46,11 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
       return again(decision.step, rest);
     case 'unavailable':
       noteUnavailable(ports, visit, going, decision.error.directory);
-      return again('consent', { ...rest, shown, note: { kind: 'unavailable', retry: 'allow' } });
+      return again('consent', { ...rest, shown, note: { kind: 'unavailable', who: 'directory', retry: 'allow' } });
     case 'issue':
-      await issue(ports, visit, going, decision, session, browser);
+      if ((await issue(ports, visit, going, decision, session, browser)) === 'too_many') {
+        return again('consent', { ...rest, shown, note: { kind: 'unavailable', who: 'us', retry: 'allow' } });
+      }
       break;
     case 'refuse':
       await refuse(ports, visit, going, decision, session, browser);
@@ -64,13 +67,15 @@ async function issue(
   decision: Issue,
   session: Session,
   browser: string,
-): Promise<void> {
+): Promise<Completion> {
   const { code, consent, audit, answer } = issuedAnswer(ports, visit, going, decision, session, browser);
   const rows = { code, ...(consent === undefined ? {} : { consent }), audit: [audit] };
-  if (!(await ports.codes.complete(rows, 'durable'))) return;
+  const completion = await ports.codes.complete(rows, 'durable');
+  if (completion !== 'written') return completion;
   ports.emitAudit(audit);
   ports.metrics.consents.inc({ outcome: answer.kind === 'partial' ? 'partial' : 'allowed' });
   ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'success' });
+  return completion;
 }
 
 async function refuse(
@@ -87,7 +92,7 @@ async function refuse(
     await ports.grants.endSubject(session.subject, [audit, ended], code);
     ports.emitAudit(ended);
     ports.metrics.grantsEnded.inc({ cause: 'leaver' });
-  } else if (!(await ports.codes.complete({ code, audit: [audit] }, 'durable'))) return;
+  } else if ((await ports.codes.complete({ code, audit: [audit] }, 'durable')) !== 'written') return;
   ports.emitAudit(audit);
   ports.metrics.consents.inc({ outcome: decision.reason === 'denied_by_user' ? 'denied' : 'refused' });
   ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'access_denied' });

@@ -21,7 +21,8 @@ export type Note =
       /** As typed, to be filled in again. */
       readonly username: string;
     }
-  | { readonly kind: 'unavailable'; readonly retry: 'login' | 'allow' }
+  /** Nothing was given; `retry` is what the person did, to be done again. */
+  | { readonly kind: 'unavailable'; readonly who: 'directory' | 'us'; readonly retry: 'login' | 'allow' }
   /** The request ends with this answer; no code is in it. */
   | { readonly kind: 'cancelled' };
 

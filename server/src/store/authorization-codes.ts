@@ -44,6 +44,17 @@ export interface NewCode {
 /** At most this many unused codes for one user and client: a loop in an application must not fill the table. */
 const maxUnusedCodes = 10;
 
+function unusedCodes(subject: string, clientUid: string): string {
+  return `SELECT count(*) FROM authorization_codes u
+    WHERE u.subject = ${subject} AND u.client_uid = ${clientUid} AND u.used_at IS NULL AND u.expires_at > now()`;
+}
+
+/** Boolean: the code in the jsonb parameter is one too many. Read with the eyes of the statement that would insert it. */
+export function isOneTooMany(parameter: string): string {
+  const member = (name: string): string => `${parameter}::jsonb ->> '${name}'`;
+  return `(${member('outcome')} = 'issued' AND ${maxUnusedCodes} <= (${unusedCodes(member('subject'), member('client_uid'))}))`;
+}
+
 const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
   nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
   claims jsonb, auth_time bigint, answer text, lifetime integer, keep integer`;
@@ -61,9 +72,7 @@ export function insertCode(parameter: string, source?: string): string {
       COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), now() + make_interval(secs => c.lifetime),
       now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
     FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
-    WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (
-      SELECT count(*) FROM authorization_codes u
-      WHERE u.subject = c.subject AND u.client_uid = c.client_uid AND u.used_at IS NULL AND u.expires_at > now()))
+    WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (${unusedCodes('c.subject', 'c.client_uid')}))
     ON CONFLICT (grant_id) DO NOTHING RETURNING grant_id`;
 }
 
@@ -98,7 +107,7 @@ const complete = (softly: boolean): Statement => ({
     code AS (${insertCode('$1', 'soft')}),
     consent AS (${upsertConsent('$2', 'code')}),
     audit_row AS (${insertAudit('$3', 'code')})
-    SELECT count(*)::int AS written FROM code`,
+    SELECT (SELECT count(*)::int FROM code) AS written, ${isOneTooMany('$1')} AS crowded`,
 });
 const completeDurably = complete(false);
 const completeSoftly = complete(true);
@@ -198,17 +207,24 @@ export interface Redemption {
 /** Why a code was not redeemed; `replayed`: it was spent before, and its grant is ended now. */
 export type RedemptionRefused = 'unknown' | 'expired' | 'mismatch' | 'replayed';
 
+/** `answered`, `too_many`: nothing was written; the request has its answer, or the user has too many unused codes there. */
+export type Completion = 'written' | 'answered' | 'too_many';
+
+export function completionOf(row: { readonly written: number; readonly crowded: boolean } | undefined): Completion {
+  if (row?.written === 1) return 'written';
+  return row?.crowded === true ? 'too_many' : 'answered';
+}
+
 export interface AuthorizationCodeStore {
   /**
-   * The answer to an authorization request, with the consent and the audit row that belong to it. `false`: nothing was
-   * written, because the request has its answer or the user has too many unused codes of this client.
+   * The answer to an authorization request, with the consent and the audit row that belong to it.
    *
    * @param durability `soft` may be lost in a crash of the database: for a silent answer, whose loss only refuses.
    */
   complete(
     answer: { code: NewCode; consent?: Consent; audit: readonly AuditEvent[] },
     durability: 'durable' | 'soft',
-  ): Promise<boolean>;
+  ): Promise<Completion>;
   answer(grantId: string): Promise<Answered | null>;
   /** `null`: see {@link AuthorizationCodeStore.explain}. Exactly one redemption of a code ever gets a value. */
   redeem(redemption: Redemption, audit: AuditEvent): Promise<RedeemedCode | null>;
@@ -236,8 +252,8 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
     async complete({ code, consent, audit }, durability) {
       const values = [codeJson(code), consent === undefined ? null : consentJson(consent), auditJson(...audit)];
       const statement = durability === 'soft' ? completeSoftly : completeDurably;
-      const { rows } = await database.run<{ written: number }>(statement, values);
-      return rows[0]?.written === 1;
+      const { rows } = await database.run<{ written: number; crowded: boolean }>(statement, values);
+      return completionOf(rows[0]);
     },
     async answer(grantId) {
       const { rows } = await database.run<{ client_id: string } & Omit<Answered, 'clientId'>>(readAnswer, [grantId]);

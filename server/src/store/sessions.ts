@@ -1,7 +1,14 @@
 /** Browser sessions. Read by one validator ({@link liveSession}); begun, renewed and ended by the statement of a sign-in. */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
-import { codeJson, insertCode, type NewCode } from './authorization-codes.ts';
+import {
+  type Completion,
+  codeJson,
+  completionOf,
+  insertCode,
+  isOneTooMany,
+  type NewCode,
+} from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
@@ -90,8 +97,8 @@ const signIn = (softly: boolean): Statement => ({
     code AS (${insertCode('$3', 'signed_in')}),
     request AS (${insertRequest('$4', 'signed_in')}),
     audit_row AS (${insertAudit('$5', 'signed_in', { session_id: 'signed_in.id' })})
-    SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS answered,
-      (SELECT count(*)::int FROM request) AS stored`,
+    SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS written,
+      (SELECT count(*)::int FROM request) AS stored, COALESCE(${isOneTooMany('$3')}, false) AS crowded`,
 });
 const signInDurably = signIn(false);
 const signInSoftly = signIn(true);
@@ -118,8 +125,8 @@ export interface SignIn {
 export interface SignedIn {
   /** `false`: the session that was to go on had ended meanwhile; nothing was written. */
   readonly signedIn: boolean;
-  /** The code was written: this is the one answer to its request. */
-  readonly answered: boolean;
+  /** What became of the code; without one, `answered`. */
+  readonly code: Completion;
   readonly stored: boolean;
 }
 
@@ -158,7 +165,7 @@ export function sessionStore(database: Database): SessionStore {
     async signIn(one) {
       // Ending a session must survive a crash; beginning one need not, its loss only asks for another sign-in.
       const statement = one.ends === undefined ? signInSoftly : signInDurably;
-      const { rows } = await database.run<{ signed_in: number; answered: number; stored: number }>(statement, [
+      const { rows } = await database.run<SignedInRow>(statement, [
         signInJson(one),
         attemptKey('entry', one.throttleKey),
         one.code === undefined ? null : codeJson(one.code),
@@ -166,9 +173,16 @@ export function sessionStore(database: Database): SessionStore {
         auditJson(...one.audit),
       ]);
       const row = rows[0];
-      return { signedIn: row?.signed_in === 1, answered: row?.answered === 1, stored: row?.stored === 1 };
+      return { signedIn: row?.signed_in === 1, code: completionOf(row), stored: row?.stored === 1 };
     },
   };
+}
+
+interface SignedInRow {
+  signed_in: number;
+  written: number;
+  stored: number;
+  crowded: boolean;
 }
 
 function sessionOf(row: StateRow, id: string): Session {

@@ -1,0 +1,99 @@
+/** A directory in memory, for tables of the protocol that ask nothing of LDAP. It counts what it is asked. */
+
+import { hash } from 'node:crypto';
+import {
+  type AccountState,
+  type Candidate,
+  type DirectoryPort,
+  DirectoryUnavailable,
+  type DirectoryUser,
+} from '../../server/src/directory/directory.ts';
+
+export const memoryDirectoryId = 'shop/people';
+
+export interface Person {
+  readonly username: string;
+  password: string;
+  account: AccountState;
+  groups: string[];
+  claims: Record<string, string | boolean>;
+  /** Gone: a search finds nobody. */
+  deleted: boolean;
+}
+
+export class MemoryDirectory implements DirectoryPort {
+  readonly people = new Map<string, Person>();
+  /** Nobody can be asked. */
+  down = false;
+  searches = 0;
+  binds = 0;
+  /** Runs before each bind is answered; for tests that hold several back until all are there. */
+  beforeBind: () => Promise<void> = () => Promise.resolve();
+  beforeLookup: () => Promise<void> = () => Promise.resolve();
+
+  /** The password is `password-of-<name>`. */
+  add(username: string, more: Partial<Omit<Person, 'username'>> = {}): Person {
+    const person: Person = {
+      username,
+      password: `password-of-${username}`,
+      account: 'active',
+      groups: [],
+      claims: { name: `${username} of the shop`, email: `${username}@example.com` },
+      deleted: false,
+      ...more,
+    };
+    this.people.set(username, person);
+    return person;
+  }
+
+  find(username: string): Promise<Candidate> {
+    this.searches += 1;
+    if (this.down) return this.#unavailable();
+    const person = this.people.get(username.trim().toLowerCase());
+    const throttleKey = `name ${username.trim().toLowerCase()}`;
+    if (person === undefined || person.deleted) {
+      return Promise.resolve({ known: false, directory: memoryDirectoryId, throttleKey });
+    }
+    return Promise.resolve({ known: true, user: this.#read(person), throttleKey: `entry ${person.username}` });
+  }
+
+  async authenticate(candidate: Candidate, password: string) {
+    this.binds += 1;
+    await this.beforeBind();
+    if (this.down) return this.#unavailable();
+    const person = candidate.known ? this.people.get(candidate.user.username) : undefined;
+    if (person === undefined || person.password !== password) {
+      return { outcome: 'rejected', reason: 'credentials' } as const;
+    }
+    return person.account === 'active'
+      ? ({ outcome: 'accepted' } as const)
+      : ({ outcome: 'rejected', reason: person.account } as const);
+  }
+
+  async lookup({ entryId }: { entryId: string }): Promise<DirectoryUser | null> {
+    this.searches += 1;
+    await this.beforeLookup();
+    if (this.down) return this.#unavailable();
+    const person = this.people.get(entryId.replace('entry-', ''));
+    return person === undefined || person.deleted ? null : this.#read(person);
+  }
+
+  #unavailable(): Promise<never> {
+    return Promise.reject(new DirectoryUnavailable(memoryDirectoryId, 'a test says so'));
+  }
+
+  #read({ username, account, groups, claims }: Person): DirectoryUser {
+    return {
+      directory: memoryDirectoryId,
+      server: 'ldaps://memory',
+      subject: `u_${hash('sha256', username, 'base64url')}`,
+      entryId: `entry-${username}`,
+      username,
+      name: String(claims.name ?? username),
+      account,
+      groups: groups.map((name) => ({ name, dn: `cn=${name},dc=example` })),
+      claims: { ...claims, ...('email' in claims ? { email_verified: false } : {}) },
+      rulesMatchedByFilter: [],
+    };
+  }
+}
