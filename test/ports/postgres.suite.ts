@@ -6,6 +6,7 @@ import { type Database, DatabaseUnavailable } from '../../server/src/store/datab
 import { migrate } from '../../server/src/store/migrate.ts';
 import { openPostgres, type PostgresOptions } from '../../server/src/store/postgres.ts';
 import { sessionLimits } from '../../server/src/store/postgres-settings.ts';
+import { aClient, anOwner } from '../support/builders.ts';
 import { type FaultProxy, startFaultProxy } from '../support/proxy.ts';
 import { client, registryOf, sealer, sql, until } from './backend.ts';
 import type { TestPostgres } from './postgres-backend.ts';
@@ -86,9 +87,10 @@ export function postgresSuite(name: string, server: () => TestPostgres): void {
         });
       });
 
-      it('F47 more waiters than twice the connections are refused at once', async () => {
-        const held = Array.from({ length: 3 }, () => sql(database, 'SELECT pg_sleep(0.7)'));
-        const waiting = Array.from({ length: 20 }, () => sql(database, 'SELECT 1'));
+      it('F47 more waiters than allowed are refused at once', async () => {
+        const tight = await open(url, { max: 3, maxWaiting: 6 });
+        const held = Array.from({ length: 3 }, () => sql(tight, 'SELECT pg_sleep(0.7)'));
+        const waiting = Array.from({ length: 20 }, () => sql(tight, 'SELECT 1'));
         const outcomes = await Promise.allSettled(waiting);
         expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(14);
         await Promise.all(held);
@@ -319,6 +321,37 @@ export function postgresSuite(name: string, server: () => TestPostgres): void {
       await hand.query('COMMIT');
       expect(await late).toMatchObject({ outcome: 'written', revision: { n: (before?.n ?? 0) + 2 } });
       await hand.end();
+    });
+
+    it('a claim that waited for a deletion meets the reservation that the deletion left', async () => {
+      await registryOf(database).put(client('freed'));
+      const hand = new pg.Client({ connectionString: url });
+      await hand.connect();
+      await hand.query('BEGIN');
+      await hand.query(`DELETE FROM registry WHERE id = 'shop.freed'`);
+      const value = aClient('shop.freed').build();
+      const foreign = {
+        kind: 'client',
+        id: 'shop.freed',
+        owner: anOwner('freed', { namespace: 'evil', uid: 'evil' }),
+        value,
+      } as const;
+      const claim = registryOf(database).put(foreign);
+      await until(async () => (await backends(`wait_event_type = 'Lock'`)).length === 1);
+      await hand.query('COMMIT');
+      expect(await claim).toMatchObject({ outcome: 'conflict', reserved: true });
+      await hand.end();
+    });
+
+    it('F38 of many that claim one id at once, one gets it', async () => {
+      const claims = Array.from({ length: 12 }, (_, at) => {
+        const value = aClient('contested').build();
+        const owner = anOwner('web', { source: `claimant-${at}`, uid: `claimant-${at}` });
+        return registryOf(database, { source: owner.source }).put({ kind: 'client', id: 'contested', owner, value });
+      });
+      const outcomes = (await Promise.all(claims)).map(({ outcome }) => outcome);
+      expect(outcomes.filter((outcome) => outcome === 'written')).toHaveLength(1);
+      expect(outcomes.filter((outcome) => outcome === 'conflict')).toHaveLength(11);
     });
 
     it.each([

@@ -44,6 +44,7 @@ export class Lease {
 
 export interface PoolOptions {
   readonly max: number;
+  readonly maxWaiting: number;
   readonly onProblem: (problem: string) => void;
   /** Session limits (the default), or none for migrations. */
   readonly limited: boolean;
@@ -51,11 +52,11 @@ export interface PoolOptions {
 
 export class Pool {
   readonly #pool: pg.Pool;
-  readonly #max: number;
+  readonly #maxWaiting: number;
   readonly #pooled = new WeakSet<pg.ClientBase>();
 
-  constructor(config: pg.ClientConfig, { max, onProblem, limited }: PoolOptions) {
-    this.#max = max;
+  constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited }: PoolOptions) {
+    this.#maxWaiting = maxWaiting;
     this.#pool = new pg.Pool({
       ...config,
       ...(limited ? { query_timeout: queryTimeout } : {}),
@@ -78,9 +79,9 @@ export class Pool {
     if (rowCount === 0) this.#pooled.add(client);
   }
 
-  /** @throws DatabaseUnavailable at once when twice as many wait already as there are connections. */
+  /** @throws DatabaseUnavailable at once when too many wait already: a queue is only a slower refusal. */
   async connect(): Promise<Lease> {
-    if (this.#pool.waitingCount >= 2 * this.#max) {
+    if (this.#pool.waitingCount >= this.#maxWaiting) {
       throw new DatabaseUnavailable(`${this.#pool.waitingCount} requests wait for a database connection`);
     }
     const client = await this.#pool.connect();

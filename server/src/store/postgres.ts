@@ -11,6 +11,8 @@ import { TransactionScope } from './transaction-scope.ts';
 export interface PostgresOptions {
   /** Connections of the pool. Default 14; LISTEN and a migration take one each beside it. */
   readonly max?: number;
+  /** So many may wait for a connection (each at most a second); more are refused at once. Default 256. */
+  readonly maxWaiting?: number;
   /** PEM certificates that are trusted for this server alone; switches TLS on. */
   readonly ca?: string;
   /** Past the pooler, for migrations and LISTEN. Default: the URL itself. */
@@ -47,7 +49,12 @@ class PostgresDatabase implements Database {
     const onProblem = options.onProblem ?? (() => undefined);
     this.#onProblem = onProblem;
     this.#direct = clientConfig(options.directUrl ?? url, options.ca);
-    this.#pool = new Pool(clientConfig(url, options.ca), { max: options.max ?? 14, onProblem, limited: true });
+    this.#pool = new Pool(clientConfig(url, options.ca), {
+      max: options.max ?? 14,
+      maxWaiting: options.maxWaiting ?? 256,
+      onProblem,
+      limited: true,
+    });
     this.#listener = new Listener(this.#direct, onProblem);
     this.#nameless = options.poolerTracksStatements !== true;
     const borrow = () => {
@@ -143,7 +150,7 @@ class PostgresDatabase implements Database {
 
   async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T> {
     this.#scope.refuseInside();
-    const pool = new Pool(this.#direct, { max: 2, onProblem: this.#onProblem, limited: false });
+    const pool = new Pool(this.#direct, { max: 2, maxWaiting: 2, onProblem: this.#onProblem, limited: false });
     const borrow = () => pool.connect();
     const kysely = new Kysely<unknown>({
       dialect: new PostgresDialect({ pool: pool.forKysely({ borrow, end: () => Promise.resolve() }) }),
