@@ -44,7 +44,7 @@ export function recordingFetch(onExchange: (exchange: Exchange) => void): Custom
 function shownHeader(name: string, value: string): string {
   if (name.toLowerCase() !== 'authorization' || !value.startsWith('Basic ')) return value;
   const [id = ''] = Buffer.from(value.slice('Basic '.length), 'base64').toString('utf8').split(':');
-  return `Basic base64(${id} : ${hidden})`;
+  return `Basic base64(${decodeURIComponent(id)} : ${hidden})`;
 }
 
 function shownField(name: string, value: string): string {

@@ -72,7 +72,8 @@ function guard(app: FastifyInstance): void {
       'cache-control': 'no-store',
       'content-security-policy':
         "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-      'referrer-policy': 'no-referrer',
+      // With no-referrer, browsers send `Origin: null` from our own forms too.
+      'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
     });
     const own = ownHost(app);

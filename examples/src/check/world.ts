@@ -114,14 +114,29 @@ export function requireRefusal(url: URL, asked: Asked, error: string): void {
 }
 
 /** What the token endpoint refused with. @throws Error when it gave tokens, or refused otherwise. */
-export async function requireTokenError(request: Promise<unknown>, ...expected: readonly string[]): Promise<void> {
+export async function requireTokenError(request: Promise<unknown>, expected: string): Promise<void> {
   const error = await request.then(
     () => undefined,
     (reason: unknown) => reason,
   );
   if (error === undefined) throw new Error('tokens were issued');
-  if (!(error instanceof client.ResponseBodyError)) throw error;
-  if (!expected.includes(error.error)) throw new Error(`expected ${expected.join(' or ')}, got ${error.error}`);
+  const found = await tokenError(error);
+  if (found === undefined) throw error;
+  if (found !== expected) throw new Error(`expected ${expected}, got ${found}`);
+}
+
+/** `openid-client` reads the `error` of a 400; with a challenge (401) and a 503 it hands over the response. */
+async function tokenError(error: unknown): Promise<string | undefined> {
+  if (error instanceof client.ResponseBodyError) return error.error;
+  const response =
+    error instanceof client.WWWAuthenticateChallengeError
+      ? error.response
+      : error instanceof Error
+        ? error.cause
+        : error;
+  if (!(response instanceof Response) || response.bodyUsed) return undefined;
+  const body: unknown = await response.json();
+  return typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : undefined;
 }
 
 /** Repeats until it is true; the directory is not tried again at once after failures. @throws Error after `seconds`. */
