@@ -6,13 +6,16 @@ import type { ServerRegistration } from '../registry/registration.ts';
 import { errorPage, negotiateLanguage } from '../views/index.ts';
 
 export function createErrorPages(server: () => ServerRegistration | undefined): RenderError {
-  return ({ code, description, reference }, request: FastifyRequest) =>
-    errorPage({
+  return ({ code, description, reference }, request: FastifyRequest) => {
+    const { issuer, display_name } = server() ?? {};
+    return errorPage({
       code,
       description,
       reference,
       language: negotiateLanguage({ acceptLanguage: request.headers['accept-language'] }),
-      displayName: server()?.display_name ?? 'Nauthera',
-      basePath: pathOfIssuer(server()?.issuer ?? 'http://localhost'),
+      displayName: display_name ?? 'Nauthera',
+      basePath: issuer === undefined ? '' : pathOfIssuer(issuer),
+      host: issuer === undefined ? undefined : new URL(issuer).host,
     });
+  };
 }

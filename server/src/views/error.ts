@@ -1,7 +1,7 @@
 /** What went wrong, in the words of the person in front of it, with the one step that helps. */
 import type { ErrorCode, PageError } from '../protocol/errors.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
-import { ownHref, redirectHref } from './links.ts';
+import { leadsToApplication, ownHref } from './links.ts';
 import { type Language, name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type ScopeText, scopeList } from './scopes.ts';
@@ -18,7 +18,7 @@ export interface ErrorInput extends Frame {
   readonly description?: string | undefined;
   /** The application, once it is known. */
   readonly client?: ClientText | undefined;
-  /** The way back to it: a matched redirect URI with the error in its parameters. */
+  /** The way back to it: a matched redirect URI with the error in its parameters, or its home page. */
   readonly backTo?: string | undefined;
   /** `access_denied`: what was asked for. */
   readonly scopes?: readonly ScopeText[] | undefined;
@@ -124,9 +124,10 @@ function back(
   { language, client, backTo }: ErrorInput,
   key: 'error.back-to' | 'error.access_denied.back-to' = 'error.back-to',
 ): SafeHtml | undefined {
-  if (backTo === undefined) return undefined;
+  // An error page must not fail in its turn: a way that may not be shown is left out.
+  if (backTo === undefined || !leadsToApplication(backTo)) return undefined;
   const text = client === undefined ? language.say('error.back') : language.say(key, { client: name(client.name) });
-  return html`<p class="buttons"><a class="button main" id="back" href="${redirectHref(backTo)}">${text}</a></p>\n`;
+  return html`<p class="buttons"><a class="button main" id="back" href="${backTo}">${text}</a></p>\n`;
 }
 
 function step(id: 'retry' | 'restart', text: SafeHtml, way: Step | undefined): SafeHtml | undefined {

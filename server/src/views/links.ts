@@ -3,16 +3,21 @@
 const loopbackHosts = new Set(['127.0.0.1', '[::1]', 'localhost']);
 const privateUseScheme = /^[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+:$/;
 
+/** `https`, `http` on loopback, or a private-use scheme (RFC 8252 §7.1: it holds a dot). */
+export function leadsToApplication(uri: string): boolean {
+  if (!URL.canParse(uri)) return false;
+  const { protocol, hostname } = new URL(uri);
+  if (protocol === 'https:' || privateUseScheme.test(protocol)) return true;
+  return protocol === 'http:' && loopbackHosts.has(hostname);
+}
+
 /**
- * A redirect URI that was matched with a registered one, ready for a page: `https`, `http` on loopback, or a private-use
- * scheme (RFC 8252 §7.1: it holds a dot).
- * @throws RangeError for anything else.
+ * A redirect URI that was matched with a registered one, ready for a page.
+ * @throws RangeError unless {@link leadsToApplication}
  */
 export function redirectHref(uri: string): string {
-  const { protocol, hostname } = new URL(uri);
-  if (protocol === 'https:' || privateUseScheme.test(protocol)) return uri;
-  if (protocol === 'http:' && loopbackHosts.has(hostname)) return uri;
-  throw new RangeError(`a page does not lead to ${protocol}`);
+  if (!leadsToApplication(uri)) throw new RangeError('a page does not lead there');
+  return uri;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { consentPage, consentPartialPage, continuePage } from '../../../server/src/views/index.ts';
+import { consentPage, consentPartialPage, continuePage, errorPage } from '../../../server/src/views/index.ts';
 import { httpsHref, ownHref, placeOf, redirectHref } from '../../../server/src/views/links.ts';
-import { consentInput, continueInput, partialInput } from '../../support/sample-pages.ts';
+import { consentInput, continueInput, errorInput, partialInput } from '../../support/sample-pages.ts';
 import { attributeValues } from './markup.ts';
 
 const hostile = [
@@ -25,6 +25,10 @@ describe('A10: where a page leads', () => {
 
   it.each(hostile)('no page is made that goes on to %j', (uri) => {
     expect(() => continuePage(continueInput({ continueTo: uri }))).toThrow(RangeError);
+  });
+
+  it.each([...hostile, 'http://example.com/', 'no uri'])('an error page leaves out the way back to %j', (uri) => {
+    expect(errorPage(errorInput('invalid_scope', { backTo: uri }))).not.toContain('<a ');
   });
 
   it.each([...hostile, '//evil.example', '/\\evil.example'])('nor one that only tells, and leads to %j', (uri) => {
