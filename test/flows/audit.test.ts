@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { authorize, authorizePath, codeFields, refreshFields, signIn, World, webApp } from '../support/world.ts';
+
+let world: World;
+let turn = 0;
+let username = '';
+beforeAll(async () => {
+  world = await World.open({
+    clients: [
+      webApp(),
+      webApp('shop.implicit', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
+    ],
+  });
+  // An audit table that takes nothing, when a test says so.
+  await world.rows(`CREATE FUNCTION audit_is_broken() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN RAISE EXCEPTION 'no audit today'; END $$`);
+});
+afterAll(() => world.stop());
+beforeEach(() => {
+  username = `user${++turn}`;
+  world.memory.add(username);
+});
+
+const tables = [
+  'sessions',
+  'consents',
+  'grants',
+  'refresh_tokens',
+  'authorization_codes',
+  'revocations',
+  'authorization_requests',
+];
+const stored = async () =>
+  Object.fromEntries(
+    await Promise.all(
+      tables.map(async (table) => {
+        const rows = await world.rows<{ row: string }>(`SELECT to_jsonb(t)::text AS row FROM ${table} t ORDER BY 1`);
+        return [table, rows.map(({ row }) => row)] as const;
+      }),
+    ),
+  );
+
+/** Runs `act` while no audit row can be written, and proves that nothing else was written either. */
+async function withoutAudit<T>(act: () => Promise<T>): Promise<T> {
+  const before = await stored();
+  await world.rows('CREATE TRIGGER broken BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION audit_is_broken()');
+  try {
+    return await act();
+  } finally {
+    await world.rows('DROP TRIGGER broken ON audit');
+    expect(await stored()).toEqual(before);
+  }
+}
+
+describe('a failing audit insert issues nothing, and changes nothing', () => {
+  it('sign-in', async () => {
+    const browser = world.browser();
+    const page = await withoutAudit(() => signIn(browser, authorizePath(), username));
+    expect([page.name, page.status]).toEqual(['error:server_error', 500]);
+    expect(browser.cookies.has('__Host-nauthera_session')).toBe(false);
+  });
+
+  it('sign-in that answers at once', async () => {
+    const path = authorizePath({ client_id: 'shop.implicit' });
+    const page = await withoutAudit(() => signIn(world.browser(), path, username));
+    expect(page.name).toBe('error:server_error');
+  });
+
+  it('Allow, Deny, and the directory’s no', async () => {
+    for (const [decision, account] of [
+      ['allow', 'active'],
+      ['deny', 'active'],
+      ['allow', 'locked'],
+    ] as const) {
+      const browser = world.browser();
+      const consent = await signIn(browser, authorizePath(), username);
+      const person = world.memory.add(username, { account });
+      const page = await withoutAudit(() => browser.submit(consent, { decision }));
+      expect(page.name).toBe('error:server_error');
+      person.account = 'active';
+      // Nothing was spent: the same form works afterwards.
+      expect((await browser.submit(consent, { decision })).name).toBe('continue');
+      await world.rows('DELETE FROM consents');
+    }
+  });
+
+  it('a silent answer', async () => {
+    const browser = world.browser();
+    await authorize(browser, {}, username);
+    const page = await withoutAudit(() => browser.get(authorizePath({ prompt: 'none' })));
+    expect([page.leftTo, page.status]).toEqual([undefined, 500]);
+  });
+
+  it('redeeming a code', async () => {
+    const { code } = await authorize(world.browser(), {}, username);
+    const refused = await withoutAudit(() => world.token(codeFields(code)));
+    expect([refused.status, refused.body.error, refused.body.access_token]).toEqual([500, 'server_error', undefined]);
+    expect((await world.token(codeFields(code))).status).toBe(200);
+  });
+
+  it('refreshing', async () => {
+    const { code } = await authorize(world.browser(), {}, username);
+    const { body } = await world.token(codeFields(code));
+    const refused = await withoutAudit(() => world.token(refreshFields(body.refresh_token)));
+    expect([refused.status, refused.body.refresh_token]).toEqual([500, undefined]);
+    expect((await world.token(refreshFields(body.refresh_token))).status).toBe(200);
+  });
+});
+
+describe('what an audit row says', () => {
+  it('who, which client, which grant, from where; the whole life of a grant by its id', async () => {
+    const { code } = await authorize(world.browser(), {}, username);
+    const { body } = await world.token(codeFields(code));
+    await world.token(refreshFields(body.refresh_token));
+    await world.token(codeFields(code));
+    const [grant] = await world.rows<{ id: string; subject: string; session_id: string }>(
+      'SELECT id, subject, session_id FROM grants WHERE username = $1',
+      [username],
+    );
+    const rows = await world.rows(
+      `SELECT event, outcome, user_id, user_name, client_id, client_uid, client_address, request_id IS NOT NULL AS request
+        FROM audit WHERE grant_id = $1 ORDER BY time, id`,
+      [grant?.id],
+    );
+    const who = {
+      user_id: grant?.subject,
+      user_name: username,
+      client_id: 'shop.web',
+      client_uid: 'uid-of-shop.web',
+      client_address: '127.0.0.1',
+      request: true,
+    };
+    expect(rows).toEqual([
+      { event: 'login.succeeded', outcome: 'success', ...who },
+      { event: 'consent.given', outcome: 'success', ...who },
+      { event: 'token.issued', outcome: 'success', ...who },
+      { event: 'token.refreshed', outcome: 'success', ...who },
+      { event: 'replay.detected', outcome: 'refused', ...who },
+    ]);
+  });
+
+  it('a failed sign-in names the directory’s user, never what was typed', async () => {
+    const browser = world.browser();
+    const page = await browser.get(authorizePath());
+    await browser.submit(page, { username: ` ${username.toUpperCase()} `, password: 'wrong', 'sign-in': '1' });
+    await browser.submit(page, { username: 'nobody-here', password: 'wrong', 'sign-in': '1' });
+    const rows = await world.rows(
+      `SELECT reason, user_name, directory FROM audit WHERE event = 'login.failed' ORDER BY time, id`,
+    );
+    expect(rows).toEqual([
+      { reason: 'credentials', user_name: username, directory: 'shop/people' },
+      { reason: 'credentials', user_name: null, directory: 'shop/people' },
+    ]);
+  });
+});

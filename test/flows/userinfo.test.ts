@@ -1,0 +1,161 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aClient, anOwner, digestOf } from '../support/builders.ts';
+import { authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await World.open({
+    clients: [webApp(), webApp('shop.gone'), aClient('shop.job').machine('secret-of-shop.job').build()],
+  });
+});
+afterAll(() => world.stop());
+
+type Change = Readonly<Record<string, string>>;
+const tokens = async (change: Change = {}) =>
+  (await world.token(codeFields((await authorize(world.browser(), change)).code), change.client_id)).body;
+const bearer = (token: string | undefined) => ({ headers: { authorization: `Bearer ${token}` } });
+const get = (token: string | undefined) => world.fetch(`${issuer}/userinfo`, bearer(token));
+const form = { 'content-type': 'application/x-www-form-urlencoded' };
+
+describe('OIDC Core §5.3: userinfo', () => {
+  it('answers GET and POST, header and body, with what was granted and nothing else', async () => {
+    const { access_token: token = '' } = await tokens({ scope: 'openid email' });
+    const expected = { sub: expect.stringMatching(/^u_/), email: 'ada@example.com', email_verified: false };
+    const answers = [
+      await get(token),
+      await world.fetch(`${issuer}/userinfo`, { method: 'POST', ...bearer(token) }),
+      await world.fetch(`${issuer}/userinfo`, {
+        method: 'POST',
+        headers: { ...form, ...bearer(token).headers },
+        body: '',
+      }),
+      await world.fetch(`${issuer}/userinfo`, { method: 'POST', headers: form, body: `access_token=${token}` }),
+    ];
+    for (const answer of answers) {
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toContain('application/json');
+      expect(answer.headers.get('cache-control')).toBe('no-store');
+      expect(await answer.json()).toEqual(expected);
+    }
+  });
+
+  it('the groups of a person are one claim of the scope groups', async () => {
+    world.memory.add('grace', { groups: ['staff', 'eng'] });
+    const { code } = await authorize(world.browser(), { scope: 'openid groups' }, 'grace');
+    const { body } = await world.token(codeFields(code));
+    expect(await (await get(body.access_token)).json()).toMatchObject({ groups: ['staff', 'eng'] });
+  });
+});
+
+describe('RFC 6750 §3: refusals', () => {
+  const challenge = (response: Response) => response.headers.get('www-authenticate');
+
+  it('without a token: a challenge that names no error', async () => {
+    const response = await world.fetch(`${issuer}/userinfo`);
+    expect([response.status, challenge(response)]).toEqual([401, `Bearer realm="${issuer}"`]);
+  });
+
+  it('A28, A37, A57: anything but a valid access token is invalid_token', async () => {
+    const { access_token: token = '', id_token: idToken, refresh_token: refreshToken } = await tokens();
+    const [head = '', claims = '', signature = ''] = token.split('.');
+    const odd = [
+      'x',
+      idToken,
+      refreshToken,
+      token.slice(0, -1),
+      `${token}A`,
+      token.toUpperCase(),
+      `${head}.${claims}.`,
+      `${Buffer.from('{"alg":"none","typ":"at+jwt"}').toString('base64url')}.${claims}.`,
+      `${head}.${Buffer.from('{"sub":"u_eve"}').toString('base64url')}.${signature}`,
+    ];
+    for (const one of odd) {
+      const response = await get(one);
+      expect([one, response.status]).toEqual([one, 401]);
+      expect(challenge(response)).toContain('error="invalid_token"');
+    }
+    for (const header of ['Bearer', 'Basic eDp5', `Bearer ${token} ${token}`, token]) {
+      const response = await world.fetch(`${issuer}/userinfo`, { headers: { authorization: header } });
+      expect([header, response.status]).toEqual([header, 401]);
+    }
+  });
+
+  it('a token in the URL, or in two places, is invalid_request', async () => {
+    const { access_token: token = '' } = await tokens();
+    for (const [url, init] of [
+      [`${issuer}/userinfo?access_token=${token}`, {}],
+      [`${issuer}/userinfo?access_token=${token}`, bearer(token)],
+      [
+        `${issuer}/userinfo`,
+        { method: 'POST', headers: { ...form, ...bearer(token).headers }, body: `access_token=${token}` },
+      ],
+      [`${issuer}/userinfo`, { method: 'POST', headers: form, body: `access_token=${token}&access_token=${token}` }],
+    ] as const) {
+      const response = await world.fetch(url, init);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ error: 'invalid_request' });
+    }
+  });
+
+  it('without openid, or without a user: insufficient_scope', async () => {
+    const { access_token: user } = await tokens({ scope: 'email' });
+    const { body } = await world.token({ grant_type: 'client_credentials' }, 'shop.job', 'secret-of-shop.job');
+    for (const token of [user, body.access_token]) {
+      const response = await get(token);
+      expect(response.status).toBe(403);
+      expect(challenge(response)).toContain('error="insufficient_scope"');
+    }
+    expect(digestOf('x')).toHaveLength(43);
+  });
+});
+
+describe('I10, A27: what has ended is refused', () => {
+  const ways: readonly [string, (token: string) => Promise<unknown>][] = [
+    ['its grant', () => world.rows(`UPDATE grants SET ended_at = now()`)],
+    ['its session', () => world.rows(`UPDATE sessions SET ended_at = now()`)],
+    [
+      'a revocation of the grant',
+      () =>
+        world.rows(
+          `INSERT INTO revocations SELECT 'grant', id::text, now(), now() + interval '1 hour' FROM grants ON CONFLICT DO NOTHING`,
+        ),
+    ],
+    [
+      'a revocation of the subject',
+      () =>
+        world.rows(
+          `INSERT INTO revocations SELECT DISTINCT 'subject', subject, now() + interval '1 second', now() + interval '1 hour' FROM grants ON CONFLICT DO NOTHING`,
+        ),
+    ],
+    [
+      'a revocation of the client',
+      () =>
+        world.rows(
+          `INSERT INTO revocations VALUES ('client', 'shop.web', now() + interval '1 second', now() + interval '1 hour')`,
+        ),
+    ],
+  ];
+  it.each(ways)('%s', async (_title, end) => {
+    const { access_token: token = '' } = await tokens();
+    expect((await get(token)).status).toBe(200);
+    await end(token);
+    await expect.poll(async () => (await get(token)).status, { timeout: 5000, interval: 50 }).toBe(401);
+    await world.rows('DELETE FROM revocations');
+    await world.stopReplicas();
+    await world.startReplicas(1);
+  });
+
+  it('A33: a client that is withdrawn: its tokens are refused, at userinfo and at refresh', async () => {
+    const given = await tokens({ client_id: 'shop.gone' });
+    expect((await get(given.access_token)).status).toBe(200);
+    await world.served({
+      kind: 'client',
+      id: 'shop.gone',
+      owner: anOwner('shop.gone'),
+      value: webApp('shop.gone'),
+      withdrawn: true,
+    });
+    expect((await get(given.access_token)).status).toBe(401);
+    expect((await world.token(refreshFields(given.refresh_token), 'shop.gone')).body.error).toBe('invalid_client');
+  });
+});
