@@ -1,6 +1,6 @@
 /** When directories are looked at: at once when they are new or changed, then every half minute. */
 import type { DirectoryProbe } from '../registry/report.ts';
-import { errorFields, type Log } from '../telemetry/log.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { LdapDirectory } from './ldap/ldap-directory.ts';
 import { probeDirectory } from './ldap/probe.ts';
 
@@ -16,6 +16,13 @@ export interface Prober {
 const every = 30_000;
 /** A look ends by then, whatever the servers do. */
 const longest = 8000;
+
+/** Where it happened; messages of strangers may hold what no log may. */
+const framesOf = (stack: string): string =>
+  stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');
 
 export function createProber(directories: () => readonly LdapDirectory[], log: Log): Prober {
   const results = new Map<LdapDirectory, DirectoryProbe>();
@@ -40,7 +47,11 @@ export function createProber(directories: () => readonly LdapDirectory[], log: L
       if (changed) announce();
     } catch (error) {
       // The database that remembers refused passwords, or a mistake of ours: what was found before stays.
-      log.warn('directory probe failed', { 'nauthera.directory': directory.id, ...errorFields(error) });
+      log.warn('looking at a directory failed', {
+        'nauthera.directory': directory.id,
+        'error.type': error instanceof Error ? error.name : typeof error,
+        ...(error instanceof Error && error.stack !== undefined ? { 'error.stack': framesOf(error.stack) } : {}),
+      });
     } finally {
       if (timers.has(directory)) schedule(directory, every);
     }

@@ -80,7 +80,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
         ...identity,
         name: name === null || name === '' ? identity.username : name,
         account: vendor.stateOf(entry, now),
-        groups: groups.read(entry, found),
+        groups: groups.read(entry, found).toSorted((one, other) => (one.dn < other.dn ? -1 : 1)),
         claims: claimsOf(entry, registration),
         rulesMatchedByFilter: rules
           .filter(({ filter }) => filter.matches((attribute) => entry.texts(attribute)))

@@ -1,0 +1,164 @@
+/** The directory room for tests: over any servers, with a registry snapshot that the test writes, counting operations. */
+import { createSecretKey } from 'node:crypto';
+import {
+  createDirectories,
+  type Directories,
+  type DirectoriesOptions,
+} from '../../server/src/directory/directories.ts';
+import type { AuthenticationOutcome, DirectoryUser } from '../../server/src/directory/directory.ts';
+import type { LdapOperation } from '../../server/src/directory/ldap/server.ts';
+import type { ServiceBindLedger } from '../../server/src/directory/ldap/service-bind.ts';
+import { epochSeconds } from '../../server/src/protocol/time.ts';
+import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
+import type { Registered, Snapshot, SnapshotSource } from '../../server/src/registry/snapshot.ts';
+import { serviceBindStore } from '../../server/src/store/service-binds.ts';
+import { silentLog } from '../../server/src/telemetry/log.ts';
+import { openMigratedPglite } from './pglite.ts';
+import type { Slapd } from './slapd.ts';
+
+type Change = Partial<DirectoryRegistration>;
+
+/** A registration of the built-in people of `startSlapd`. */
+export function registrationOf(slapd: Slapd, change: Change = {}): DirectoryRegistration {
+  return {
+    servers: [slapd.url],
+    ca_bundle: slapd.caPem,
+    bind_dn: slapd.bindDn,
+    bind_password: slapd.bindPassword,
+    vendor: 'openldap',
+    subject_namespace: 'shop/people',
+    user_search: {
+      base: `ou=people,${slapd.baseDn}`,
+      scope: 'sub',
+      filter: '(&(objectClass=inetOrgPerson)(uid={}))',
+      attributes: { username: 'uid', subject: 'entryUUID', display_name: 'displayName' },
+    },
+    group_search: {
+      base: `ou=groups,${slapd.baseDn}`,
+      scope: 'sub',
+      filter: '(&(objectClass=groupOfNames)(member={}))',
+      attributes: { name: 'cn' },
+    },
+    claims: { name: 'displayName', given_name: 'givenName', email: 'mail' },
+    email_verified: 'never',
+    consent_rules: [],
+    unlisted_scopes: 'allow',
+    timeouts: { connect: 1000, bind: 1000, search: 1000 },
+    priority: 100,
+    matches: { suffixes: [], names: [] },
+    ...change,
+  };
+}
+
+/** A registry snapshot with directories alone; ids are `shop/<name>`. */
+export class DirectorySnapshots implements SnapshotSource {
+  #directories = new Map<string, Registered<DirectoryRegistration>>();
+  readonly #listeners = new Set<(changed: 'all') => void>();
+
+  set(directories: Readonly<Record<string, DirectoryRegistration>>): void {
+    this.#directories = new Map(
+      Object.entries(directories).map(([name, value]) => {
+        const owner = { source: 'test', namespace: 'shop', name, uid: `uid-of-${name}` };
+        return [`shop/${name}`, { owner, value, fingerprint: `fingerprint-of-${name}` }];
+      }),
+    );
+    for (const listener of this.#listeners) listener('all');
+  }
+
+  get current(): Snapshot {
+    const directories = this.#directories;
+    return {
+      revision: { epoch: 'test', n: 1 },
+      server: undefined,
+      client: () => undefined,
+      scope: () => undefined,
+      scopes: () => [],
+      directory: (id) => directories.get(id),
+      directories: () => directories.values(),
+      counts: () => ({ server: 0, client: 0, scope: 0, directory: directories.size }),
+    };
+  }
+
+  onSwap(listener: (changed: 'all') => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+}
+
+/** Lets every bind pass and forgets: for suites in which no service password is wrong. */
+export const carelessLedger: ServiceBindLedger = {
+  claim: () => Promise.resolve({ state: 'accepted' }),
+  settle: () => Promise.resolve(),
+};
+
+export interface TestDirectories extends AsyncDisposable {
+  readonly port: Directories;
+  readonly snapshots: DirectorySnapshots;
+  /** Every operation since the start or the last `forget`. */
+  readonly operations: readonly LdapOperation[];
+  /** `search 1, bind 1`: what was done for requests, connects included. */
+  counted(): string;
+  forget(): void;
+  /** Find and authenticate, as a login does. */
+  login(username: string, password: string): Promise<AuthenticationOutcome>;
+  /** @throws Error when nobody is found */
+  user(username: string): Promise<DirectoryUser>;
+}
+
+export type TestDirectoriesOptions = Partial<Omit<DirectoriesOptions, 'snapshots'>> & {
+  readonly time?: () => number;
+};
+
+export const never: AbortSignal = new AbortController().signal;
+
+export function openDirectories(
+  directories: Readonly<Record<string, DirectoryRegistration>>,
+  options: TestDirectoriesOptions = {},
+): TestDirectories {
+  const snapshots = new DirectorySnapshots();
+  snapshots.set(directories);
+  const operations: LdapOperation[] = [];
+  const time = options.time ?? (() => Math.floor(Date.now() / 1000));
+  const port = createDirectories({
+    serviceBinds: carelessLedger,
+    fingerprintKey: createSecretKey(Buffer.alloc(32, 1)),
+    clock: { now: () => epochSeconds(time()) },
+    log: silentLog,
+    ...options,
+    snapshots,
+    observe: (operation) => operations.push(operation),
+  });
+  return {
+    port,
+    snapshots,
+    operations,
+    counted() {
+      const counts = new Map<string, number>();
+      for (const { operation, purpose } of operations) {
+        const service = operation === 'bind' && purpose === 'search' ? 'service ' : '';
+        const name = `${service}${operation}`;
+        counts.set(name, (counts.get(name) ?? 0) + 1);
+      }
+      return [...counts].map(([name, count]) => `${name} ${count}`).join(', ');
+    },
+    forget: () => void operations.splice(0),
+    async login(username, password) {
+      return port.authenticate(await port.find(username, never), password, never);
+    },
+    async user(username) {
+      const candidate = await port.find(username, never);
+      if (!candidate.known) throw new Error(`nobody is called ${username}`);
+      return candidate.user;
+    },
+    [Symbol.asyncDispose]() {
+      port.stop();
+      return Promise.resolve();
+    },
+  };
+}
+
+/** The ledger as it is in earnest, in a database of its own. */
+export async function openLedger(): Promise<{ readonly ledger: ServiceBindLedger; close(): Promise<void> }> {
+  const database = await openMigratedPglite();
+  return { ledger: serviceBindStore(database), close: () => database.close() };
+}
