@@ -73,7 +73,7 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
 }
 
 /** Starts what runs beside requests; returns how it ends. */
-function run({ follower, keys, heartbeat, flows, pressure, log }: Parts): () => Promise<void> {
+function run({ follower, keys, directories, heartbeat, flows, pressure, log }: Parts): () => Promise<void> {
   // A server that was just declared waits for no interval.
   follower.onSwap((changed) => {
     if (changed === 'all' || changed.some(({ kind }) => kind === 'server')) {
@@ -83,9 +83,12 @@ function run({ follower, keys, heartbeat, flows, pressure, log }: Parts): () => 
   void follower.start();
   keys.start();
   heartbeat.start();
+  directories?.onProbe(() => heartbeat.soon());
+  directories?.start();
   const stopFlows = flows.start();
   return async () => {
     pressure.stop();
+    directories?.stop();
     await Promise.all([keys.stop(), follower.stop(), stopFlows()]);
     await heartbeat.stop().catch(() => log.warn('the last report could not be taken back'));
   };

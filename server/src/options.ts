@@ -1,6 +1,7 @@
 /** What a server is started with. */
 import type { Registry } from 'prom-client';
 import type { DirectoryPort } from './directory/directory.ts';
+import type { LdapOperation } from './directory/ldap/server.ts';
 import type { HttpLimits } from './http/listener.ts';
 import type { PressureOptions } from './http/pressure.ts';
 import type { Signer } from './keys/keys.ts';
@@ -49,6 +50,8 @@ export interface Seams {
   readonly signer?: (signer: Signer) => Signer;
   /** Told of every signature of a JWT that was checked. */
   readonly onVerified?: () => void;
+  /** Told of every LDAP operation when it ended. */
+  readonly onLdapOperation?: (operation: LdapOperation) => void;
   /** Is asked in place of the registered directories. */
   readonly directory?: DirectoryPort;
 }

@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Registry } from 'prom-client';
-import { type DirectoryPort, DirectoryUnavailable } from './directory/directory.ts';
+import { createDirectories, type Directories } from './directory/directories.ts';
+import type { DirectoryPort } from './directory/directory.ts';
 import { type Pressure, watchPressure } from './http/pressure.ts';
 import { createReadiness, type Readiness } from './http/readiness.ts';
 import { createKeys, type Keys, systemClock } from './keys/key-set.ts';
@@ -13,6 +14,7 @@ import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { Database } from './store/database.ts';
+import { serviceBindStore } from './store/service-binds.ts';
 import { signingKeyStore } from './store/signing-keys.ts';
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
@@ -29,6 +31,8 @@ export interface Parts {
   /** `undefined` until the operator has declared the server. */
   readonly server: () => ServerRegistration | undefined;
   readonly keys: Keys;
+  /** `undefined`: another port is asked in their place. */
+  readonly directories: Directories | undefined;
   readonly directory: DirectoryPort;
   readonly flows: UserFlows;
   readonly readiness: Readiness;
@@ -60,7 +64,19 @@ export function createParts(options: ServerOptions): Parts {
     metrics,
     ...(seams.onVerified === undefined ? {} : { onVerified: seams.onVerified }),
   });
-  const directory = seams.directory ?? noDirectory;
+  const directories = createDirectories({
+    snapshots: follower,
+    serviceBinds: serviceBindStore(background),
+    fingerprintKey: sealer.derive('service account passwords'),
+    clock,
+    log: log.named('directory'),
+    observe: (operation) => {
+      const { directory, server, operation: verb, outcome, milliseconds } = operation;
+      metrics.ldapDuration.observe({ directory, server, operation: verb, outcome }, milliseconds / 1000);
+      seams.onLdapOperation?.(operation);
+    },
+  });
+  const directory = seams.directory ?? directories;
   const flows = createUserFlows({
     database,
     background,
@@ -82,7 +98,7 @@ export function createParts(options: ServerOptions): Parts {
     database: background,
     replica,
     follower,
-    details: () => ({ directories: [], keys: keys.state() }),
+    details: () => ({ directories: directories.probes(), keys: keys.state() }),
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });
   const pressure = watchPressure(options.pressure);
@@ -95,6 +111,7 @@ export function createParts(options: ServerOptions): Parts {
     follower,
     server,
     keys,
+    directories: seams.directory === undefined ? directories : undefined,
     directory,
     flows,
     readiness,
@@ -112,13 +129,6 @@ function followRegistry(database: Database, sealer: KeyedSealer, log: Log): Foll
       log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem }),
   });
 }
-
-/** No directory can be asked: nobody signs in, and nothing is issued to a user. */
-const noDirectory: DirectoryPort = {
-  find: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
-  authenticate: () => Promise.reject(new DirectoryUnavailable('', 'there is no directory')),
-  lookup: ({ directory }) => Promise.reject(new DirectoryUnavailable(directory, 'there is no directory')),
-};
 
 function finite(value: number): number | undefined {
   return Number.isFinite(value) ? value : undefined;
