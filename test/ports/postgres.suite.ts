@@ -4,7 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createFollower } from '../../server/src/registry/follow.ts';
 import { type Database, DatabaseUnavailable } from '../../server/src/store/database.ts';
 import { migrate } from '../../server/src/store/migrate.ts';
-import { openPostgres, type PostgresOptions } from '../../server/src/store/postgres.ts';
+import { DirectConnectionNeeded, openPostgres, type PostgresOptions } from '../../server/src/store/postgres.ts';
 import { sessionLimits } from '../../server/src/store/postgres-settings.ts';
 import { aClient, anOwner } from '../support/builders.ts';
 import { type FaultProxy, startFaultProxy } from '../support/proxy.ts';
@@ -244,6 +244,7 @@ export function postgresSuite(name: string, server: () => TestPostgres): void {
         at.host = `127.0.0.1:${pooler.port}`;
         const blind = await open(at.href);
         expect(await blind.listen('x', () => undefined)).toBeNull();
+        await expect(migrate(blind)).rejects.toThrow(DirectConnectionNeeded);
       });
 
       it('F50 a follower there polls every half second', async () => {

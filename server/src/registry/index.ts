@@ -7,7 +7,7 @@ export { type Database, DatabaseUnavailable, type Stop } from '../store/database
 export { type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
 export { openDatabase } from '../store/open.ts';
 export { DatabaseFolderInUse } from '../store/pglite-lock.ts';
-export type { PostgresOptions } from '../store/postgres.ts';
+export { DirectConnectionNeeded, type PostgresOptions } from '../store/postgres.ts';
 export { mostAtOnce, openRegistry, type RegistryOptions } from './open-registry.ts';
 export * from './registration.ts';
 export * from './registry.ts';

@@ -31,7 +31,7 @@ const tryEvery = 1_000;
 /**
  * Runs what is pending, one process at a time.
  * @returns the names of the migrations that ran.
- * @throws MigrationFailed, DatabaseUnavailable
+ * @throws MigrationFailed, DatabaseUnavailable, DirectConnectionNeeded
  */
 export function migrate(database: Database, options: MigrateOptions = {}): Promise<readonly string[]> {
   const onProgress = options.onProgress ?? (() => undefined);

@@ -3,7 +3,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { DatabaseUnavailable } from './database.ts';
 import { leavesConnectionUsable } from './failures.ts';
-import { limitSession, queryTimeout } from './postgres-settings.ts';
+import { beginSession, queryTimeout } from './postgres-settings.ts';
 
 export interface Query {
   readonly name?: string;
@@ -62,20 +62,19 @@ export class Pool {
       ...(limited ? { query_timeout: queryTimeout } : {}),
       max,
       idleTimeoutMillis: 300_000,
-      onConnect: (client) => (limited ? this.#prepare(client) : undefined) as unknown as void,
+      onConnect: (client) => this.#prepare(client, limited) as unknown as void,
     });
     // Read for each new connection: so connections that were opened together do not end together.
     Object.defineProperty(this.#pool.options, 'maxLifetimeSeconds', {
       get: () => 540 + Math.ceil(Math.random() * 120),
     });
     this.#pool.on('error', (error) => onProblem(`an idle database connection was lost: ${error.message}`));
-    // A backend that is killed while its connection is borrowed emits here; without a listener the process would end.
-    this.#pool.on('connect', (client) => client.on('error', () => undefined));
   }
 
-  async #prepare(client: pg.ClientBase): Promise<void> {
+  async #prepare(client: pg.ClientBase, limited: boolean): Promise<void> {
+    // A backend that is killed while its connection is borrowed emits here; without a listener the process would end.
     client.on('error', () => undefined);
-    const { rowCount } = await client.query(limitSession(processId(client)));
+    const { rowCount } = await client.query(beginSession(processId(client), limited));
     if (rowCount === 0) this.#pooled.add(client);
   }
 

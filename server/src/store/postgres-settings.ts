@@ -12,13 +12,13 @@ export const queryTimeout = 4_000;
 
 /**
  * Applies the limits to a session that is ours alone. Start-up parameters would be refused by a pooler, and a plain SET
- * would stick to a connection that other clients of a transaction-mode pooler use next. So: one statement that sets
+ * would stick to a connection that other clients of a transaction-mode pooler use next. So: one statement that does
  * nothing unless the process id given at start-up is that of the process that answers, which behind a pooler it is not.
  * A row came back: direct connection, limits set.
  */
-export function limitSession(processId: number): string {
+export function beginSession(processId: number, limited: boolean): string {
   const settings = Object.entries(sessionLimits).map(([name, value]) => `set_config('${name}', '${value}', false)`);
-  return `SELECT ${settings.join(', ')},
+  return `SELECT 1${limited ? `, ${settings.join(', ')}` : ''},
     set_config('tcp_keepalives_idle', '30', false), set_config('tcp_keepalives_interval', '10', false),
     set_config('tcp_keepalives_count', '3', false),
     CASE WHEN version() LIKE '%linux%' THEN set_config('client_connection_check_interval', '2000', false) END

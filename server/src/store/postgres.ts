@@ -23,6 +23,15 @@ export interface PostgresOptions {
   readonly onProblem?: (problem: string) => void;
 }
 
+/** A migration's lock would stay behind on a pooler's connection. */
+export class DirectConnectionNeeded extends Error {
+  readonly code = 'direct_connection_needed';
+  constructor() {
+    super('migrations need a connection past the pooler: give the direct URL beside the pooled one');
+    this.name = 'DirectConnectionNeeded';
+  }
+}
+
 /**
  * Connects lazily: a server that is away shows as `DatabaseUnavailable` at the first statement.
  *
@@ -156,6 +165,9 @@ class PostgresDatabase implements Database {
       dialect: new PostgresDialect({ pool: pool.forKysely({ borrow, end: () => Promise.resolve() }) }),
     });
     try {
+      const lease = await pool.connect();
+      lease.release();
+      if (lease.pooled) throw new DirectConnectionNeeded();
       return await work(kysely);
     } catch (error) {
       throw asFailure(error, 'in transaction');
