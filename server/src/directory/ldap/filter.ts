@@ -37,10 +37,10 @@ export interface FilterTemplate {
 export function parseTemplate(text: string): FilterTemplate {
   const tree = parseFilter(text);
   const places = countPlaces(tree, false);
-  if (places === 0) throw new FilterProblem('{} is missing: without it every name finds the same entries');
   if (text.split(placeholder).length - 1 > places) {
     throw new FilterProblem('{} must be the whole value of an equality, such as (uid={})');
   }
+  if (places === 0) throw new FilterProblem('{} is missing: without it every name finds the same entries');
   return {
     fill: (value) =>
       replacePlaces(tree, (leaf) =>
