@@ -28,6 +28,8 @@ export interface StandaloneSettings {
   /** Default: `.secrets` in the resources folder. */
   readonly secrets: string | undefined;
   readonly sourceName: string;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'text' | 'json';
 }
 
 interface Setting<T> {
@@ -90,6 +92,20 @@ export const standaloneSettings: { readonly [K in keyof StandaloneSettings]: Set
     help: 'private folder (0700) for generated Secrets and yours (default: .secrets in the resources folder)',
     parse: text,
   },
+  logLevel: {
+    flag: 'log-level',
+    value: 'LEVEL',
+    help: 'debug, info, warn or error',
+    default: 'info',
+    parse: oneOf(['debug', 'info', 'warn', 'error']),
+  },
+  logFormat: {
+    flag: 'log-format',
+    value: 'FORMAT',
+    help: 'text or json; the log goes to standard error',
+    default: 'text',
+    parse: oneOf(['text', 'json']),
+  },
   sourceName: {
     flag: 'source-name',
     value: 'NAME',
@@ -98,6 +114,8 @@ export const standaloneSettings: { readonly [K in keyof StandaloneSettings]: Set
     parse: parseSourceName,
   },
 };
+
+const standaloneNames = Object.keys(standaloneSettings);
 
 export interface SettingSources {
   /** By camelCase name, as given on the command line. */
@@ -119,7 +137,7 @@ export function environmentName(flag: string): string {
 
 export function loadStandaloneSettings(sources: SettingSources): Loaded<StandaloneSettings> {
   const problems: string[] = [];
-  const file = readConfigFile(sources.file, Object.keys(standaloneSettings), problems);
+  const file = readConfigFile(sources.file, standaloneNames, problems);
   const load = <T>(name: string, setting: Setting<T>): T | undefined => {
     const found = find(name, setting, sources, file, problems);
     if (found === undefined) {
@@ -139,7 +157,8 @@ export function loadStandaloneSettings(sources: SettingSources): Loaded<Standalo
       return undefined;
     }
   };
-  const { resources, database, listen, management, keyFile, secrets, sourceName } = standaloneSettings;
+  const { resources, database, listen, management, keyFile, secrets, sourceName, logLevel, logFormat } =
+    standaloneSettings;
   const settings = {
     resources: load('resources', resources),
     database: load('database', database),
@@ -148,6 +167,8 @@ export function loadStandaloneSettings(sources: SettingSources): Loaded<Standalo
     keyFile: load('keyFile', keyFile),
     secrets: load('secrets', secrets),
     sourceName: load('sourceName', sourceName),
+    logLevel: load('logLevel', logLevel),
+    logFormat: load('logFormat', logFormat),
   };
   if (!isComplete(settings) || problems.length > 0) return { problems };
   return { settings, warnings: warningsOf(settings, sources) };
@@ -156,12 +177,9 @@ export function loadStandaloneSettings(sources: SettingSources): Loaded<Standalo
 type Partly = { readonly [K in keyof StandaloneSettings]: StandaloneSettings[K] | undefined };
 
 function isComplete(settings: Partly): settings is StandaloneSettings {
-  return (
-    Object.entries(standaloneSettings).every(
-      ([name, setting]) => setting.required !== true || settings[name as keyof Partly] !== undefined,
-    ) &&
-    settings.management !== undefined &&
-    settings.sourceName !== undefined
+  return Object.entries<Setting<unknown>>(standaloneSettings).every(
+    ([name, setting]) =>
+      (setting.required !== true && setting.default === undefined) || settings[name as keyof Partly] !== undefined,
   );
 }
 
@@ -225,6 +243,14 @@ function readConfigFile(
   return settings;
 }
 
+function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
+  return (given) => {
+    const found = values.find((value) => value === given);
+    if (found === undefined) throw new Error(`must be one of ${values.join(', ')}`);
+    return found;
+  };
+}
+
 function parseDatabase(value: string): DatabaseSetting {
   if (value.startsWith('pglite:')) {
     const folder = value.slice('pglite:'.length);
@@ -277,5 +303,5 @@ function warningsOf({ database, listen, management }: StandaloneSettings, source
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -26,7 +26,9 @@ import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
 import { pageError } from './protocol/errors.ts';
 import { createTokenIssuer, type IssueTokens } from './tokens/issue.ts';
 
+export { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 export type { Address, RunningServer, Seams, ServerOptions } from './options.ts';
+export { createLog, type Log } from './telemetry/log.ts';
 
 /** Milliseconds that requests in flight have to finish. */
 const drainCap = 20_000;

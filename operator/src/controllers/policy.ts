@@ -113,7 +113,12 @@ function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround):
       if (more.some((pattern) => grantsName(pattern, demand.value, separator))) return undefined;
       return inWords([...own, ...more]);
     }
-    default: {
+    case 'grantTypes':
+    case 'responseTypes':
+    case 'scopes':
+    case 'redirectHosts':
+    case 'authenticationMethods':
+    case 'consentModes': {
       const choices = policy[demand.member] ?? builtInChoices[demand.member];
       if (choices === undefined || choices.some((pattern) => matchesChoice(demand.member, pattern, demand.value)))
         return undefined;
@@ -143,12 +148,16 @@ function ownNames(member: NameMember, { namespace, owner }: PolicyGround): reado
   }
 }
 
-/** Hosts read from right to left: `*.example.com` is every host below it. */
+/** A host: exact, `*.` and a domain for every host below it, or `*`. Anything else: as names. */
 function matchesChoice(member: ChoiceMember, pattern: string, value: string): boolean {
-  if (member === 'redirectHosts' && pattern.startsWith('*.')) return value.endsWith(pattern.slice(1));
-  return matchesPattern(pattern, value);
+  if (member !== 'redirectHosts' || pattern === '*') return matchesPattern(pattern, value);
+  return pattern.startsWith('*.') ? value.endsWith(pattern.slice(1)) : pattern === value;
 }
 
 function inWords(values: readonly string[]): string {
   return values.length === 0 ? 'none' : values.join(', ');
+}
+
+export function refusalMessage({ field, value, policy, allowed }: Refusal, server: string): string {
+  return `${field}: "${value}" is refused by policy "${policy}" of ${server}, which allows ${allowed}. Change it or ask the owner of that server`;
 }

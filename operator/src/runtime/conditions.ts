@@ -55,20 +55,22 @@ export interface ConditionsInput {
   readonly generation: number;
   /** Message of `Ready` when it is True. */
   readonly readyMessage: string;
-  /** Replaces the derived `Ready` (deletion, suspension). */
-  readonly ready?: Omit<ConditionDraft, 'type'>;
+  /** What `Ready` copies, instead of the first that is not True; its type is the one that its reason belongs to. */
+  readonly ready?: ConditionDraft;
   /** RFC 3339. */
   readonly now: string;
 }
 
 /** All conditions to write: `Ready` first, then `Reconciling` or `Stalled`, then the kind's own in the order given. */
 export function deriveConditions(rules: ConditionRules, input: ConditionsInput): readonly Condition[] {
-  const first = rules.order
-    .map((type) => input.drafts.find((draft) => draft.type === type) ?? missing(type))
-    .find((draft) => draft.status !== 'True');
-  const ready = input.ready ?? readyFrom(first, input.readyMessage);
+  const first =
+    input.ready ??
+    rules.order
+      .map((type) => input.drafts.find((draft) => draft.type === type) ?? missing(type))
+      .find((draft) => draft.status !== 'True');
+  const ready = readyFrom(first, input.readyMessage);
   const drafts: ConditionDraft[] = [{ type: 'Ready', ...ready }];
-  const standing = standingOf(rules, input.ready === undefined ? first : { type: 'Ready', ...input.ready });
+  const standing = standingOf(rules, first);
   if (standing !== 'None')
     drafts.push({ type: standing, status: 'True', reason: ready.reason, message: ready.message });
   return [...drafts, ...input.drafts].map((draft) => stamp(draft, input));

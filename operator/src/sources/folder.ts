@@ -95,6 +95,10 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     return this.#problems;
   }
 
+  all(): readonly Observed[] {
+    return [...this.#held.values()];
+  }
+
   get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined> {
     return Promise.resolve(this.#find(kind, namespace, name));
   }
@@ -103,7 +107,7 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     return Promise.resolve([...this.#held.values()].filter((held): held is Held<K> => held.kind === kind));
   }
 
-  keys(kind: Kind): Promise<readonly ResourceKey[]> {
+  keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
     return this.list(kind);
   }
 

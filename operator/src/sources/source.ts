@@ -45,7 +45,7 @@ export interface ResourceSource {
   get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined>;
   /** Every resource of a kind of which there are few. */
   list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]>;
-  keys(kind: Kind): Promise<readonly ResourceKey[]>;
+  keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]>;
   /** Labels of a namespace; `kubernetes.io/metadata.name` is always among them. */
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>>;
   /** Lets a resource that is deleting go, once nothing of it is left. */

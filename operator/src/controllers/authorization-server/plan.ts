@@ -1,0 +1,213 @@
+/** What an AuthorizationServer comes to, pure: settings of its server, and conditions from what became of them. */
+import type { AuthorizationServerStatus } from '@nauthera/crds';
+import { endpointUrl, type LiveReport, type Registration } from '@nauthera/server/registry';
+import { registerServer } from '../../registrations/server.ts';
+import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
+import type { Secret } from '../../sources/source.ts';
+import { nameOf, type ServerResource } from '../attachment.ts';
+import { hasReached, type Written } from '../programmed.ts';
+import type { Intent } from '../registering.ts';
+import type { Deployment } from '../world.ts';
+
+export interface ServerInputs {
+  readonly source: string;
+  readonly server: ServerResource;
+  readonly deployment: Deployment;
+  readonly issuer: { readonly issuer: string } | { readonly problem: string };
+  /** The Secret that `spec.database.secretRef` names, where it is read. */
+  readonly databaseSecret: Secret | undefined;
+  readonly others: readonly {
+    readonly createdAt: string;
+    readonly name: string;
+    readonly issuer: string | undefined;
+  }[];
+}
+
+export interface ServerPlan extends Intent {
+  readonly databaseReady: ConditionDraft;
+  /** Decided already, or `undefined`: as the replicas report. */
+  readonly deployed: ConditionDraft | undefined;
+  readonly issuer: string | undefined;
+}
+
+type Type = 'DatabaseReady' | 'Deployed' | 'KeysReady';
+const no = (type: Type, reason: string, message: string): ConditionDraft => ({
+  type,
+  status: 'False',
+  reason,
+  message,
+});
+const yes = (type: Type, reason: string, message: string): ConditionDraft => ({
+  type,
+  status: 'True',
+  reason,
+  message,
+});
+
+export function planServer(inputs: ServerInputs): ServerPlan {
+  const { server } = inputs;
+  const databaseReady = planDatabase(inputs);
+  const issuer = 'issuer' in inputs.issuer ? inputs.issuer.issuer : undefined;
+  const deployed = planDeployment(inputs);
+  if (databaseReady.status !== 'True')
+    return { action: 'leave', blockedBy: 'DatabaseReady', registration: undefined, databaseReady, deployed, issuer };
+  if (deployed !== undefined || issuer === undefined)
+    return { action: 'leave', blockedBy: 'Deployed', registration: undefined, databaseReady, deployed, issuer };
+  const { namespace, name, uid, spec } = server;
+  const registration: Registration = {
+    kind: 'server',
+    id: 'self',
+    owner: { source: inputs.source, namespace, name, uid },
+    value: registerServer(spec, issuer),
+  };
+  return { action: 'put', blockedBy: '', registration, databaseReady, deployed, issuer };
+}
+
+function planDatabase({ server, deployment, databaseSecret }: ServerInputs): ConditionDraft {
+  const type = 'DatabaseReady';
+  const ref = server.spec.database?.secretRef;
+  if (deployment.database === 'secretRef') {
+    if (ref === undefined || databaseSecret === undefined) {
+      const what =
+        ref === undefined
+          ? 'spec.database.secretRef is left out. Name the Secret'
+          : `Secret "${ref.name}" named in spec.database.secretRef does not exist in namespace ${server.namespace}. Waiting for it; name the one`;
+      return no(type, 'SecretNotFound', `${what} that your database operator wrote, e.g. <cluster>-app`);
+    }
+    if (databaseSecret.data.uri === undefined) {
+      const keys = Object.keys(databaseSecret.data).sort().join(', ');
+      return no(
+        type,
+        'SecretKeyNotFound',
+        `Secret "${ref.name}" has no key "uri" (keys: ${keys}). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app`,
+      );
+    }
+  }
+  const note =
+    deployment.database === 'given' && ref !== undefined
+      ? '; the database was given to this program, spec.database.secretRef is not used'
+      : '';
+  if (deployment.singleRole)
+    return yes(type, 'SingleRole', `one role owns, writes and serves: least privilege is off${note}`);
+  return yes(type, type, `the database answers${note}`);
+}
+
+function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
+  if ('problem' in issuer) return no('Deployed', 'InvalidSpec', issuer.problem);
+  const older = others.find(
+    (one) => one.issuer === issuer.issuer && isOlder(one, { createdAt: server.createdAt, name: nameOf(server) }),
+  );
+  if (older === undefined) return undefined;
+  return no(
+    'Deployed',
+    'Conflict',
+    `issuer ${issuer.issuer} is that of an older AuthorizationServer. Give this one another spec.issuer`,
+  );
+}
+
+function isOlder(
+  one: { readonly createdAt: string; readonly name: string },
+  other: { readonly createdAt: string; readonly name: string },
+): boolean {
+  return one.createdAt === other.createdAt ? one.name < other.name : one.createdAt < other.createdAt;
+}
+
+export interface ServerOutcome {
+  readonly conditions: readonly ConditionDraft[];
+  readonly status: Omit<AuthorizationServerStatus, 'conditions' | 'observedGeneration' | 'lastHandled'>;
+  readonly readyMessage: string;
+  readonly pending: boolean;
+}
+
+/** Given what became of the write and what the replicas report. */
+export function concludeServer(
+  inputs: ServerInputs,
+  plan: ServerPlan,
+  written: Written,
+  reports: readonly LiveReport[],
+): ServerOutcome {
+  const { deployment } = inputs;
+  const live = reports.filter((report) => report.live);
+  const databaseReady = databaseAfter(plan, written);
+  const holds = written.outcome === 'written' || written.outcome === 'unchanged';
+  const serving = holds ? live.filter((report) => hasReached(report.revision, written.revision)) : [];
+  const deployed =
+    databaseReady.status === 'True'
+      ? (plan.deployed ?? deployedAfter(deployment, written, { live: live.length, serving: serving.length }))
+      : (plan.deployed ?? blocked('Deployed', 'DatabaseReady'));
+  const keysReady =
+    deployed.status === 'True'
+      ? keysAfter(serving)
+      : blocked('KeysReady', databaseReady.status === 'True' ? 'Deployed' : 'DatabaseReady');
+  const conditions = [databaseReady, deployed, keysReady];
+  const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
+  return {
+    conditions,
+    status: {
+      ...known,
+      version: deployment.version,
+      replicas: live.length,
+      readyReplicas: serving.filter(({ keys }) => keys === 'ready').length,
+    },
+    readyMessage: `Serving as ${plan.issuer ?? ''}`,
+    pending: holds && conditions.some(({ status }) => status !== 'True'),
+  };
+}
+
+function databaseAfter(plan: ServerPlan, written: Written): ConditionDraft {
+  switch (written.outcome) {
+    case 'conflict':
+      return no(
+        'DatabaseReady',
+        'DatabaseInUse',
+        `the database ${written.reserved ? 'served' : 'serves'} another AuthorizationServer. Give this one a database of its own`,
+      );
+    case 'unreachable':
+      return no('DatabaseReady', 'DatabaseUnreachable', 'the database does not answer. Waiting for it');
+    case 'written':
+    case 'unchanged':
+    case 'invalid':
+    case 'blocked':
+      return plan.databaseReady;
+  }
+}
+
+function deployedAfter(
+  { reason }: Deployment,
+  written: Written,
+  { live, serving }: { readonly live: number; readonly serving: number },
+): ConditionDraft {
+  if (written.outcome === 'invalid')
+    return no('Deployed', 'InvalidSpec', `the server would refuse these settings: ${written.problem}`);
+  if (live > 0 && serving === live)
+    return yes(
+      'Deployed',
+      reason,
+      reason === 'Standalone' ? 'the server runs in this process' : `${live} replicas serve the newest settings`,
+    );
+  const waiting =
+    live === 0 ? 'no server process reports yet' : `${serving} of ${live} replicas serve the newest settings`;
+  return no('Deployed', 'RollingOut', `${waiting}. Waiting`);
+}
+
+function keysAfter(serving: readonly LiveReport[]): ConditionDraft {
+  const type = 'KeysReady';
+  if (serving.some(({ keys }) => keys === 'key_encryption_key_mismatch'))
+    return no(
+      type,
+      'KeyEncryptionKeyMismatch',
+      'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
+    );
+  if (serving.every(({ keys }) => keys === 'ready')) return yes(type, type, 'signing keys are published and in use');
+  return no(type, 'KeysPending', 'signing keys are being made. Waiting');
+}
+
+function endpointsOf(issuer: string): NonNullable<AuthorizationServerStatus['endpoints']> {
+  return {
+    discovery: endpointUrl(issuer, 'openidConfiguration'),
+    authorization: endpointUrl(issuer, 'authorization'),
+    token: endpointUrl(issuer, 'token'),
+    userinfo: endpointUrl(issuer, 'userinfo'),
+    jwks: endpointUrl(issuer, 'jwks'),
+  };
+}

@@ -1,0 +1,266 @@
+/** What a Client comes to, pure: registration, Secret, conditions. */
+import { builtInScopes, type ClientStatus, durationSeconds, nearest } from '@nauthera/crds';
+import type { Registration, StoredRegistration } from '@nauthera/server/registry';
+import { clientIdOf, registerClient, responseTypesOf } from '../../registrations/client.ts';
+import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
+import type { Secret } from '../../sources/source.ts';
+import { type Attachment, nameOf, type ServerResource, type WithSpec } from '../attachment.ts';
+import type { NamespaceFacts } from '../invitation.ts';
+import { isOwner } from '../ownership.ts';
+import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
+import type { Intent } from '../registering.ts';
+import { planSecret, type SecretPlan, secretNameOf } from './secret.ts';
+
+/** Read by `inputs.ts`, all of it before anything is decided. */
+export interface ClientInputs {
+  readonly source: string;
+  readonly client: WithSpec<'Client'>;
+  readonly namespace: NamespaceFacts;
+  readonly attachment: Attachment;
+  /** Whether the server has its database: `other`: another AuthorizationServer has it. */
+  readonly serverHolds: 'yes' | 'not yet' | 'other';
+  readonly issuer: string | undefined;
+  /** Scopes of that server which are registered: open to this namespace or not. */
+  readonly scopes: ReadonlyMap<string, 'open' | 'closed'>;
+  readonly secret: Secret | undefined;
+  readonly otherSecrets: readonly Secret[];
+  /** The row that has the client id. */
+  readonly stored: StoredRegistration | null;
+  readonly hasDirectory: boolean;
+  readonly fresh: string;
+  readonly now: number;
+}
+
+export interface ClientPlan {
+  readonly clientId: string;
+  readonly action: Intent['action'];
+  readonly registration: Registration;
+  readonly secret: SecretPlan | undefined;
+  /** `ResolvedRefs`, `Accepted`. */
+  readonly conditions: readonly ConditionDraft[];
+  readonly blockedBy: string;
+  readonly status: Omit<ClientStatus, 'conditions' | 'observedGeneration' | 'lastHandled'>;
+  /** Message of a True `Ready`, given who serves it. */
+  readyMessage(served: string): string;
+}
+
+const resolved = (message: string): ConditionDraft => ({
+  type: 'ResolvedRefs',
+  status: 'True',
+  reason: 'ResolvedRefs',
+  message,
+});
+const unresolved = (reason: string, message: string): ConditionDraft => ({
+  type: 'ResolvedRefs',
+  status: 'False',
+  reason,
+  message,
+});
+const accepted: ConditionDraft = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'Accepted' };
+const refused = (reason: string, message: string): ConditionDraft => ({
+  type: 'Accepted',
+  status: 'False',
+  reason,
+  message,
+});
+
+export function planClient(inputs: ClientInputs): ClientPlan {
+  const { attachment, client } = inputs;
+  if (attachment.outcome === 'unresolved') {
+    const conditions = [unresolved(attachment.reason, attachment.message), blocked('Accepted', 'ResolvedRefs')];
+    return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'ResolvedRefs' });
+  }
+  const { server } = attachment;
+  // Whoever is not invited learns nothing about the scopes of that server.
+  if (attachment.outcome === 'uninvited') {
+    const conditions = [
+      resolved(`AuthorizationServer ${nameOf(server)}`),
+      refused('NotAllowedByServer', attachment.message),
+    ];
+    return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
+  }
+  const refs = references(inputs, server);
+  const acceptance = accept(inputs, server);
+  const conditions = [refs, acceptance];
+  if (acceptance.reason === 'Conflict') return compose(inputs, { action: 'leave', conditions, blockedBy: 'Accepted' });
+  if (acceptance.status !== 'True') return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
+  if (refs.reason === 'SecretNotOwned')
+    return compose(inputs, { action: 'leave', conditions, blockedBy: 'ResolvedRefs' });
+  const { issuer } = inputs;
+  if (inputs.serverHolds !== 'yes' || issuer === undefined) {
+    const action = inputs.serverHolds === 'other' ? 'withdraw' : 'leave';
+    return compose(inputs, { action, conditions, blockedBy: `AuthorizationServer ${nameOf(server)}` });
+  }
+  const secret = planSecret({
+    client,
+    issuer,
+    target: inputs.secret,
+    others: inputs.otherSecrets,
+    storedDigests: inputs.stored?.secretDigests ?? [],
+    known: client.status.secrets ?? [],
+    fresh: inputs.fresh,
+    now: inputs.now,
+  });
+  return compose(inputs, { action: 'put', conditions, blockedBy: '', secret });
+}
+
+type Decision = Pick<ClientPlan, 'action' | 'conditions' | 'blockedBy'> & { readonly secret?: SecretPlan };
+
+function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
+  const { client, attachment, source, scopes } = inputs;
+  const { namespace, name, uid, spec, status } = client;
+  const { secret } = decision;
+  const clientId = clientIdOf(client);
+  const value = registerClient({
+    namespace,
+    name,
+    spec,
+    scopes: spec.scopes.filter((scope) => isBuiltIn(scope) || scopes.get(scope) === 'open'),
+    secretDigests:
+      secret?.digests ??
+      (inputs.stored !== null && isOwner(inputs.stored.owner, source, client) ? inputs.stored.secretDigests : []),
+  });
+  const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
+  return {
+    ...decision,
+    secret,
+    clientId,
+    registration: {
+      kind: 'client',
+      id: clientId,
+      owner: { source, namespace, name, uid },
+      value,
+      withdrawn: decision.action === 'withdraw' || spec.suspend,
+    },
+    status: {
+      clientId,
+      ...(server === undefined ? {} : { authorizationServer: nameOf(server) }),
+      ...(inputs.issuer === undefined ? {} : { issuer: inputs.issuer }),
+      responseTypes: [...responseTypesOf(spec)],
+      ...(secret === undefined
+        ? keptSecret(status)
+        : { binding: { name: secret.name }, secrets: [...secret.accepted] }),
+    },
+    readyMessage: (served) => readyMessage(inputs, served, clientId),
+  };
+}
+
+function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {
+  return { ...(binding === undefined ? {} : { binding }), ...(secrets === undefined ? {} : { secrets }) };
+}
+
+function readyMessage({ client, hasDirectory }: ClientInputs, served: string, clientId: string): string {
+  const { grantTypes } = client.spec;
+  if (!grantTypes.includes('authorization_code') || hasDirectory) return `${served} as ${clientId}`;
+  const works = grantTypes.includes('client_credentials') ? ' (client_credentials works)' : '';
+  return `Ready; no LdapBinding yet, so users cannot sign in${works}`;
+}
+
+function references(inputs: ClientInputs, server: ServerResource): ConditionDraft {
+  const { client, scopes, namespace } = inputs;
+  const { secret } = inputs;
+  if (secret !== undefined && !(secret.owner?.kind === 'Client' && secret.owner.uid === client.uid))
+    return unresolved(
+      'SecretNotOwned',
+      `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name`,
+    );
+  const wanted = client.spec.scopes.filter((scope) => !isBuiltIn(scope));
+  const missing = wanted.find((scope) => !scopes.has(scope));
+  if (missing !== undefined) return unresolved('ScopeNotFound', scopeNotFound('spec.scopes', missing, server, scopes));
+  const closed = wanted.find((scope) => scopes.get(scope) === 'closed');
+  if (closed !== undefined)
+    return unresolved(
+      'ScopeNotAllowed',
+      `spec.scopes: Scope "${closed}" is not open to namespace ${namespace.name}. Its owner can add it in spec.allowedClients.namespaces`,
+    );
+  return resolved(`AuthorizationServer ${nameOf(server)}`);
+}
+
+/** Suggests only what the namespace may request. */
+export function scopeNotFound(
+  field: string,
+  missing: string,
+  server: ServerResource,
+  scopes: ReadonlyMap<string, 'open' | 'closed'>,
+): string {
+  const open = [...scopes].filter(([, state]) => state === 'open').map(([name]) => name);
+  const meant = nearest(missing, [...open, ...builtInScopes]);
+  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
+  return `${field}: no Scope "${missing}" on ${nameOf(server)}.${hint} Waiting for it`;
+}
+
+export function isBuiltIn(scope: string): boolean {
+  return builtInScopes.some((name) => name === scope);
+}
+
+function accept(inputs: ClientInputs, server: ServerResource): ConditionDraft {
+  const { client, namespace, stored, source } = inputs;
+  const ground = {
+    policies: server.spec.clientPolicies ?? [],
+    owner: server.namespace,
+    namespace,
+    secondsOf: durationSeconds,
+  };
+  const refusal = firstRefusal(ground, demandsOf(client));
+  if (refusal !== undefined) return refused('PolicyViolation', refusalMessage(refusal, nameOf(server)));
+  const { signingAlgorithm } = client.spec.idToken;
+  if (!server.spec.signing.algorithms.includes(signingAlgorithm))
+    return refused(
+      'PolicyViolation',
+      `spec.idToken.signingAlgorithm: "${signingAlgorithm}" is not among spec.signing.algorithms of ${nameOf(server)} (${server.spec.signing.algorithms.join(', ')}). Change it or ask the owner of that server`,
+    );
+  if (stored !== null && !isOwner(stored.owner, source, client))
+    return refused('Conflict', conflictMessage(stored.owner, inputs));
+  return accepted;
+}
+
+/** Names an older owner only inside its own namespace. */
+export function conflictMessage(
+  owner: { readonly source: string; readonly namespace: string; readonly name: string },
+  { client, source }: Pick<ClientInputs, 'client' | 'source'>,
+): string {
+  const where =
+    owner.source === source && owner.namespace === client.namespace && owner.name !== client.name
+      ? ` in this namespace: ${owner.name}`
+      : '';
+  return `client id "${clientIdOf(client)}" belongs to an older Client${where}. Choose another spec.clientId`;
+}
+
+function demandsOf(client: WithSpec<'Client'>): Demand[] {
+  const { spec } = client;
+  const clientId = clientIdOf(client);
+  const lifetime = (
+    field: string,
+    name: 'accessToken' | 'refreshToken.idle' | 'refreshToken.absolute',
+    value: string | undefined,
+  ): Demand[] =>
+    value === undefined
+      ? []
+      : [{ field, member: 'maxLifetimes', lifetime: name, value, seconds: durationSeconds(value) }];
+  return [
+    { field: 'spec.clientId', member: 'clientIds', value: clientId },
+    ...spec.grantTypes.map((value): Demand => ({ field: 'spec.grantTypes', member: 'grantTypes', value })),
+    ...responseTypesOf(spec).map((value): Demand => ({ field: 'spec.responseTypes', member: 'responseTypes', value })),
+    { field: 'spec.authentication.method', member: 'authenticationMethods', value: spec.authentication.method },
+    { field: 'spec.consent.mode', member: 'consentModes', value: spec.consent.mode },
+    ...(spec.redirectUris ?? []).map(
+      (uri, index): Demand => ({ field: `spec.redirectUris[${index}]`, member: 'redirectHosts', value: hostOf(uri) }),
+    ),
+    ...spec.scopes
+      .filter((scope) => !isBuiltIn(scope))
+      .map((value): Demand => ({ field: 'spec.scopes', member: 'scopes', value })),
+    // A token for the client itself needs nobody's leave.
+    ...(spec.accessToken?.audiences ?? [])
+      .filter((audience) => audience !== clientId)
+      .map((value): Demand => ({ field: 'spec.accessToken.audiences', member: 'audiences', value })),
+    ...lifetime('spec.accessToken.lifetime', 'accessToken', spec.accessToken?.lifetime),
+    ...lifetime('spec.refreshToken.idle', 'refreshToken.idle', spec.refreshToken?.idle),
+    ...lifetime('spec.refreshToken.absolute', 'refreshToken.absolute', spec.refreshToken?.absolute),
+  ];
+}
+
+/** Host of a web address; the scheme with its colon of any other. */
+function hostOf(uri: string): string {
+  const { protocol, hostname } = new URL(uri);
+  return protocol === 'https:' || protocol === 'http:' ? hostname : protocol;
+}

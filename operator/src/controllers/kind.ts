@@ -1,0 +1,164 @@
+/**
+ * What the controllers of all kinds do alike around their `plan`: deletion, refused content, an unreachable database,
+ * conditions, and the one status write of a pass.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { type Kind, type ResourceByKind, readyOrder, standing } from '@nauthera/crds';
+import { DatabaseUnavailable } from '@nauthera/server/registry';
+import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/conditions.ts';
+import type { Outcome } from '../runtime/controller.ts';
+import type { ReferenceIndex } from '../runtime/reference-index.ts';
+import type { Observed, ResourceKey } from '../sources/source.ts';
+import type { WithSpec } from './attachment.ts';
+import type { World } from './world.ts';
+
+export interface Reconciled<K extends Kind> {
+  /** The kind's own conditions in causal order. */
+  readonly conditions: readonly ConditionDraft[];
+  readonly status: Omit<ResourceByKind[K]['status'], 'conditions' | 'observedGeneration' | 'lastHandled'>;
+  /** Message of a True `Ready`. */
+  readonly readyMessage: string;
+  /** What `Ready` copies instead of the first condition that is not True. */
+  readonly ready?: ConditionDraft;
+  readonly outcome: Outcome;
+  /** Another report of a replica may change something. */
+  readonly pending: boolean;
+  /** Everything that was looked at, for the index of references. */
+  readonly references: readonly string[];
+  /** Thrown once the status is written: the pass comes again with back-off. */
+  readonly failure?: unknown;
+}
+
+export interface KindController<K extends Kind> {
+  readonly kind: K;
+  reconcile(resource: WithSpec<K>): Promise<Reconciled<K>>;
+  /** Removes what the resource left anywhere; it is released afterwards. */
+  cleanUp(resource: Observed<K>): Promise<void>;
+}
+
+export interface Tools {
+  readonly world: World;
+  readonly references: ReferenceIndex;
+  /** `Ready` changed its status or reason. */
+  onTransition(
+    resource: ResourceKey,
+    to: { readonly status: string; readonly reason: string; readonly message: string },
+  ): void;
+}
+
+/** One pass over one key of a kind. */
+export async function reconcileKey<K extends Kind>(
+  controller: KindController<K>,
+  tools: Tools,
+  key: string,
+): Promise<Outcome> {
+  const { world, references } = tools;
+  const { kind } = controller;
+  const dependent = `${kind}/${key}`;
+  const [namespace = '', name = ''] = key.split('/');
+  const resource = await world.source.get(kind, namespace, name);
+  if (resource === undefined || resource.deleting) {
+    if (resource !== undefined) {
+      await controller.cleanUp(resource);
+      await world.source.release(resource);
+    }
+    references.record(dependent, []);
+    world.served.pend(dependent, false);
+    return { outcome: 'done' };
+  }
+  const result = await passOver(controller, resource);
+  if (result.references !== undefined) references.record(dependent, result.references);
+  world.served.pend(dependent, result.pending);
+  await writeStatus(tools, resource, result);
+  if (result.failure !== undefined) throw result.failure;
+  return result.outcome;
+}
+
+type Passed<K extends Kind> = Omit<Reconciled<K>, 'references'> & { readonly references?: readonly string[] };
+
+async function passOver<K extends Kind>(controller: KindController<K>, resource: Observed<K>): Promise<Passed<K>> {
+  const { kind, spec, refused } = resource;
+  if (spec === undefined) return neverAccepted(resource);
+  try {
+    const result = await controller.reconcile({ ...resource, spec });
+    if (refused === undefined) return result;
+    // What was accepted stays in force; the edit that was refused is what its author must hear of.
+    const draft = invalid(kind, refused);
+    const conditions = result.conditions.map((condition) => (condition.type === draft.type ? draft : condition));
+    return { ...result, conditions, ready: draft };
+  } catch (failure) {
+    if (!(failure instanceof DatabaseUnavailable)) throw failure;
+    return unavailable(resource, failure);
+  }
+}
+
+/** The condition that says that the content cannot be used. */
+function invalid(kind: Kind, message: string): ConditionDraft {
+  return {
+    type: kind === 'AuthorizationServer' ? 'Deployed' : 'Accepted',
+    status: 'False',
+    reason: 'InvalidSpec',
+    message,
+  };
+}
+
+function neverAccepted<K extends Kind>({ kind, refused, status }: Observed<K>): Passed<K> {
+  const draft = invalid(kind, refused ?? 'nothing of it was ever accepted');
+  const order: readonly string[] = readyOrder[kind];
+  const conditions = order.map((type) => (type === draft.type ? draft : blocked(type, draft.type)));
+  return {
+    conditions,
+    status,
+    readyMessage: '',
+    ready: draft,
+    outcome: { outcome: 'waiting', on: 'an edit' },
+    pending: false,
+  };
+}
+
+/** A database outage shows on the AuthorizationServer, and where nothing is known yet; it rewrites nothing else. */
+function unavailable<K extends Kind>({ kind, status }: Observed<K>, failure: unknown): Passed<K> {
+  const [type, reason] =
+    kind === 'AuthorizationServer' ? ['DatabaseReady', 'DatabaseUnreachable'] : ['Programmed', 'DatabaseUnavailable'];
+  const order: readonly string[] = readyOrder[kind];
+  const kept = status.conditions.filter((condition) => !['Ready', 'Reconciling', 'Stalled'].includes(condition.type));
+  const served =
+    kind !== 'AuthorizationServer' && kept.some((condition) => condition.type === type && condition.status === 'True');
+  const message = 'the database does not answer. Waiting for it';
+  const draft: ConditionDraft = { type, status: kind === 'AuthorizationServer' ? 'False' : 'Unknown', reason, message };
+  const conditions = served
+    ? kept
+    : order.map((one) =>
+        one === type ? draft : (kept.find((condition) => condition.type === one) ?? blocked(one, type)),
+      );
+  const ready = status.conditions.find((condition) => condition.type === 'Ready');
+  return {
+    conditions,
+    status,
+    readyMessage: ready?.message ?? '',
+    outcome: { outcome: 'waiting', on: 'the database' },
+    pending: false,
+    failure,
+  };
+}
+
+async function writeStatus<K extends Kind>(tools: Tools, resource: Observed<K>, result: Passed<K>): Promise<void> {
+  const { kind, generation } = resource;
+  const rules = { order: readyOrder[kind], standing: (type: string, reason: string) => standing(kind, type, reason) };
+  const conditions = deriveConditions(rules, {
+    previous: resource.status.conditions,
+    drafts: result.conditions,
+    generation,
+    readyMessage: result.readyMessage,
+    ...(result.ready === undefined ? {} : { ready: result.ready }),
+    now: rfc3339(tools.world.now()),
+  });
+  const own = Object.fromEntries(Object.entries(result.status).filter(([member]) => member !== 'conditions'));
+  const status = { ...own, observedGeneration: generation, conditions: [...conditions] } as ResourceByKind[K]['status'];
+  if (isDeepStrictEqual(status, resource.status)) return;
+  await tools.world.source.writeStatus(resource, status);
+  const before = resource.status.conditions.find((condition) => condition.type === 'Ready');
+  const after = conditions.find((condition) => condition.type === 'Ready');
+  if (after !== undefined && (before?.status !== after.status || before.reason !== after.reason))
+    tools.onTransition(resource, after);
+}

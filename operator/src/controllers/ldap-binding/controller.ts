@@ -1,0 +1,119 @@
+/** What an LdapBinding depends on, and what its pass says: the plan's conditions, then what the replicas found. */
+import type { Condition, LdapBindingStatus } from '@nauthera/crds';
+import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
+import type { WithSpec } from '../attachment.ts';
+import type { KindController, Reconciled } from '../kind.ts';
+import { programmed } from '../programmed.ts';
+import type { RegistryHandle } from '../registry-handle.ts';
+import type { World } from '../world.ts';
+import { applyLdapBinding, removeLdapBinding } from './apply.ts';
+import { gatherLdapBinding } from './inputs.ts';
+import { directoryIdOf, type LdapBindingPlan, planLdapBinding } from './plan.ts';
+import { ProbeHistory } from './probe-history.ts';
+import { judgeProbes } from './probes.ts';
+
+const probeTypes = ['TLSReady', 'BindSucceeded', 'SearchBaseFound'] as const;
+
+export function ldapBindingController(world: World): KindController<'LdapBinding'> {
+  const history = new ProbeHistory();
+  return {
+    kind: 'LdapBinding',
+    async cleanUp(binding) {
+      await removeLdapBinding(world, binding);
+      history.forget(directoryIdOf(binding));
+    },
+    async reconcile(binding: WithSpec<'LdapBinding'>): Promise<Reconciled<'LdapBinding'>> {
+      const gathered = await gatherLdapBinding(world, binding);
+      const plan = planLdapBinding(gathered.inputs);
+      const { written, failure } = await applyLdapBinding(world, gathered, plan);
+      const { condition, pending } = programmed({
+        written,
+        reports: world.served.reports,
+        registration: { kind: 'directory', id: plan.id, uid: binding.uid },
+        generation: binding.specGeneration,
+        previous: binding.status.conditions,
+        sameAsBefore: true,
+      });
+      const found = findings(world, gathered.registry, history, { binding, plan, condition });
+      const conditions = [plan.resolvedRefs, plan.accepted, condition, ...found.conditions];
+      const settled = conditions.every(({ status }) => status === 'True');
+      return {
+        conditions,
+        status: { ...plan.status, ...found.status },
+        readyMessage: `${condition.message}; ${found.status.activeServer ?? ''} answers`,
+        outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
+        pending: pending || found.pending,
+        references: gathered.references,
+        failure,
+      };
+    },
+  };
+}
+
+interface Found {
+  readonly conditions: readonly ConditionDraft[];
+  readonly status: Pick<LdapBindingStatus, 'activeServer' | 'servers'>;
+  readonly pending: boolean;
+}
+
+interface Subject {
+  readonly binding: WithSpec<'LdapBinding'>;
+  readonly plan: LdapBindingPlan;
+  readonly condition: ConditionDraft;
+}
+
+function findings(world: World, registry: RegistryHandle | undefined, history: ProbeHistory, subject: Subject): Found {
+  const { binding, plan, condition } = subject;
+  const { registration } = plan;
+  if (
+    condition.reason === 'Blocked' ||
+    condition.reason === 'RejectedByServer' ||
+    registry === undefined ||
+    registration === undefined
+  ) {
+    const blocker = [plan.resolvedRefs, plan.accepted].find(({ status }) => status === 'False')?.type ?? 'Programmed';
+    return { conditions: probeTypes.map((type) => blocked(type, blocker)), status: {}, pending: false };
+  }
+  const fingerprint = registry.registry.fingerprint(registration);
+  const { found, pending } = history.take(world.served.reports, { directory: plan.id, uid: binding.uid, fingerprint });
+  if (found.size === 0)
+    return {
+      ...before(
+        binding,
+        world.served.reports.some(({ live }) => live),
+      ),
+      pending,
+    };
+  const verdict = judgeProbes({
+    urls: binding.spec.servers.map(({ url }) => url),
+    found,
+    secret: binding.spec.bind.passwordSecretRef.name,
+  });
+  const { activeServer, servers, conditions } = verdict;
+  return {
+    conditions,
+    status: { ...(activeServer === undefined ? {} : { activeServer }), servers: [...servers] },
+    pending,
+  };
+}
+
+/** Nobody has looked yet: what is known of this content stays, a restart of the replicas rewrites nothing. */
+function before({ status, specGeneration }: WithSpec<'LdapBinding'>, anyReplica: boolean): Omit<Found, 'pending'> {
+  const known = (type: string): Condition | undefined =>
+    status.conditions.find((condition) => condition.type === type && condition.observedGeneration >= specGeneration);
+  const conditions = probeTypes.map((type, index): ConditionDraft => {
+    const kept = known(type);
+    if (kept !== undefined && kept.reason !== 'Blocked') return kept;
+    if (!anyReplica)
+      return { type, status: 'Unknown', reason: 'NoReplica', message: 'no server process reports. Waiting for one' };
+    const [first] = probeTypes;
+    if (index > 0) return blocked(type, first);
+    return { type, status: 'Unknown', reason: 'Pending', message: 'Waiting for a replica to look at the directory' };
+  });
+  const degraded = known('Degraded');
+  const { activeServer, servers } = status;
+  return {
+    conditions: degraded === undefined ? conditions : [...conditions, degraded],
+    status: { ...(activeServer === undefined ? {} : { activeServer }), ...(servers === undefined ? {} : { servers }) },
+  };
+}

@@ -1,0 +1,50 @@
+/** Everything that an LdapBinding's plan looks at, read at once. */
+import { attach, nameOf, type WithSpec } from '../attachment.ts';
+import { namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
+import type { RegistryHandle } from '../registry-handle.ts';
+import type { World } from '../world.ts';
+import { directoryIdOf, type LdapBindingInputs } from './plan.ts';
+
+export interface GatheredLdapBinding {
+  readonly inputs: LdapBindingInputs;
+  readonly registry: RegistryHandle | undefined;
+  readonly references: readonly string[];
+}
+
+export async function gatherLdapBinding(world: World, binding: WithSpec<'LdapBinding'>): Promise<GatheredLdapBinding> {
+  const { source, secrets, configMaps } = world;
+  const { namespace, spec } = binding;
+  const facts = await namespaceFacts(world, namespace);
+  const attachment = attach(binding, await source.list('AuthorizationServer'), facts);
+  const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
+  const serverName = server === undefined ? binding.status.authorizationServer : nameOf(server);
+  const registry = serverName === undefined ? undefined : world.registryOf(serverName);
+  const invited = attachment.outcome === 'attached';
+  const password = spec.bind.passwordSecretRef;
+  const bundle = spec.tls?.caBundleRef;
+  const inputs: LdapBindingInputs = {
+    source: source.name,
+    binding,
+    namespace: facts,
+    attachment,
+    serverHolds: server === undefined || registry === undefined ? 'not yet' : await serverHolds(registry, server),
+    passwordSecret: await secrets.read(namespace, password.name),
+    caBundle: bundle === undefined ? undefined : await configMaps.read(namespace, bundle.name),
+    scopes: invited && registry !== undefined ? await openScopes(world, registry, facts) : new Map(),
+    siblings: (await source.list('LdapBinding')).filter(
+      (one) => one.namespace === namespace && one.uid !== binding.uid && !one.deleting,
+    ),
+    stored: registry === undefined ? null : await registry.get('directory', directoryIdOf(binding)),
+  };
+  const references = [
+    'AuthorizationServer',
+    'LdapBinding',
+    'registration/server/self',
+    `registration/directory/${directoryIdOf(binding)}`,
+    `Namespace//${namespace}`,
+    `Secret/${namespace}/${password.name}`,
+    ...(bundle === undefined ? [] : [`ConfigMap/${namespace}/${bundle.name}`]),
+    ...(spec.consentRules ?? []).flatMap(({ scopes }) => scopes.map((scope) => `registration/scope/${scope}`)),
+  ];
+  return { inputs, registry, references };
+}

@@ -1,0 +1,109 @@
+/**
+ * Rows of this source that no resource stands behind. One whose owner is gone is retired after ten minutes, and never many
+ * at once: a list that was read wrong must not empty a registry. One that a living resource never declared (somebody
+ * changed its kind by hand) goes at once.
+ */
+import { type Kind, kindNames } from '@nauthera/crds';
+import type { RegistrationKind, Registry, StoredRegistration } from '@nauthera/server/registry';
+import type { ResourceSource } from '../sources/source.ts';
+
+export interface OrphansOptions {
+  readonly registry: Registry;
+  readonly source: ResourceSource;
+  onError(error: unknown): void;
+  /** Milliseconds. */
+  readonly every?: number;
+  readonly patience?: number;
+  readonly now?: () => number;
+}
+
+/** At most so many, and at most 5 % of the rows, are retired at once. */
+const fewEnough = 10;
+const share = 0.05;
+
+const kindOf: Readonly<Record<RegistrationKind, Kind>> = {
+  server: 'AuthorizationServer',
+  client: 'Client',
+  scope: 'Scope',
+  directory: 'LdapBinding',
+};
+
+export class Orphans {
+  readonly #options: OrphansOptions;
+  readonly #since = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #held = 0;
+
+  constructor(options: OrphansOptions) {
+    this.#options = options;
+  }
+
+  /** Rows that are not retired because they are too many. */
+  get held(): number {
+    return this.#held;
+  }
+
+  start(): void {
+    this.#next(0);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+    await this.#running;
+  }
+
+  /** A row moved that nothing here knows. */
+  look({ kind, id }: { readonly kind: RegistrationKind; readonly id: string }): void {
+    this.#alone(async () => {
+      const stored = await this.#options.registry.get(kind, id);
+      if (stored !== null) await this.#removeStray(stored, await this.#uids());
+    });
+  }
+
+  /** One look at every row. */
+  async sweep(): Promise<void> {
+    const { registry, patience = 600_000, now = Date.now } = this.#options;
+    const uids = await this.#uids();
+    const gone = new Map<string, StoredRegistration>();
+    let rows = 0;
+    for await (const stored of registry.scanFingerprints()) {
+      rows += 1;
+      if (!uids.has(stored.owner.uid)) gone.set(`${stored.kind}/${stored.owner.uid}`, stored);
+      else await this.#removeStray(stored, uids);
+    }
+    for (const key of this.#since.keys()) if (!gone.has(key)) this.#since.delete(key);
+    for (const key of gone.keys()) if (!this.#since.has(key)) this.#since.set(key, now());
+    const due = [...gone].filter(([key]) => now() - (this.#since.get(key) ?? now()) >= patience);
+    this.#held = due.length > fewEnough && due.length > rows * share ? due.length : 0;
+    if (this.#held > 0) return;
+    for (const [, { kind, owner }] of due) await registry.delete(kind, owner.uid);
+  }
+
+  async #removeStray({ kind, owner }: StoredRegistration, uids: ReadonlyMap<string, Kind>): Promise<void> {
+    const { registry, source } = this.#options;
+    const known = uids.get(owner.uid);
+    if (owner.source === source.name && known !== undefined && known !== kindOf[kind])
+      await registry.delete(kind, owner.uid);
+  }
+
+  async #uids(): Promise<Map<string, Kind>> {
+    const uids = new Map<string, Kind>();
+    for (const kind of kindNames) for (const { uid } of await this.#options.source.keys(kind)) uids.set(uid, kind);
+    return uids;
+  }
+
+  #alone(work: () => Promise<void>): void {
+    this.#running = this.#running.then(work).catch((error: unknown) => this.#options.onError(error));
+  }
+
+  #next(delay: number): void {
+    if (this.#stopped) return;
+    this.#timer = setTimeout(() => {
+      this.#alone(() => this.sweep());
+      this.#next(this.#options.every ?? 300_000);
+    }, delay);
+  }
+}

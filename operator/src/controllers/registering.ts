@@ -1,0 +1,71 @@
+/** Carrying out a plan's registration, alike for every kind that attaches to a server. */
+import {
+  DatabaseUnavailable,
+  type Registration,
+  type RegistrationKind,
+  type StoredRegistration,
+} from '@nauthera/server/registry';
+import type { Observed } from '../sources/source.ts';
+import { isOwner } from './ownership.ts';
+import type { Written } from './programmed.ts';
+import type { RegistryHandle } from './registry-handle.ts';
+import type { World } from './world.ts';
+
+/**
+ * `put`; `withdraw`: what is registered is served to nobody, and nothing new is registered; `leave`: the registry stays as
+ * it is. `blockedBy` says why it is not a `put`.
+ */
+export interface Intent {
+  readonly action: 'put' | 'withdraw' | 'leave';
+  readonly blockedBy: string;
+  /** `undefined`: cannot be told from what is there. */
+  readonly registration: Registration | undefined;
+}
+
+export interface Registered {
+  readonly written: Written;
+  /** To be thrown once the status says so. */
+  readonly failure?: unknown;
+}
+
+export async function register(
+  { source }: World,
+  registry: RegistryHandle | undefined,
+  stored: StoredRegistration | null,
+  intent: Intent,
+): Promise<Registered> {
+  const { action, blockedBy, registration } = intent;
+  const nothing: Registered = { written: { outcome: 'blocked', by: blockedBy } };
+  if (registry === undefined || registration === undefined || action === 'leave') return nothing;
+  if (action === 'withdraw') {
+    if (stored !== null && isOwner(stored.owner, source.name, registration.owner)) await registry.put(registration);
+    return nothing;
+  }
+  try {
+    return { written: await registry.put(registration) };
+  } catch (failure) {
+    if (failure instanceof DatabaseUnavailable) return { written: { outcome: 'unreachable' }, failure };
+    throw failure;
+  }
+}
+
+/** Removes what a resource registered on the server that it left. */
+export async function leaveFormerServer(
+  world: World,
+  kind: RegistrationKind,
+  resource: Observed & { readonly status: { readonly authorizationServer?: string } },
+  now: RegistryHandle | undefined,
+): Promise<void> {
+  const before = resource.status.authorizationServer;
+  const registry = before === undefined ? undefined : world.registryOf(before);
+  if (registry !== undefined && now !== undefined && registry !== now) await registry.delete(kind, resource.uid);
+}
+
+/** Removes what a resource registered, wherever that is: a status that says where may not have been written. */
+export async function unregister(
+  world: World,
+  kind: RegistrationKind,
+  { uid }: { readonly uid: string },
+): Promise<void> {
+  for (const registry of world.registries()) await registry.delete(kind, uid);
+}

@@ -1,0 +1,47 @@
+/** What a Scope depends on, and what its pass says. */
+import type { WithSpec } from '../attachment.ts';
+import type { KindController, Reconciled } from '../kind.ts';
+import { programmed } from '../programmed.ts';
+import type { World } from '../world.ts';
+import { applyScope, removeScope } from './apply.ts';
+import { gatherScope } from './inputs.ts';
+import { planScope, scopeConflict } from './plan.ts';
+
+export function scopeController(world: World): KindController<'Scope'> {
+  return {
+    kind: 'Scope',
+    cleanUp: (scope) => removeScope(world, scope),
+    async reconcile(scope: WithSpec<'Scope'>): Promise<Reconciled<'Scope'>> {
+      const gathered = await gatherScope(world, scope);
+      const plan = planScope(gathered.inputs);
+      const { written, failure } = await applyScope(world, gathered, plan);
+      const { condition, pending } = programmed({
+        written,
+        reports: world.served.reports,
+        registration: { kind: 'scope', id: plan.scope, uid: scope.uid },
+        generation: scope.specGeneration,
+        previous: scope.status.conditions,
+        sameAsBefore: true,
+      });
+      const accepted =
+        written.outcome === 'conflict'
+          ? ({
+              type: 'Accepted',
+              status: 'False',
+              reason: 'Conflict',
+              message: scopeConflict(written.owner, gathered.inputs),
+            } as const)
+          : plan.accepted;
+      const settled = accepted.status === 'True' && condition.status === 'True';
+      return {
+        conditions: [accepted, condition],
+        status: plan.status,
+        readyMessage: `${condition.message} as ${plan.scope}`,
+        outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
+        pending,
+        references: gathered.references,
+        failure,
+      };
+    },
+  };
+}

@@ -1,0 +1,38 @@
+/** Everything that a Scope's plan looks at, read at once. */
+import { scopeNameOf } from '../../registrations/scope.ts';
+import { attach, nameOf, type WithSpec } from '../attachment.ts';
+import { namespaceFacts, serverHolds } from '../look-up.ts';
+import type { RegistryHandle } from '../registry-handle.ts';
+import type { World } from '../world.ts';
+import type { ScopeInputs } from './plan.ts';
+
+export interface GatheredScope {
+  readonly inputs: ScopeInputs;
+  readonly registry: RegistryHandle | undefined;
+  readonly references: readonly string[];
+}
+
+export async function gatherScope(world: World, scope: WithSpec<'Scope'>): Promise<GatheredScope> {
+  const { source } = world;
+  const facts = await namespaceFacts(world, scope.namespace);
+  const attachment = attach(scope, await source.list('AuthorizationServer'), facts);
+  const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
+  const serverName = server === undefined ? scope.status.authorizationServer : nameOf(server);
+  const registry = serverName === undefined ? undefined : world.registryOf(serverName);
+  const name = scopeNameOf(scope);
+  const inputs: ScopeInputs = {
+    source: source.name,
+    scope,
+    namespace: facts,
+    attachment,
+    serverHolds: server === undefined || registry === undefined ? 'not yet' : await serverHolds(registry, server),
+    stored: registry === undefined ? null : await registry.get('scope', name),
+  };
+  const references = [
+    'AuthorizationServer',
+    'registration/server/self',
+    `registration/scope/${name}`,
+    `Namespace//${scope.namespace}`,
+  ];
+  return { inputs, registry, references };
+}

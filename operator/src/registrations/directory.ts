@@ -1,0 +1,70 @@
+/** PURE. LdapBinding → a directory as the server asks it. */
+import { durationMilliseconds, type LdapBindingSpec } from '@nauthera/crds';
+import type { DirectoryRegistration } from '@nauthera/server/registry';
+
+export interface DirectoryFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly spec: LdapBindingSpec;
+  readonly bindPassword: string;
+  /** PEM; `undefined`: the system's. */
+  readonly caBundle: string | undefined;
+}
+
+export function subjectNamespaceOf({
+  namespace,
+  name,
+  spec,
+}: Pick<DirectoryFacts, 'namespace' | 'name' | 'spec'>): string {
+  return spec.subjectNamespace ?? `${namespace}/${name}`;
+}
+
+export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration {
+  const { spec, caBundle } = facts;
+  const { attributes } = spec.userSearch;
+  return {
+    servers: spec.servers.map(({ url }) => url),
+    ...(caBundle === undefined ? {} : { ca_bundle: caBundle }),
+    bind_dn: spec.bind.dn,
+    bind_password: facts.bindPassword,
+    vendor: spec.vendor === 'OpenLDAP' ? 'openldap' : 'generic',
+    subject_namespace: subjectNamespaceOf(facts),
+    user_search: {
+      base: spec.userSearch.base,
+      scope: searchScopes[spec.userSearch.scope],
+      filter: spec.userSearch.filter,
+      attributes: { username: attributes.username, subject: attributes.subject, display_name: attributes.displayName },
+    },
+    ...groupSearch(spec),
+    ...(attributes.memberOf === undefined ? {} : { member_of_attribute: attributes.memberOf }),
+    claims: Object.fromEntries(spec.claims.map(({ claim, attribute }) => [claim, attribute])),
+    email_verified: emailVerified(spec.emailVerified),
+    consent_rules: (spec.consentRules ?? []).map(({ name, scopes, groups, filter }) => ({
+      name,
+      scopes,
+      groups: groups ?? [],
+      ...(filter === undefined ? {} : { filter }),
+    })),
+    unlisted_scopes: spec.unlistedScopes === 'Deny' ? 'deny' : 'allow',
+    timeouts: {
+      connect: durationMilliseconds(spec.timeouts.connect),
+      bind: durationMilliseconds(spec.timeouts.bind),
+      search: durationMilliseconds(spec.timeouts.search),
+    },
+    priority: spec.priority,
+    matches: { suffixes: spec.matches?.suffixes ?? [], names: spec.matches?.names ?? [] },
+  };
+}
+
+const searchScopes = { Base: 'base', One: 'one', Sub: 'sub' } as const;
+
+function groupSearch({ groupSearch: search }: LdapBindingSpec): Pick<DirectoryRegistration, 'group_search'> {
+  if (search === undefined) return {};
+  const { base, scope, filter, attributes } = search;
+  return { group_search: { base, scope: searchScopes[scope], filter, attributes: { name: attributes.name } } };
+}
+
+function emailVerified({ mode, attribute }: LdapBindingSpec['emailVerified']): DirectoryRegistration['email_verified'] {
+  if (mode === 'Attribute') return attribute === undefined ? 'never' : { attribute };
+  return mode === 'Always' ? 'always' : 'never';
+}

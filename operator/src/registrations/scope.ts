@@ -1,0 +1,19 @@
+/** PURE. Scope → what the consent page and the tokens need of it. */
+import type { ScopeSpec } from '@nauthera/crds';
+import type { ScopeRegistration } from '@nauthera/server/registry';
+
+export function scopeNameOf({ name, spec }: { readonly name: string; readonly spec: ScopeSpec }): string {
+  return spec.name ?? name;
+}
+
+export function registerScope(scope: { readonly name: string; readonly spec: ScopeSpec }): ScopeRegistration {
+  const { spec } = scope;
+  return {
+    scope: scopeNameOf(scope),
+    display_name: spec.displayName,
+    ...(spec.description === undefined ? {} : { description: spec.description }),
+    claims: spec.claims ?? [],
+    audiences: spec.audiences ?? [],
+    consent: spec.consent === 'Implicit' ? 'implicit' : 'required',
+  };
+}
