@@ -37,8 +37,8 @@ export interface WorldOptions {
   /** Default: one whose rules let everything pass. */
   readonly directories?: Readonly<Record<string, DirectoryRegistration>>;
   readonly server?: Partial<ServerRegistration>;
-  /** Default: {@link MemoryDirectory} with `ada`. */
-  readonly directory?: DirectoryPort;
+  /** Default: {@link MemoryDirectory} with `ada`; `registered`: the directories that are registered, over LDAP. */
+  readonly directory?: DirectoryPort | 'registered';
   readonly options?: Partial<ServerOptions>;
   /** Counts what requests cost: {@link World.counters}. Default `false`. */
   readonly counting?: boolean;
@@ -124,7 +124,9 @@ export class World {
   }
 
   async startReplicas(count: number): Promise<void> {
-    const { directory, options } = this.#options;
+    const { options } = this.#options;
+    const given = this.#options.directory ?? this.memory;
+    const directory = given === 'registered' ? undefined : given;
     const starting = Array.from({ length: count }, () =>
       start({
         database: this.database,
@@ -133,8 +135,8 @@ export class World {
         keyEncryptionKeys: [keyEncryptionKey],
         ...options,
         seams: {
-          directory: directory ?? this.memory,
-          ...this.#counters?.seams(directory ?? this.memory),
+          ...(directory === undefined ? {} : { directory }),
+          ...this.#counters?.seams(directory),
           ...options?.seams,
         },
       }),

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { CostName } from '../support/costs.ts';
+import { costs } from '../support/costs.ts';
+import {
+  authorize,
+  authorizePath,
+  codeFields,
+  issuer,
+  refreshFields,
+  signIn,
+  World,
+  webApp,
+} from '../support/world.ts';
+
+let world: World;
+let turn = 0;
+let username = '';
+beforeAll(async () => {
+  world = await World.open({
+    counting: true,
+    clients: [
+      webApp(),
+      webApp('shop.implicit', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
+    ],
+  });
+});
+afterAll(() => world.stop());
+beforeEach(() => {
+  username = `user${++turn}`;
+  world.memory.add(username);
+  world.memory.beforeLookup = () => Promise.resolve();
+});
+
+const expectCost = <T>(name: CostName, action: () => Promise<T>) => world.counters.expectCost(name, action);
+const credentials = () => ({ username, password: `password-of-${username}`, 'sign-in': '1' });
+const granted = async () => (await world.token(codeFields((await authorize(world.browser(), {}, username)).code))).body;
+const grace = () =>
+  world.rows(`UPDATE refresh_tokens SET used_at = now() - interval '11 seconds' WHERE used_at IS NOT NULL`);
+
+describe('what the user flows cost', () => {
+  it('login, consent, exchange, refresh: each request on its own', async () => {
+    const browser = world.browser();
+    const login = await expectCost('authorize_first_hit', () => browser.get(authorizePath()));
+    const answer = await expectCost('login', () =>
+      browser.postOnly('/login', { ...login.form.fields, ...credentials() }),
+    );
+    const consent = await expectCost('consent_page', () => browser.get(answer.headers.get('location') ?? ''));
+    const allowed = await expectCost('consent_allowed', () =>
+      browser.postOnly('/consent', { ...consent.form.fields, decision: 'allow' }),
+    );
+    const page = await expectCost('consent_page', () => browser.get(allowed.headers.get('location') ?? ''));
+    const first = await expectCost('code_exchange', () => world.token(codeFields(page.response.code)));
+    const userinfo = () =>
+      world.fetch(`${issuer}/userinfo`, { headers: { authorization: `Bearer ${first.body.access_token}` } });
+    expect((await expectCost('userinfo', userinfo)).status).toBe(200);
+    await expectCost('userinfo_seen', userinfo);
+    const second = await expectCost('refresh', () => world.token(refreshFields(first.body.refresh_token)));
+    await expectCost('refresh_retry', () => world.token(refreshFields(first.body.refresh_token)));
+    await grace();
+    const replay = await expectCost('refresh_replay', () => world.token(refreshFields(first.body.refresh_token)));
+    expect([second.status, replay.status]).toEqual([200, 400]);
+  });
+
+  it('a sign-in that answers at once costs no more', async () => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ client_id: 'shop.implicit' }));
+    const answer = await expectCost('login', () =>
+      browser.postOnly('/login', { ...login.form.fields, ...credentials() }),
+    );
+    expect(answer.headers.get('location')).toMatch(/^\/continue/);
+  });
+
+  it('a live session: page, silent answer, error', async () => {
+    const browser = world.browser();
+    await authorize(browser, {}, username);
+    await expectCost('authorize_with_session', () => browser.get(authorizePath({ prompt: 'login' })));
+    await expectCost('authorize_with_session', () => browser.get(authorizePath({ prompt: 'consent' })));
+    await expectCost('authorize_with_session', () =>
+      browser.get(authorizePath({ prompt: 'none', scope: 'openid groups' })),
+    );
+    const silent = await expectCost('authorize_silent', () => browser.get(authorizePath({ prompt: 'none' })));
+    expect(silent.leftTo?.searchParams.get('code')).toBeTruthy();
+    const consent = await browser.get(authorizePath({ prompt: 'consent' }));
+    await expectCost('consent_denied', () =>
+      browser.postOnly('/consent', { ...consent.form.fields, decision: 'deny' }),
+    );
+  });
+
+  it('A48: a refused sign-in, of a known and of an unknown name', async () => {
+    for (const name of [username, 'nobody']) {
+      const browser = world.browser();
+      const login = await browser.get(authorizePath());
+      const fields = { ...login.form.fields, ...credentials(), username: name, password: 'wrong' };
+      await expectCost('login_refused', () => browser.postOnly('/login', fields));
+    }
+  });
+
+  it('a code that is unknown, mismatched or replayed', async () => {
+    const { code } = await authorize(world.browser(), {}, username);
+    await world.token(codeFields(code));
+    await expectCost('code_exchange_refused', () => world.token(codeFields(code)));
+    const again = await world.counters.costOf(() => world.token(codeFields(code)));
+    const unknown = await world.counters.costOf(() => world.token(codeFields('x'.repeat(43))));
+    for (const { cost } of [again, unknown]) expect(cost).toEqual({ ...costs.code_exchange_refused, rows: 0 });
+  });
+
+  it('a refresh that lost a race', async () => {
+    const { refresh_token: token } = await granted();
+    let won: ReturnType<typeof world.token> | undefined;
+    // While the first one asks the directory, the second one does all of its work.
+    world.memory.beforeLookup = async () => {
+      world.memory.beforeLookup = () => Promise.resolve();
+      won = world.token(refreshFields(token));
+      await won;
+    };
+    const { cost, result: lost } = await world.counters.costOf(() => world.token(refreshFields(token)));
+    const winner = await won;
+    expect([lost.status, lost.body.refresh_token]).toEqual([200, winner?.body.refresh_token]);
+    const both = Object.entries(costs.refresh).map(([name, value]) => [
+      name,
+      value + costs.refresh_lost_race[name as keyof typeof costs.refresh],
+    ]);
+    expect(cost).toEqual(Object.fromEntries(both));
+  });
+
+  it('a refresh that the directory cannot answer', async () => {
+    const { refresh_token: token } = await granted();
+    world.memory.down = true;
+    const { cost } = await world.counters.costOf(() => world.token(refreshFields(token)));
+    world.memory.down = false;
+    expect(cost).toEqual({ ...costs.refresh, statements: 1, rows: 0, signatures: 0 });
+  });
+
+  it('login, consent and exchange together: 6 statements and the page that continues, 13 rows, 2 signatures', async () => {
+    const { cost } = await world.counters.costOf(granted);
+    expect(cost).toEqual({ statements: 7, rows: 13, signatures: 2, verifications: 0, searches: 2, binds: 1 });
+  });
+
+  it('signing in again changes nothing about it', async () => {
+    const browser = world.browser();
+    await authorize(browser, {}, username);
+    const login = await browser.get(authorizePath({ prompt: 'login' }));
+    await expectCost('login', () => browser.postOnly('/login', { ...login.form.fields, ...credentials() }));
+    expect((await signIn(browser, authorizePath({ prompt: 'login' }), username)).name).toBe('continue');
+  });
+});
