@@ -243,6 +243,13 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         ]);
       });
 
+      it('an id that is granted again has no tombstone any more', async () => {
+        await written(client('web'));
+        await registry.delete('client', anOwner('web').uid);
+        await written(client('web'));
+        expect(await count('registry_tombstones')).toBe(0);
+      });
+
       it('removes nothing of another kind or source', async () => {
         await written(client('web'));
         expect(await registry.delete('scope', anOwner('web').uid)).toBeNull();

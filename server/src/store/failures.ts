@@ -24,19 +24,7 @@ const refusedClasses = ['08', '53', '57P', '58'];
  * Answers that another connection may not give: this one is dead, leads to the wrong server, or its prepared statements
  * are not what they were (a migration changed a table, a pooler swapped the session).
  */
-const elsewhere = new Set([
-  '25006',
-  '57P01',
-  '57P02',
-  '57P03',
-  '08006',
-  '08001',
-  '08003',
-  '08004',
-  '0A000',
-  '26000',
-  '42P05',
-]);
+const elsewhere = new Set(['25006', '57P01', '57P03', '08006', '08001', '08003', '08004', '0A000', '26000', '42P05']);
 
 /** The SQLSTATE of an answer of the server; `undefined` when no answer came. */
 export function sqlState(error: unknown): string | undefined {

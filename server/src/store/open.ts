@@ -10,5 +10,9 @@ import { openPostgres, type PostgresOptions } from './postgres.ts';
 export function openDatabase(url: string, options: PostgresOptions = {}): Promise<Database> {
   if (!url.startsWith('pglite:')) return openPostgres(url, options);
   const folder = url.slice('pglite:'.length);
-  return openPglite(folder === '' ? 'memory' : folder);
+  if (folder === '') return openPglite('memory');
+  options.onProblem?.(
+    'this database does not wait for the disk: a power cut may lose writes (use postgres:// in earnest)',
+  );
+  return openPglite(folder);
 }
