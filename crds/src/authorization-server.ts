@@ -152,7 +152,8 @@ const patterns = (what: string, max: number, example: readonly string[]) =>
     set(item({ max, rules: [namePattern] }), {
       what,
       max: 64,
-      allowed: 'exact values, or prefixes that end with *',
+      allowed:
+        'exact values, or prefixes that end with *; what belongs to another namespace needs a pattern that spells that namespace out',
       example,
       leftOut: 'as where no policy matches',
     }),

@@ -10,7 +10,6 @@ export { apiGroup, apiVersion, type Condition, type ObjectMeta, pendingStatus, v
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
-export { matchesName, matchesRedirectHost, redirectHost } from './pattern.ts';
 export type { Problem } from './problem.ts';
 export {
   type Actor,

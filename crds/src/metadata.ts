@@ -2,7 +2,7 @@
 import type { ObjectMeta } from './common.ts';
 import { type Problems, show } from './problem.ts';
 import { isRecord } from './structural.ts';
-import { refuseUnknown } from './walk.ts';
+import { mapKey, refuseUnknown } from './walk.ts';
 
 /** Everything that Kubernetes knows; what is not read here is left alone. */
 const known = [
@@ -80,7 +80,7 @@ function stringMap(value: unknown, path: string, problems: Problems): Record<str
   for (const [name, text] of Object.entries(value)) {
     if (typeof text !== 'string') {
       problems.add({
-        path: `${path}[${name.slice(0, 64)}]`,
+        path: `${path}${mapKey(name)}`,
         message: 'must be a text: put it in quotes',
         found: show(text),
       });

@@ -4,7 +4,16 @@ import type { Rule } from './field.ts';
 /** A private-use scheme is a reversed domain name, so it has a dot (RFC 8252 §7.1). */
 export const privateUseScheme = '^[a-z][a-z0-9+-]*([.][a-z0-9+-]+)+:/';
 
-const web = String.raw`^(https://|http://(127[.]0[.]0[.]1|\[::1\]|localhost)([:/?]|$))`;
+const port = '(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?';
+const byte = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
+// A browser reads a name whose last label begins with a digit as an address: 127.1, 0x7f.1.
+const lowerCaseName = '([a-z0-9-]+[.])*[a-z]([a-z0-9-]*[a-z0-9])?';
+const anyCaseName = '([A-Za-z0-9-]+[.])*[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?';
+const address = String.raw`(${byte}[.]){3}${byte}|\[[0-9A-Fa-f:.]+\]`;
+const anyHost = `(${anyCaseName}|${address})`;
+const loopback = String.raw`(127[.]0[.]0[.]1|\[::1\]|localhost)`;
+
+const web = `^(https://|http://${loopback}([:/?]|$))`;
 const characters = String.raw`[\\"<>^{|}#*]`;
 // `..;x` is a dot segment to servers that know path parameters.
 const dotSegment = '/([.]|%(25)*2[eE]){1,2}([/?;]|%3[bB]|$)';
@@ -33,7 +42,7 @@ export const redirectUriRules: readonly Rule[] = [
   },
   {
     // What the rules before this one refuse is not reported twice.
-    rule: String.raw`!self.matches(r'${web}') || self.matches(r'^https?://[^/?]*[^!-~]') || self.matches(r'^https?://[^/?]*[\\"<>^{|}#*@%]') || self.matches(r'^https?://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?([/?]|$)')`,
+    rule: String.raw`!self.matches(r'${web}') || self.matches(r'^https?://[^/?]*([^!-~]|[\\"<>^{|}#*@])') || self.matches(r'^https?://${anyHost}${port}([/?]|$)')`,
     message: 'must name a host, for example https://app.example.com/callback',
   },
   {
@@ -41,7 +50,7 @@ export const redirectUriRules: readonly Rule[] = [
     message: 'must not hold an encoded slash, backslash or control character, nor a % without two hex digits',
   },
   {
-    rule: String.raw`!self.matches(r'[?&](${responseParameters})(=|&|$)')`,
+    rule: `!self.matches('^[^?]*[?]([^#]*&)?(${responseParameters})(=|&|$)')`,
     message:
       'must not hold a parameter of the answer (code, state, iss, error, …) in its query: nobody could tell it from ours',
   },
@@ -49,20 +58,20 @@ export const redirectUriRules: readonly Rule[] = [
 
 /** Links that people follow; never fetched by the server. */
 export const webPage: Rule = {
-  rule: String.raw`self.matches(r'^(https://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])|http://(127[.]0[.]0[.]1|\[::1\]|localhost))(:[1-9][0-9]{0,4})?([/?#]|$)') && self.matches('^[!-~]+$')`,
+  rule: `self.matches(r'^(https://${anyHost}|http://${loopback})${port}([/?#]|$)') && self.matches('^[!-~]+$')`,
   message:
     'must be a web page that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info or spaces',
 };
 
 /** RFC 8414 §2, in the form that endpoints are appended to. */
 export const issuerRule: Rule = {
-  rule: String.raw`self.matches(r'^(https://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])|http://(127[.]0[.]0[.]1|\[::1\]|localhost))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*$') && !self.matches('/[.]{1,2}(/|$)') && !self.matches('^https://[^/]*:443(/|$)') && !self.matches('^http://[^/]*:80(/|$)')`,
+  rule: `self.matches(r'^(https://(${lowerCaseName}|${address})|http://${loopback})${port}(/[A-Za-z0-9._~-]+)*$') && !self.matches('/[.]{1,2}(/|$)') && !self.matches('^https://[^/]*:443(/|$)') && !self.matches('^http://[^/]*:80(/|$)')`,
   message:
     'use https (http only for 127.0.0.1, [::1] and localhost), a host in lower case, no user info, query, fragment or default port, and no slash at the end, for example https://id.example.com',
 };
 
 export const ldapsUrl: Rule = {
-  rule: String.raw`self.matches(r'^ldaps://([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(:[1-9][0-9]{0,4})?$')`,
+  rule: `self.matches(r'^ldaps://${anyHost}${port}$')`,
   message:
     'use ldaps://host or ldaps://host:port: ldap:// and StartTLS are refused, because a connection that drops would go on in clear text, passwords included',
 };

@@ -63,11 +63,13 @@ function visitObject(schema: Structural, value: Record<string, unknown>, place: 
   return Object.fromEntries(
     names
       .filter((name) => additionalProperties !== undefined && value[name] !== null)
-      .map((name) => [
-        name,
-        walk(additionalProperties ?? schema, value[name], child(place, name, `[${name.slice(0, 64)}]`)),
-      ]),
+      .map((name) => [name, walk(additionalProperties ?? schema, value[name], child(place, name, mapKey(name)))]),
   );
+}
+
+/** `["name"]`: names of maps may hold dots. */
+export function mapKey(name: string): string {
+  return `[${JSON.stringify(name.slice(0, 64))}]`;
 }
 
 function visitProperties(

@@ -1,5 +1,5 @@
 /** Manifests for tables: the smallest one that works, plus the one thing that a case is about. */
-import { type Kind, kinds, type Resource, validate } from '@nauthera/crds';
+import { type Kind, kinds, type ResourceByKind, validate } from '@nauthera/crds';
 import { parse } from 'yaml';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -32,8 +32,8 @@ export function problems(kind: Kind, next: unknown, old?: unknown): readonly str
   return result.ok ? [] : result.problems.map(({ path, message }) => `${path}: ${message}`);
 }
 
-export function accepted<K extends Kind>(kind: K, next: unknown): Extract<Resource, { kind: K }> {
+export function accepted<K extends Kind>(kind: K, next: unknown): ResourceByKind[K] {
   const result = validate(kind, next);
   if (!result.ok) throw new Error(`refused: ${JSON.stringify(result.problems)}`);
-  return result.resource as Extract<Resource, { kind: K }>;
+  return result.resource;
 }

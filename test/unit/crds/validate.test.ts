@@ -41,7 +41,7 @@ describe('the document as a whole', () => {
     [
       'a flag for an annotation',
       { ...client, metadata: { name: 'web', annotations: { 'auth.nauthera.io/is-default': true } } },
-      ['metadata.annotations[auth.nauthera.io/is-default]: must be a text: put it in quotes'],
+      ['metadata.annotations["auth.nauthera.io/is-default"]: must be a text: put it in quotes'],
     ],
     [
       'a namespace that is none',

@@ -1,13 +1,4 @@
-import {
-  cell,
-  durationMilliseconds,
-  durationSeconds,
-  kindNames,
-  kinds,
-  matchesName,
-  matchesRedirectHost,
-  nearest,
-} from '@nauthera/crds';
+import { cell, durationMilliseconds, durationSeconds, kindNames, kinds, nearest } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
 import { accepted, manifest } from './builders.ts';
 
@@ -28,32 +19,6 @@ describe('durations', () => {
   it.each(['', '5', '5d', '-5m', '5 m', '1.5h', '5M', '123456s', '1h1h1h1h1h', '5m\n'])('%j is none', (text) =>
     expect(() => durationMilliseconds(text)).toThrow(RangeError),
   );
-});
-
-describe('patterns of client policies', () => {
-  it.each([
-    ['shop.web', 'shop.web', true],
-    ['shop.web', 'shop.web2', false],
-    ['shop.*', 'shop.web', true],
-    ['shop.*', 'shop2.web', false],
-    ['*', 'anything', true],
-  ])('%s and %s', (pattern, value, expected) => expect(matchesName(pattern, value)).toBe(expected));
-
-  it.each([
-    ['shop.example.com', 'https://shop.example.com/cb', true],
-    ['shop.example.com', 'https://SHOP.example.com:8443/cb', true],
-    ['shop.example.com', 'https://shop.example.com.evil.example/cb', false],
-    ['shop.example.com', 'https://evil.example/shop.example.com', false],
-    ['*.example.com', 'https://a.b.example.com', true],
-    ['*.example.com', 'https://example.com/cb', false],
-    ['*.example.com', 'https://evilexample.com/cb', false],
-    ['*.example.com', 'https://evil.example?x=.example.com', false],
-    ['127.0.0.1', 'http://127.0.0.1:9500/cb', true],
-    ['[::1]', 'http://[::1]:9500/cb', true],
-    ['com.example.app:', 'com.example.app:/cb', true],
-    ['com.example.app:', 'com.example.application:/cb', false],
-    ['*', 'com.example.app:/cb', true],
-  ])('host %s and %s', (pattern, uri, expected) => expect(matchesRedirectHost(pattern, uri)).toBe(expected));
 });
 
 describe('columns', () => {
