@@ -59,17 +59,24 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
     if (error instanceof ProtocolError && error.delivery.by === 'redirect') {
       return sendRedirect(error.delivery.to, answer, reply);
     }
-    reply.code(answer.status);
     if (deliveryOf(error, request) === 'page') {
-      const html = options.renderError({ ...answer, reference: request.id }, request);
+      const page = forPeople(answer);
+      const html = options.renderError({ ...page, reference: request.id }, request);
       setPageHeaders(reply, { https: realm.startsWith('https:') });
-      void reply.headers(answer.headers).send(html);
+      void reply.code(page.status).headers(page.headers).send(html);
     } else {
+      reply.code(answer.status);
       // RFC 6750 §3: a request without any token gets a challenge and no error.
       const body = error instanceof TokenMissing ? '' : JSON.stringify(errorWire(answer, request));
       void reply.headers(noStore).headers(answer.headers).send(body);
     }
   };
+}
+
+/** Challenges are for programs: a browser that meets one asks for a password in a window of its own, for whoever sent it. */
+function forPeople(answer: Answer): Answer {
+  const { 'www-authenticate': _challenge, ...headers } = answer.headers;
+  return { ...answer, status: answer.status === 401 ? 400 : answer.status, headers };
 }
 
 /** RFC 6749 §5.2; `error_description` beside an unknown fault is the reference alone. */

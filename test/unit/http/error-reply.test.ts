@@ -22,6 +22,7 @@ const errors: Record<string, () => unknown> = {
   insufficient_scope: () => jsonError('insufficient_scope', 'openid is needed'),
   missing: () => new TokenMissing(),
   page: () => pageError('invalid_request', 'the redirect URI is not registered'),
+  unknown_client: () => pageError('invalid_client', 'the client is not known'),
   not_found: () => pageError('not_found', 'there is nothing here'),
   redirect: () => redirect && redirectError(redirect, 'access_denied', 'the user said no'),
   too_many: () => new HttpError(429, 'invalid_client', { description: 'later', headers: { 'retry-after': '3' } }),
@@ -103,11 +104,14 @@ describe('errors become replies in one place', () => {
     ['/page/not_found', 404, 'not_found'],
     ['/page/database', 503, 'temporarily_unavailable'],
     ['/page/surprise', 500, 'server_error'],
+    ['/page/unknown_client', 400, 'invalid_client'],
+    ['/page/missing', 400, 'invalid_token'],
   ])('A12: %s is a page of ours that goes nowhere', async (path, status, code) => {
     const { status: found, headers, body } = await ask(path);
     expect([found, body]).toEqual([status, `<html>${code} the-request</html>`]);
     expect(headers['content-security-policy']).toContain("frame-ancestors 'none'");
     expect(headers.location).toBeUndefined();
+    expect(headers['www-authenticate'], 'a browser would ask for a password').toBeUndefined();
   });
 
   it('RFC 6749 §4.1.2.1: an error for the client goes by 303, with state and iss', async () => {
