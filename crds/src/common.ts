@@ -1,7 +1,7 @@
 /** PURE. Parts that several kinds share: references, selections of namespaces, metadata, status. */
 import { type Static, type TProperties, Type } from 'typebox';
 import { choice, entry, group, item, keyed, set, text, texts, whole } from './field.ts';
-import { dataKey, namespaceName, objectName } from './text-rules.ts';
+import { dataKey, labelName, labels, labelValue, namespaceName, objectName } from './text-rules.ts';
 
 export const apiGroup = 'auth.nauthera.io';
 export const version = 'v1alpha1';
@@ -79,19 +79,20 @@ const labelSelector = Type.Optional(
           maxLength: 63,
           example: { 'kubernetes.io/metadata.name': 'shop' },
           leftOut: 'no label is asked for by value',
+          rules: [labels],
         }),
       ),
       matchExpressions: Type.Optional(
         Type.Array(
           entry(
             {
-              key: text({ what: 'Name of the label.', max: 317, example: 'team' }),
+              key: text({ what: 'Name of the label.', max: 317, rules: [labelName], example: 'team' }),
               operator: choice(['In', 'NotIn', 'Exists', 'DoesNotExist'], {
                 what: 'How the label is compared with the values.',
                 example: 'In',
               }),
               values: Type.Optional(
-                set(item({ max: 63 }), {
+                set(item({ max: 63, rules: [labelValue] }), {
                   what: 'Values to compare with.',
                   max: 32,
                   allowed: 'at least one with In and NotIn, none with Exists and DoesNotExist',

@@ -29,6 +29,25 @@ export const dataKey: Rule = {
   message: "must be a key of that object: letters, digits, '-', '_' and '.', not beginning with '..'",
 };
 
+const labelKey = '([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?';
+const labelText = '([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?';
+
+export const labelName: Rule = {
+  rule: `self.matches('^${labelKey}$')`,
+  message: 'must be the name of a label, for example team or kubernetes.io/metadata.name',
+};
+
+export const labelValue: Rule = {
+  rule: `self.matches('^${labelText}$')`,
+  message:
+    "must be the value of a label: letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+};
+
+export const labels: Rule = {
+  rule: `self.all(k, k.matches('^${labelKey}$') && self[k].matches('^${labelText}$'))`,
+  message: 'must be labels, for example {team: shop}',
+};
+
 /** A scope token of RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
 export const scopeToken: Rule = {
   rule: String.raw`self.matches(r'^[!#-\[\]-~]+$')`,

@@ -157,6 +157,26 @@ describe('other rules of an AuthorizationServer', () => {
     else expect(found[0]).toMatch(expected);
   });
 
+  it.each<[string, Record<string, unknown>, string]>([
+    ['a label that is none', { matchLabels: { 'a b': 'c' } }, 'matchLabels: must be labels, for example {team: shop}'],
+    ['a value that no label has', { matchLabels: { a: '-' } }, 'matchLabels: must be labels, for example {team: shop}'],
+    [
+      'the name of no label',
+      { matchExpressions: [{ key: '/a', operator: 'Exists' }] },
+      'matchExpressions[0].key: must be the name of a label, for example team or kubernetes.io/metadata.name',
+    ],
+    [
+      'a value of no label',
+      { matchExpressions: [{ key: 'a', operator: 'In', values: ['a b'] }] },
+      "matchExpressions[0].values[0]: must be the value of a label: letters, digits, '-', '_' and '.', beginning and ending with a letter or digit",
+    ],
+  ])('%s selects nothing and is refused', (_title, selector, expected) => {
+    const spec = { allowedClients: { namespaces: { from: 'Selector', selector } } };
+    expect(problems('AuthorizationServer', server(spec))).toEqual([
+      `spec.allowedClients.namespaces.selector.${expected}`,
+    ]);
+  });
+
   it.each(['x'.repeat(41), '1st', 'a.b', 'a-'])('the name %s is refused: it names a Service', (name) => {
     expect(problems('AuthorizationServer', server({}, { name })).join()).toMatch(/^metadata\.name: must /);
   });

@@ -71,6 +71,69 @@ describe('kubectl explain', () => {
   });
 });
 
+/** Texts of a spec with their path; items of lists count. */
+function texts(schema: Structural, path: string): readonly (readonly [string, Structural])[] {
+  if (schema.type === 'string') return [[path, schema]];
+  if (schema.items !== undefined) return texts(schema.items, `${path}[]`);
+  return Object.entries(schema.properties ?? {}).flatMap(([name, one]) => texts(one, `${path}.${name}`));
+}
+
+const specTexts = kindNames.flatMap((kind) => texts(kinds[kind].schema.properties?.['spec'] as Structural, kind));
+const durations = specTexts.filter(([, { pattern }]) => pattern !== undefined);
+
+describe('no text is taken as it comes', () => {
+  it.each(specTexts.filter(([, one]) => one.enum === undefined))('%s has a bound and a rule', (_path, schema) => {
+    expect(schema.maxLength).toBeGreaterThan(0);
+    expect(schema['x-kubernetes-validations']?.length).toBeGreaterThan(0);
+  });
+
+  it('lengths of time have these bounds', () => {
+    const bounds = durations.map(([path, { description }]) => [
+      path,
+      /Allowed: .*?(\d+m?s|\d+m|\d+h) to (\w+)/
+        .exec(description ?? '')
+        ?.slice(1)
+        .join(' to '),
+    ]);
+    expect(Object.fromEntries(bounds)).toEqual({
+      'AuthorizationServer.lifetimes.authorizationCode': '10s to 60s',
+      'AuthorizationServer.lifetimes.accessToken': '1m to 1h',
+      'AuthorizationServer.lifetimes.idToken': '1m to 24h',
+      'AuthorizationServer.lifetimes.refreshToken.idle': '5m to 8760h',
+      'AuthorizationServer.lifetimes.refreshToken.absolute': '5m to 8760h',
+      'AuthorizationServer.lifetimes.session.idle': '1m to 720h',
+      'AuthorizationServer.lifetimes.session.absolute': '1m to 720h',
+      'AuthorizationServer.signing.rotation.every': '1h to 17520h',
+      'AuthorizationServer.signing.rotation.publishBefore': '10m to 720h',
+      'AuthorizationServer.signing.rotation.retireAfter': '61m to 8760h',
+      'AuthorizationServer.clientPolicies[].maxLifetimes.accessToken': '1m to 1h',
+      'AuthorizationServer.clientPolicies[].maxLifetimes.refreshToken.idle': '5m to 8760h',
+      'AuthorizationServer.clientPolicies[].maxLifetimes.refreshToken.absolute': '5m to 8760h',
+      'Client.consent.rememberFor': '1m to 8760h',
+      'Client.accessToken.lifetime': '1m to 1h',
+      'Client.refreshToken.idle': '5m to 8760h',
+      'Client.refreshToken.absolute': '5m to 8760h',
+      'LdapBinding.timeouts.connect': '100ms to 3s',
+      'LdapBinding.timeouts.bind': '100ms to 3s',
+      'LdapBinding.timeouts.search': '100ms to 3s',
+    });
+  });
+
+  it.each(durations)('%s: what the text says is what the rule holds', (path, schema) => {
+    const [, min = '', max = ''] =
+      /must be from (\w+) to (\w+)/.exec(schema['x-kubernetes-validations']?.[0]?.message ?? '') ?? [];
+    expect(schema.description).toContain(`${min} to ${max}`);
+    const found = (value: string) => {
+      const problems = new Problems();
+      walk(schema, value, { path, problems });
+      return problems.list.map(({ message }) => message);
+    };
+    expect([found(min), found(max)]).toEqual([[], []]);
+    expect(found(`${max}1ms`)).toEqual([`must be from ${min} to ${max}`]);
+    expect(found('9ms')).toEqual([`must be from ${min} to ${max}`]);
+  });
+});
+
 describe('rules', () => {
   const rules = (schema: Structural): readonly { message: string }[] => [
     ...(schema['x-kubernetes-validations'] ?? []),
