@@ -187,16 +187,18 @@ async function openFolders(
   return { resources: resolve(resources), secretsFolder, secrets: folder };
 }
 
-function readKeys({ keyFile, database, onProgress }: StandaloneOptions, secretsFolder: string): readonly Uint8Array[] {
-  const path = keyFile ?? join(secretsFolder, 'key-encryption-key');
-  requireOutsideDatabase(path, database.url);
+function readKeys(options: StandaloneOptions, secretsFolder: string): readonly Uint8Array[] {
+  const path = options.keyFile ?? join(secretsFolder, 'key-encryption-key');
+  requireOutsideDatabase(path, options.database.url);
   const { keys, made } = readKeyFile(path);
-  if (made) onProgress?.(`made the key-encryption key ${path}: keep a copy, the database cannot be read without it`);
+  if (made)
+    options.onProgress?.(`made the key-encryption key ${path}: keep a copy, the database cannot be read without it`);
   return keys;
 }
 
-async function openWithPatience({ database: { url }, log, onProgress }: StandaloneOptions): Promise<Database> {
-  const database = await openDatabase(url, {
+async function openWithPatience(options: StandaloneOptions): Promise<Database> {
+  const { log } = options;
+  const database = await openDatabase(options.database.url, {
     onProblem: (problem) => log.named('database').warn('database', { 'error.detail': problem }),
   });
   const began = performance.now();
@@ -214,7 +216,7 @@ async function openWithPatience({ database: { url }, log, onProgress }: Standalo
       }
       if (now - told < 10_000) continue;
       told = now;
-      onProgress?.(`waiting for the database, ${Math.round((now - began) / 1000)} s`);
+      options.onProgress?.(`waiting for the database, ${Math.round((now - began) / 1000)} s`);
     }
   }
 }

@@ -1,0 +1,172 @@
+#!/usr/bin/env node
+/**
+ * `nauthera-operator`: the only file that touches the process. Exit codes: 0 done, or a clean end after SIGTERM or SIGINT;
+ * 1 the answer is no; 2 wrong usage or settings; 3 a dependency was not reached in time; 130 interrupted.
+ */
+import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
+import { Command, CommanderError } from 'commander';
+import { CheckPathError, check, renderCheck } from './check.ts';
+import { environmentName, loadStandaloneSettings, standaloneSettings } from './config.ts';
+import { createLog, type Standalone, StandaloneError, startStandalone } from './standalone.ts';
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+  version: string;
+};
+const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
+
+/** Ends the program with this code after one line on standard error. */
+class Exit extends Error {
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+async function runCheck(paths: readonly string[]): Promise<void> {
+  const interrupted = () => process.exit(130);
+  process.once('SIGINT', interrupted);
+  const result = await check({ paths, stdin: () => text(process.stdin) });
+  process.removeListener('SIGINT', interrupted);
+  for (const note of result.notes) console.error(`note: ${note}`);
+  console.log(renderCheck(result));
+  process.exitCode = result.findings.length === 0 ? 0 : 1;
+}
+
+async function runStandalone(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const configPath = flags.config ?? process.env.NAUTHERA_CONFIG;
+  const loaded = loadStandaloneSettings({
+    flags,
+    environment: process.env,
+    ...(configPath === undefined ? {} : { file: { path: configPath, text: readConfig(configPath) } }),
+    readFile: (path) => readFileSync(path, 'utf8'),
+  });
+  if ('problems' in loaded) throw new Exit(2, loaded.problems.join('\n'));
+  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
+  const { logLevel, logFormat, ...settings } = loaded.settings;
+  const log = createLog({
+    level: logLevel,
+    format: logFormat,
+    service: 'nauthera-standalone',
+    version,
+    // Standard output belongs to the table.
+    destination: { write: (line) => void process.stderr.write(line) },
+  });
+  const end = new Ending();
+  const standalone = await startStandalone({
+    ...settings,
+    version,
+    log,
+    onStatus: (table) => console.log(`\n${table}`),
+    onProgress: (line) => console.error(line),
+    onFenced: () =>
+      end.now(new Exit(1, 'another process that started later writes for the same --source-name: this one ends')),
+  });
+  console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
+  await end.wait(standalone);
+}
+
+/** Waits for a signal; a second one exits at once. */
+class Ending {
+  #resolve: (reason: Exit | undefined) => void = () => undefined;
+  readonly #ended = new Promise<Exit | undefined>((resolve) => {
+    this.#resolve = resolve;
+  });
+
+  constructor() {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(130));
+        this.#resolve(undefined);
+      });
+    }
+  }
+
+  now(reason: Exit): void {
+    this.#resolve(reason);
+  }
+
+  async wait(standalone: Standalone): Promise<void> {
+    const reason = await this.#ended;
+    console.error('stopping');
+    await standalone.stop();
+    if (reason !== undefined) throw reason;
+  }
+}
+
+function readConfig(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    throw new Exit(2, `--config ${path} cannot be read`);
+  }
+}
+
+function commands(): Command {
+  const program = new Command('nauthera-operator')
+    .description('Reconciles AuthorizationServers, Clients, Scopes and LdapBindings.')
+    .version(`nauthera ${version} (${revision}, node ${process.versions.node})`, '--version', 'print the version')
+    .helpCommand(false)
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  program
+    .command('check')
+    .description('Checks resources without a cluster or a database: schema, rules, references, policies.')
+    .argument('<path...>', 'files and folders; - is standard input')
+    .addHelpText(
+      'after',
+      '\nExits 0 when all is well, 1 with problems.\n\nExamples:\n  nauthera-operator check resources/\n  cat client.yaml | nauthera-operator check -',
+    )
+    .action(runCheck);
+  const standalone = program
+    .command('standalone')
+    .description('Runs the operator on a folder of resources, and the server, in one process.')
+    .option('--config <FILE>', 'YAML file with the settings below, in camelCase (NAUTHERA_CONFIG)');
+  for (const [, setting] of Object.entries(standaloneSettings)) {
+    const standard = setting.default === undefined ? '' : `, default ${setting.default}`;
+    standalone.option(
+      `--${setting.flag} <${setting.value}>`,
+      `${setting.help} (${environmentName(setting.flag)}${standard})`,
+    );
+  }
+  standalone
+    .addHelpText(
+      'after',
+      '\nA secret may also come from a file: NAUTHERA_DATABASE_FILE names one with the URL.\n\nExamples:\n  nauthera-operator standalone --resources resources --database pglite:data --listen 127.0.0.1:8080\n  NAUTHERA_DATABASE_FILE=/run/db-url nauthera-operator standalone --resources /etc/nauthera --listen 127.0.0.1:8080',
+    )
+    .action(runStandalone);
+  return program;
+}
+
+/** Errors of our own: what they say is for whoever typed the command. */
+const exitCodes: Readonly<Record<string, number>> = {
+  secrets_folder: 2,
+  key_file_invalid: 2,
+  database_folder_in_use: 2,
+  check_path: 2,
+  migration_failed: 3,
+  database_unavailable: 3,
+};
+
+function report(error: unknown): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+  if (error instanceof Exit) {
+    console.error(error.message);
+    return error.code;
+  }
+  if (error instanceof StandaloneError || error instanceof CheckPathError) {
+    console.error(error.message);
+    return error instanceof StandaloneError ? error.exitCode : 2;
+  }
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  const known = exitCodes[code];
+  console.error(known !== undefined && error instanceof Error ? error.message : error);
+  return known ?? 1;
+}
+
+try {
+  await commands().parseAsync(process.argv);
+} catch (error) {
+  process.exitCode = report(error);
+}
