@@ -89,7 +89,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
         (one, other) => one.registered.value.priority - other.registered.value.priority || (one.id < other.id ? -1 : 1),
       );
 
-  return {
+  return told(log, {
     async find(username, signal) {
       const throttleKey = unknownThrottleKey(username);
       if (!isUsername(username)) return { known: false, directory: null, throttleKey };
@@ -143,6 +143,23 @@ export function createDirectories(options: DirectoriesOptions): Directories {
       for (const directory of directories.values()) directory.close();
       directories = new Map();
     },
+  });
+}
+
+/** Says in the log why a directory could not be asked; whoever asked learns only that. */
+function told(log: Log, directories: Directories): Directories {
+  const tell = (error: unknown): never => {
+    if (error instanceof DirectoryUnavailable) {
+      const { directory, detail } = error;
+      log.warn('a directory could not be asked', { 'nauthera.directory': directory, 'error.detail': detail });
+    }
+    throw error;
+  };
+  return {
+    ...directories,
+    find: (username, signal) => directories.find(username, signal).catch(tell),
+    authenticate: (candidate, password, signal) => directories.authenticate(candidate, password, signal).catch(tell),
+    lookup: (reference, signal) => directories.lookup(reference, signal).catch(tell),
   };
 }
 

@@ -2,8 +2,10 @@
  * The way of an authorization request from page to page: opened, parsed anew against what is registered now, and taken to
  * the dispatcher with what is known of the browser. Asking the directory is part of it: it is the dispatcher's own wish.
  */
+
 import { DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
 import { type ConsentRules, type Verification, verifyConsent } from '../directory/verify-consent.ts';
+import { departureOf } from '../http/departure.ts';
 import { nextStep, type Progress, type SignedIn, type Step } from '../interaction/next-step.ts';
 import { type Interaction, openInteraction, readingOf, sealedOf } from '../interaction/sealed-request.ts';
 import { type AuthorizationRequest, parseAuthorizationRequest } from '../protocol/authorization-request.ts';
@@ -128,7 +130,7 @@ async function ask(ports: FlowPorts, visit: Visit, going: Going, session: Sessio
   const askedAt = ports.clock.now();
   const { directory, entryId } = session;
   const rules = rulesOf(visit, directory);
-  const user = await ports.directory.lookup({ directory, entryId }, visit.request.signal);
+  const user = await ports.directory.lookup({ directory, entryId }, departureOf(visit.reply));
   return judge(going, rules, user, askedAt);
 }
 

@@ -2,6 +2,7 @@
  * Sign in. The order is fixed: search, charge, bind, outcome. Known and unknown names cost the same work, meet the same
  * limits and get the same answer.
  */
+
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import {
   type AuthenticationOutcome,
@@ -10,6 +11,7 @@ import {
   type DirectoryUser,
   knownClaims,
 } from '../directory/directory.ts';
+import { departureOf } from '../http/departure.ts';
 import { readQuery } from '../http/form.ts';
 import { setCookie } from '../http/session-cookie.ts';
 import {
@@ -127,7 +129,7 @@ async function tryToSignIn(ports: FlowPorts, visit: Visit, going: Going, typed: 
 }
 
 async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, typed: Typed): Promise<Attempt> {
-  const { signal } = visit.request;
+  const signal = departureOf(visit.reply);
   const askedAt: EpochSeconds = ports.clock.now();
   const candidate = await ports.directory.find(typed.username, signal);
   const charged = await ports.attempts.charge({

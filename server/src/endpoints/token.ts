@@ -2,9 +2,11 @@
  * The token endpoint (RFC 6749 §3.2). It owns what all grants share, in this order: the form, who the client is, what is
  * asked, whether the client may; then the grant decides, and what it gave is signed.
  */
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Grants, redeem } from '../grants/index.ts';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
+import { departureOf } from '../http/departure.ts';
 import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
@@ -28,6 +30,8 @@ export interface TokenEndpointParts {
 
 /** What is known of a request so far, for its metric. */
 interface Progress {
+  /** The peer went away. */
+  readonly departed: AbortSignal;
   client?: AuthenticatedClient;
   grantType?: GrantType;
 }
@@ -35,7 +39,7 @@ interface Progress {
 export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): void {
   const config = { errors: 'json', admission: 'token' } as const;
   app.post(endpointPaths.token, { config }, async (request, reply) => {
-    const progress: Progress = {};
+    const progress: Progress = { departed: departureOf(reply) };
     try {
       const response = await answer(parts, request, progress);
       count(parts.metrics, progress, 'success');
@@ -71,7 +75,8 @@ async function answer(
   if (!client.registration.grant_types.includes(asked.grantType)) {
     throw jsonError('unauthorized_client', 'the client may not use this grant type');
   }
-  const { id: requestId, signal } = request;
+  const { id: requestId } = request;
+  const { departed: signal } = progress;
   const issuance = await redeem(parts.grants, asked, client, { requestId, clientAddress: source.address, signal });
   const response = await parts.issue(issuance);
   told(parts, issuance, response, client, asked.grantType, { requestId, clientAddress: source.address });
