@@ -1,0 +1,96 @@
+/** A server process of its own, as `nauthera-server serve` runs it: for kills, restarts and races between processes. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { freePort } from './ports.ts';
+
+const program = join(dirname(fileURLToPath(import.meta.url)), '../../server/src/main.ts');
+
+export interface ReplicaOptions {
+  readonly databaseUrl: string;
+  /** The key-encryption key: see {@link keyFileText}. */
+  readonly keyFile: string;
+}
+
+export const keyFileText = (key: Uint8Array): string => `${Buffer.from(key).toString('base64')}\n`;
+
+export class Replica {
+  readonly url: string;
+  readonly #options: ReplicaOptions;
+  readonly #management: number;
+  #process: ChildProcess | undefined;
+  #log = '';
+
+  private constructor(options: ReplicaOptions, port: number, management: number) {
+    this.#options = options;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#management = management;
+  }
+
+  /** Resolves when it is ready. */
+  static async start(options: ReplicaOptions): Promise<Replica> {
+    const replica = new Replica(options, await freePort(), await freePort());
+    await replica.restart();
+    return replica;
+  }
+
+  /** The end of what it wrote, for a failure's message. */
+  get log(): string {
+    return this.#log;
+  }
+
+  /** Starts it on the same ports after {@link kill}; resolves when it is ready. */
+  async restart(): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [
+        ...[program, 'serve', '--key-file', this.#options.keyFile, '--log-level', 'info'],
+        ...['--listen', new URL(this.url).host, '--management', `127.0.0.1:${this.#management}`],
+      ],
+      {
+        env: { ...process.env, NAUTHERA_DATABASE: this.#options.databaseUrl },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    this.#process = child;
+    const keep = (chunk: Buffer) => {
+      this.#log = (this.#log + chunk.toString()).slice(-8000);
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    const endsWithUs = () => child.kill('SIGKILL');
+    process.once('exit', endsWithUs);
+    child.once('exit', () => process.removeListener('exit', endsWithUs));
+    for (const deadline = Date.now() + 60_000; !(await this.#isReady()); await sleep(25)) {
+      if (child.exitCode !== null) throw new Error(`the replica ended with ${child.exitCode}:\n${this.#log}`);
+      if (Date.now() > deadline) throw new Error(`the replica is not ready after 60 s:\n${this.#log}`);
+    }
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      return (await fetch(`http://127.0.0.1:${this.#management}/readyz`)).ok;
+    } catch {
+      return false;
+    }
+  }
+
+  /** `kill -9`. */
+  kill(): Promise<void> {
+    return this.#end('SIGKILL');
+  }
+
+  /** A clean stop. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM');
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  }
+}
