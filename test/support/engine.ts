@@ -34,8 +34,17 @@ export async function startEngine(): Promise<Engine> {
   const daemon = spawn(
     'dockerd',
     [
-      ...['--data-root', join(folder, 'data'), '--exec-root', join(folder, 'exec'), '-H', socket],
-      ...['--pidfile', join(folder, 'pid'), '--bridge=none', '--iptables=false', '--ip6tables=false'],
+      '--data-root',
+      join(folder, 'data'),
+      '--exec-root',
+      join(folder, 'exec'),
+      '-H',
+      socket,
+      '--pidfile',
+      join(folder, 'pid'),
+      '--bridge=none',
+      '--iptables=false',
+      '--ip6tables=false',
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );
@@ -80,8 +89,13 @@ async function importPostgresImage(engine: Engine): Promise<void> {
   const archive = cacheFolder('images', 'bookworm-postgresql-15.tar');
   if (!existsSync(archive)) await bootstrap(archive);
   await docker(engine.host, [
-    ...['import', '--change', 'USER postgres', '--change', 'ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin'],
-    ...[archive, image],
+    'import',
+    '--change',
+    'USER postgres',
+    '--change',
+    'ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin',
+    archive,
+    image,
   ]);
 }
 

@@ -45,8 +45,16 @@ export class Replica {
     const child = spawn(
       process.execPath,
       [
-        ...[program, 'serve', '--key-file', this.#options.keyFile, '--log-level', 'info'],
-        ...['--listen', new URL(this.url).host, '--management', `127.0.0.1:${this.#management}`],
+        program,
+        'serve',
+        '--key-file',
+        this.#options.keyFile,
+        '--log-level',
+        'info',
+        '--listen',
+        new URL(this.url).host,
+        '--management',
+        `127.0.0.1:${this.#management}`,
       ],
       {
         env: { ...process.env, NAUTHERA_DATABASE: this.#options.databaseUrl },
