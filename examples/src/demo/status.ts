@@ -25,8 +25,43 @@ export async function fetchStatus(address: string): Promise<Status | undefined> 
   }
 }
 
-function readStatus(_json: unknown): Status | undefined {
-  return undefined;
+/** As it comes; whatever else stands there is none of the demo's business. */
+interface StatusWire {
+  readonly resources: readonly {
+    readonly kind: string;
+    readonly metadata: { readonly namespace: string; readonly name: string; readonly generation?: number };
+    readonly deleting?: boolean;
+    readonly status: {
+      readonly conditions: readonly {
+        readonly type: string;
+        readonly status: string;
+        readonly reason: string;
+        readonly message: string;
+        readonly observedGeneration?: number;
+      }[];
+    };
+  }[];
+  readonly problems: readonly string[];
+}
+
+function readStatus(json: unknown): Status {
+  const wire = json as StatusWire;
+  return {
+    resources: wire.resources.map(({ kind, metadata, status }) => {
+      const ready = status.conditions.find(({ type }) => type === 'Ready');
+      // An older generation's condition says nothing about what stands in the file now.
+      const current = ready?.observedGeneration === metadata.generation;
+      return {
+        kind,
+        namespace: metadata.namespace,
+        name: metadata.name,
+        ready: ready?.status === 'True' && current,
+        reason: ready?.reason ?? 'Pending',
+        message: ready?.message ?? '',
+      };
+    }),
+    problems: wire.problems,
+  };
 }
 
 /** What is not ready, in words; empty: everything is. */
