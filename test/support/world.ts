@@ -82,6 +82,8 @@ export class World {
   readonly registry: Registry;
   readonly memory: MemoryDirectory;
   servers: RunningServer[] = [];
+  /** Base URLs of whoever answers for the issuer. */
+  urls: readonly string[] = [];
   #counters: Counters | undefined;
   readonly #options: WorldOptions;
   #turn = 0;
@@ -111,7 +113,8 @@ export class World {
       value: aServer({ issuer, ...options.server }),
     });
     for (const [id, value] of Object.entries(options.directories ?? { [memoryDirectoryId]: aDirectory() })) {
-      await world.declare({ kind: 'directory', id, owner: anOwner(`directory ${id}`), value });
+      const [namespace = '', name = ''] = id.split('/');
+      await world.declare({ kind: 'directory', id, owner: { ...anOwner(`directory ${id}`), namespace, name }, value });
     }
     for (const value of options.scopes ?? []) {
       await world.declare({ kind: 'scope', id: value.scope, owner: anOwner(`scope ${value.scope}`), value });
@@ -143,6 +146,7 @@ export class World {
     );
     this.servers = await Promise.all(starting);
     await Promise.all(this.servers.map((server) => server.ready()));
+    if (count > 0) this.urls = this.servers.map(({ url }) => url);
   }
 
   /** Only with `counting`. */
@@ -186,13 +190,13 @@ export class World {
   readonly fetch = (url: string | URL | Request, init?: RequestInit): Promise<Response> => {
     const target = new URL(url instanceof Request ? url.url : url);
     if (target.origin !== issuer) throw new Error(`nothing of ours: ${target.origin}`);
-    const server = this.servers[this.#turn++ % this.servers.length];
-    return fetch(`${server?.url ?? ''}${target.pathname}${target.search}`, { redirect: 'manual', ...init });
+    const server = this.urls[this.#turn++ % this.urls.length];
+    return fetch(`${server ?? ''}${target.pathname}${target.search}`, { redirect: 'manual', ...init });
   };
 
   /** @param proxied as behind a proxy that is not trusted: 20 times the sign-ins per address, which a suite needs. */
   browser(proxied = true): Browser {
-    const browser = new Browser({ issuer, servers: this.servers.map(({ url }) => url) });
+    const browser = new Browser({ issuer, servers: this.urls });
     if (proxied) browser.headers.set('x-forwarded-for', '203.0.113.7');
     return browser;
   }

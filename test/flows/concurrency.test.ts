@@ -1,0 +1,204 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { registrationOf } from '../support/directories.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { keyFileText, Replica } from '../support/replica.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedDn } from '../support/slapd-seed.ts';
+import {
+  authorizePath,
+  codeFields,
+  issuer,
+  keyEncryptionKey,
+  refreshFields,
+  type TokenAnswer,
+  World,
+  webApp,
+} from '../support/world.ts';
+
+/** Three server processes, one Postgres, one OpenLDAP: what one process could decide in memory does not count here. */
+let postgres: TestPostgres;
+let slapd: Slapd;
+let world: World;
+let folder = '';
+const replicas: Replica[] = [];
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nauthera-concurrency-'));
+  const keyFile = join(folder, 'key');
+  await writeFile(keyFile, keyFileText(keyEncryptionKey), { mode: 0o600 });
+  [postgres, slapd] = await Promise.all([startPostgres('newest'), startSlapd()]);
+  const databaseUrl = await postgres.createDatabase();
+  world = await World.open({
+    databaseUrl,
+    replicas: 0,
+    clients: [webApp(), webApp('shop.other')],
+    directories: { 'shop/people': registrationOf(slapd) },
+  });
+  replicas.push(...(await Promise.all([1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile })))));
+  world.urls = replicas.map(({ url }) => url);
+});
+afterAll(async () => {
+  await Promise.all(replicas.map((replica) => replica.stop()));
+  await world?.stop();
+  await Promise.all([postgres?.stop(), slapd?.close()]);
+  if (folder !== '') await rm(folder, { recursive: true, force: true });
+});
+
+const people = { ada: 'ada-password', grace: 'grace-password', alan: 'alan-password' };
+type Uid = keyof typeof people;
+async function code(uid: Uid, clientId = 'shop.web', scope = 'openid profile'): Promise<string> {
+  const browser = world.browser();
+  const login = await browser.get(authorizePath({ client_id: clientId, scope }));
+  let page = await browser.submit(login, { username: uid, password: people[uid], 'sign-in': '1' });
+  if (page.name === 'consent') page = await browser.submit(page, { decision: 'allow' });
+  return page.response.code ?? '';
+}
+const granted = async (uid: Uid, clientId = 'shop.web', scope?: string) =>
+  (await world.token(codeFields(await code(uid, clientId, scope)), clientId)).body;
+const refresh = (token: string | undefined, clientId?: string) => world.token(refreshFields(token), clientId);
+
+/** A machine that is too busy says 503 and spends nothing: then once more, as a client does. */
+async function answered(ask: () => Promise<TokenAnswer>): Promise<TokenAnswer> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.status !== 503) return answer;
+    expect(answer.headers.get('retry-after')).not.toBeNull();
+    await sleep(100);
+  }
+}
+
+/** `200: 1, 400 invalid_grant: 199` */
+function tally(answers: readonly TokenAnswer[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const { status, body } of answers) {
+    const key = body.error === undefined ? String(status) : `${status} ${body.error}`;
+    counts[key] = (counts[key] ?? 0) + 1;
+  }
+  return counts;
+}
+
+describe('F01, A82: one code', () => {
+  it('redeemed 200 times at once on three processes: one success, the grant ended, no other grant touched', async () => {
+    const sameUser = await granted('ada');
+    const sameClient = await granted('grace');
+    const elsewhere = await granted('ada', 'shop.other');
+    const one = await code('ada');
+    const answers = await Promise.all(Array.from({ length: 200 }, () => answered(() => world.token(codeFields(one)))));
+    expect(tally(answers)).toEqual({ '200': 1, '400 invalid_grant': 199 });
+    const winner = answers.find(({ status }) => status === 200)?.body;
+    expect((await refresh(winner?.refresh_token)).body.error).toBe('invalid_grant');
+    expect((await refresh(sameUser.refresh_token)).status).toBe(200);
+    expect((await refresh(sameClient.refresh_token)).status).toBe(200);
+    expect((await refresh(elsewhere.refresh_token, 'shop.other')).status).toBe(200);
+    // One replay, one row: a flood of losers must not fill the audit table.
+    expect(await world.count('audit', `event = 'replay.detected'`)).toBe(1);
+    expect(await world.count('audit', `event = 'token.issued' AND grant_type = 'authorization_code'`)).toBe(4);
+    // I10: the winner's access token too, on every process, within a second.
+    for (const url of world.urls) {
+      await expect
+        .poll(
+          async () =>
+            (await fetch(`${url}/userinfo`, { headers: { authorization: `Bearer ${winner?.access_token}` } })).status,
+          { timeout: 5000, interval: 50 },
+        )
+        .toBe(401);
+    }
+  });
+
+  it('many codes, each 10 times: each has one winner', async () => {
+    const codes = await Promise.all(
+      Array.from({ length: 5 }, (_, n) => code((['ada', 'grace', 'alan'] as const)[n % 3] ?? 'ada')),
+    );
+    const answers = await Promise.all(
+      codes.flatMap((one) => Array.from({ length: 10 }, () => answered(() => world.token(codeFields(one))))),
+    );
+    expect(tally(answers)).toEqual({ '200': 5, '400 invalid_grant': 45 });
+  });
+});
+
+describe('A25, F02: one refresh token', () => {
+  it('presented 50 times at once: one successor, which goes on', async () => {
+    const first = await granted('ada');
+    const answers = await Promise.all(Array.from({ length: 50 }, () => answered(() => refresh(first.refresh_token))));
+    expect(tally(answers)).toEqual({ '200': 50 });
+    const successors = new Set(answers.map(({ body }) => body.refresh_token));
+    expect(successors.size).toBe(1);
+    const [successor] = successors;
+    const stored = await world.rows<{ unused: number; all: number }>(
+      `SELECT count(*) FILTER (WHERE used_at IS NULL)::int AS unused, count(*)::int AS all FROM refresh_tokens
+        WHERE grant_id = (SELECT grant_id FROM refresh_tokens ORDER BY issued_at DESC LIMIT 1)`,
+    );
+    expect(stored[0]).toEqual({ unused: 1, all: 2 });
+    expect((await refresh(successor)).status).toBe(200);
+  });
+
+  it('A26: rotated, all processes killed and restarted, replayed: the reuse is detected, the grant ends', async () => {
+    const first = await granted('ada', 'shop.web', 'openid offline_access');
+    const second = await refresh(first.refresh_token);
+    expect(second.status).toBe(200);
+    await Promise.all(replicas.map((replica) => replica.kill()));
+    await Promise.all(replicas.map((replica) => replica.restart()));
+    // Within the grace it is still the same refresh, whoever answers.
+    const repeat = await refresh(first.refresh_token);
+    expect([200, 400]).toContain(repeat.status);
+    if (repeat.status === 200) expect(repeat.body.refresh_token).toBe(second.body.refresh_token);
+    await world.rows(`UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds' WHERE used_at IS NOT NULL`);
+    expect((await refresh(first.refresh_token)).body.error).toBe('invalid_grant');
+    expect((await refresh(second.body.refresh_token)).body.error).toBe('invalid_grant');
+  });
+
+  it('A32: locked while 20 refreshes are under way: afterwards nothing of that person is left', async () => {
+    const tokens = await Promise.all([1, 2, 3].map(() => granted('alan', 'shop.web', 'openid offline_access')));
+    const [, ...results] = await Promise.all([
+      slapd.lock(seedDn('alan')),
+      ...tokens.flatMap((one) => Array.from({ length: 7 }, () => answered(() => refresh(one.refresh_token)))),
+    ]);
+    for (const { status, body } of results) {
+      // What came before the lock was given; what came after is refused. Nothing else happens.
+      expect(['200', '400 invalid_grant']).toContain(
+        body.error === undefined ? `${status}` : `${status} ${body.error}`,
+      );
+      if (body.refresh_token !== undefined)
+        expect((await refresh(body.refresh_token)).body.error).toBe('invalid_grant');
+    }
+    for (const one of tokens) expect((await refresh(one.refresh_token)).body.error).toBe('invalid_grant');
+    await slapd.unlock(seedDn('alan'));
+    expect(await world.count('grants', `username = 'alan' AND ended_at IS NULL AND session_id IS NULL`)).toBe(0);
+  });
+});
+
+describe('A44: guesses at once on three processes', () => {
+  it('count one by one; the right password within the lock is refused', async () => {
+    await world.rows('DELETE FROM login_attempts');
+    const problems = await Promise.all(
+      Array.from({ length: 30 }, async () => {
+        const browser = world.browser();
+        const page = await browser.get(authorizePath());
+        return (await browser.submit(page, { username: 'grace', password: 'a-guess', 'sign-in': '1' })).problem ?? '';
+      }),
+    );
+    expect(problems.filter((problem) => problem.startsWith('Username'))).toHaveLength(5);
+    expect(problems.filter((problem) => problem.startsWith('Too many'))).toHaveLength(25);
+    const browser = world.browser();
+    const page = await browser.get(authorizePath());
+    slapd.clearLog();
+    const right = await browser.submit(page, { username: 'grace', password: people.grace, 'sign-in': '1' });
+    expect(right.problem).toMatch(/^Too many tries/);
+    expect(slapd.operations().binds).not.toContain(seedDn('grace'));
+    await world.rows('DELETE FROM login_attempts');
+  });
+});
+
+describe('one browser on three processes', () => {
+  it('the pages of one request come from whoever answers', async () => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ prompt: 'consent' }));
+    const consent = await browser.submit(login, { username: 'ada', password: people.ada, 'sign-in': '1' });
+    const pages = await Promise.all(Array.from({ length: 6 }, () => browser.submit(consent, { decision: 'allow' })));
+    expect(new Set(pages.map((page) => page.response.code)).size).toBe(1);
+    expect(pages[0]?.response.iss).toBe(issuer);
+  });
+});
