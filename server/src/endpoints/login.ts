@@ -25,7 +25,7 @@ import {
 import { pageError } from '../protocol/errors.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { StoredRequest } from '../store/authorization-requests.ts';
-import { type Charged, triesPerAddress } from '../store/login-attempts.ts';
+import type { Charged } from '../store/login-attempts.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { newHandle, newId } from '../tokens/handle.ts';
 import { type Answerer, facts, issuedAnswer, type PreparedAnswer, refusedAnswer } from './answer.ts';
@@ -134,7 +134,7 @@ async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, ty
   const candidate = await ports.directory.find(typed.username, signal);
   const charged = await ports.attempts.charge({
     address: visit.source.address,
-    addressLimit: triesPerAddress * visit.source.limitFactor,
+    limitFactor: visit.source.limitFactor,
     throttleKey: candidate.throttleKey,
     subject: candidate.known ? candidate.user.subject : undefined,
     clientUid: going.client.owner.uid,

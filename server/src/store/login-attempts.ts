@@ -44,8 +44,8 @@ const failed: Statement = {
 
 export interface Charge {
   readonly address: string;
-  /** Usually {@link triesPerAddress}. */
-  readonly addressLimit: number;
+  /** How often {@link triesPerAddress} fits into the limit of this address. */
+  readonly limitFactor: number;
   readonly throttleKey: string;
   readonly subject: string | undefined;
   readonly clientUid: string;
@@ -83,7 +83,7 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
       const { rows } = await database.run<ChargedRow>(charge, [
         attemptKey('address', one.address),
         attemptKey('entry', one.throttleKey),
-        one.addressLimit,
+        triesPerAddress * one.limitFactor,
         one.subject ?? null,
         one.clientUid,
         one.handle === undefined ? null : digest(one.handle),
