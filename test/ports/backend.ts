@@ -119,3 +119,23 @@ export async function clean(database: Database): Promise<void> {
   ];
   await sql(database, `TRUNCATE ${tables.join(', ')}`);
 }
+
+/** The same database, telling the name of every statement that is sent to it. */
+export function counted(database: Database): { database: Database; sent: string[] } {
+  const sent: string[] = [];
+  const run: Database['run'] = (statement, values) => {
+    sent.push(statement.name);
+    return database.run(statement, values);
+  };
+  return { database: proxied(database, { run }), sent };
+}
+
+/** The same database with one member replaced. */
+export function proxied(database: Database, replaced: Partial<Database>): Database {
+  return new Proxy(database, {
+    get: (target, member) => {
+      const value: unknown = Reflect.get(replaced, member) ?? Reflect.get(target, member, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}

@@ -8,9 +8,11 @@ import {
   type Backend,
   clean,
   client,
+  counted,
   directory,
   oneOfEachKind,
   password,
+  proxied,
   registryOf,
   sealer,
   sql,
@@ -203,6 +205,28 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
       expect(follower.current.client('shop.one')).toBeDefined();
     });
 
+    it('a change costs a replica one statement to read and one to report', async () => {
+      const { database: watched, sent } = counted(database);
+      const one = follow(watched).follower;
+      const heart = createHeartbeat({
+        database: watched,
+        replica: 'a',
+        follower: one,
+        details: () => ({ directories: [], keys: 'ready' }),
+      });
+      await one.start();
+      heart.start();
+      await until(() => sent.includes('replica_report_put'));
+      sent.length = 0;
+      await put(client('web'));
+      await until(() => sent.includes('replica_report_put'));
+      // A poll may come in between; nothing else does.
+      expect(new Set(sent)).toEqual(new Set(['registry_changes', 'replica_report_put']));
+      expect(sent.at(-1)).toBe('replica_report_put');
+      await heart.stop();
+      await one.stop();
+    });
+
     it('F50 follows by polling alone where LISTEN is not possible', async () => {
       const deaf = follow(proxied(database, { listen: () => Promise.resolve(null) }));
       await deaf.follower.start();
@@ -294,14 +318,4 @@ function follow(database: Database): { follower: Follower; told: Told[]; rejecti
   const follower = createFollower({ database, sealer, onRejected: ({ kind, id }) => rejections.push(`${kind}/${id}`) });
   follower.onSwap((changed) => told.push(changed === 'all' ? 'all' : [...changed]));
   return { follower, told, rejections };
-}
-
-/** The same database with one member replaced. */
-function proxied(database: Database, replaced: Partial<Database>): Database {
-  return new Proxy(database, {
-    get: (target, member) => {
-      const value: unknown = Reflect.get(replaced, member) ?? Reflect.get(target, member, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }

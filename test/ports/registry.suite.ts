@@ -11,6 +11,7 @@ import {
   byAnotherRole,
   clean,
   client,
+  counted,
   directory,
   oneOfEachKind,
   password,
@@ -80,10 +81,14 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
 
       it('of 500 is one statement, one revision and one audit row', async () => {
         const before = await revision();
-        const results = await registry.putMany(Array.from({ length: 500 }, (_, index) => client(`c${index}`)));
+        const { database: watched, sent } = counted(database);
+        const results = await registryOf(watched).putMany(
+          Array.from({ length: 500 }, (_, index) => client(`c${index}`)),
+        );
         expect(new Set(results.map((result) => JSON.stringify(result)))).toEqual(
           new Set([JSON.stringify({ outcome: 'written', revision: { epoch: before.epoch, n: before.n + 1 } })]),
         );
+        expect(sent).toEqual(['registry_put']);
         expect(await count('registry')).toBe(500);
         const audit = await sql<{ event: string; registrations: string[] }>(
           database,
