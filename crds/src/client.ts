@@ -1,41 +1,15 @@
 /** PURE. Client: an application that asks for tokens (RFC 6749 §2; metadata as in RFC 7591 §2). */
 import { type Static, Type } from 'typebox';
-import {
-  authenticationMethods,
-  consentModes,
-  grantTypes,
-  responseTypes,
-  signingAlgorithms,
-} from './authorization-server.ts';
-import { authorizationServerRef, computed, status } from './common.ts';
-import { choice, choiceItem, duration, entry, flag, group, item, keyed, set, text, texts } from './field.ts';
-import { claimName, claimNotReserved, noSubject, objectName, plainText, printable, scopeToken } from './text-rules.ts';
-import { privateUseScheme, redirectUriRules, webPage } from './uri-rules.ts';
-
-/** The keys of a Client's Secret, by the names that `secret.keys` can change. */
-export const secretKeys = [
-  'type',
-  'provider',
-  'client-id',
-  'client-secret',
-  'client-name',
-  'client-authentication-method',
-  'authorization-grant-type',
-  'authorization-grant-types',
-  'redirect-uri',
-  'redirect-uris',
-  'scope',
-  'user-name-attribute',
-  'issuer-uri',
-  'authorization-uri',
-  'token-uri',
-  'user-info-uri',
-  'jwk-set-uri',
-  'ca.crt',
-] as const;
-export type SecretKey = (typeof secretKeys)[number];
-
-const knownKeys = `[${secretKeys.map((key) => `'${key}'`).join(', ')}]`;
+import { access, consent } from './client-consent.ts';
+import { clientRules } from './client-rules.ts';
+import { secret } from './client-secret.ts';
+import { accessToken, idToken, refreshToken } from './client-tokens.ts';
+import { choice, choiceItem, entry, flag, group, item, keyed, set, text } from './field.ts';
+import { authorizationServerRef } from './references.ts';
+import { computed, status } from './status.ts';
+import { authenticationMethods, grantTypes, responseTypes } from './terms.ts';
+import { noSubject, plainText, printable, scopeToken } from './text-rules.ts';
+import { redirectUriRules, webPage } from './uri-rules.ts';
 
 const link = (what: string, example: string, leftOut: string) =>
   Type.Optional(
@@ -48,78 +22,6 @@ const link = (what: string, example: string, leftOut: string) =>
       leftOut,
     }),
   );
-
-const secret = Type.Optional(
-  group(
-    {
-      name: Type.Optional(
-        text({
-          what: 'Name of the Secret that the operator writes.',
-          max: 253,
-          rules: [objectName],
-          example: 'web-oauth2',
-          leftOut: '<name of the Client>-oauth2; status.binding.name shows it',
-        }),
-      ),
-      keys: Type.Optional(
-        texts({
-          what: 'Other names for keys of the Secret, from the usual name to the wanted one; needed for envFrom, as shells cannot read hyphens.',
-          allowed: `usual names are ${secretKeys.join(', ')}`,
-          max: secretKeys.length,
-          maxLength: 253,
-          example: { 'client-id': 'CLIENT_ID', 'client-secret': 'CLIENT_SECRET' },
-          leftOut: 'the usual names, as Service Binding and Spring read them',
-          rules: [
-            {
-              rule: `self.all(k, k in ${knownKeys})`,
-              message: `only these keys can be renamed: ${secretKeys.join(', ')}`,
-            },
-            {
-              rule: `self.all(k, self[k].matches('^[-._a-zA-Z0-9]+$') && self[k] != '.' && !self[k].startsWith('..'))`,
-              message: "a key of a Secret holds letters, digits, '-', '_' and '.' only, and does not begin with '..'",
-            },
-            {
-              rule: `self.all(k, !self.exists(other, other != k && self[other] == self[k]) && (self[k] == k || !(self[k] in ${knownKeys}) || self[k] in self))`,
-              message: 'two keys would get the same name: choose another name for one of them',
-            },
-          ],
-        }),
-      ),
-    },
-    {
-      what: 'The Secret with the credentials, issuer and endpoints for the application.',
-      example: { name: 'web-oauth2' },
-      leftOut: 'a Secret <name of the Client>-oauth2 with the usual keys',
-    },
-  ),
-);
-
-const consent = group(
-  {
-    mode: choice(consentModes, {
-      what: 'When users are asked whether this application may have what it asks for. Whatever the mode, the directory is asked before anything is issued.',
-      allowed:
-        'Always (each time), Remember (once, then for rememberFor; never remembered for redirect URIs with a private scheme), Implicit (never; a client policy must allow it)',
-      default: 'Remember',
-      example: 'Always',
-    }),
-    rememberFor: duration({
-      what: 'How long a yes is remembered with mode Remember.',
-      min: '1m',
-      max: '8760h',
-      default: '2160h',
-      allowed: '1m to 8760h (365 days), written with h, m, s or ms; the default is 90 days',
-      example: '720h',
-    }),
-    onRefusedScope: choice(['Drop', 'Deny'], {
-      what: 'What happens when the directory does not allow one of the scopes for this user.',
-      allowed: 'Drop (the rest is granted, the user is told), Deny (nothing is granted)',
-      default: 'Drop',
-      example: 'Deny',
-    }),
-  },
-  { what: 'How users agree.', default: {}, example: { mode: 'Always' } },
-);
 
 export const clientSpec = group(
   {
@@ -163,7 +65,6 @@ export const clientSpec = group(
       what: 'What the application may do at the token endpoint.',
       min: 1,
       max: 3,
-      allowed: 'authorization_code, refresh_token, client_credentials',
       default: ['authorization_code'],
       example: ['authorization_code', 'refresh_token'],
     }),
@@ -201,22 +102,7 @@ export const clientSpec = group(
         leftOut: 'none: such a request gets a token without scopes',
       }),
     ),
-    access: Type.Optional(
-      group(
-        {
-          groups: Type.Optional(
-            set(item({ max: 1024, rules: [plainText] }), {
-              what: 'Directory groups, by name or DN, compared without regard to case. Only members of at least one of them may use the application.',
-              min: 1,
-              max: 50,
-              example: ['shop-staff'],
-              leftOut: 'every user may use it',
-            }),
-          ),
-        },
-        { what: 'Who may use the application.', example: { groups: ['shop-staff'] }, leftOut: 'every user may use it' },
-      ),
-    ),
+    access,
     authentication: group(
       {
         method: choice(authenticationMethods, {
@@ -237,90 +123,9 @@ export const clientSpec = group(
       example: 'Optional',
     }),
     consent,
-    accessToken: Type.Optional(
-      group(
-        {
-          lifetime: Type.Optional(
-            duration({
-              what: 'How long access tokens of this application are valid.',
-              min: '1m',
-              max: '1h',
-              example: '10m',
-              leftOut: "the server's lifetimes.accessToken",
-            }),
-          ),
-          audiences: Type.Optional(
-            set(item({ max: 512, rules: [printable] }), {
-              what: 'Audiences (aud) of its access tokens beside those of the granted Scopes.',
-              max: 16,
-              allowed: 'client ids of the own namespace, and what a client policy grants',
-              example: ['shop.api'],
-              leftOut: 'those of the granted Scopes; without any, the client id',
-            }),
-          ),
-        },
-        {
-          what: 'Access tokens of this application.',
-          example: { lifetime: '10m' },
-          leftOut: "the server's settings",
-        },
-      ),
-    ),
-    idToken: group(
-      {
-        signingAlgorithm: choice(signingAlgorithms, {
-          what: 'Algorithm that signs its ID tokens (JWS name). The server must list it in signing.algorithms.',
-          default: 'RS256',
-          example: 'ES256',
-        }),
-        claims: Type.Optional(
-          set(item({ max: 128, rules: [claimName, claimNotReserved] }), {
-            what: 'Claims that stand in the ID token although no request asks for them, if the granted scopes release them.',
-            max: 50,
-            allowed: 'claim names; those that the protocol sets (iss, sub, aud, …) are refused',
-            example: ['email', 'groups'],
-            leftOut: 'scope claims are at the userinfo endpoint only',
-          }),
-        ),
-      },
-      { what: 'ID tokens of this application.', default: {}, example: { claims: ['groups'] } },
-    ),
-    refreshToken: Type.Optional(
-      group(
-        {
-          idle: Type.Optional(
-            duration({
-              what: 'A refresh token that is not used for this long ends.',
-              min: '5m',
-              max: '8760h',
-              example: '168h',
-              leftOut: "the server's lifetimes.refreshToken.idle",
-            }),
-          ),
-          absolute: Type.Optional(
-            duration({
-              what: 'A grant ends this long after consent, however often it was refreshed.',
-              min: '5m',
-              max: '8760h',
-              example: '720h',
-              leftOut: "the server's lifetimes.refreshToken.absolute",
-            }),
-          ),
-        },
-        {
-          what: 'Limits of refresh tokens of this application.',
-          example: { idle: '168h', absolute: '720h' },
-          leftOut: "the server's settings",
-          rules: [
-            {
-              rule: '!has(self.idle) || !has(self.absolute) || duration(self.idle) <= duration(self.absolute)',
-              message: 'must not be longer than absolute',
-              fieldPath: '.idle',
-            },
-          ],
-        },
-      ),
-    ),
+    accessToken,
+    idToken,
+    refreshToken,
     suspend: flag({
       what: 'Stops the application: within 10 s nothing is issued to it and its tokens are refused. Nothing is forgotten.',
       default: false,
@@ -330,58 +135,7 @@ export const clientSpec = group(
   {
     what: 'What the application is and what it may do.',
     example: { redirectUris: ['https://shop.example.com/callback'] },
-    rules: [
-      {
-        rule: `!('authorization_code' in self.grantTypes) || (has(self.redirectUris) && self.redirectUris.size() > 0)`,
-        message: 'authorization_code, implicit and hybrid send the user back to the app: add at least one redirect URI',
-        fieldPath: '.redirectUris',
-      },
-      {
-        rule: `self.authentication.method != 'none' || !('client_credentials' in self.grantTypes)`,
-        message:
-          'a public client cannot prove who it is: for client_credentials use client_secret_basic, private_key_jwt or kubernetes_service_account',
-        fieldPath: '.grantTypes',
-      },
-      {
-        rule: `self.authentication.method != 'none' || self.pkce == 'Required'`,
-        message: 'public clients must use PKCE: leave pkce out or set Required',
-        fieldPath: '.pkce',
-      },
-      {
-        rule: `!('refresh_token' in self.grantTypes) || 'authorization_code' in self.grantTypes`,
-        message:
-          'refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token',
-        fieldPath: '.grantTypes',
-      },
-      {
-        rule: `has(self.clientId) == has(oldSelf.clientId) && (!has(self.clientId) || self.clientId == oldSelf.clientId)`,
-        message:
-          'clientId cannot change, tokens and consents hang on it: create a second Client with the new id, move the app, then delete this one',
-        fieldPath: '.clientId',
-      },
-      {
-        rule: `!has(self.responseTypes) || ('code' in self.responseTypes) == ('authorization_code' in self.grantTypes)`,
-        message: 'code goes with the grant type authorization_code: list both or neither, or leave responseTypes out',
-        fieldPath: '.responseTypes',
-      },
-      {
-        rule: `self.authentication.method == 'none' || !has(self.redirectUris) || !self.redirectUris.exists(u, u.matches('${privateUseScheme}'))`,
-        message:
-          'only a public client may use a private scheme: use https, or set authentication.method to none if the app runs on a device',
-        fieldPath: '.redirectUris',
-      },
-      {
-        rule: `self.consent.mode != 'Implicit' || !has(self.redirectUris) || !self.redirectUris.exists(u, u.matches('${privateUseScheme}'))`,
-        message:
-          'any app on a device can claim a private scheme, so its users must be asked: use Always, or https redirect URIs',
-        fieldPath: '.consent.mode',
-      },
-      {
-        rule: '!has(self.defaultScopes) || self.defaultScopes.all(s, s in self.scopes)',
-        message: 'each default scope must be among scopes: add it there or take it out here',
-        fieldPath: '.defaultScopes',
-      },
-    ],
+    rules: clientRules,
   },
 );
 export type ClientSpec = Static<typeof clientSpec>;

@@ -1,5 +1,5 @@
 /** PURE. A kind as a CustomResourceDefinition (apiextensions.k8s.io/v1). */
-import { apiGroup, version } from './common.ts';
+import { apiGroup, version } from './api.ts';
 import type { KindInfo } from './kinds.ts';
 
 export function customResourceDefinition(info: KindInfo, bundleVersion: string): Readonly<Record<string, unknown>> {

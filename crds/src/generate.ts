@@ -7,8 +7,8 @@ import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stringify } from 'yaml';
 import { customResourceDefinition } from './custom-resource-definition.ts';
+import { reference } from './field-reference.ts';
 import { type KindInfo, kindNames, kinds } from './kinds.ts';
-import { reference } from './reference.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 

@@ -1,15 +1,18 @@
 /** The resources of `auth.nauthera.io/v1alpha1`: types, names, checks and the words of their conditions. */
+
+export { apiGroup, apiVersion, version } from './api.ts';
 export {
   type AuthorizationServerSpec,
   type AuthorizationServerStatus,
-  type ClientPolicy,
 } from './authorization-server.ts';
-export { type ClientSpec, type ClientStatus, type SecretKey, secretKeys } from './client.ts';
+export type { ClientSpec, ClientStatus } from './client.ts';
+export type { ClientPolicy } from './client-policy.ts';
+export { type SecretKey, secretKeys } from './client-secret.ts';
 export { cell } from './column.ts';
-export { apiGroup, apiVersion, type Condition, type ObjectMeta, pendingStatus, version } from './common.ts';
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
+export type { ObjectMeta } from './metadata.ts';
 export type { Problem } from './problem.ts';
 export {
   type Actor,
@@ -25,5 +28,6 @@ export {
 } from './reasons.ts';
 export type { AuthorizationServer, Client, LdapBinding, Resource, ResourceByKind, Scope } from './resource.ts';
 export { builtInScopes, type ScopeSpec, type ScopeStatus } from './scope.ts';
+export { type Condition, pendingStatus } from './status.ts';
 export { nearest } from './suggest.ts';
 export { kindOf, type Validation, validate, validateDocument } from './validate.ts';

@@ -1,10 +1,10 @@
 /** PURE. The four kinds: their names, schemas, rules of the whole object, and the columns of `kubectl get`. */
 import { authorizationServerSpec, authorizationServerStatus } from './authorization-server.ts';
 import { clientSpec, clientStatus } from './client.ts';
-import { pendingStatus } from './common.ts';
 import type { Rule } from './field.ts';
 import { ldapBindingSpec, ldapBindingStatus } from './ldap-binding.ts';
 import { builtInScopeList, builtInScopes, scopeSpec, scopeStatus } from './scope.ts';
+import { pendingStatus } from './status.ts';
 import { type Structural, structural } from './structural.ts';
 
 export const kindNames = ['AuthorizationServer', 'Client', 'Scope', 'LdapBinding'] as const;

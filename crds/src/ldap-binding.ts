@@ -1,111 +1,18 @@
 /** PURE. LdapBinding: a directory, how people are found in it, and what it allows them to consent to. */
 import { type Static, Type } from 'typebox';
-import { authorizationServerRef, computed, configMapKeyRef, secretKeyRef, status } from './common.ts';
-import { choice, duration, entry, group, item, keyed, type Rule, set, text, whole } from './field.ts';
-import { attributeName, claimName, claimNotReserved, plainText, printable, scopeToken } from './text-rules.ts';
+import { consentRule } from './consent-rule.ts';
+import { choice, duration, entry, group, item, keyed, set, text, whole } from './field.ts';
+import { dnText, groupSearch, userSearch } from './ldap-search.ts';
+import { authorizationServerRef, configMapKeyRef, secretKeyRef } from './references.ts';
+import { computed, status } from './status.ts';
+import { attributeName, claimName, claimNotReserved, plainText, printable } from './text-rules.ts';
 import { ldapsUrl } from './uri-rules.ts';
-
-const dn: Rule = {
-  rule: `self.matches('^[^=,]+=')`,
-  message: 'must be a distinguished name, for example ou=people,dc=example,dc=com',
-};
-
-const placeholder: Rule = {
-  rule: String.raw`self.matches(r'=\{\}\)') && !self.matches(r'[^=]\{\}') && !self.matches(r'[<>~]=\{\}') && !self.matches(r'\{\}([^)]|$)')`,
-  message:
-    'must hold {} as the whole value of an equality, for example (uid={}); never as a part of a value or as an attribute',
-};
-
-const filterForm: Rule = {
-  rule: String.raw`self.matches(r'^\(.+\)$')`,
-  message: 'must be an LDAP filter in parentheses (RFC 4515), for example (employeeType=staff)',
-};
-
-const noPlaceholder: Rule = {
-  rule: `!self.contains('{}')`,
-  message: 'is compared with the entry of the user as it is: {} has no meaning here',
-};
-
-const searchScope = choice(['Base', 'One', 'Sub'], {
-  what: 'How deep the search goes.',
-  allowed: 'Base (that entry), One (its children), Sub (everything below)',
-  default: 'Sub',
-  example: 'One',
-});
-
-const attribute = (what: string, value: string) =>
-  text({ what, max: 128, rules: [attributeName], default: value, example: value });
-
-const dnText = (what: string, example: string) =>
-  text({ what, max: 1024, rules: [dn, plainText], allowed: 'a distinguished name (RFC 4514)', example });
-
-const userSearch = group(
-  {
-    base: dnText('Entry below which users are searched.', 'ou=people,dc=example,dc=com'),
-    scope: searchScope,
-    filter: text({
-      what: 'Filter that finds the entry for a typed user name, which takes the place of {}.',
-      max: 1024,
-      rules: [filterForm, placeholder, plainText],
-      default: '(uid={})',
-      example: '(&(objectClass=person)(|(uid={})(mail={})))',
-    }),
-    attributes: group(
-      {
-        username: attribute('Attribute that holds the user name.', 'uid'),
-        subject: attribute(
-          'Attribute that identifies an entry and never changes, not even when it is renamed. The subject (sub) of tokens is computed from it.',
-          'entryUUID',
-        ),
-        displayName: attribute(
-          'Attribute that holds the name of a person; without a value, the user name is shown.',
-          'cn',
-        ),
-        memberOf: Type.Optional(
-          text({
-            what: 'Attribute of a user that lists the DNs of groups. It saves the search of groupSearch and excludes it.',
-            max: 128,
-            rules: [attributeName],
-            example: 'memberOf',
-            leftOut: 'groups are searched as groupSearch says; without it, users are in no group',
-          }),
-        ),
-      },
-      { what: 'Where things stand in the entry of a user.', default: {}, example: { username: 'uid' } },
-    ),
-  },
-  { what: 'How users are found.', example: { base: 'ou=people,dc=example,dc=com' } },
-);
-
-const groupSearch = Type.Optional(
-  group(
-    {
-      base: dnText('Entry below which groups are searched.', 'ou=groups,dc=example,dc=com'),
-      scope: searchScope,
-      filter: text({
-        what: 'Filter that finds the groups of a user, whose DN takes the place of {}.',
-        max: 1024,
-        rules: [filterForm, placeholder, plainText],
-        default: '(member={})',
-        example: '(&(objectClass=groupOfNames)(member={}))',
-      }),
-      attributes: group(
-        { name: attribute('Attribute that holds the name of a group.', 'cn') },
-        { what: 'Where things stand in the entry of a group.', default: {}, example: { name: 'cn' } },
-      ),
-    },
-    {
-      what: 'How the groups of a user are found when they are entries of their own. Groups inside groups are not followed.',
-      example: { base: 'ou=groups,dc=example,dc=com' },
-      leftOut: 'groups come from userSearch.attributes.memberOf; without it, users are in no group',
-    },
-  ),
-);
 
 const claim = entry({
   claim: text({
     what: 'Name of the claim.',
     max: 128,
+    allowed: 'a claim name, none that the protocol sets, neither groups nor email_verified',
     rules: [
       claimName,
       claimNotReserved,
@@ -120,41 +27,10 @@ const claim = entry({
     what: 'Attribute of the entry that holds its value.',
     max: 128,
     rules: [attributeName],
+    allowed:
+      'name of an LDAP attribute; a postal address for address, a generalized time for updated_at, TRUE for phone_number_verified',
     example: 'mail',
   }),
-});
-
-const consentRule = entry({
-  name: text({
-    what: 'Name of the rule, as the audit trail quotes it.',
-    max: 128,
-    rules: [plainText],
-    example: 'orders',
-  }),
-  scopes: set(item({ max: 128, rules: [scopeToken] }), {
-    what: 'Scopes that the rule allows. Rules naming the same scope are alternatives.',
-    min: 1,
-    max: 50,
-    example: ['orders:read'],
-  }),
-  groups: Type.Optional(
-    set(item({ max: 1024, rules: [plainText] }), {
-      what: 'Groups, by name or DN, compared without regard to case: the user must be in one of them.',
-      min: 1,
-      max: 50,
-      example: ['shop-staff'],
-      leftOut: 'no group is asked for',
-    }),
-  ),
-  filter: Type.Optional(
-    text({
-      what: 'LDAP filter that the entry of the user must match.',
-      max: 1024,
-      rules: [filterForm, noPlaceholder, plainText],
-      example: '(employeeType=staff)',
-      leftOut: 'the entry is not looked at',
-    }),
-  ),
 });
 
 const timeout = (what: string) => duration({ what, min: '100ms', max: '3s', default: '1s', example: '500ms' });
@@ -256,6 +132,7 @@ export const ldapBindingSpec = group(
             what: 'Attribute that says TRUE when the address has been verified.',
             max: 128,
             rules: [attributeName],
+            allowed: 'name of an LDAP attribute',
             example: 'mailVerified',
             leftOut: 'required with mode Attribute, refused otherwise',
           }),

@@ -1,8 +1,22 @@
 /** Metadata, as far as the API server would check it for a resource of ours. */
-import type { ObjectMeta } from './common.ts';
 import { type Problems, show } from './problem.ts';
 import { isRecord } from './structural.ts';
 import { mapKey, refuseUnknown } from './walk.ts';
+
+/** Metadata as Kubernetes has it, with what this product reads. In a folder a missing namespace is `default`. */
+export interface ObjectMeta {
+  name: string;
+  namespace: string;
+  labels?: Record<string, string>;
+  annotations?: Record<string, string>;
+  uid?: string;
+  resourceVersion?: string;
+  /** Counts changes of `spec`. */
+  generation?: number;
+  creationTimestamp?: string;
+  deletionTimestamp?: string;
+  finalizers?: string[];
+}
 
 /** Everything that Kubernetes knows; what is not read here is left alone. */
 const known = [

@@ -1,9 +1,11 @@
 /** PURE. The resources as types: what `validate` returns, with every default filled in. */
+
+import type { apiVersion } from './api.ts';
 import type { AuthorizationServerSpec, AuthorizationServerStatus } from './authorization-server.ts';
 import type { ClientSpec, ClientStatus } from './client.ts';
-import type { apiVersion, ObjectMeta } from './common.ts';
 import type { Kind } from './kinds.ts';
 import type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
+import type { ObjectMeta } from './metadata.ts';
 import type { ScopeSpec, ScopeStatus } from './scope.ts';
 
 interface KubernetesObject<K extends Kind, Spec, Status> {

@@ -1,7 +1,9 @@
 /** PURE. Scope: something an application may ask for, in words for the person who is asked (RFC 6749 §3.3). */
 import { type Static, Type } from 'typebox';
-import { admission, authorizationServerRef, computed, status } from './common.ts';
 import { choice, group, item, set, text } from './field.ts';
+import { admission } from './namespace-selection.ts';
+import { authorizationServerRef } from './references.ts';
+import { computed, status } from './status.ts';
 import { claimName, claimNotReserved, plainText, printable, scopeToken } from './text-rules.ts';
 
 /** Scopes that exist without a Scope and cannot be redefined. */

@@ -53,7 +53,7 @@ export function structural(schema: unknown, path = 'spec'): Structural {
   // Which keywords stand here was checked above; their values are what the field functions and TypeBox wrote.
   const { type: _, default: given, ...rest } = bare as Structural;
   const value = given === undefined ? {} : { default: withDefaults(bare as Structural, given) };
-  return { type, ...describe(schema['doc'], bare as Structural), ...value, ...rest };
+  return { type, ...describe(schema['doc'], bare as Structural, path), ...value, ...rest };
 }
 
 /** The API server holds a default against the rules as it stands: it must not need the defaults of its members. */
@@ -121,16 +121,17 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /** One text: what it is, then allowed values, default, example, and what happens when it is left out. */
-function describe(doc: unknown, schema: Structural): { description?: string } {
+function describe(doc: unknown, schema: Structural, path: string): { description?: string } {
   if (doc === undefined) return {};
   const { what, allowed, example, leftOut } = doc as Doc;
-  const limits = allowed ?? limitsOf(schema);
+  // Nobody writes a status by hand: how long its texts may be is of no use to a reader.
+  const limits = allowed ?? (path.startsWith('status') && schema.enum === undefined ? undefined : limitsOf(schema));
   const parts = [
     what,
-    limits === undefined ? undefined : `Allowed: ${limits}.`,
-    schema.default === undefined || schema.type === 'object' ? undefined : `Default: ${inline(schema.default)}.`,
-    example === undefined ? undefined : `Example: ${inline(example)}.`,
-    leftOut === undefined ? undefined : `Left out: ${leftOut}.`,
+    limits === undefined ? undefined : `Allowed: ${limits}`,
+    schema.default === undefined || schema.type === 'object' ? undefined : `Default: ${inline(schema.default)}`,
+    example === undefined ? undefined : `Example: ${inline(example)}`,
+    leftOut === undefined ? undefined : `Left out: ${leftOut}`,
   ];
   return { description: parts.filter((part) => part !== undefined).join('\n') };
 }
@@ -138,6 +139,7 @@ function describe(doc: unknown, schema: Structural): { description?: string } {
 function limitsOf(schema: Structural): string | undefined {
   const { maxItems, maxLength, maxProperties, maximum, minimum = 0 } = schema;
   if (schema.enum !== undefined) return schema.enum.join(', ');
+  if (schema.items?.enum !== undefined) return `any of ${schema.items.enum.join(', ')}`;
   if (maxItems !== undefined) return range(schema.minItems, maxItems, 'items');
   if (maxLength !== undefined) return range(schema.minLength, maxLength, 'characters');
   if (maxProperties !== undefined) return `at most ${maxProperties} entries`;

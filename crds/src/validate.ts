@@ -1,9 +1,10 @@
 /** `validate`: what the API server would say about a resource, without one. */
-import { apiVersion, pendingStatus } from './common.ts';
+import { apiVersion } from './api.ts';
 import { type Kind, kindNames, kinds } from './kinds.ts';
 import { checkMetadata } from './metadata.ts';
 import { type Problem, Problems, show } from './problem.ts';
 import type { Resource, ResourceByKind } from './resource.ts';
+import { pendingStatus } from './status.ts';
 import { isRecord, type Structural } from './structural.ts';
 import { nearest } from './suggest.ts';
 import { refuseUnknown, walk } from './walk.ts';

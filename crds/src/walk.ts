@@ -93,9 +93,7 @@ function visitProperties(
 
 function required(property: Structural): string {
   const example = property.description?.split('\n').find((line) => line.startsWith('Example: '));
-  return example === undefined
-    ? 'is required'
-    : `is required, for example ${example.slice('Example: '.length).replace(/\.$/, '')}`;
+  return example === undefined ? 'is required' : `is required, for example ${example.slice('Example: '.length)}`;
 }
 
 /** @param known names that are allowed */

@@ -2,12 +2,7 @@
 import { builtInScopes, validate } from '@nauthera/crds';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  authenticationMethods,
-  grantTypes,
-  responseTypes,
-  signingAlgorithms,
-} from '../../../crds/src/authorization-server.ts';
+import { authenticationMethods, grantTypes, responseTypes, signingAlgorithms } from '../../../crds/src/terms.ts';
 import { reservedClaims } from '../../../crds/src/text-rules.ts';
 import {
   isPlainText,

@@ -45,11 +45,11 @@ describe('kubectl explain', () => {
   });
 
   it.each(
-    all.filter(({ schema }) => schema.type !== 'object' && schema.type !== 'boolean' && schema.format === undefined),
+    all.filter(({ path, schema }) => path.includes('.spec') && schema.type !== 'object' && schema.type !== 'boolean'),
   )('$path: allowed values', ({ schema }) => expect(line(schema, 'Allowed: ')).toBeDefined());
 
   it.each(all)('$path: the example is allowed', ({ path, schema }) => {
-    const example: unknown = parse((line(schema, 'Example: ') ?? '').slice('Example: '.length, -1));
+    const example: unknown = parse((line(schema, 'Example: ') ?? '').slice('Example: '.length));
     const problems = new Problems();
     walk(schema, example, { path, problems });
     // An example of an object may show the members that matter and leave out required ones.

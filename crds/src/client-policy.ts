@@ -1,0 +1,133 @@
+/** PURE. What an AuthorizationServer grants to the namespaces that attach resources to it. */
+import { type Static, Type } from 'typebox';
+import { choiceItem, duration, entry, group, item, set, text } from './field.ts';
+import { namespaceSelection } from './namespace-selection.ts';
+import { authenticationMethods, consentModes, grantTypes, responseTypes } from './terms.ts';
+import { namePattern, plainText } from './text-rules.ts';
+
+const patterns = (what: string, max: number, example: readonly string[]) =>
+  Type.Optional(
+    set(item({ max, rules: [namePattern] }), {
+      what,
+      max: 64,
+      allowed:
+        'exact values, or prefixes that end with *; what belongs to another namespace needs a pattern that spells that namespace out',
+      example,
+      leftOut: 'as where no policy matches',
+    }),
+  );
+
+export const clientPolicy = entry({
+  name: text({
+    what: 'Name of the policy, as refusals quote it.',
+    max: 63,
+    rules: [plainText],
+    example: 'shop-team',
+  }),
+  namespaces: namespaceSelection('The namespaces that the policy speaks about.'),
+  grantTypes: Type.Optional(
+    set(choiceItem(grantTypes), {
+      what: 'Grant types that Clients may list.',
+      max: 3,
+      example: ['authorization_code', 'refresh_token'],
+      leftOut: 'authorization_code, refresh_token and client_credentials',
+    }),
+  ),
+  responseTypes: Type.Optional(
+    set(choiceItem(responseTypes), {
+      what: 'Response types that Clients may list.',
+      max: 1,
+      example: ['code'],
+      leftOut: 'code',
+    }),
+  ),
+  clientIds: patterns('Client ids that Clients may take, beside <namespace>.….', 256, ['shop-*']),
+  scopes: patterns('Scopes that Clients may list. Each Scope must also be open to the namespace.', 128, ['orders:*']),
+  scopeNames: patterns('Names that Scopes may take, beside <namespace>:….', 128, ['orders:*']),
+  audiences: patterns('Audiences that Clients and Scopes may name, beside client ids of their own namespace.', 512, [
+    'https://api.example.com',
+  ]),
+  redirectHosts: Type.Optional(
+    set(
+      item({
+        max: 253,
+        rules: [
+          {
+            rule: String.raw`self == '*' || self.matches(r'^([*][.])?[a-z0-9]([a-z0-9.-]*[a-z0-9])?$') || self.matches(r'^\[[0-9a-f:.]+\]$') || self.matches('^[a-z][a-z0-9+-]*([.][a-z0-9+-]+)+:$')`,
+            message:
+              "must be a host in lower case, '*.' and a domain for every host below it, '*' for any, or a private scheme with its colon, such as com.example.app:",
+          },
+        ],
+      }),
+      {
+        what: 'Hosts that redirect URIs of Clients may name, ports left aside.',
+        max: 64,
+        allowed: "a host, '*.' and a domain for every host below it, '*' for any, or a private scheme with its colon",
+        example: ['shop.example.com', '*.shop.example.com'],
+        leftOut: 'any host',
+      },
+    ),
+  ),
+  authenticationMethods: Type.Optional(
+    set(choiceItem(authenticationMethods), {
+      what: 'How Clients may authenticate.',
+      max: 3,
+      example: ['client_secret_basic'],
+      leftOut: 'client_secret_basic, client_secret_post and none',
+    }),
+  ),
+  consentModes: Type.Optional(
+    set(choiceItem(consentModes), {
+      what: 'Consent modes that Clients may choose.',
+      max: 3,
+      example: ['Always', 'Remember', 'Implicit'],
+      leftOut: 'Always and Remember',
+    }),
+  ),
+  maxLifetimes: Type.Optional(
+    group(
+      {
+        accessToken: Type.Optional(
+          duration({
+            what: 'Longest accessToken.lifetime of a Client.',
+            min: '1m',
+            max: '1h',
+            example: '10m',
+            leftOut: '1h',
+          }),
+        ),
+        refreshToken: Type.Optional(
+          group(
+            {
+              idle: Type.Optional(
+                duration({
+                  what: 'Longest refreshToken.idle of a Client.',
+                  min: '5m',
+                  max: '8760h',
+                  example: '336h',
+                  leftOut: '8760h',
+                }),
+              ),
+              absolute: Type.Optional(
+                duration({
+                  what: 'Longest refreshToken.absolute of a Client.',
+                  min: '5m',
+                  max: '8760h',
+                  example: '2160h',
+                  leftOut: '8760h',
+                }),
+              ),
+            },
+            { what: 'Longest limits of refresh tokens.', example: { absolute: '2160h' }, leftOut: 'no further limit' },
+          ),
+        ),
+      },
+      {
+        what: 'Longest lifetimes that Clients may set. What a Client leaves out is not compared.',
+        example: { accessToken: '10m' },
+        leftOut: 'the bounds of the fields themselves',
+      },
+    ),
+  ),
+});
+export type ClientPolicy = Static<typeof clientPolicy>;
