@@ -42,7 +42,7 @@ describe.each(kindNames)('%s', (kind) => {
       fc.property(fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }), (next) => {
         expect(typeof validate(kind, next).ok).toBe('boolean');
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 
@@ -59,7 +59,7 @@ describe.each(kindNames)('%s', (kind) => {
         expect(validate(kind, result.resource, result.resource)).toEqual(result);
         before = result.resource;
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 });
@@ -74,12 +74,12 @@ describe('deep and huge documents', () => {
   cycle['self'] = cycle;
 
   it.each<[string, Record<string, unknown>]>([
-    ['deep where nothing is known', { unknown: nest(200_000) }],
-    ['deep where a text is expected', { displayName: nest(200_000) }],
-    ['deep where a list is expected', { redirectUris: nest(200_000) }],
+    ['deep where nothing is known', { unknown: nest(50_000) }],
+    ['deep where a text is expected', { displayName: nest(50_000) }],
+    ['deep where a list is expected', { redirectUris: nest(50_000) }],
     ['turning in circles', { access: cycle, unknown: cycle }],
     ['a list of a hundred thousand', { redirectUris: Array.from({ length: 100_000 }, () => 'https://a.example/cb') }],
-    ['a text of fifty million', { displayName: 'x'.repeat(50_000_000) }],
+    ['a text of five million', { displayName: 'x'.repeat(5_000_000) }],
     ['a hundred thousand fields', Object.fromEntries(Array.from({ length: 100_000 }, (_, index) => [`f${index}`, 1]))],
     [
       'a hundred thousand keys',

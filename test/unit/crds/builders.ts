@@ -1,5 +1,5 @@
 /** Manifests for tables: the smallest one that works, plus the one thing that a case is about. */
-import { type Kind, kinds, type ResourceByKind, validate } from '@nauthera/crds';
+import { type Kind, kindNames, kinds, type ResourceByKind, validate } from '@nauthera/crds';
 import { parse } from 'yaml';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -11,14 +11,13 @@ export interface Manifest {
   spec: Record<string, unknown>;
 }
 
+const smallest = new Map(kindNames.map((kind) => [kind, parse(kinds[kind].smallest) as Manifest]));
+
 /** The smallest working resource of a kind; members of `spec` replace its own, `undefined` removes one. */
 export function manifest(kind: Kind, spec: Fields = {}, metadata: Fields = {}): Manifest {
-  const smallest = parse(kinds[kind].smallest) as Manifest;
-  return {
-    ...smallest,
-    metadata: { ...smallest.metadata, ...metadata },
-    spec: without({ ...smallest.spec, ...spec }),
-  };
+  const base = structuredClone(smallest.get(kind));
+  if (base === undefined) throw new Error(`no such kind: ${kind}`);
+  return { ...base, metadata: { ...base.metadata, ...metadata }, spec: without({ ...base.spec, ...spec }) };
 }
 
 function without(fields: Record<string, unknown>): Record<string, unknown> {
