@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,10 +11,10 @@ import { readMarkdown } from './markdown.ts';
 
 /**
  * The demo as its README has it, in a copy of the sources: what a person would leave behind in `examples/resources` must
- * not end in this checkout. The copy shares the installed packages.
+ * not end in this checkout.
  */
 const root = join(import.meta.dirname, '../..');
-const copied = ['package.json', 'package-lock.json', 'setup.mjs', 'crds', 'server', 'operator', 'examples', 'test'];
+const copied = ['package.json', 'package-lock.json', 'setup.mjs', 'crds', 'server', 'operator', 'examples'];
 /** Issuer, status, application, directory, own application. */
 const ports = [9400, 9401, 9500, 9636, 9501];
 let folder = '';
@@ -21,12 +22,29 @@ let folder = '';
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nauthera-readme-'));
   const isSource = (path: string) => !/\/(node_modules|\.demo|generated)$/.test(path);
-  for (const name of copied) {
-    const only = name === 'test' ? (path: string) => path.endsWith('/test') || path.endsWith('package.json') : isSource;
-    await cp(join(root, name), join(folder, name), { recursive: true, filter: only });
-  }
-  await symlink(join(root, 'node_modules'), join(folder, 'node_modules'));
+  for (const name of copied) await cp(join(root, name), join(folder, name), { recursive: true, filter: isSource });
+  await mkdir(join(folder, 'test'));
+  await cp(join(root, 'test/package.json'), join(folder, 'test/package.json'));
+  await installLinks();
 });
+
+/**
+ * The packages that are installed here, each as a link, and the stamp that says so: were the set-up to install after all,
+ * it would replace links. A link to the whole folder would have it empty this checkout's.
+ */
+async function installLinks(): Promise<void> {
+  const installed = join(root, 'node_modules');
+  const packages = join(folder, 'node_modules');
+  await mkdir(join(packages, '@nauthera'), { recursive: true });
+  for (const name of await readdir(installed)) {
+    if (name !== '@nauthera' && !name.startsWith('.')) await symlink(join(installed, name), join(packages, name));
+  }
+  await symlink(join(installed, '.bin'), join(packages, '.bin'));
+  for (const name of ['crds', 'server', 'operator', 'examples'])
+    await symlink(join('../..', name), join(packages, '@nauthera', name));
+  const lock = await readFile(join(folder, 'package-lock.json'));
+  await writeFile(join(packages, '.nauthera-setup'), createHash('sha256').update(lock).digest('hex'));
+}
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -120,7 +138,7 @@ describe('npm run demo', () => {
   });
 
   it('killed without a word, it takes the server with it', async () => {
-    const terminal = new Terminal('exec node examples/src/demo.ts');
+    const terminal = new Terminal('exec npm run --silent demo:run');
     await terminal.says('Nauthera runs.');
     expect(await isListening(9400)).toBe(true);
     terminal.signal('SIGKILL');

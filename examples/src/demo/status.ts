@@ -67,10 +67,10 @@ function readStatus(json: unknown): Status {
 /** What is not ready, in words; empty: everything is. */
 export function notReady(status: Status): string {
   if (status.resources.length === 0) return 'the resources to be read';
-  return status.resources
-    .filter((one) => !one.ready)
-    .map((one) => `${describe(one)}: ${one.reason} ${one.message}`)
-    .join('; ');
+  const [first, ...more] = status.resources.filter((one) => !one.ready);
+  if (first === undefined) return '';
+  const others = more.length === 0 ? '' : `, and ${more.length} more`;
+  return `${describe(first)} (${first.message || first.reason})${others}`;
 }
 
 function describe({ kind, namespace, name }: ResourceStatus): string {

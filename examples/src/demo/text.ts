@@ -15,7 +15,6 @@ export interface Started {
 
 export function welcome(started: Started): string {
   const { application, issuer, status, folders, people, curlConfig } = started;
-  const here = (path: string) => relative(process.cwd(), path) || '.';
   const wide = Math.max(...people.map(({ username }) => username.length));
   const widePassword = Math.max(...people.map(({ password }) => password.length));
   return `
@@ -47,6 +46,12 @@ served within two seconds, and its Secret lands in ${here(folders.secrets)}/<nam
 
 Ctrl-C stops everything.
 `;
+}
+
+/** As short as it can be typed from here. */
+function here(path: string): string {
+  const short = relative(process.cwd(), path);
+  return short === '' ? '.' : short.startsWith('..') ? path : short;
 }
 
 /** Says what is waited for: at once, and every ten seconds while it lasts. */
