@@ -8,7 +8,6 @@ export {
 export type { ClientSpec, ClientStatus } from './client.ts';
 export type { ClientPolicy } from './client-policy.ts';
 export { type SecretKey, secretKeys } from './client-secret.ts';
-export { cell } from './column.ts';
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
@@ -30,4 +29,4 @@ export type { AuthorizationServer, Client, LdapBinding, Resource, ResourceByKind
 export { builtInScopes, type ScopeSpec, type ScopeStatus } from './scope.ts';
 export { type Condition, pendingStatus } from './status.ts';
 export { nearest } from './suggest.ts';
-export { kindOf, type Validation, validate, validateDocument } from './validate.ts';
+export { type Validation, validate } from './validate.ts';

@@ -1,12 +1,11 @@
 /** `validate`: what the API server would say about a resource, without one. */
 import { apiVersion } from './api.ts';
-import { type Kind, kindNames, kinds } from './kinds.ts';
+import { type Kind, kinds } from './kinds.ts';
 import { checkMetadata } from './metadata.ts';
 import { type Problem, Problems, show } from './problem.ts';
 import type { Resource, ResourceByKind } from './resource.ts';
 import { pendingStatus } from './status.ts';
 import { isRecord, type Structural } from './structural.ts';
-import { nearest } from './suggest.ts';
 import { refuseUnknown, walk } from './walk.ts';
 
 export type Validation<K extends Kind = Kind> =
@@ -75,22 +74,4 @@ function statusOf(kind: Kind, value: unknown): unknown {
 function expectText(name: 'apiVersion' | 'kind', expected: string, next: Record<string, unknown>, problems: Problems) {
   const found = next[name];
   if (found !== expected) problems.add({ path: name, message: `must be ${expected}`, found: show(found ?? null) });
-}
-
-/** The kind that a document says it is of, if it is one of ours. */
-export function kindOf(document: unknown): Kind | undefined {
-  if (!isRecord(document)) return undefined;
-  return kindNames.find((kind) => kind === document['kind']);
-}
-
-/** As {@link validate} for a document whose kind is not known yet. `undefined`: it belongs to another API group. */
-export function validateDocument(document: unknown, old?: Resource): Validation | undefined {
-  const kind = kindOf(document);
-  if (kind !== undefined) return validate(kind, document, old);
-  if (!isRecord(document) || typeof document['apiVersion'] !== 'string') return undefined;
-  if (!document['apiVersion'].startsWith('auth.nauthera.io/')) return undefined;
-  const meant = typeof document['kind'] === 'string' ? nearest(document['kind'], kindNames) : undefined;
-  const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
-  const message = `must be one of ${kindNames.join(', ')}${hint}`;
-  return { ok: false, problems: [{ path: 'kind', message, found: show(document['kind'] ?? null) }] };
 }

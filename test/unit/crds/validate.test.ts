@@ -1,4 +1,4 @@
-import { kindNames, kinds, pendingStatus, validate, validateDocument } from '@nauthera/crds';
+import { kindNames, kinds, pendingStatus, validate } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { accepted, manifest, problems } from './builders.ts';
@@ -103,30 +103,5 @@ describe('the document as a whole', () => {
   it('at most 50 problems', () => {
     const spec = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`field${index}`, index]));
     expect(problems('Client', manifest('Client', spec))).toHaveLength(50);
-  });
-});
-
-describe('documents of unknown kind', () => {
-  it('of another group are not ours', () => {
-    expect(validateDocument({ apiVersion: 'v1', kind: 'Secret' })).toBeUndefined();
-    expect(validateDocument({ apiVersion: 'v1', kind: 'ConfigMap' })).toBeUndefined();
-    expect(validateDocument('text')).toBeUndefined();
-  });
-
-  it('of our group with a slip in the kind are refused', () => {
-    expect(validateDocument({ apiVersion: 'auth.nauthera.io/v1alpha1', kind: 'LdapBindings' })).toEqual({
-      ok: false,
-      problems: [
-        {
-          path: 'kind',
-          message: 'must be one of AuthorizationServer, Client, Scope, LdapBinding; did you mean LdapBinding?',
-          found: '"LdapBindings"',
-        },
-      ],
-    });
-  });
-
-  it('of a kind of ours are validated', () => {
-    expect(validateDocument(manifest('Scope'))?.ok).toBe(true);
   });
 });

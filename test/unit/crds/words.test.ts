@@ -1,6 +1,6 @@
-import { cell, durationMilliseconds, durationSeconds, kindNames, kinds, nearest } from '@nauthera/crds';
+import { durationMilliseconds, durationSeconds, kindNames, kinds, nearest } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
-import { accepted, manifest } from './builders.ts';
+import type { Structural } from '../../../crds/src/structural.ts';
 
 describe('durations', () => {
   it.each([
@@ -22,24 +22,25 @@ describe('durations', () => {
 });
 
 describe('columns', () => {
-  it('read what kubectl would print', () => {
-    const client = accepted('Client', manifest('Client'));
-    client.status.clientId = 'shop.web';
-    expect(kinds.Client.columns.map((column) => [column.name, cell(client, column)])).toEqual([
-      ['Ready', 'Unknown'],
-      ['Reason', 'Pending'],
-      ['Client ID', 'shop.web'],
-      ['Secret', ''],
-      ['Age', ''],
-      ['Server', ''],
-      ['Grants', '["authorization_code"]'],
-      ['Message', 'Waiting for the operator'],
-    ]);
-  });
+  const follow = (schema: Structural | undefined, path: string) =>
+    path
+      .split('.')
+      .slice(1)
+      .reduce((node, name) => node?.properties?.[name], schema);
 
-  it.each(kindNames)('%s: every column can be read', (kind) => {
-    const resource = accepted(kind, manifest(kind));
-    for (const column of kinds[kind].columns) expect(typeof cell(resource, column)).toBe('string');
+  it.each(kindNames.flatMap((kind) => kinds[kind].columns.map((column) => ({ kind, ...column }))))(
+    '$kind $name reads a field that there is',
+    ({ kind, jsonPath, type }) => {
+      const { schema } = kinds[kind];
+      if (type === 'date') return expect(jsonPath).toBe('.metadata.creationTimestamp');
+      const [list = '', member] = jsonPath.split('[?(@.type=="Ready")]');
+      const field = member === undefined ? follow(schema, list) : follow(follow(schema, list)?.items, member);
+      return expect(['string', 'integer', 'array']).toContain(field?.type);
+    },
+  );
+
+  it.each(kindNames)('%s: fields to select by exist', (kind) => {
+    for (const path of kinds[kind].selectableFields) expect(follow(kinds[kind].schema, path)?.type).toBe('string');
   });
 });
 
