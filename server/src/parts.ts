@@ -14,6 +14,7 @@ import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { Database } from './store/database.ts';
+import { observed } from './store/observed.ts';
 import { serviceBindStore } from './store/service-binds.ts';
 import { signingKeyStore } from './store/signing-keys.ts';
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
@@ -47,8 +48,12 @@ export function createParts(options: ServerOptions): Parts {
   const replica = options.replica ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
   const audit = createAuditLog(log, (event) => metrics.countAudit(event));
   const sealer = createSealer(options.keyEncryptionKeys);
-  const database = seams.database?.(options.database, 'request') ?? options.database;
-  const background = seams.database?.(options.database, 'background') ?? options.database;
+  const timed = observed(options.database, {
+    done: (statement, seconds) => metrics.databaseDuration.observe({ statement }, seconds),
+    failed: (errorClass) => metrics.databaseErrors.inc({ class: errorClass }),
+  });
+  const database = seams.database?.(timed, 'request') ?? timed;
+  const background = seams.database?.(timed, 'background') ?? timed;
 
   const follower = followRegistry(background, sealer, log.named('registry'));
   const server = () => follower.current.server?.value;

@@ -1,11 +1,11 @@
 /** Health and metrics, on the management port alone: no spelling of a public path reaches them. */
 import type { FastifyInstance } from 'fastify';
-import type { Registry } from 'prom-client';
 import type { Readiness } from '../http/readiness.ts';
 
 export interface ManagementParts {
   readonly readiness: Readiness;
-  readonly registry: Registry;
+  /** The metrics' registry. */
+  readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   /** Measured just before a scrape. */
   readonly beforeScrape: () => void;
   /** More documents, by path; each answers what its function returns, as JSON. */

@@ -5,7 +5,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { noStore } from './headers.ts';
+import { HttpError } from './http-error.ts';
+import { createLimiter } from './limiter.ts';
 import type { Pressure } from './pressure.ts';
+import { sourceOf } from './source.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,6 +22,13 @@ export interface AdmissionOptions {
   readonly metrics: Metrics;
   /** Requests in flight per class; default 256 each, some 60 ms of work for tokens. */
   readonly maxInFlight?: number;
+  /**
+   * Pages a minute for one address; default 3000, since a whole office may stand behind one. Pages alone: pods that fetch
+   * tokens share addresses.
+   */
+  readonly pagesPerMinute?: number;
+  /** Milliseconds, never going backwards. */
+  readonly now?: () => number;
 }
 
 const body = JSON.stringify({
@@ -26,8 +36,17 @@ const body = JSON.stringify({
   error_description: 'too many requests, try again in a moment',
 });
 
-export function admit(app: FastifyInstance, { pressure, metrics, maxInFlight = 256 }: AdmissionOptions): void {
+function tooMany(wait: number): HttpError {
+  return new HttpError(429, 'temporarily_unavailable', {
+    description: 'too many requests, try again in a moment',
+    headers: { 'retry-after': String(wait) },
+  });
+}
+
+export function admit(app: FastifyInstance, options: AdmissionOptions): void {
+  const { pressure, metrics, maxInFlight = 256, pagesPerMinute = 3000, now = () => performance.now() } = options;
   const inFlight = { token: 0, page: 0 };
+  const shield = createLimiter({ perMinute: pagesPerMinute, maxKeys: 10_000, now });
   app.addHook('onRequest', (request, reply, done) => {
     const kind = request.routeOptions.config?.admission ?? 'page';
     if (kind === 'exempt') return done();
@@ -36,6 +55,15 @@ export function admit(app: FastifyInstance, { pressure, metrics, maxInFlight = 2
       metrics.requestsShed.inc({ reason: late ? 'event_loop' : 'in_flight' });
       void reply.code(503).headers(noStore).header('retry-after', '1').send(body);
       return;
+    }
+    if (kind === 'page') {
+      const { address, limitFactor } = sourceOf(request.raw);
+      const wait = shield.wait(address, limitFactor);
+      if (wait > 0) {
+        metrics.rateLimited.inc({ limiter: 'address' });
+        return done(tooMany(wait));
+      }
+      shield.count(address, limitFactor);
     }
     inFlight[kind] += 1;
     // `close` comes once whatever became of the answer; `finish` does not come when the client has gone.

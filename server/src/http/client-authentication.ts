@@ -8,8 +8,8 @@ import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import { decodeFormText, type Parameters } from '../protocol/parameters.ts';
 import type { ClientAuthenticationMethod } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
-import { createFailureLimiter } from './failure-limiter.ts';
 import { HttpError } from './http-error.ts';
+import { createLimiter } from './limiter.ts';
 import type { Source } from './source.ts';
 
 export interface KnownClient {
@@ -61,7 +61,7 @@ export type AuthenticateClient = (request: CredentialsRequest) => AuthenticatedC
  * @throws HttpError 429 after too many failures of this client from this source
  */
 export function createClientAuthentication(options: ClientAuthenticationOptions): AuthenticateClient {
-  const limiter = createFailureLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
+  const limiter = createLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
 
   return ({ authorization, parameters, source }) => {
     const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
@@ -81,7 +81,7 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     }
     const problem = judge(client, claim);
     if (client === undefined || problem !== null) {
-      limiter.fail(key, source.limitFactor);
+      limiter.count(key, source.limitFactor);
       throw fail(problem ?? 'unknown_client', { method: claim.method, clientId });
     }
     return AuthenticatedClient.of(client.value, client.owner.uid, claim.method);

@@ -10,8 +10,8 @@ import { createSigningKey, openPrivateKey, sealPrivateKey } from './create-key.t
 import type { KeySet, Signer, SigningKeyStore, StoredSigningKey } from './keys.ts';
 import { activeKey, type KeyState, nextRotation, planRotation, type RotationSettings, stateOf } from './rotation.ts';
 import type { KeyedSealer } from './sealer.ts';
-import { createSigner, type SigningKey } from './signer.ts';
-import { createVerifier, type VerificationKey } from './verify.ts';
+import { createSigner, type SigningKey, signature } from './signer.ts';
+import { createVerifier, signatureHolds, type VerificationKey } from './verify.ts';
 
 export type KeysState = 'pending' | 'ready' | 'key_encryption_key_mismatch';
 
@@ -166,7 +166,13 @@ class ReplicaKeys implements Keys {
       log.error('a signing key does not open', { 'nauthera.kid': stored.kid, 'error.detail': detail });
     }
     const publicKey = createPublicKey({ key: { ...stored.publicJwk }, format: 'jwk' });
-    const signing = privateKey === null ? null : { kid: stored.kid, algorithm: stored.algorithm, privateKey };
+    const { kid, algorithm } = stored;
+    const signing = privateKey === null ? null : { kid, algorithm, privateKey };
+    // One signature and one check before the key is used: a pair that does not fit would sign what nobody can verify.
+    if (signing !== null && !signatureHolds({ algorithm, publicKey }, kid, signature(signing, kid))) {
+      log.error('a signing key does not fit its public key', { 'nauthera.kid': kid });
+      return { ...stored, publicKey, signing: null };
+    }
     return { ...stored, publicKey, signing };
   }
 

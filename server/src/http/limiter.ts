@@ -1,14 +1,14 @@
-/** Counts failures per key in memory: a bucket that refills evenly. Bounded; the longest unused key is forgotten first. */
+/** Counts events per key in memory: a bucket that refills evenly. Bounded; the longest unused key is forgotten first. */
 
-export interface FailureLimiter {
+export interface Limiter {
   /** Whole seconds to wait; `0`: go on. Does not count. */
   wait(key: string, factor: number): number;
-  /** Counts one failure. */
-  fail(key: string, factor: number): void;
+  /** Counts one. */
+  count(key: string, factor: number): void;
 }
 
-export interface FailureLimiterOptions {
-  /** Failures allowed per minute at factor 1. */
+export interface LimiterOptions {
+  /** Allowed per minute at factor 1. */
   readonly perMinute: number;
   readonly maxKeys: number;
   /** Milliseconds, never going backwards. */
@@ -20,7 +20,7 @@ interface Bucket {
   readonly at: number;
 }
 
-export function createFailureLimiter({ perMinute, maxKeys, now }: FailureLimiterOptions): FailureLimiter {
+export function createLimiter({ perMinute, maxKeys, now }: LimiterOptions): Limiter {
   const buckets = new Map<string, Bucket>();
 
   const usedNow = (key: string, factor: number): number => {
@@ -34,7 +34,7 @@ export function createFailureLimiter({ perMinute, maxKeys, now }: FailureLimiter
       const over = usedNow(key, factor) - (perMinute * factor - 1);
       return over <= 0 ? 0 : Math.ceil((over * 60) / (perMinute * factor));
     },
-    fail(key, factor) {
+    count(key, factor) {
       const used = Math.min(usedNow(key, factor) + 1, perMinute * factor);
       buckets.delete(key);
       if (buckets.size >= maxKeys)

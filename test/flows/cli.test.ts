@@ -1,0 +1,101 @@
+/** `nauthera-server` as a process: usage, settings, exit codes, signals. */
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../support/ports.ts';
+
+const main = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nauthera-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  const env = { PATH: process.env.PATH ?? '', HOME: folder, ...environment };
+  const child = spawn(process.execPath, [main, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    output.out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    output.err += chunk.toString();
+  });
+  const ended = new Promise<{ code: number | null; out: string; err: string }>((resolve) => {
+    child.once('close', (code) => resolve({ code, ...output }));
+  });
+  return { child, output, ended };
+}
+
+describe('usage and settings', () => {
+  it.each([
+    [['--version'], 0, /^nauthera \d+\.\d+\.\d+ \(.+, node \d+\./],
+    [['serve', '--help'], 0, /NAUTHERA_DATABASE_FILE[\s\S]*Examples:/],
+    [['serv'], 2, /Did you mean serve/],
+    [['serve', '--listne', 'x'], 2, /Did you mean --listen/],
+    [
+      ['serve', '--listen', 'nowhere'],
+      2,
+      /--database is needed[\s\S]*--key-file is needed[\s\S]*--listen: must be HOST:PORT/,
+    ],
+    [['keys', 'revoke', 'x', '--database', 'pglite:'], 2, /say --yes/],
+    [['keys', 'list', '--database', 'pglite:'], 1, /the tables are not there: run nauthera-server migrate/],
+  ])('%j ends with %i', async (args, code, text) => {
+    const { code: found, out, err } = await run(args).ended;
+    expect(out + err).toMatch(text);
+    expect(found).toBe(code);
+  });
+
+  it('I4: a password in a URL is never shown', async () => {
+    const url = 'mysql://nauthera:geheim@db/x';
+    const { code, out, err } = await run(['serve', '--database', url, '--key-file', join(folder, 'k')]).ended;
+    expect(code).toBe(2);
+    expect(out + err).not.toContain('geheim');
+  });
+});
+
+describe('a life', () => {
+  it('serves, drains after SIGTERM and ends with 0; keys are listed and revoked', async () => {
+    const database = `pglite:${join(folder, 'data')}`;
+    const keyFile = join(folder, 'key');
+    const [port, management] = await Promise.all([freePort(), freePort()]);
+    const server = run(['serve', '--key-file', keyFile, '--log-format', 'json'], {
+      NAUTHERA_DATABASE: database,
+      NAUTHERA_LISTEN: `127.0.0.1:${port}`,
+      NAUTHERA_MANAGEMENT: `127.0.0.1:${management}`,
+    });
+    const alive = async () => {
+      for (const deadline = Date.now() + 90_000; ; ) {
+        const response = await fetch(`http://127.0.0.1:${management}/readyz`).catch(() => undefined);
+        if (response !== undefined) return response;
+        if (Date.now() > deadline || server.child.exitCode !== null) throw new Error(JSON.stringify(server.output));
+        await new Promise((resolve) => setTimeout(resolve, 100));
+      }
+    };
+    const response = await alive();
+    // No operator has declared a server.
+    expect([response.status, await response.text()]).toEqual([503, expect.stringMatching(/^registry: /)]);
+    server.child.kill('SIGTERM');
+    const { code, out } = await server.ended;
+    expect(code).toBe(0);
+    expect(existsSync(keyFile)).toBe(true);
+    const lines = out
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { msg: string; 'service.name': string });
+    expect(lines.every((line) => line['service.name'] === 'nauthera-server')).toBe(true);
+    expect(lines.map(({ msg }) => msg)).toEqual(expect.arrayContaining(['listening', 'shutting down', 'stopped']));
+    expect(out).not.toContain(database);
+
+    const listed = await run(['keys', 'list', '--database', database, '-o', 'json']).ended;
+    expect([listed.code, listed.out.trim()]).toEqual([0, '[]']);
+    const revoked = await run(['keys', 'revoke', 'unknown', '--yes', '--database', database]).ended;
+    expect([revoked.code, revoked.out.trim()]).toEqual([1, 'there is no such key, or it was revoked before']);
+    const again = await run(['migrate', '--database', database]).ended;
+    expect([again.code, again.out.trim()]).toEqual([0, 'nothing to do']);
+  });
+});
