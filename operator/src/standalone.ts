@@ -53,6 +53,7 @@ export interface StandaloneOptions extends Omit<StandaloneSettings, 'logLevel' |
 
 /** What tests put between. */
 export interface Seams {
+  readonly database?: (database: Database) => Database;
   readonly registry?: (registry: Registry) => Registry;
   readonly secrets?: (secrets: SecretStore) => SecretStore;
 }
@@ -90,7 +91,8 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
   );
   undo.push(() => folders.secrets.stop());
   const keys = readKeys(options, folders.secretsFolder);
-  const database = await openWithPatience(options);
+  const plain = await openWithPatience(options);
+  const database = options.seams?.database?.(plain) ?? plain;
   undo.push(() => database.close());
   await migrate(database, { onProgress: (line) => options.onProgress?.(line) });
   const fence = { source: options.sourceName, leaseCreated: Date.now(), leaseTransitions: 0 };

@@ -71,7 +71,8 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     const { folder, except, interval } = options;
     this.#watch = new FolderWatch({
       folder,
-      reader: new FolderReader({ folder, except }),
+      // Places are told relative to the folder.
+      reader: new FolderReader({ folder, shownAs: '', except }),
       onScan: (scan) => this.#take(scan),
       onError: (error) => options.onError(error),
       ...(interval === undefined ? {} : { interval }),

@@ -66,7 +66,7 @@ describe('conditions', () => {
 
   it('a suspended object is neither Reconciling nor Stalled', () => {
     const all = derive([yes('ResolvedRefs'), yes('Accepted'), yes('Programmed')], {
-      ready: { status: 'False', reason: 'Suspended', message: 'suspended' },
+      ready: { type: 'Ready', status: 'False', reason: 'Suspended', message: 'suspended' },
     });
     expect(all.map((one) => one.type)).toEqual(['Ready', 'ResolvedRefs', 'Accepted', 'Programmed']);
     expect(find(all, 'Ready')).toMatchObject({ status: 'False', reason: 'Suspended' });

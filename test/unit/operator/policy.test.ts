@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { isChosen, type NamespaceChoice } from '../../../operator/src/controllers/invitation.ts';
+import { isChosen, type NamespaceChoice, type NamespaceFacts } from '../../../operator/src/controllers/invitation.ts';
 import { grantsName, matchesPattern } from '../../../operator/src/controllers/names.ts';
 import { type ClientPolicy, type Demand, firstRefusal } from '../../../operator/src/controllers/policy.ts';
 
 const shop = { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop', team: 'red' } };
-const judge = (policies: readonly ClientPolicy[], demands: readonly Demand[], namespace = shop) =>
+const judge = (policies: readonly ClientPolicy[], demands: readonly Demand[], namespace: NamespaceFacts = shop) =>
   firstRefusal({ policies, owner: 'auth', namespace, secondsOf: (text) => Number(text.replace('s', '')) }, demands);
 
 const grant = (value: string): Demand => ({ field: 'spec.grantTypes', member: 'grantTypes', value });

@@ -1,0 +1,3 @@
+import { operatorSuite } from './operator.suite.ts';
+
+operatorSuite('PGlite', () => Promise.resolve(undefined));
