@@ -262,6 +262,7 @@ describe('sign in and consent', () => {
       const consent = page.url();
       await page.click('#allow');
       const { code } = await arrival();
+      await page.waitForURL((url) => url.pathname === '/cb');
       await page.goto(consent);
       await expect.poll(() => arrived.map((url) => url.searchParams.get('code'))).toEqual([code, code]);
     });

@@ -31,7 +31,7 @@ const client = { name: 'Order Desk' };
 const host = 'orders.example.com';
 const continueTo = 'https://orders.example.com/callback?code=abc&state=xyz&iss=https%3A%2F%2Flogin.acme.example';
 const user = { name: 'Ada Lovelace', username: 'ada' };
-const reference = '01JDKQ7Z4N8M5XW2';
+const reference = 'c349b3c2018585caf48c6c8fac9e7fa2';
 
 const scopes: readonly RequestedScope[] = [
   { scope: 'openid' },

@@ -171,7 +171,9 @@ describe('errors', () => {
     const page = errorPage(errorInput(code, { description: 'nonce is too long', client, backTo }));
     expect(textOf(page)).toContain(bad);
     const details = /<details>[\s\S]*<\/details>/.exec(page)?.[0] ?? '';
-    expect(textOf(`<body>${details}`)).toBe(`For developers ${code} nonce is too long Reference: 01JDKQ7Z4N8M5XW2`);
+    expect(textOf(`<body>${details}`)).toBe(
+      `For developers ${code} nonce is too long Reference: c349b3c2018585caf48c6c8fac9e7fa2`,
+    );
     expect(textById(page, 'back')).toBe('Back to Order Desk');
     expect(page).toContain(`data-error="${code}"`);
   });
@@ -224,7 +226,7 @@ describe('errors', () => {
   ];
   it.each(cases)('%s', (code, page, sentence, id, action) => {
     expect(textOf(page)).toContain(sentence);
-    expect(textOf(page)).toContain(`Reference: 01JDKQ7Z4N8M5XW2 ${code}`);
+    expect(textOf(page)).toContain(`Reference: c349b3c2018585caf48c6c8fac9e7fa2 ${code}`);
     expect(page).toContain(`<body data-page="error" data-error="${code}">`);
     const steps = ['back', 'retry', 'restart'].filter((one) => textById(page, one) !== undefined);
     expect(steps).toEqual(id === undefined ? [] : [id]);
