@@ -87,18 +87,24 @@ describe('accessibility: axe finds nothing', () => {
     ['dark', { ...phone, colorScheme: 'dark' }, 'en'],
     ['from right to left', { ...phone, colorScheme: 'light' }, 'ar'],
     ['forced colours', { ...desk, forcedColors: 'active', colorScheme: 'dark' }, 'en'],
-  ])('%s', async (_, options, language) => {
-    const pages = samplePages(language === 'ar' ? arabic : undefined);
-    // axe is a script, so this context has them; the policy of the pages stays out of its way.
-    await visiting({ ...options, javaScriptEnabled: true, bypassCSP: true }, async ({ page, open }) => {
-      for (const [name, html] of Object.entries(pages)) {
-        await open(name, resting(html));
-        const { violations } = await new AxeBuilder({ page }).analyze();
-        const found = violations.map((one) => `${name}: ${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`);
-        expect(found).toEqual([]);
-      }
-    });
-  });
+  ])(
+    '%s',
+    async (_, options, language) => {
+      const pages = samplePages(language === 'ar' ? arabic : undefined);
+      // axe is a script, so this context has them; the policy of the pages stays out of its way.
+      await visiting({ ...options, javaScriptEnabled: true, bypassCSP: true }, async ({ page, open }) => {
+        for (const [name, html] of Object.entries(pages)) {
+          await open(name, resting(html));
+          const { violations } = await new AxeBuilder({ page }).analyze();
+          const found = violations.map(
+            (one) => `${name}: ${one.id}: ${one.nodes.map((node) => node.html).join(' | ')}`,
+          );
+          expect(found).toEqual([]);
+        }
+      });
+    },
+    600_000,
+  );
 });
 
 /** What can be pressed or filled in, with its size in CSS pixels. */
@@ -137,19 +143,23 @@ describe('sizes', () => {
   it.each<[string, BrowserContextOptions]>([
     ['320 px', phone],
     ['1280 px', desk],
-  ])('%s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px', async (_, options) => {
-    const pages = [undefined, arabic].flatMap((language) => Object.entries(samplePages(language)));
-    await visiting(options, async ({ page, open }) => {
-      for (const [name, html] of pages) {
-        await open(name, resting(html));
-        for (const fontSize of ['100%', '200%']) {
-          const { outside, small } = await page.locator('html').evaluate(measure, { fontSize, controls });
-          expect(outside, `${name} at ${fontSize}`).toEqual([]);
-          expect(small, `${name} at ${fontSize}`).toEqual([]);
+  ])(
+    '%s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px',
+    async (_, options) => {
+      const pages = [undefined, arabic].flatMap((language) => Object.entries(samplePages(language)));
+      await visiting(options, async ({ page, open }) => {
+        for (const [name, html] of pages) {
+          await open(name, resting(html));
+          for (const fontSize of ['100%', '200%']) {
+            const { outside, small } = await page.locator('html').evaluate(measure, { fontSize, controls });
+            expect(outside, `${name} at ${fontSize}`).toEqual([]);
+            expect(small, `${name} at ${fontSize}`).toEqual([]);
+          }
         }
-      }
-    });
-  });
+      });
+    },
+    600_000,
+  );
 
   it('allow and deny are equal in size and weight', async () => {
     for (const options of [phone, desk]) {
