@@ -184,10 +184,10 @@ describe('A44: guesses at once on three processes', () => {
     expect(problems.filter((problem) => problem.startsWith('Too many'))).toHaveLength(25);
     const browser = world.browser();
     const page = await browser.get(authorizePath());
-    slapd.clearLog();
+    await slapd.clearLog();
     const right = await browser.submit(page, { username: 'grace', password: people.grace, 'sign-in': '1' });
     expect(right.problem).toMatch(/^Too many tries/);
-    expect(slapd.operations().binds).not.toContain(seedDn('grace'));
+    expect((await slapd.operations()).binds).not.toContain(seedDn('grace'));
     await world.rows('DELETE FROM login_attempts');
   });
 });

@@ -123,10 +123,10 @@ describe('allowed', () => {
   });
 
   it('an implicit yes is verified by the sign-in’s own entry', async () => {
-    slapd.clearLog();
+    await slapd.clearLog();
     const { scope } = await granted('alan', { client_id: 'shop.implicit', scope: 'openid shop:ledger' });
     expect(scope).toBe('openid');
-    expect(slapd.operations().searches.filter((filter) => filter.includes('(uid=alan)'))).toHaveLength(1);
+    expect((await slapd.operations()).searches.filter((filter) => filter.includes('(uid=alan)'))).toHaveLength(1);
   });
 });
 

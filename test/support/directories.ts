@@ -43,7 +43,8 @@ export function registrationOf(slapd: Slapd, change: Change = {}): DirectoryRegi
     email_verified: 'never',
     consent_rules: [],
     unlisted_scopes: 'allow',
-    timeouts: { connect: 1000, bind: 1000, search: 1000 },
+    // Long: on a busy machine no time limit decides a test, unless the test is about it.
+    timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
     priority: 100,
     matches: { suffixes: [], names: [] },
     ...change,
@@ -109,6 +110,12 @@ export type TestDirectoriesOptions = Partial<Omit<DirectoriesOptions, 'snapshots
   readonly time?: () => number;
 };
 
+/** Limits and time-outs as they are by default, for tests about them. */
+export const inEarnest = {
+  limits: { login: 3000, lookup: 2000 },
+  timeouts: { connect: 1000, bind: 1000, search: 1000 },
+} as const;
+
 export const never: AbortSignal = new AbortController().signal;
 
 export function openDirectories(
@@ -124,6 +131,7 @@ export function openDirectories(
     fingerprintKey: createSecretKey(Buffer.alloc(32, 1)),
     clock: { now: () => epochSeconds(time()) },
     log: silentLog,
+    limits: { login: 60_000, lookup: 40_000 },
     ...options,
     snapshots,
     observe: (operation) => operations.push(operation),
@@ -157,8 +165,12 @@ export function openDirectories(
   };
 }
 
+export interface TestLedger extends AsyncDisposable {
+  readonly ledger: ServiceBindLedger;
+}
+
 /** The ledger as it is in earnest, in a database of its own. */
-export async function openLedger(): Promise<{ readonly ledger: ServiceBindLedger; close(): Promise<void> }> {
+export async function openLedger(): Promise<TestLedger> {
   const database = await openMigratedPglite();
-  return { ledger: serviceBindStore(database), close: () => database.close() };
+  return { ledger: serviceBindStore(database), [Symbol.asyncDispose]: () => database.close() };
 }

@@ -3,12 +3,14 @@
  * LDIF. Needs Debian's `slapd` and `ldap-utils` (or the same programs elsewhere); where they lack, it says so and fails.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
+import { Client } from 'ldapts';
 import { makeAuthority, type ServingCertificate, type TestAuthority } from './certificates.ts';
 import { freePort } from './ports.ts';
 import { seed, seedSuffix } from './slapd-seed.ts';
@@ -54,10 +56,12 @@ export interface Slapd {
   /** Locks an account for good, as an administrator does. */
   lock(dn: string): Promise<void>;
   unlock(dn: string): Promise<void>;
-  /** What was logged since the start or the last {@link clearLog}. */
+  /** What was logged since the start or the last {@link clearLog}; the newest lines may still be on their way. */
   log(): string;
-  clearLog(): void;
-  operations(): SlapdOperations;
+  /** Resolves when everything logged so far is forgotten. */
+  clearLog(): Promise<void>;
+  /** Resolves when everything done so far is counted. */
+  operations(): Promise<SlapdOperations>;
   /** Ends the process; data, port and certificate stay until {@link close} or the end of this process. */
   stop(): Promise<void>;
   /** Starts it again after {@link stop}, with another certificate if one is given. */
@@ -149,7 +153,7 @@ class LocalSlapd implements Slapd {
     this.port = await freePort();
     await this.start();
     await this.add(this.#options.ldif ?? seed);
-    this.clearLog();
+    await this.clearLog();
     return this;
   }
 
@@ -254,6 +258,8 @@ class LocalSlapd implements Slapd {
         const missing = 'code' in error && error.code === 'ENOENT';
         reject(new Error(missing ? 'no ldapmodify here: apt-get install ldap-utils' : `${stderr}${error.message}`));
       });
+      // It may end before it has read everything; its result says why.
+      child.stdin?.on('error', () => undefined);
       child.stdin?.end(ldif);
     });
   }
@@ -262,17 +268,45 @@ class LocalSlapd implements Slapd {
     return this.#log;
   }
 
-  clearLog(): void {
+  async clearLog(): Promise<void> {
+    await this.#settleLog();
     this.#log = '';
   }
 
-  operations(): SlapdOperations {
+  async operations(): Promise<SlapdOperations> {
+    await this.#settleLog();
     const all = (pattern: RegExp) => [...this.#log.matchAll(pattern)].map((match) => match[1] ?? '');
     return {
       connections: all(/( ACCEPT from )/g).length,
       binds: all(/ BIND dn="(.*)" method=/g),
       searches: all(/ SRCH base=.* filter="(.*)"$/gm),
     };
+  }
+
+  /** The log comes through a pipe: what stands before a mark of ours is complete. The mark itself is taken out. */
+  async #settleLog(): Promise<void> {
+    if (this.#process === undefined) return;
+    const name = `cn=mark-${randomUUID()}`;
+    const client = new Client({
+      url: `ldaps://127.0.0.1:${this.port}`,
+      timeout: 5000,
+      connectTimeout: 5000,
+      tlsOptions: { rejectUnauthorized: false },
+    });
+    await client.bind(name, 'x').catch(() => undefined);
+    await client.unbind();
+    for (const deadline = Date.now() + 5000; ; await sleep(5)) {
+      const id = new RegExp(` (conn=\\d+) op=0 BIND dn="${name}" method`).exec(this.#log)?.[1];
+      if (id !== undefined && new RegExp(` ${id} fd=\\d+ closed`).test(this.#log)) {
+        const isMark = (line: string) => line.includes(` ${id} `);
+        this.#log = this.#log
+          .split('\n')
+          .filter((line) => !isMark(line))
+          .join('\n');
+        return;
+      }
+      if (Date.now() > deadline) throw new Error('the log of slapd does not arrive');
+    }
   }
 
   pause(): void {

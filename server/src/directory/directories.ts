@@ -24,6 +24,8 @@ export interface DirectoriesOptions {
   readonly log: Log;
   /** Each operation once, when it ended: for metrics, and for tests that count. */
   readonly observe?: (operation: LdapOperation) => void;
+  /** Milliseconds that directories may take in all for one login (find and authenticate), and for one user read anew. */
+  readonly limits?: { readonly login: number; readonly lookup: number };
   /** How connections are opened; default: TLS as `ldap/target.ts` says. */
   readonly connect?: Connect;
 }
@@ -39,9 +41,7 @@ export interface Directories extends DirectoryPort {
   stop(): void;
 }
 
-/** Time that directories may take in all for one login (find and authenticate), and for reading one user anew. */
-export const longestLogin = 3000;
-export const longestLookup = 2000;
+const defaultLimits = { login: 3000, lookup: 2000 };
 
 interface Known {
   readonly directory: LdapDirectory;
@@ -51,7 +51,7 @@ interface Known {
 }
 
 export function createDirectories(options: DirectoriesOptions): Directories {
-  const { snapshots, clock, log } = options;
+  const { snapshots, clock, log, limits = defaultLimits } = options;
   const ports: DirectoryPorts = {
     ledger: options.serviceBinds,
     fingerprintKey: options.fingerprintKey,
@@ -94,7 +94,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
       const throttleKey = unknownThrottleKey(username);
       if (!isUsername(username)) return { known: false, directory: null, throttleKey };
       const start = ports.now();
-      const limit = within(signal, longestLookup);
+      const limit = within(signal, limits.lookup);
       const responsible = responsibleFor(username);
       // All of them at once, also those behind the first that knows the name: the work must not tell who knows it.
       const answers = await Promise.all(responsible.map((one) => settled(one.find(username, limit))));
@@ -120,7 +120,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
         return { outcome: 'rejected', reason: 'credentials' };
       }
       if (!isPassword(password)) return { outcome: 'rejected', reason: 'credentials' };
-      const limit = within(signal, Math.max(0, longestLogin - behind.spent));
+      const limit = within(signal, Math.max(0, limits.login - behind.spent));
       const { directory, found } = behind;
       return found === null
         ? directory.authenticateNobody(password, limit)
@@ -131,7 +131,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
       const directory = directories.get(id);
       // Nobody has said that its users left.
       if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
-      return directory.lookup(entryId, within(signal, longestLookup));
+      return directory.lookup(entryId, within(signal, limits.lookup));
     },
 
     probes: () => prober.results(),

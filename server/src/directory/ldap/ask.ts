@@ -69,15 +69,21 @@ function isOurs(error: unknown, signal: AbortSignal): boolean {
 
 const resultCode = { success: 0, sizeLimitExceeded: 4 };
 
+export interface FoundEntries {
+  readonly entries: readonly RawEntry[];
+  /** The directory named another one where more may be; it is not followed. */
+  readonly elsewhere: boolean;
+}
+
 /**
  * Entries of a complete search. A search that the size limit ended is complete as far as we asked only when it brought
  * that many; a server's own smaller limit is no answer.
  *
  * @throws SearchFailed, ConnectionLost
  */
-export async function entriesOf(searcher: Searcher, command: SearchCommand): Promise<readonly RawEntry[]> {
-  const { code, entries } = await searcher.search(command);
+export async function entriesOf(searcher: Searcher, command: SearchCommand): Promise<FoundEntries> {
+  const { code, entries, references } = await searcher.search(command);
   const full = code === resultCode.sizeLimitExceeded && entries.length === command.sizeLimit;
   if (code !== resultCode.success && !full) throw new SearchFailed(code);
-  return entries;
+  return { entries, elsewhere: references > 0 };
 }

@@ -15,7 +15,7 @@ import {
 } from '../directory.ts';
 import { isPassword } from '../typed.ts';
 import type { RawEntry } from './answers.ts';
-import { askServers, entriesOf } from './ask.ts';
+import { askServers, entriesOf, type Question } from './ask.ts';
 import type { BindAnswer, SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
@@ -60,6 +60,11 @@ export interface LdapDirectory {
   close(): void;
 }
 
+interface Search {
+  readonly found: readonly Found[];
+  readonly elsewhere: boolean;
+}
+
 type Rejected = Extract<AuthenticationOutcome, { outcome: 'rejected' }>;
 const wrongCredentials: Rejected = { outcome: 'rejected', reason: 'credentials' };
 
@@ -77,49 +82,64 @@ export function createLdapDirectory(
       ? []
       : targets.map((target) => createServer(target, registration, { ...ports, directory: id, gate }));
 
+  const question = (signal: AbortSignal, preferred?: string): Question => ({
+    directory: id,
+    servers,
+    signal,
+    ...(preferred === undefined ? {} : { preferred }),
+  });
+
+  /** A name that nobody can have or foresee. */
+  const nobodysDn = () => `cn=${randomUUID()},${registration.user_search.base}`;
+
   const usable = (): UserReading => {
     if (targets instanceof TargetProblem) throw new DirectoryUnavailable(id, targets.message, { cause: targets });
     if (reading instanceof FilterProblem) throw new DirectoryUnavailable(id, reading.message, { cause: reading });
     return reading;
   };
 
-  /** The one entry that the search finds, with its groups; an empty list when there is none, two when it is not alone. */
-  const search = async (command: SearchCommand, signal: AbortSignal, preferred?: string): Promise<readonly Found[]> => {
+  /** What the search finds: nobody, one entry with its groups, or two that are not alone. */
+  const search = async (command: SearchCommand, signal: AbortSignal, preferred?: string): Promise<Search> => {
     const { groups, vendor } = usable();
-    const question = { directory: id, servers, signal, ...(preferred === undefined ? {} : { preferred }) };
-    const { server, entries, memberships } = await askServers(question, (asked) =>
+    const { server, users, memberships } = await askServers(question(signal, preferred), (asked) =>
       asked.search(async (searcher) => {
-        const raw = await entriesOf(searcher, command);
-        const [only, ...more] = raw;
-        const about = only === undefined || more.length > 0 || only.dn === '' ? null : groups.searchFor(only.dn);
-        const found: readonly RawEntry[] = about === null ? [] : await entriesOf(searcher, about);
-        return { server: asked.url, entries: raw, memberships: found };
+        const one = await entriesOf(searcher, command);
+        const [only, ...more] = one.entries;
+        const alone = only !== undefined && more.length === 0 && only.dn !== '';
+        // For nobody too: the number of questions must not tell who is known.
+        const about = groups.searchFor(alone ? only.dn : nobodysDn());
+        const found: readonly RawEntry[] = about === null ? [] : (await entriesOf(searcher, about)).entries;
+        return { server: asked.url, users: one, memberships: found };
       }, signal),
     );
-    return readOrUnavailable(id, () =>
-      entries.map((raw) => {
+    const found = readOrUnavailable(id, () =>
+      users.entries.map((raw) => {
         const entry = readEntry(raw);
         const user = usable().read(entry, memberships, server, ports.time());
         return { user, dn: entry.dn, mayBeOutlived: vendor.mayBeOutlived(entry) };
       }),
     );
+    return { found, elsewhere: users.elsewhere };
   };
 
   const lookup = async (entryId: string, signal: AbortSignal, preferred?: string): Promise<Found | null> => {
     const command = usable().byId(entryId);
     if (command === null) return null;
-    const [found, ...more] = await search(command, signal, preferred);
+    const { found, elsewhere } = await search(command, signal, preferred);
+    const [only, ...more] = found;
     if (more.length > 0) throw new DirectoryUnavailable(id, 'an immutable id names several entries');
-    if (found !== undefined && found.user.entryId !== entryId) {
+    if (only === undefined && elsewhere) {
+      throw new DirectoryUnavailable(id, 'a referral leads elsewhere, so nobody can say that an entry is gone');
+    }
+    if (only !== undefined && only.user.entryId !== entryId) {
       throw new DirectoryUnavailable(id, 'it answered with another entry than was asked for');
     }
-    return found ?? null;
+    return only ?? null;
   };
 
   const bind = (dn: string, password: string, signal: AbortSignal, preferred?: string): Promise<BindAnswer> => {
     const { vendor } = usable();
-    const question = { directory: id, servers, signal, ...(preferred === undefined ? {} : { preferred }) };
-    return askServers(question, async (server) => {
+    return askServers(question(signal, preferred), async (server) => {
       const answer = await server.bind(dn, password, vendor.policyControl, signal);
       if (answer.code !== 0 && !refusals.has(answer.code)) throw new BindUndecided(answer.code);
       return answer;
@@ -133,8 +153,8 @@ export function createLdapDirectory(
     reading,
     servers,
     async find(username, signal) {
-      const [found, ...more] = await search(usable().byName(username), signal);
-      return found === undefined || more.length > 0 ? null : found;
+      const [only, ...more] = (await search(usable().byName(username), signal)).found;
+      return only === undefined || more.length > 0 ? null : only;
     },
     async authenticate(found, password, signal) {
       if (!isPassword(password)) return wrongCredentials;
@@ -149,10 +169,9 @@ export function createLdapDirectory(
     },
     async authenticateNobody(password, signal) {
       if (!isPassword(password)) return wrongCredentials;
-      // A name that nobody can have; the password stays here, only its length goes out.
-      const dn = `cn=${randomUUID()},${registration.user_search.base}`;
+      // The password stays here, only its length goes out.
       const length = Buffer.byteLength(password);
-      await bind(dn, randomBytes(length).toString('base64url').slice(0, length), signal);
+      await bind(nobodysDn(), randomBytes(length).toString('base64url').slice(0, length), signal);
       return wrongCredentials;
     },
     async lookup(entryId, signal) {

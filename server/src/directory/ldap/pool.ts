@@ -13,7 +13,8 @@ export interface PoolOptions {
   readonly size: number;
   /** Milliseconds that a connection is used. */
   readonly oldest: number;
-  readonly open: (signal: AbortSignal) => Promise<Connection>;
+  /** Within limits of its own: a connection is everybody's, whoever waits for it may leave. */
+  readonly open: () => Promise<Connection>;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
 }
@@ -122,14 +123,17 @@ export function createPool({ size, oldest, open, now }: PoolOptions): Pool {
       await takeSlot(signal);
       const kept = takeIdle();
       if (kept !== undefined) return loan(kept, true);
-      try {
-        const connection = await open(signal);
-        connection.onEnd(() => drop(connection));
-        return loan({ connection, since: now() }, false);
-      } catch (error) {
-        giveSlot();
-        throw error;
-      }
+      const opening = open().then(
+        (connection) => {
+          connection.onEnd(() => drop(connection));
+          return loan({ connection, since: now() }, false);
+        },
+        (error: unknown) => {
+          giveSlot();
+          throw error;
+        },
+      );
+      return orLeave(opening, signal);
     },
     get counts() {
       return { idle: idle.length, lent, waiting: waiters.length };
@@ -140,4 +144,28 @@ export function createPool({ size, oldest, open, now }: PoolOptions): Pool {
       for (const waiter of waiters.slice()) waiter.fail(new PoolBusy('the registration changed'));
     },
   };
+}
+
+/** Whoever stops waiting leaves the connection, once it is there, to the next one. */
+function orLeave(opening: Promise<Loan>, signal: AbortSignal): Promise<Loan> {
+  return new Promise((resolve, reject) => {
+    let left = false;
+    const leave = () => {
+      left = true;
+      reject(new PoolBusy('stopped while a connection was opened'));
+    };
+    if (signal.aborted) leave();
+    else signal.addEventListener('abort', leave, { once: true });
+    opening.then(
+      (loan) => {
+        signal.removeEventListener('abort', leave);
+        if (left) loan.release(true);
+        else resolve(loan);
+      },
+      (error: unknown) => {
+        signal.removeEventListener('abort', leave);
+        reject(error);
+      },
+    );
+  });
 }

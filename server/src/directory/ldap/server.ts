@@ -54,6 +54,9 @@ export interface LdapServer {
 const searchConnections = 4;
 const bindConnections = 16;
 const minute = 60_000;
+/** Milliseconds for a service bind in all, waiting for another replica's included. */
+const longestServiceBind = 6000;
+const endless: AbortSignal = new AbortController().signal;
 const failuresUntilSkipped = 3;
 const shortestSkip = 5000;
 const longestSkip = 30_000;
@@ -84,9 +87,9 @@ export function createServer(target: ServerTarget, settings: Settings, ports: Se
     }
   };
 
-  const openSearch = async (signal: AbortSignal) => {
-    const connection = await connect('search', signal);
-    await bindAsService(connection, 'search', signal);
+  const openSearch = async () => {
+    const connection = await connect('search', endless);
+    await bindAsService(connection, 'search', AbortSignal.timeout(longestServiceBind));
     return connection;
   };
 
@@ -106,7 +109,7 @@ export function createServer(target: ServerTarget, settings: Settings, ports: Se
   const binds = createPool({
     size: bindConnections,
     oldest: 5 * minute,
-    open: (signal) => connect('bind', signal),
+    open: () => connect('bind', endless),
     now: ports.now,
   });
 
