@@ -19,7 +19,7 @@ export interface Heartbeat {
   start(): void;
   /** Something worth telling changed: the report goes out now. */
   soon(): void;
-  /** Takes the report back: this replica no longer counts. */
+  /** Takes the report back: this replica no longer counts. With the database away it stops counting after 15 s. */
   stop(): Promise<void>;
 }
 
@@ -44,10 +44,11 @@ const leave: Statement = { name: 'replica_report_delete', text: 'DELETE FROM rep
 
 export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
   const { database, replica, follower, details } = options;
+  const onProblem = options.onProblem ?? (() => undefined);
   const repeating = new Repeating({
     name: 'the heartbeat',
     every: () => every,
-    onProblem: options.onProblem ?? (() => undefined),
+    onProblem,
     work: async () => {
       const { revision } = follower.current;
       const { directories, keys } = details();
@@ -74,7 +75,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     async stop() {
       forget();
       await repeating.stop();
-      await database.run(leave, [replica]);
+      await database.run(leave, [replica]).catch(() => onProblem('the report of this replica could not be taken back'));
     },
   };
 }
