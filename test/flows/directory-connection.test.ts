@@ -87,7 +87,7 @@ describe('ldapts 9.2.0, line by line', () => {
 
   it('a time-out ends its own connection and no other', async () => {
     const [slow, other] = [await openBound(), await openBound()];
-    slapd.pause();
+    await slapd.pause();
     try {
       await expect(search(slow)).rejects.toMatchObject({ reason: 'timeout' });
     } finally {

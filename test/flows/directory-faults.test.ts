@@ -110,7 +110,7 @@ describe('F10: a directory that is silent, slow or away', () => {
   it('stopped in the middle (SIGSTOP): a whole login ends in time', async () => {
     const candidate = await people.port.find('ada', never);
     await people.login('ada', seedPassword('ada'));
-    slapd.pause();
+    await slapd.pause();
     try {
       const start = performance.now();
       await unavailableAfter(people.port.authenticate(candidate, seedPassword('ada'), never));

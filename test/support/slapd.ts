@@ -66,8 +66,8 @@ export interface Slapd {
   stop(): Promise<void>;
   /** Starts it again after {@link stop}, with another certificate if one is given. */
   start(certificate?: ServingCertificate): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing answers. */
-  pause(): void;
+  /** SIGSTOP: connections stay open, nothing answers. Resolves when it stands still. */
+  pause(): Promise<void>;
   resume(): void;
   /** Ends it and removes its data. */
   close(): Promise<void>;
@@ -309,8 +309,13 @@ class LocalSlapd implements Slapd {
     }
   }
 
-  pause(): void {
+  async pause(): Promise<void> {
+    const pid = this.#process?.pid;
     this.#process?.kill('SIGSTOP');
+    const status = `/proc/${pid}/status`;
+    // The signal is on its way when `kill` returns. Where there is no such file, a moment has to do.
+    if (!existsSync(status)) await sleep(100);
+    else while (!/^State:\tT/m.test(await readFile(status, 'utf8'))) await sleep(1);
   }
 
   resume(): void {
