@@ -7,19 +7,16 @@ import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
-import { Registry } from 'prom-client';
-import { start } from './app.ts';
 import { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 import { environmentOf, flagOf, loadSettings } from './config/load.ts';
 import { keysSettings, migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import type { SigningKeyStore } from './keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from './store/database.ts';
 import { sqlState } from './store/failures.ts';
-import { MigrationFailed, migrate } from './store/migrate.ts';
-import { openDatabase } from './store/open.ts';
 import { DatabaseFolderInUse } from './store/pglite-lock.ts';
-import { signingKeyStore } from './store/signing-keys.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
-import { collectProcessMetrics } from './telemetry/metrics.ts';
+
+// What serving needs is loaded by the commands that need it: help and usage answer at once.
 
 /** Ends the program with this code after one line on standard error. */
 class Exit extends Error {
@@ -61,6 +58,7 @@ async function open(
   { database: url, directDatabase }: { database: string; directDatabase?: string | undefined },
   onProblem: (problem: string) => void,
 ): Promise<Database> {
+  const { openDatabase } = await import('./store/open.ts');
   const database = await openDatabase(url, {
     onProblem,
     ...(directDatabase === undefined ? {} : { directUrl: directDatabase }),
@@ -100,6 +98,12 @@ async function serve(flags: Flags): Promise<void> {
   );
   if (database.kind === 'pglite') log.warn('the embedded database is for trial: a power cut may lose the last writes');
   try {
+    const [{ start }, { migrate }, { Registry }, { collectProcessMetrics }] = await Promise.all([
+      import('./app.ts'),
+      import('./store/migrate.ts'),
+      import('prom-client'),
+      import('./telemetry/metrics.ts'),
+    ]);
     if (settings.migrations === 'run') await migrate(database, { onProgress: (line) => log.info(line) });
     const metrics = new Registry();
     collectProcessMetrics(metrics);
@@ -150,6 +154,7 @@ async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void
 async function runMigrations(flags: Flags): Promise<void> {
   const database = await open(settingsOf(migrateSettings, flags), (problem) => console.error(problem));
   try {
+    const { migrate } = await import('./store/migrate.ts');
     const done = await migrate(database, { onProgress: (line) => console.error(line) });
     console.log(done.length === 0 ? 'nothing to do' : `${done.length} migrations done`);
   } finally {
@@ -157,12 +162,10 @@ async function runMigrations(flags: Flags): Promise<void> {
   }
 }
 
-async function withKeyStore<T>(
-  flags: Flags,
-  work: (store: ReturnType<typeof signingKeyStore>) => Promise<T>,
-): Promise<T> {
+async function withKeyStore<T>(flags: Flags, work: (store: SigningKeyStore) => Promise<T>): Promise<T> {
   const database = await open(settingsOf(keysSettings, flags), (problem) => console.error(problem));
   try {
+    const { signingKeyStore } = await import('./store/signing-keys.ts');
     return await work(signingKeyStore(database));
   } finally {
     await database.close();
@@ -247,6 +250,10 @@ function program(): Command {
   return root;
 }
 
+function hasCode(error: unknown, code: string): error is Error {
+  return error instanceof Error && 'code' in error && error.code === code;
+}
+
 function exitCodeOf(error: unknown): number {
   if (error instanceof Exit) return error.code;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
@@ -263,7 +270,7 @@ function sentenceOf(error: unknown): string | undefined {
     error instanceof Exit ||
     error instanceof KeyFileInvalid ||
     error instanceof RangeError ||
-    error instanceof MigrationFailed ||
+    hasCode(error, 'migration_failed') ||
     error instanceof DatabaseFolderInUse;
   return ours ? error.message : `unexpected error: ${JSON.stringify(errorFields(error))}`;
 }
