@@ -7,9 +7,9 @@ import type { Facts } from './check/facts.ts';
 import { startChild } from './demo/child.ts';
 import {
   bindPassword,
-  clientSecretFile,
   type Folders,
   prepareFolders,
+  secretFile,
   setDirectoryPort,
   throwawayFolder,
   writeCurlConfig,
@@ -21,7 +21,7 @@ import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
 import { type Product, startProduct } from './demo/product.ts';
 import { makeDirectoryLog, makeSandbox } from './demo/sandbox.ts';
 import { followStatus } from './demo/status.ts';
-import { waitingFor, welcome } from './demo/text.ts';
+import { here, waitingFor, welcome } from './demo/text.ts';
 import { type SampleDirectory, startSampleDirectory } from './directory/server.ts';
 
 const serviceAccount = 'cn=nauthera,ou=services,dc=tideclock,dc=example';
@@ -69,7 +69,7 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   const clients = offeredKeys.map((key) => ({
     key,
     about: offered[key].about,
-    secretFile: clientSecretFile(folders, offered[key].namespace, key),
+    secretFile: secretFile(folders, offered[key].namespace, `${key}-oauth2`),
   }));
   const factsPath = unguessablePath();
   const application: Application = await startApplication({
@@ -147,10 +147,11 @@ async function serve(running: Running, interrupted: Promise<void>): Promise<numb
   const curlConfig = await writeCurlConfig(folders, 'night-report', clientId, clientSecret);
   const { issuer, status } = product;
   console.log(welcome({ application: application.url, issuer, status, folders, people, curlConfig }));
-  const follow = followStatus(
-    () => product.look(),
-    (line) => console.log(line),
-  );
+  const follow = followStatus({
+    look: () => product.look(),
+    print: (line) => console.log(line),
+    secretPath: (namespace, name) => here(secretFile(folders, namespace, name)),
+  });
   const code = await Promise.race([product.child.exited, interrupted.then(() => 0)]);
   await follow.stop();
   if (product.child.running) return code;

@@ -86,7 +86,7 @@ export async function setDirectoryPort(folders: Folders, from: number, to: numbe
 
 /** The password of the service account: made once, kept as the Secret that the LdapBinding names. */
 export async function bindPassword(folders: Folders): Promise<string> {
-  const file = join(folders.secrets, 'identity', 'directory-password.yaml');
+  const file = secretFile(folders, 'identity', 'directory-password');
   const kept: unknown = await readFile(file, 'utf8').then(parse, () => undefined);
   const data = typeof kept === 'object' && kept !== null && 'stringData' in kept ? kept.stringData : undefined;
   const known = typeof data === 'object' && data !== null && 'password' in data ? data.password : undefined;
@@ -103,9 +103,9 @@ export async function bindPassword(folders: Folders): Promise<string> {
   return password;
 }
 
-/** Where the operator writes the Secret of a Client. */
-export function clientSecretFile(folders: Folders, namespace: string, client: string): string {
-  return join(folders.secrets, namespace, `${client}-oauth2.yaml`);
+/** Where the operator writes a Secret; that of a Client is called `<client>-oauth2`. */
+export function secretFile(folders: Folders, namespace: string, name: string): string {
+  return join(folders.secrets, namespace, `${name}.yaml`);
 }
 
 /** For `curl -K`: the client's id and secret without either in the list of processes. */

@@ -7,6 +7,8 @@ export interface ResourceStatus {
   readonly ready: boolean;
   readonly reason: string;
   readonly message: string;
+  /** Name of the Secret that was written for it. */
+  readonly secret?: string;
 }
 
 export interface Status {
@@ -32,6 +34,7 @@ interface StatusWire {
     readonly metadata: { readonly namespace: string; readonly name: string; readonly generation?: number };
     readonly deleting?: boolean;
     readonly status: {
+      readonly binding?: { readonly name: string };
       readonly conditions: readonly {
         readonly type: string;
         readonly status: string;
@@ -58,6 +61,7 @@ function readStatus(json: unknown): Status {
         ready: ready?.status === 'True' && current,
         reason: ready?.reason ?? 'Pending',
         message: ready?.message ?? '',
+        ...(status.binding === undefined ? {} : { secret: status.binding.name }),
       };
     }),
     problems: wire.problems,
@@ -83,14 +87,21 @@ export interface Following {
 
 const interval = 500;
 
+export interface FollowOptions {
+  readonly look: () => Promise<Status | undefined>;
+  readonly print: (line: string) => void;
+  /** Where a person finds a Secret. */
+  readonly secretPath: (namespace: string, name: string) => string;
+}
+
 /** Prints what changes: a resource that came, went, or became something else, and problems in files. */
-export function followStatus(look: () => Promise<Status | undefined>, print: (line: string) => void): Following {
+export function followStatus({ look, print, secretPath }: FollowOptions): Following {
   let known: ReadonlyMap<string, string> | undefined;
   let stopped = false;
   const round = async (): Promise<void> => {
     const found = await look();
     if (found === undefined || stopped) return;
-    const now = linesOf(found);
+    const now = linesOf(found, secretPath);
     for (const [subject, line] of now) if (known !== undefined && known.get(subject) !== line) print(line);
     for (const subject of known?.keys() ?? []) if (!now.has(subject)) print(`gone     ${subject}`);
     known = now;
@@ -112,10 +123,14 @@ export function followStatus(look: () => Promise<Status | undefined>, print: (li
   };
 }
 
-function linesOf(status: Status): ReadonlyMap<string, string> {
+function linesOf(status: Status, secretPath: FollowOptions['secretPath']): ReadonlyMap<string, string> {
   const resources = status.resources.map((one) => {
-    const state = one.ready ? 'ready   ' : 'waiting ';
-    return [describe(one), `${state} ${describe(one)}: ${one.message || one.reason}`] as const;
+    const { namespace, ready, message, reason, secret } = one;
+    const where = ready && secret !== undefined ? `; its Secret is ${secretPath(namespace, secret)}` : '';
+    return [
+      describe(one),
+      `${ready ? 'ready   ' : 'waiting '} ${describe(one)}: ${message || reason}${where}`,
+    ] as const;
   });
   return new Map([...resources, ...status.problems.map((problem) => [problem, `problem  ${problem}`] as const)]);
 }

@@ -49,7 +49,7 @@ Ctrl-C stops everything.
 }
 
 /** As short as it can be typed from here. */
-function here(path: string): string {
+export function here(path: string): string {
   const short = relative(process.cwd(), path);
   return short === '' ? '.' : short.startsWith('..') ? path : short;
 }

@@ -20,6 +20,8 @@ export const application: Scene = {
         ([, name, outcome]) => `${name} ${outcome}`,
       );
       const wanted = ['discovery', 'authorization-request', 'authorization-response', 'token', 'userinfo', 'refresh'];
+      const { clientSecret } = world.facts.applications['order-desk'];
+      expectThat(!page.markup.includes(clientSecret), "the page shows the client's secret");
       expectThat(outcomes.join() === wanted.map((name) => `${name} done`).join(), outcomes.join(', '));
     });
     await step('the machine’s token is shown too', async () => {

@@ -1,0 +1,164 @@
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readCredentials } from '../../examples/src/application/credentials.ts';
+import { decodeToken } from '../../examples/src/application/jwt.ts';
+import { recordingFetch } from '../../examples/src/application/recorder.ts';
+import type { Sandbox } from '../../examples/src/application/sandbox.ts';
+import { type Application, startApplication } from '../../examples/src/application/server.ts';
+import { readPage } from '../../examples/src/check/page.ts';
+import { launchChromium } from '../support/chromium.ts';
+
+const secretText = `kind: Secret
+stringData:
+  client-id: orders.order-desk
+  client-name: Order desk <b>
+  client-secret: the-secret-of-the-order-desk
+  authorization-grant-types: authorization_code,refresh_token
+  issuer-uri: http://127.0.0.1:9
+  scope: openid,orders:read
+`;
+
+let folder = '';
+let application: Application;
+const performed: string[] = [];
+
+const sandbox: Sandbox = {
+  people: () => [{ username: 'ada', password: 'ada-loves-engines', name: 'Ada', title: 'Chief', groups: ['staff'] }],
+  directory: {
+    isRunning: () => true,
+    isLocked: () => false,
+    requests: () => [{ time: new Date(0), text: 'bind as nobody: accepted' }],
+    perform(action, username) {
+      performed.push(`${action} ${username}`);
+      return Promise.resolve();
+    },
+  },
+};
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'nauthera-application-'));
+  await writeFile(join(folder, 'secret.yaml'), secretText);
+  application = await startApplication({
+    sandbox,
+    clients: [
+      { key: 'order-desk', about: 'A web application.', secretFile: join(folder, 'secret.yaml') },
+      { key: 'absent', about: 'Not there.', secretFile: join(folder, 'nothing.yaml') },
+    ],
+  });
+});
+
+afterAll(async () => {
+  await application?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Headers are sent as given, `Host` included. */
+function send(method: string, path: string, headers: Readonly<Record<string, string>>, body = ''): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const form = { 'content-type': 'application/x-www-form-urlencoded' };
+    const outgoing = request(`${application.url}${path}`, { method, headers: { ...form, ...headers } }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
+}
+
+describe('the sample application answers to its own address alone', () => {
+  const own = () => ({ host: new URL(application.url).host, origin: application.url });
+  const stop = 'action=stop&username=';
+
+  it('its own button works', async () => {
+    expect(await send('POST', '/directory', own(), stop)).toBe(303);
+    expect(performed).toEqual(['stop ']);
+  });
+
+  it.each([
+    ['another host (DNS rebinding)', { host: 'evil.example' }],
+    ['another port', { host: '127.0.0.1:1' }],
+  ])('a page asked for under %s is not shown', async (_title, headers) => {
+    expect(await send('GET', '/', headers)).toBe(403);
+  });
+
+  it.each([
+    ['another origin', () => ({ ...own(), origin: 'http://evil.example' })],
+    ['an opaque origin', () => ({ ...own(), origin: 'null' })],
+    ['no origin', () => ({ host: own().host })],
+  ])('a form from %s does nothing', async (_title, headers) => {
+    const before = performed.length;
+    expect(await send('POST', '/directory', headers(), stop)).toBe(403);
+    expect(performed).toHaveLength(before);
+  });
+
+  it('an answer that this browser did not ask for is refused', async () => {
+    expect(await send('GET', '/callback?code=c&state=s', own())).toBe(400);
+  });
+});
+
+describe('what it shows', () => {
+  it('names are text, and a Client whose Secret is not there yet offers no button', async () => {
+    const page = readPage(application.url, 200, await (await fetch(application.url)).text());
+    expect(page.markup).toContain('Order desk &lt;b&gt;');
+    expect(page.forms.flatMap((form) => form.buttons).map((button) => button.id)).not.toContain('start-absent');
+    expect(page.markup).not.toContain('the-secret-of-the-order-desk');
+  });
+
+  it('an exchange is kept without the secret, in the header and in the form', async () => {
+    const kept: unknown[] = [];
+    const record = recordingFetch((exchange) => kept.push(exchange));
+    const secret = 'the-secret-of-the-order-desk';
+    await record(`${application.url}/style.css`, {
+      method: 'POST',
+      body: new URLSearchParams({ grant_type: 'client_credentials', client_secret: secret }),
+      headers: { authorization: `Basic ${Buffer.from(`orders.order-desk:${secret}`).toString('base64')}` },
+      redirect: 'manual',
+    });
+    const text = JSON.stringify(kept);
+    expect(text).toContain('orders.order-desk');
+    expect(text).not.toContain(secret);
+    expect(text).not.toContain(Buffer.from(secret).toString('base64').slice(4, 20));
+  });
+
+  it('a token is decoded whatever signed it, and anything else is not taken for one', () => {
+    const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+    const signature = createHmac('sha256', 'k').update('x').digest('base64url');
+    expect(decodeToken(`${part({ alg: 'x' })}.${part({ sub: 'ß' })}.${signature}`)?.payload).toEqual({ sub: 'ß' });
+    for (const text of ['', 'opaque', 'a.b', 'a.b.c', 'a.b.c.d']) expect(decodeToken(text)).toBeUndefined();
+  });
+
+  it('a Secret is read with plain values and with encoded ones, as the API server has it', async () => {
+    const encoded = secretText
+      .replace('stringData', 'data')
+      .replaceAll(
+        /^( {2}[a-z-]+: )(.*)$/gm,
+        (_all, key: string, value: string) => key + Buffer.from(value).toString('base64'),
+      );
+    await writeFile(join(folder, 'encoded.yaml'), encoded);
+    expect(await readCredentials(join(folder, 'encoded.yaml'))).toEqual(
+      await readCredentials(join(folder, 'secret.yaml')),
+    );
+    await writeFile(join(folder, 'other.yaml'), 'kind: ConfigMap\ndata: {}\n');
+    await expect(readCredentials(join(folder, 'other.yaml'))).rejects.toThrow('is it the Secret of a Client?');
+  });
+
+  it.each(['light', 'dark'] as const)('axe finds nothing, and 320 px suffice (%s)', async (colorScheme) => {
+    const browser = await launchChromium();
+    try {
+      const context = await browser.newContext({ colorScheme, viewport: { width: 320, height: 800 } });
+      const page = await context.newPage();
+      await page.goto(application.url);
+      expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.click('#directory-switch');
+      expect(performed.at(-1)).toBe('stop ');
+    } finally {
+      await browser.close();
+    }
+  });
+});
