@@ -3,6 +3,7 @@ import type { Backend } from './backend.ts';
 import { databaseSuite } from './database.suite.ts';
 import { followerSuite } from './follower.suite.ts';
 import { registrySuite } from './registry.suite.ts';
+import { serviceBindSuite } from './service-binds.suite.ts';
 
 async function pglite(): Promise<Backend> {
   const database = await openMigratedPglite();
@@ -16,3 +17,4 @@ async function pglite(): Promise<Backend> {
 registrySuite('PGlite', pglite);
 followerSuite('PGlite', pglite);
 databaseSuite('PGlite', pglite);
+serviceBindSuite('PGlite', pglite);

@@ -4,6 +4,7 @@ import { followerSuite } from './follower.suite.ts';
 import { postgresSuite } from './postgres.suite.ts';
 import { postgresBackend, startPostgres, type TestPostgres } from './postgres-backend.ts';
 import { registrySuite } from './registry.suite.ts';
+import { serviceBindSuite } from './service-binds.suite.ts';
 
 let server: TestPostgres | undefined;
 const started = (): TestPostgres => {
@@ -19,4 +20,5 @@ const name = 'the oldest Postgres';
 registrySuite(name, () => postgresBackend(started));
 followerSuite(name, () => postgresBackend(started));
 databaseSuite(name, () => postgresBackend(started));
+serviceBindSuite(name, () => postgresBackend(started));
 postgresSuite(name, started);
