@@ -98,7 +98,11 @@ class RunningOperator implements Operator {
     this.#tools = {
       world,
       references: this.#references,
-      onTransition: (resource, to) => options.onTransition(resource, to),
+      onTransition: (resource, to) => {
+        // Whether a scope counts stands in its status too, which is written after its row.
+        if (resource.kind === 'Scope') void this.#wakeByScope(resource.namespace, resource.name);
+        options.onTransition(resource, to);
+      },
     };
   }
 

@@ -34,7 +34,8 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     client,
     namespace: facts,
     attachment,
-    serverHolds: server === undefined || registry === undefined ? 'not yet' : await serverHolds(registry, server),
+    serverHolds:
+      server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
     issuer: issuer !== undefined && 'issuer' in issuer ? issuer.issuer : undefined,
     scopes: invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, facts),
     secret: await secrets.read(namespace, secretName),

@@ -27,7 +27,8 @@ export async function gatherLdapBinding(world: World, binding: WithSpec<'LdapBin
     binding,
     namespace: facts,
     attachment,
-    serverHolds: server === undefined || registry === undefined ? 'not yet' : await serverHolds(registry, server),
+    serverHolds:
+      server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
     passwordSecret: await secrets.read(namespace, password.name),
     caBundle: bundle === undefined ? undefined : await configMaps.read(namespace, bundle.name),
     scopes: invited && registry !== undefined ? await openScopes(world, registry, facts) : new Map(),

@@ -25,7 +25,8 @@ export async function gatherScope(world: World, scope: WithSpec<'Scope'>): Promi
     scope,
     namespace: facts,
     attachment,
-    serverHolds: server === undefined || registry === undefined ? 'not yet' : await serverHolds(registry, server),
+    serverHolds:
+      server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
     stored: registry === undefined ? null : await registry.get('scope', name),
   };
   const references = [
