@@ -176,11 +176,14 @@ function managementListener({ limits, managementRoutes = {} }: ServerOptions, pa
   return { app, drain };
 }
 
-function measureRegistry({ metrics, follower: { current, confirmedAt, rejected } }: Parts): void {
+function measureRegistry({ metrics, directories, follower: { current, confirmedAt, rejected } }: Parts): void {
   metrics.registryRevision.set(current.revision.n);
   if (Number.isFinite(confirmedAt)) metrics.registryConfirmed.set((performance.now() - confirmedAt) / 1000);
   for (const [kind, count] of Object.entries(current.counts())) metrics.registryEntries.set({ kind }, count);
   metrics.registryRejected.set(rejected.length);
+  for (const { directory, server, up } of directories?.servers() ?? []) {
+    metrics.ldapServerUp.set({ directory, server }, up ? 1 : 0);
+  }
 }
 
 /** Asked for every request, so the path of the last issuer is remembered. */

@@ -9,7 +9,7 @@ import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type Candidate, type DirectoryPort, DirectoryUnavailable } from './directory.ts';
 import { createLdapDirectory, type DirectoryPorts, type Found, type LdapDirectory } from './ldap/ldap-directory.ts';
-import type { LdapOperation } from './ldap/server.ts';
+import type { LdapOperation, LdapServer } from './ldap/server.ts';
 import type { ServiceBindLedger } from './ldap/service-bind.ts';
 import { type Connect, connectTls } from './ldap/target.ts';
 import { createProber } from './prober.ts';
@@ -35,10 +35,20 @@ export interface Directories extends DirectoryPort {
   probes(): readonly DirectoryProbe[];
   /** Runs after each look at a directory that changed what {@link probes} says. */
   onProbe(listener: () => void): () => void;
+  /** Every server as it stands now, for metrics. */
+  servers(): readonly ServerState[];
   /** Begins to look at the directories. Asking works before. */
   start(): void;
   /** Ends every connection and timer. */
   stop(): void;
+}
+
+export interface ServerState {
+  readonly directory: string;
+  readonly server: string;
+  /** `false`: it failed repeatedly, and others are asked first for a while. */
+  readonly up: boolean;
+  readonly connections: LdapServer['counts'];
 }
 
 const defaultLimits = { login: 3000, lookup: 2000 };
@@ -59,6 +69,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
     observe: options.observe ?? (() => undefined),
     now: () => performance.now(),
     time: () => clock.now(),
+    onAmbiguous: (id) => log.warn('a user name finds several entries', { 'nauthera.directory': id }),
   };
   let directories: ReadonlyMap<string, LdapDirectory> = new Map();
   const prober = createProber(() => [...directories.values()], log);
@@ -134,6 +145,10 @@ export function createDirectories(options: DirectoriesOptions): Directories {
       return directory.lookup(entryId, within(signal, limits.lookup));
     },
 
+    servers: () =>
+      [...directories.values()].flatMap(({ id, servers }) =>
+        servers.map(({ url, skipped, counts }) => ({ directory: id, server: url, up: !skipped, connections: counts })),
+      ),
     probes: () => prober.results(),
     onProbe: (listener) => prober.onResult(listener),
     start: () => prober.start(),

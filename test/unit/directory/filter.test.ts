@@ -66,12 +66,11 @@ describe('a filter template', () => {
   it('A42: a value is one value, whatever it holds', () => {
     const template = parseTemplate('(&(objectClass=person)(uid={}))');
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', maxLength: 300 }), (value) => {
+      fc.property(fc.uint16Array({ maxLength: 300 }), (units) => {
+        const value = String.fromCharCode(...units);
         const filter = template.fill(value);
-        expect(filter).toBeInstanceOf(AndFilter);
         const [, leaf] = filter instanceof AndFilter ? filter.filters : [];
-        expect(leaf).toBeInstanceOf(EqualityFilter);
-        expect(leaf).toMatchObject({ attribute: 'uid', value });
+        return leaf instanceof EqualityFilter && leaf.attribute === 'uid' && leaf.value === value;
       }),
     );
   });

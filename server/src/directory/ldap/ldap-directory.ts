@@ -33,6 +33,8 @@ export interface DirectoryPorts {
   readonly now: () => number;
   /** Epoch seconds. */
   readonly time: () => number;
+  /** A user name found two entries, so nobody can sign in with it. */
+  readonly onAmbiguous: (directory: string) => void;
 }
 
 /** A user who was found, and what binding needs to know of the entry. */
@@ -154,6 +156,7 @@ export function createLdapDirectory(
     servers,
     async find(username, signal) {
       const [only, ...more] = (await search(usable().byName(username), signal)).found;
+      if (more.length > 0) ports.onAmbiguous(id);
       return only === undefined || more.length > 0 ? null : only;
     },
     async authenticate(found, password, signal) {

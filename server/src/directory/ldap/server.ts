@@ -46,6 +46,8 @@ export interface LdapServer {
   bind(dn: string, password: string, withPolicy: boolean, signal: AbortSignal): Promise<BindAnswer>;
   /** A connection of its own, bound as the service account after `onConnected`; the caller destroys it. */
   probe(onConnected: () => void, signal: AbortSignal): Promise<Searcher & Pick<Connection, 'destroy'>>;
+  /** Connections now, of both kinds, and those who wait for one. */
+  readonly counts: Pool['counts'];
   noteFailure(): void;
   noteSuccess(): void;
   close(): void;
@@ -136,6 +138,14 @@ export function createServer(target: ServerTarget, settings: Settings, ports: Se
       onConnected();
       await bindAsService(connection, 'probe', signal);
       return { ...searcherOn(connection, 'probe', signal), destroy: () => connection.destroy() };
+    },
+    get counts() {
+      const [one, other] = [searches.counts, binds.counts];
+      return {
+        idle: one.idle + other.idle,
+        lent: one.lent + other.lent,
+        waiting: one.waiting + other.waiting,
+      };
     },
     noteFailure: () => health.fail(),
     noteSuccess: () => health.succeed(),
