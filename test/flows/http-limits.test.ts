@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient } from '../support/builders.ts';
 import { RawConnection, rawPost } from '../support/raw-http.ts';
-import { World } from '../support/world.ts';
+import { authorizePath, World } from '../support/world.ts';
 
 const machine = aClient('shop.batch').machine('secret-of-shop.batch').build();
 const basic = `Basic ${Buffer.from('shop.batch:secret-of-shop.batch').toString('base64')}`;
@@ -134,6 +134,26 @@ describe('slow and many', () => {
       await Promise.all([headers.closed(), body.closed()]);
       expect(headers.received).toMatch(/^HTTP\/1\.1 408/);
     } finally {
+      await slow.stop();
+    }
+  });
+
+  it('I8: a handler that takes too long is answered for, and its answer is not sent twice', async () => {
+    const slow = await World.open({ options: { limits: { handlerTimeout: 200 } } });
+    const bind = Promise.withResolvers<void>();
+    try {
+      const browser = slow.browser();
+      const login = await browser.get(authorizePath());
+      slow.memory.beforeBind = () => bind.promise;
+      const fields = { ...login.form.fields, username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
+      const page = await browser.postOnly('/login', fields);
+      expect([page.status, page.headers.get('retry-after')]).toEqual([503, '2']);
+      expect(await page.text()).toContain('data-error="temporarily_unavailable"');
+      slow.memory.beforeBind = () => Promise.resolve();
+      bind.resolve();
+      expect((await browser.get(authorizePath())).status).toBe(200);
+    } finally {
+      bind.resolve();
       await slow.stop();
     }
   });

@@ -145,8 +145,7 @@ const unavailable: ReadonlySet<string> = new Set([
   'database_unavailable',
   'directory_unavailable',
   'not_serving',
-  'FST_ERR_HANDLER_TIMEOUT',
-  'FST_UNDER_PRESSURE',
+  'handler_timeout',
 ]);
 
 const requestProblems: ReadonlyMap<number, string> = new Map([

@@ -40,3 +40,12 @@ export class NotServing extends Error {
     this.detail = detail;
   }
 }
+
+/** A handler did not answer in time: 503. */
+export class HandlerTimeout extends Error {
+  readonly code = 'handler_timeout';
+  constructor() {
+    super('the handler took too long');
+    this.name = 'HandlerTimeout';
+  }
+}

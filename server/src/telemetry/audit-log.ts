@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { AuditEvent, AuditEventName } from './audit.ts';
 import type { Log } from './log.ts';
 
@@ -41,12 +41,8 @@ export function createAuditLog(log: Log, onEvent: (event: AuditEventName) => voi
   };
 }
 
-/** A UUID that sorts by time (RFC 9562 §5.7). */
+/** A UUID that sorts by time (RFC 9562 §5.7). Its random part comes from the runtime's pool, which costs no system call. */
 export function uuidV7(): string {
-  const bytes = randomBytes(16);
-  bytes.writeUIntBE(Date.now(), 0, 6);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = bytes.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  const time = Date.now().toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
 }
