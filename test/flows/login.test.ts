@@ -76,6 +76,15 @@ describe('the sign-in page', () => {
     expect(browser.cookies.has(sessionCookie)).toBe(false);
   });
 
+  it('a wrong password keeps a request of any length', async () => {
+    const browser = world.browser();
+    const state = 'x'.repeat(7000);
+    const again = await enter(browser, await browser.get(authorizePath({ state })), username, 'wrong');
+    expect(again.problem).toMatch(/not right/);
+    const consent = await enter(browser, again, username, right());
+    expect((await browser.submit(consent, { decision: 'allow' })).response.state).toBe(state);
+  });
+
   it('Cancel goes back with access_denied, and stores nothing', async () => {
     const browser = world.browser();
     const page = await browser.submit(await browser.get(authorizePath()), { cancel: '1' });
@@ -94,6 +103,11 @@ describe('the sign-in page', () => {
     const consent = await enter(browser, open, 'ada', 'password-of-ada');
     expect(['consent', 'continue']).toContain(consent.name);
     expect((await world.token(refreshFields(tokens.body.refresh_token))).body.error).toBe('invalid_grant');
+    const ended = await world.rows(
+      `SELECT reason FROM audit WHERE event = 'session.ended' AND user_id =
+        (SELECT DISTINCT subject FROM sessions WHERE username = '${username}')`,
+    );
+    expect(ended).toEqual([{ reason: 'another_user' }]);
   });
 
   it('an unreachable directory: a page that keeps the request, and nothing given', async () => {

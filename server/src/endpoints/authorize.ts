@@ -25,7 +25,7 @@ import { bindBrowser, goTo, leave, openVisit, pathOf, type Visit } from './visit
 
 export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
-  app.get(endpointPaths.authorization, { config }, async (request, reply) => {
+  app.get(endpointPaths.authorization, { config, exposeHeadRoute: false }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
     try {
       const reading = readQuery(request);

@@ -15,7 +15,7 @@ import { goTo, openVisit, type Visit } from './visit.ts';
 
 export function mountConsent(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
-  app.get('/consent', { config }, (request, reply) => {
+  app.get('/consent', { config, exposeHeadRoute: false }, (request, reply) => {
     const visit = openVisit(ports, request, reply);
     return withPages(visit, () => resume(ports, visit, readQuery(request).parameters.get(requestField)));
   });

@@ -15,7 +15,7 @@ import { isStored, withPages } from './resume.ts';
 import { leave, openVisit, requireBrowser, sendErrorPage, type Visit } from './visit.ts';
 
 export function mountContinue(app: FastifyInstance, ports: FlowPorts): void {
-  app.get('/continue', { config: { errors: 'page' } }, (request, reply) => {
+  app.get('/continue', { config: { errors: 'page' }, exposeHeadRoute: false }, (request, reply) => {
     const visit = openVisit(ports, request, reply);
     const { parameters } = readQuery(request);
     return withPages(visit, () => {

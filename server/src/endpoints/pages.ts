@@ -24,7 +24,7 @@ import {
 } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
 import type { Going } from './interaction.ts';
-import { type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
+import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
 
 /** The name of the hidden field and of the query parameter that carry a request. */
 export const requestField = 'request';
@@ -56,11 +56,12 @@ export function formOf(
 
 export function sendLogin(
   ports: FlowPorts,
-  visit: Visit,
+  from: Visit,
   { interaction, request, client }: Going,
   browser: string,
   session: Pick<Session, 'name' | 'username'> | null,
 ): FastifyReply {
+  const visit = inLanguageOf(from, request.uiLocales);
   const { note, ...rest } = interaction;
   const problem = note?.kind === 'login' ? note : undefined;
   const known = session === null || interaction.switching === true ? undefined : session;
@@ -95,11 +96,12 @@ function problemOf({ problem }: Extract<Note, { kind: 'login' }>): NonNullable<L
 
 export function sendConsent(
   ports: FlowPorts,
-  visit: Visit,
+  from: Visit,
   { interaction, request, client }: Going,
   browser: string,
   session: Session,
 ): FastifyReply {
+  const visit = inLanguageOf(from, request.uiLocales);
   const { note: _note, ...rest } = interaction;
   const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes } };
   const { consent, client_name, policy_uri, tos_uri } = client.value;

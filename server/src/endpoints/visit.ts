@@ -1,6 +1,5 @@
 /** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { readQuery } from '../http/form.ts';
 import { setPageHeaders } from '../http/headers.ts';
 import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
@@ -43,14 +42,18 @@ export function openVisit(ports: FlowPorts, request: FastifyRequest, reply: Fast
     handle: readCookie(cookie, scheme.names.session),
     browser: readCookie(cookie, scheme.names.browser),
     frame: {
-      language: negotiateLanguage({
-        uiLocales: readQuery(request).parameters.get('ui_locales'),
-        acceptLanguage: request.headers['accept-language'],
-      }),
+      language: negotiateLanguage({ acceptLanguage: request.headers['accept-language'] }),
       displayName: server.display_name ?? 'Nauthera',
       basePath: pathOfIssuer(server.issuer),
     },
   };
+}
+
+/** The same visit in the language that the authorization request asked for (`ui_locales`), if it did. */
+export function inLanguageOf(visit: Visit, uiLocales: string | undefined): Visit {
+  if (uiLocales === undefined) return visit;
+  const language = negotiateLanguage({ uiLocales, acceptLanguage: visit.request.headers['accept-language'] });
+  return { ...visit, frame: { ...visit.frame, language } };
 }
 
 /** Gives the browser a binding cookie if it has none; everything sealed from now on opens beside it alone. */

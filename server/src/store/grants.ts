@@ -1,9 +1,9 @@
 /** Grants: what one user allowed one client now. Codes and refresh tokens hang off them; ending one ends those. */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
-import { codeJson, insertCode, type NewCode } from './authorization-codes.ts';
 import type { Database, Statement } from './database.ts';
 import { liveGrant } from './live-session.ts';
+import { codeJson, insertCode, type NewCode } from './new-code.ts';
 import { revoke, revokeGrant } from './revocations.ts';
 
 export interface Grant {

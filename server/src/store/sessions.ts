@@ -1,19 +1,13 @@
 /** Browser sessions. Read by one validator ({@link liveSession}); begun, renewed and ended by the statement of a sign-in. */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
-import {
-  type Completion,
-  codeJson,
-  completionOf,
-  insertCode,
-  isOneTooMany,
-  type NewCode,
-} from './authorization-codes.ts';
+import { type Completion, completionOf } from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
 import { attemptKey } from './login-attempts.ts';
+import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
 import { revoke } from './revocations.ts';
 
 export interface Session {
@@ -96,7 +90,7 @@ const signIn = (softly: boolean): Statement => ({
     counter AS (UPDATE login_attempts SET attempts = 0 FROM signed_in WHERE key = $2),
     code AS (${insertCode('$3', 'signed_in')}),
     request AS (${insertRequest('$4', 'signed_in')}),
-    audit_row AS (${insertAudit('$5', 'signed_in', { session_id: 'signed_in.id' })})
+    audit_row AS (${insertAudit('$5', 'signed_in')})
     SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS written,
       (SELECT count(*)::int FROM request) AS stored, COALESCE(${isOneTooMany('$3')}, false) AS crowded`,
 });

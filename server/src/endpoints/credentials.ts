@@ -1,0 +1,147 @@
+/** Whether name and password are right: search, charge, bind, in this order. Nothing is begun here. */
+import {
+  type AuthenticationOutcome,
+  type Candidate,
+  DirectoryUnavailable,
+  type DirectoryUser,
+} from '../directory/directory.ts';
+import { departureOf } from '../http/departure.ts';
+import type { LoginProblem } from '../interaction/sealed-request.ts';
+import type { EpochSeconds } from '../protocol/time.ts';
+import type { Charged } from '../store/login-attempts.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { audited, type FlowPorts } from './flow.ts';
+import type { FreshEntry, Going } from './interaction.ts';
+import type { Visit } from './visit.ts';
+
+export interface Accepted {
+  readonly outcome: 'accepted';
+  readonly fresh: FreshEntry;
+  readonly charged: Charged;
+  readonly throttleKey: string;
+}
+
+export type Attempt =
+  | Accepted
+  | { readonly outcome: 'problem'; readonly problem: LoginProblem }
+  | { readonly outcome: 'unavailable'; readonly directory: string };
+
+export interface Typed {
+  readonly username: string;
+  readonly password: string;
+  readonly browser: string;
+}
+
+/** What no directory is asked about: what cannot be a name or a password never reaches one. */
+function typingProblem({ username, password }: Typed): LoginProblem | null {
+  if (username === '') return 'username_missing';
+  if (password === '') return 'password_missing';
+  if (username.length > 256 || password.length > 128 || /\p{Cc}/u.test(username)) return 'credentials';
+  return null;
+}
+
+export async function tryToSignIn(ports: FlowPorts, visit: Visit, going: Going, typed: Typed): Promise<Attempt> {
+  const problem = typingProblem(typed);
+  if (problem !== null) return { outcome: 'problem', problem };
+  try {
+    return await searchChargeBind(ports, visit, going, typed);
+  } catch (error) {
+    if (error instanceof DirectoryUnavailable) return { outcome: 'unavailable', directory: error.directory };
+    throw error;
+  }
+}
+
+async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, typed: Typed): Promise<Attempt> {
+  const signal = departureOf(visit.reply);
+  const askedAt: EpochSeconds = ports.clock.now();
+  const candidate = await ports.directory.find(typed.username, signal);
+  const charged = await ports.attempts.charge({
+    address: visit.source.address,
+    limitFactor: visit.source.limitFactor,
+    throttleKey: candidate.throttleKey,
+    subject: candidate.known ? candidate.user.subject : undefined,
+    clientUid: going.client.owner.uid,
+    handle: visit.handle,
+    browser: typed.browser,
+  });
+  if (!charged.allowed) return throttled(ports, visit, going, candidate, charged);
+  const outcome = await ports.directory.authenticate(candidate, typed.password, signal);
+  const user = userNow(candidate, outcome);
+  const problem = problemOf(user, outcome);
+  if (problem !== null || user === null) return rejected(ports, visit, going, candidate, problem ?? 'credentials');
+  return {
+    outcome: 'accepted',
+    fresh: { user, askedAt },
+    charged,
+    throttleKey: candidate.throttleKey,
+  };
+}
+
+/** The entry as the directory told it last. */
+function userNow(candidate: Candidate, outcome: AuthenticationOutcome): DirectoryUser | null {
+  if (!candidate.known) return null;
+  return outcome.outcome === 'accepted' ? (outcome.user ?? candidate.user) : candidate.user;
+}
+
+function problemOf(user: DirectoryUser | null, outcome: AuthenticationOutcome): LoginProblem | null {
+  if (outcome.outcome === 'rejected') return outcome.reason;
+  // The bind succeeded, so the password is confirmed, and the entry says why that is not enough.
+  return user !== null && user.account !== 'active' ? user.account : null;
+}
+
+function throttled(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  candidate: Candidate,
+  { limiter = 'login_account' }: Charged,
+): Attempt {
+  // Nothing was stored, so this is a line of the log alone: a flood must not fill the table.
+  ports.emitAudit(failure(visit, going, candidate, limiter));
+  ports.metrics.rateLimited.inc({ limiter });
+  ports.metrics.logins.inc({ directory: directoryOf(candidate), outcome: 'throttled' });
+  return { outcome: 'problem', problem: 'throttled' };
+}
+
+async function rejected(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  candidate: Candidate,
+  problem: LoginProblem,
+): Promise<Attempt> {
+  const event = failure(visit, going, candidate, problem);
+  await ports.attempts.failed(event);
+  ports.emitAudit(event);
+  ports.metrics.logins.inc({
+    directory: directoryOf(candidate),
+    outcome: problem === 'credentials' ? 'rejected' : problem === 'must_change_password' ? 'must_change' : problem,
+  });
+  return { outcome: 'problem', problem };
+}
+
+function directoryOf(candidate: Candidate): string {
+  return (candidate.known ? candidate.user.directory : candidate.directory) ?? 'none';
+}
+
+/** Names the directory's user, never what was typed. */
+function failure(visit: Visit, { client, interaction }: Going, candidate: Candidate, reason: string): AuditEvent {
+  return audited({
+    event: 'login.failed',
+    outcome: 'refused',
+    reason,
+    requestId: visit.request.id,
+    clientAddress: visit.source.address,
+    directory: directoryOf(candidate),
+    ...(candidate.known
+      ? {
+          userId: candidate.user.subject,
+          userName: candidate.user.username,
+          directoryServer: candidate.user.server,
+        }
+      : {}),
+    clientId: client.value.client_id,
+    clientUid: client.owner.uid,
+    grantId: interaction.grantId,
+  });
+}

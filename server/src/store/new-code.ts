@@ -1,0 +1,92 @@
+/** The row of an authorization code, as the statements that answer a request insert it. */
+import { digest } from './handles.ts';
+
+export interface NewCode {
+  /** Plain; only its digest is stored. */
+  readonly code: string;
+  readonly grantId: string;
+  readonly outcome: 'issued' | 'denied' | 'refused';
+  readonly clientId: string;
+  readonly clientUid: string;
+  readonly redirectUri: string;
+  readonly challenge: string | undefined;
+  readonly nonce: string | undefined;
+  readonly scopes: readonly string[];
+  /** The grant does not end with the session (`offline_access`). */
+  readonly offline: boolean;
+  readonly sessionId: string;
+  readonly subject: string;
+  readonly directory: string;
+  readonly entryId: string;
+  readonly username: string;
+  /** What the granted scopes release. */
+  readonly claims: Readonly<Record<string, unknown>>;
+  /** Epoch seconds; left out: now, by the database (the sign-in is part of this statement). */
+  readonly authTime?: number;
+  /** What a browser is told, sealed for it alone; left out where nothing has to be told twice. */
+  readonly answer?: Buffer;
+  /** Seconds. */
+  readonly lifetime: number;
+  /** Seconds that the spent row can matter: as long as anything that hangs off it lives. */
+  readonly keep: number;
+}
+
+/** At most this many unused codes for one user and client: a loop in an application must not fill the table. */
+const maxUnusedCodes = 10;
+
+function unusedCodes(subject: string, clientUid: string): string {
+  return `SELECT count(*) FROM authorization_codes u
+    WHERE u.subject = ${subject} AND u.client_uid = ${clientUid} AND u.used_at IS NULL AND u.expires_at > now()`;
+}
+
+/** Boolean: the code in the jsonb parameter is one too many. Read with the eyes of the statement that would insert it. */
+export function isOneTooMany(parameter: string): string {
+  const member = (name: string): string => `${parameter}::jsonb ->> '${name}'`;
+  return `(${member('outcome')} = 'issued' AND ${maxUnusedCodes} <= (${unusedCodes(member('subject'), member('client_uid'))}))`;
+}
+
+const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
+  nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
+  claims jsonb, auth_time bigint, answer text, lifetime integer, keep integer`;
+
+/**
+ * `INSERT INTO authorization_codes … RETURNING grant_id` for the code in the jsonb parameter (NULL: none).
+ *
+ * @param source a CTE that must have a row.
+ */
+export function insertCode(parameter: string, source?: string): string {
+  return `INSERT INTO authorization_codes (hash, grant_id, outcome, client_id, client_uid, redirect_uri, challenge, nonce, scopes,
+      offline, session_id, subject, directory, entry_id, username, claims, auth_time, answer, expires_at, keep_until, used_at)
+    SELECT decode(c.hash, 'hex'), c.grant_id, c.outcome, c.client_id, c.client_uid, c.redirect_uri, c.challenge, c.nonce, c.scopes,
+      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims,
+      COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), now() + make_interval(secs => c.lifetime),
+      now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
+    FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
+    WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (${unusedCodes('c.subject', 'c.client_uid')}))
+    ON CONFLICT (grant_id) DO NOTHING RETURNING grant_id`;
+}
+
+export function codeJson(code: NewCode): string {
+  return JSON.stringify({
+    hash: digest(code.code).toString('hex'),
+    grant_id: code.grantId,
+    outcome: code.outcome,
+    client_id: code.clientId,
+    client_uid: code.clientUid,
+    redirect_uri: code.redirectUri,
+    challenge: code.challenge,
+    nonce: code.nonce,
+    scopes: code.scopes,
+    offline: code.offline,
+    session_id: code.sessionId,
+    subject: code.subject,
+    directory: code.directory,
+    entry_id: code.entryId,
+    username: code.username,
+    claims: code.claims,
+    auth_time: code.authTime,
+    answer: code.answer?.toString('hex'),
+    lifetime: code.lifetime,
+    keep: code.keep,
+  });
+}
