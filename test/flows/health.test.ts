@@ -266,6 +266,28 @@ describe('keys', () => {
     expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toMatchObject({ alg: 'RS256', typ: 'at+jwt' });
   });
 
+  it('I11: a due key is published ahead of its use, and the old one signs on', async () => {
+    const { world: open_, server } = await open();
+    const [ec] = await keyRows(open_);
+    await open_.rows(
+      `UPDATE signing_keys SET active_from = now() - interval '89 days 12 hours' WHERE algorithm = 'ES256'`,
+    );
+    const kids = async () => {
+      const [, set] = await text(`${server.url}/jwks`);
+      return (JSON.parse(set) as { keys: { kid: string; alg: string }[] }).keys
+        .filter(({ alg }) => alg === 'ES256')
+        .map(({ kid }) => kid);
+    };
+    for (const deadline = Date.now() + 20_000; (await kids()).length < 2; ) {
+      if (Date.now() > deadline) throw new Error('no second key');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    expect(await kids()).toContain(ec?.kid);
+    const { body } = await open_.token({ grant_type: 'client_credentials' }, 'shop.batch');
+    const [header = ''] = (body.access_token ?? '').split('.');
+    expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toMatchObject({ kid: ec?.kid });
+  });
+
   it('A58: a revoked key leaves the set, and the next one signs', async () => {
     const { world: open_, server } = await open();
     const [ec] = await keyRows(open_);
