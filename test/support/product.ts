@@ -71,7 +71,7 @@ export class Product {
       sourceName: 'folder',
       version: '0.0.0',
       log: createLog({
-        level: 'info',
+        level: 'debug',
         format: 'json',
         service: 'test',
         version: '0',

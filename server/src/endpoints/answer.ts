@@ -8,6 +8,7 @@ import type { Consent } from '../store/consents.ts';
 import type { NewCode } from '../store/new-code.ts';
 import type { Session } from '../store/sessions.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { sealNonce } from '../tokens/code-nonce.ts';
 import { newHandle } from '../tokens/handle.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import { audited, type FlowPorts } from './flow.ts';
@@ -53,6 +54,7 @@ export function issuedAnswer(
     code: {
       ...row(ports, visit, going, answerer, answer, browser),
       code,
+      ...(request.nonce === undefined ? {} : { nonce: sealNonce(code, request.nonce) }),
       outcome: 'issued',
       scopes: consent.scopes,
       offline: consent.scopes.includes('offline_access'),
@@ -168,7 +170,6 @@ function row(
     clientUid: client.owner.uid,
     redirectUri: request.redirect.uri,
     challenge: request.codeChallenge,
-    nonce: request.nonce,
     sessionId: answerer.id,
     subject: answerer.subject,
     directory: answerer.directory,

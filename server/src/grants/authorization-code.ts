@@ -12,6 +12,7 @@ import type { AuthorizationCodeStore, RedeemedCode, Redemption } from '../store/
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { openNonce } from '../tokens/code-nonce.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
@@ -33,7 +34,7 @@ export function authorizationCode(ports: AuthorizationCodePorts): Grant<'authori
       const code = await ports.codes.redeem(redemption, event);
       if (code === null) return refuse(ports, redemption, client, context);
       ports.audit({ ...event, ...factsOf(code) });
-      return issuanceOf(code, client, redemption.refreshToken?.token);
+      return issuanceOf(code, client, redemption);
     },
   };
 }
@@ -93,7 +94,11 @@ function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode
   return { userId: subject, userName: username, grantId, scopes, sessionId };
 }
 
-function issuanceOf(code: RedeemedCode, { registration }: AuthenticatedClient, refreshToken?: string): Issuance {
+function issuanceOf(
+  code: RedeemedCode,
+  { registration }: AuthenticatedClient,
+  { code: handle, refreshToken }: Redemption,
+): Issuance {
   return {
     client: registration,
     subject: code.subject,
@@ -102,9 +107,9 @@ function issuanceOf(code: RedeemedCode, { registration }: AuthenticatedClient, r
       grantId: code.grantId,
       sessionId: code.offline ? undefined : code.sessionId,
       authTime: epochSeconds(code.authTime),
-      nonce: code.nonce,
+      nonce: code.nonce === undefined ? undefined : openNonce(handle, code.nonce),
       idTokenClaims: claimsForIdToken(registration.id_token_claims, code.claims),
     },
-    ...(refreshToken === undefined ? {} : { refreshToken }),
+    ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };
 }

@@ -98,6 +98,7 @@ export interface RedeemedCode {
   readonly offline: boolean;
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Sealed under the code. */
   readonly nonce: string | undefined;
   readonly authTime: number;
 }

@@ -10,7 +10,8 @@ export interface NewCode {
   readonly clientUid: string;
   readonly redirectUri: string;
   readonly challenge: string | undefined;
-  readonly nonce: string | undefined;
+  /** Sealed under the code. */
+  readonly nonce?: string;
   readonly scopes: readonly string[];
   /** The grant does not end with the session (`offline_access`). */
   readonly offline: boolean;

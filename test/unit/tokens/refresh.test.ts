@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { openNonce, sealNonce } from '../../../server/src/tokens/code-nonce.ts';
 import { decideRefresh } from '../../../server/src/tokens/refresh-rotation.ts';
 import { openSuccessor, sealSuccessor } from '../../../server/src/tokens/successor.ts';
 
@@ -28,5 +29,15 @@ describe('the successor that is kept', () => {
     const altered = Buffer.from(sealed);
     altered[14] = (altered[14] ?? 0) ^ 1;
     expect(openSuccessor('old', altered)).toBeNull();
+  });
+});
+
+describe('I4: the nonce beside a code', () => {
+  it('opens under its code alone, and never as a successor', () => {
+    const sealed = sealNonce('the-code', 'n-0S6_WzA2Mj ü');
+    expect(openNonce('the-code', sealed)).toBe('n-0S6_WzA2Mj ü');
+    expect(() => openNonce('another', sealed)).toThrow(/nonce/);
+    expect(() => openNonce('the-code', sealed.slice(0, -4))).toThrow(/nonce/);
+    expect(openSuccessor('the-code', Buffer.from(sealed, 'base64url'))).toBeNull();
   });
 });
