@@ -1,7 +1,17 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aScope } from '../support/builders.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
-import { aDirectory, authorize, authorizePath, codeFields, issuer, signIn, World, webApp } from '../support/world.ts';
+import {
+  aDirectory,
+  authorize,
+  authorizePath,
+  codeFields,
+  issuer,
+  refreshFields,
+  signIn,
+  World,
+  webApp,
+} from '../support/world.ts';
 
 let world: World;
 let turn = 0;
@@ -217,6 +227,16 @@ describe('remembered, implicit, always', () => {
     ]);
   });
 
+  it('implicit, signed in twice with one form: one code, and both get the same answer', async () => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ client_id: 'shop.implicit' }));
+    const fields = { username, password: `password-of-${username}`, 'sign-in': '1' };
+    const pages = await Promise.all([1, 2, 3].map(() => browser.submit(login, fields)));
+    expect(new Set(pages.map((page) => page.response.code)).size).toBe(1);
+    expect(await codes()).toBe(1);
+    expect((await browser.get(authorizePath({ client_id: 'shop.implicit', prompt: 'none' }))).name).toBe('left');
+  });
+
   it('A39: a client created anew is asked for again', async () => {
     const browser = world.browser();
     await authorize(browser, {}, username);
@@ -342,6 +362,29 @@ describe('a registration that changes under way', () => {
       const page = await browser.submit(consent, { decision: 'allow' });
       expect(page.name).toBe('error:invalid_client');
       expect(await own.count('authorization_codes')).toBe(0);
+    } finally {
+      await own.stop();
+    }
+  });
+
+  it('a directory that is withdrawn: its users are strangers, and another directory may know them', async () => {
+    const own = await World.open({ clients: [webApp()] });
+    try {
+      const browser = own.browser();
+      const { code } = await authorize(browser, {}, 'ada');
+      const { body } = await own.token(codeFields(code));
+      const stored = await own.registry.get('directory', memoryDirectoryId);
+      if (stored === null) throw new Error('no directory');
+      const { owner } = stored;
+      await own.served({ kind: 'directory', id: memoryDirectoryId, owner, value: aDirectory(), withdrawn: true });
+      expect((await browser.get(authorizePath())).name).toBe('login');
+      expect((await browser.get(authorizePath({ prompt: 'none' }))).leftTo?.searchParams.get('error')).toBe(
+        'login_required',
+      );
+      // Nobody has said that she left: nothing is given, and nothing is spent.
+      expect((await own.token(refreshFields(body.refresh_token))).status).toBe(503);
+      await own.served({ kind: 'directory', id: memoryDirectoryId, owner, value: aDirectory() });
+      expect((await own.token(refreshFields(body.refresh_token))).status).toBe(200);
     } finally {
       await own.stop();
     }

@@ -63,14 +63,17 @@ export function reopenText(ports: FlowPorts, visit: Visit, text: string | undefi
 export const stranger: BrowserState = { session: null, consented: null, request: null, answered: false };
 
 /** What is known of the browser, for the request that is going on. */
-export function stateOf(ports: FlowPorts, visit: Visit, going: Going): Promise<BrowserState> {
-  if (visit.handle === undefined || visit.browser === undefined) return Promise.resolve(stranger);
-  return ports.sessions.read({
-    handle: visit.handle,
-    browser: visit.browser,
-    clientUid: going.client.owner.uid,
-    grantId: going.interaction.grantId,
-  });
+export async function stateOf(ports: FlowPorts, visit: Visit, going: Going): Promise<BrowserState> {
+  const { handle, browser } = visit;
+  if (handle === undefined || browser === undefined) return stranger;
+  const { grantId } = going.interaction;
+  return believed(visit, await ports.sessions.read({ handle, browser, clientUid: going.client.owner.uid, grantId }));
+}
+
+/** A session of a directory that is not registered now can be verified by nobody: its user has to sign in elsewhere. */
+export function believed(visit: Visit, state: BrowserState): BrowserState {
+  const registered = state.session === null || visit.snapshot.directory(state.session.directory) !== undefined;
+  return registered ? state : { ...state, session: null, consented: null };
 }
 
 /** Who is signed in, with what is needed to ask the directory about them. */

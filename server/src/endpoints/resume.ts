@@ -9,7 +9,7 @@ import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
 import type { BrowserState } from '../store/sessions.ts';
 import { proceed, sendRetry } from './authorize.ts';
 import type { FlowPorts } from './flow.ts';
-import { type Going, reopen, reopenText, stateOf } from './interaction.ts';
+import { believed, type Going, reopen, reopenText, stateOf } from './interaction.ts';
 import { requestField, sendContinue, sendExpired, tokenField } from './pages.ts';
 import { goTo, requireBrowser, type Visit } from './visit.ts';
 
@@ -28,7 +28,7 @@ export async function resume(ports: FlowPorts, visit: Visit, text: string | unde
 }
 
 async function resumeStored(ports: FlowPorts, visit: Visit, grantId: string, browser: string): Promise<FastifyReply> {
-  const state = await ports.sessions.read({ handle: visit.handle, browser, grantId });
+  const state = believed(visit, await ports.sessions.read({ handle: visit.handle, browser, grantId }));
   if (state.answered) return goTo(visit, 'continue', { [requestField]: grantId });
   // Swept, or never this browser's: which of them is nobody's business.
   if (state.request === null) return sendExpired(ports, visit, undefined, browser);
