@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type Database, DatabaseUnavailable } from '../../server/src/store/database.ts';
 import type { Browser } from '../support/browser.ts';
-import { authorize, authorizePath, issuer, signIn, World, webApp } from '../support/world.ts';
+import { authorize, authorizePath, codeFields, issuer, signIn, World, webApp } from '../support/world.ts';
 
 const registered = 'https://shop.example.com/cb';
 let world: World;
@@ -325,6 +326,42 @@ describe('at most ten unused codes for one user and client', () => {
     expect(page.name).toBe('error:temporarily_unavailable');
     await world.rows(`UPDATE authorization_codes SET expires_at = now() WHERE username = '${username}'`);
     expect((await browser.submit(page, {})).name).toBe('continue');
+  });
+});
+
+describe('a database that is away issues nothing', () => {
+  it('503 with Retry-After for pages and tokens, a redirect for prompt=none; afterwards all goes on', async () => {
+    let away = false;
+    const database = (real: Database, use: 'request' | 'background'): Database =>
+      use === 'background'
+        ? real
+        : {
+            ...real,
+            kind: real.kind,
+            kysely: real.kysely,
+            run: (statement, values) =>
+              away ? Promise.reject(new DatabaseUnavailable('a test says so')) : real.run(statement, values),
+          };
+    const own = await World.open({ options: { seams: { database } } });
+    try {
+      const browser = own.browser();
+      const { code } = await authorize(browser);
+      const consent = await browser.get(authorizePath({ prompt: 'consent' }));
+      away = true;
+      const page = await browser.get(authorizePath());
+      expect([page.name, page.status]).toEqual(['error:temporarily_unavailable', 503]);
+      expect(page.headers.get('retry-after')).not.toBeNull();
+      expect((await browser.submit(consent, { decision: 'allow' })).status).toBe(503);
+      const silent = await browser.get(authorizePath({ prompt: 'none' }));
+      expect(silent.leftTo?.searchParams.get('error')).toBe('temporarily_unavailable');
+      const refused = await own.token(codeFields(code));
+      expect([refused.status, refused.body.error]).toEqual([503, 'temporarily_unavailable']);
+      away = false;
+      expect((await own.token(codeFields(code))).status).toBe(200);
+      expect((await browser.submit(consent, { decision: 'allow' })).name).toBe('continue');
+    } finally {
+      await own.stop();
+    }
   });
 });
 

@@ -27,6 +27,7 @@ export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
   app.get(endpointPaths.authorization, { config, exposeHeadRoute: false }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
+    let going: Going | undefined;
     try {
       const reading = readQuery(request);
       const parsed = parse(visit, reading);
@@ -35,11 +36,12 @@ export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
         startedAt: ports.clock.now(),
         parameters: carried(reading.parameters),
       };
-      const going = { interaction, ...parsed };
+      going = { interaction, ...parsed };
       return await proceed(ports, visit, going, await stateOf(ports, visit, going), 'redirect');
     } catch (error) {
-      count(ports, error);
-      throw error;
+      const told = forClient(error, going);
+      count(ports, told);
+      throw told;
     }
   });
   // Another site's form comes without our cookies (they are Lax): the same request as a GET brings them along. Nothing
@@ -47,8 +49,16 @@ export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   app.post(endpointPaths.authorization, { config }, (request, reply) => {
     const visit = openVisit(ports, request, reply);
     const body = typeof request.body === 'string' ? request.body : '';
-    return leave(visit, `${pathOf(visit, 'authorize')}?${body.replaceAll(/[^\x21-\x7e]|#/g, encodeURIComponent)}`);
+    return leave(visit, `${pathOf(visit, 'authorize')}?${body.replaceAll(/[^\x21-\x7e]|#/gu, encodeURIComponent)}`);
   });
+}
+
+/** A silent request waits in a frame that nobody sees: there the client is told that the database is away. */
+function forClient(error: unknown, going: Going | undefined): unknown {
+  const away = error instanceof Error && 'code' in error && error.code === 'database_unavailable';
+  if (!away || going === undefined || !going.request.prompts.includes('none')) return error;
+  const description = 'try again in a moment, nothing was given';
+  return redirectError(going.request.redirect, 'temporarily_unavailable', description, { cause: error });
 }
 
 function count(ports: FlowPorts, error: unknown): void {
