@@ -28,7 +28,8 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** Claims that a scope names, in order; built-in scopes first, then what its registration says. */
 export function claimsOfScope(scope: string, registered: readonly string[] | undefined): readonly string[] {
-  return builtIn[scope] ?? registered ?? [];
+  // A scope may be called `constructor`: what every object inherits is no entry of ours.
+  return (Object.hasOwn(builtIn, scope) ? builtIn[scope] : registered) ?? [];
 }
 
 /**

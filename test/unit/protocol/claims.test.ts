@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { claimsForIdToken, releasedClaims } from '../../../server/src/protocol/claims.ts';
+import { claimsForIdToken, claimsOfScope, releasedClaims } from '../../../server/src/protocol/claims.ts';
 
 const known = {
   name: 'Ada',
@@ -32,6 +32,14 @@ describe('OIDC Core §5.4: claims', () => {
   it('a claim of an inherited name is none', () => {
     expect(releasedClaims(['x'], () => ['toString', '__proto__', 'constructor'], known)).toEqual({});
   });
+
+  it.each(['constructor', 'toString', '__proto__'])(
+    'a scope of the inherited name %s has its own claims alone',
+    (scope) => {
+      expect(claimsOfScope(scope, ['email'])).toEqual(['email']);
+      expect(claimsOfScope(scope, undefined)).toEqual([]);
+    },
+  );
 
   it('the ID token carries what the client wants there, of what was released', () => {
     expect(claimsForIdToken(['groups', 'email', 'name'], { groups: ['eng'], name: 'Ada' })).toEqual({
