@@ -392,6 +392,22 @@ describe('A45, F53: a directory that means harm', () => {
     expect(await asked.user('ada')).toMatchObject({ username: 'ada' });
   });
 
+  it('a peer that leaves when it is asked again is asked once more, on a new connection', async () => {
+    const served = new Map<unknown, number>();
+    const right = ({ id, socket }: ScriptedRequest) => socket.write(Buffer.concat([ada(id), doneAnswer(id, 0)]));
+    bindsSucceed((request) => {
+      const before = served.get(request.socket) ?? 0;
+      served.set(request.socket, before + 1);
+      if (before === 0) right(request);
+      else request.socket.destroy();
+    });
+    for (let round = 0; round < 3; round += 1) expect(await asked.user('ada')).toMatchObject({ username: 'ada' });
+    expect(served.size).toBe(3);
+    // One that leaves on a new connection has given its answer.
+    bindsSucceed(({ socket }) => void socket.destroy());
+    await unavailableAfter(asked.user('ada'));
+  });
+
   it('answers nobody asked for end an idle connection', async () => {
     let kept: ScriptedRequest | undefined;
     bindsSucceed((request) => {
