@@ -24,6 +24,8 @@ export interface RevocationList {
 
 const pollEvery = 500;
 const believedFor = 1000;
+/** Well within what {@link RevocationStore.recent} reaches back: beyond it a revocation could lie between two polls. */
+const followedFor = 5000;
 
 export interface RevocationListOptions {
   readonly store: RevocationStore;
@@ -36,16 +38,14 @@ export function createRevocationList({ store, monotonic, onError }: RevocationLi
   const known = new Map<string, Revocation>();
   /** When the last poll that succeeded began: what was committed later may be missing. */
   let asOf = Number.NEGATIVE_INFINITY;
-  let complete = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
 
   const poll = async (): Promise<void> => {
     const began = monotonic();
-    const rows = await (complete ? store.recent() : store.all());
+    const rows = await (began - asOf <= followedFor ? store.recent() : store.all());
     for (const row of rows) known.set(keyOf(row.kind, row.value), row);
-    complete = true;
     asOf = began;
     forget(known);
   };

@@ -23,14 +23,16 @@ const revocation = (kind: Revocation['kind'], value: string, more: Partial<Revoc
 /** A table in memory that counts how it is asked, and can be down. */
 class Table implements RevocationStore {
   rows: Revocation[] = [];
+  /** Too old for `recent`. */
+  older: Revocation[] = [];
   down = false;
   polls = 0;
   questions = 0;
-  all = () => this.#poll();
-  recent = () => this.#poll();
-  #poll(): Promise<readonly Revocation[]> {
+  all = () => this.#poll([...this.rows, ...this.older]);
+  recent = () => this.#poll(this.rows);
+  #poll(rows: readonly Revocation[]): Promise<readonly Revocation[]> {
     this.polls += 1;
-    return this.down ? Promise.reject(new Error('down')) : Promise.resolve(this.rows);
+    return this.down ? Promise.reject(new Error('down')) : Promise.resolve(rows);
   }
   among(names: readonly { kind: string; value: string }[]): Promise<readonly Revocation[]> {
     this.questions += 1;
@@ -106,6 +108,20 @@ describe('I10: the list of revocations', () => {
     await expect.poll(() => errors.length, { timeout: 3000 }).toBeGreaterThan(0);
     table.down = false;
     await expect.poll(() => table.polls).toBeGreaterThan(1);
+  });
+
+  it('after an outage everything is read: what was revoked meanwhile may be older than the last seconds', async () => {
+    await open();
+    table.down = true;
+    time = 20_000;
+    await expect.poll(() => errors.length, { timeout: 3000 }).toBeGreaterThan(0);
+    table.older = [revocation('grant', 'g')];
+    table.down = false;
+    const { questions, polls } = table;
+    await expect.poll(() => table.polls, { timeout: 3000 }).toBeGreaterThan(polls);
+    await Promise.resolve();
+    expect(await list.isRevoked(token)).toBe(true);
+    expect(table.questions).toBe(questions);
   });
 
   it('stopped, it asks no more', async () => {
