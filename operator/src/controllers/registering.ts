@@ -1,6 +1,7 @@
 /** Carrying out a plan's registration, alike for every kind that attaches to a server. */
 import {
   DatabaseUnavailable,
+  type PutResult,
   type Registration,
   type RegistrationKind,
   type StoredRegistration,
@@ -37,16 +38,32 @@ export async function register(
   const { action, blockedBy, registration } = intent;
   const nothing: Registered = { written: { outcome: 'blocked', by: blockedBy } };
   if (registry === undefined || registration === undefined || action === 'leave') return nothing;
+  const own = stored !== null && isOwner(stored.owner, source.name, registration.owner) ? stored : null;
   if (action === 'withdraw') {
-    if (stored !== null && isOwner(stored.owner, source.name, registration.owner)) await registry.put(registration);
+    if (own !== null) await put(registry, registration, own);
     return nothing;
   }
   try {
-    return { written: await registry.put(registration) };
+    return { written: await put(registry, registration, own) };
   } catch (failure) {
     if (failure instanceof DatabaseUnavailable) return { written: { outcome: 'unreachable' }, failure };
     throw failure;
   }
+}
+
+/**
+ * A row that the server would refuse is not written, and what stood there before is served on. Where nothing may be served
+ * any more, that row goes instead: its id stays reserved for its namespace.
+ */
+async function put(
+  registry: RegistryHandle,
+  registration: Registration,
+  own: StoredRegistration | null,
+): Promise<PutResult> {
+  const result = await registry.put(registration);
+  if (result.outcome === 'invalid' && registration.withdrawn === true && own !== null)
+    await registry.delete(own.kind, own.owner.uid);
+  return result;
 }
 
 /** Removes what a resource registered on the server that it left. */

@@ -9,7 +9,7 @@ import type { NamespaceFacts } from '../invitation.ts';
 import { isOwner } from '../ownership.ts';
 import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
 import type { Intent } from '../registering.ts';
-import { planSecret, type SecretPlan, secretNameOf } from './secret.ts';
+import { hasSecret, planSecret, type SecretPlan, secretNameOf } from './secret.ts';
 
 /** Read by `inputs.ts`, all of it before anything is decided. */
 export interface ClientInputs {
@@ -110,19 +110,20 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
   const { client, attachment, source, scopes } = inputs;
   const { namespace, name, uid, spec, status } = client;
   const { secret } = decision;
+  // Whatever keeps the rest waiting: what is suspended is served to nobody. Another owner's row is not ours to touch.
+  const action = decision.action === 'leave' && spec.suspend ? 'withdraw' : decision.action;
   const clientId = clientIdOf(client);
   const value = registerClient({
     namespace,
     name,
     spec,
     scopes: spec.scopes.filter((scope) => isBuiltIn(scope) || scopes.get(scope) === 'open'),
-    secretDigests:
-      secret?.digests ??
-      (inputs.stored !== null && isOwner(inputs.stored.owner, source, client) ? inputs.stored.secretDigests : []),
+    secretDigests: secret?.digests ?? keptDigests(inputs),
   });
   const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
   return {
     ...decision,
+    action,
     secret,
     clientId,
     registration: {
@@ -130,7 +131,7 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       id: clientId,
       owner: { source, namespace, name, uid },
       value,
-      withdrawn: decision.action === 'withdraw' || spec.suspend,
+      withdrawn: action === 'withdraw' || spec.suspend,
     },
     status: {
       clientId,
@@ -143,6 +144,11 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
     },
     readyMessage: (served) => readyMessage(inputs, served, clientId),
   };
+}
+
+function keptDigests({ client, stored, source }: ClientInputs): readonly string[] {
+  const keeps = hasSecret(client.spec) && stored !== null && isOwner(stored.owner, source, client);
+  return keeps ? stored.secretDigests : [];
 }
 
 function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {
@@ -259,8 +265,9 @@ function demandsOf(client: WithSpec<'Client'>): Demand[] {
   ];
 }
 
-/** Host of a web address; the scheme with its colon of any other. */
+/** Host of a web address; the scheme with its colon of any other; nothing where there is none: the server says so. */
 function hostOf(uri: string): string {
-  const { protocol, hostname } = new URL(uri);
-  return protocol === 'https:' || protocol === 'http:' ? hostname : protocol;
+  const url = URL.parse(uri);
+  if (url === null) return '';
+  return url.protocol === 'https:' || url.protocol === 'http:' ? url.hostname : url.protocol;
 }

@@ -116,7 +116,7 @@ export function planSecret(inputs: SecretInputs): SecretPlan {
   };
 }
 
-function hasSecret(spec: ClientSpec): boolean {
+export function hasSecret(spec: ClientSpec): boolean {
   return spec.authentication.method !== 'none';
 }
 
