@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { root } from './sources.ts';
+import { importsOf, root, sourceFiles } from './sources.ts';
 
 interface Manifest {
   readonly dependencies?: Record<string, string>;
@@ -30,6 +30,18 @@ describe('dependencies', () => {
     expect(foreign.length).toBeGreaterThan(100);
     expect(foreign.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path)).toEqual([]);
     expect(foreign.filter(([, entry]) => entry.resolved !== undefined).map(([path]) => path)).toEqual([]);
+  });
+
+  it.each(manifests.slice(1))('%s: what it names, it imports; what it imports, it names', (folder) => {
+    const manifest = read<Manifest>(`${folder}/package.json`);
+    const named = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
+      (name) => !name.startsWith('@types/') && !name.startsWith('@nauthera/'),
+    );
+    const imported = sourceFiles(folder)
+      .flatMap(importsOf)
+      .filter((one) => one.kind === 'package' && !/^(node:|@nauthera\/|vitest)/.test(one.to))
+      .map((one) => (one.to.startsWith('@') ? one.to.split('/').slice(0, 2) : one.to.split('/').slice(0, 1)).join('/'));
+    expect([...new Set(imported)].sort()).toEqual(named.sort());
   });
 
   it('what is installed is what the manifests say: an older Node makes npm take older majors silently', () => {
