@@ -12,7 +12,16 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'], repair: 'npm run lint' },
   { name: 'format', command: ['biome', 'check', '.'], repair: 'npx biome check --write .' },
   { name: 'generated: crds', command: ['node', 'crds/src/generate.ts', '--check'], repair: 'npm run gen' },
-  { name: 'generated: settings', command: ['node', 'server/src/config/generate.ts', '--check'], repair: 'npm run gen' },
+  {
+    name: 'generated: server settings',
+    command: ['node', 'server/src/config/generate.ts', '--check'],
+    repair: 'npm run gen',
+  },
+  {
+    name: 'generated: operator settings',
+    command: ['node', 'operator/src/generate.ts', '--check'],
+    repair: 'npm run gen',
+  },
   {
     name: 'rules',
     command: ['vitest', 'run', '--root', 'test', '--project', 'unit', 'rules/', '--reporter=dot'],
