@@ -78,7 +78,7 @@ export const clientPolicy = entry({
   ),
   consentModes: Type.Optional(
     set(choiceItem(consentModes), {
-      what: 'Consent modes that Clients may choose.',
+      what: 'Consent modes that Clients may choose; Implicit is open to Scopes too.',
       max: 3,
       example: ['Always', 'Remember', 'Implicit'],
       leftOut: 'Always and Remember',

@@ -61,7 +61,8 @@ export const scopeSpec = group(
     allowedClients: admission('Which namespaces may list this scope in their Clients.'),
     consent: choice(['Required', 'Implicit'], {
       what: 'Whether users are asked.',
-      allowed: 'Required, or Implicit (granted without asking; the directory is asked all the same)',
+      allowed:
+        'Required, or Implicit (granted without asking; the directory is asked all the same; outside the namespace of the server a client policy must allow it)',
       default: 'Required',
       example: 'Implicit',
     }),

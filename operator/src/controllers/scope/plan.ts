@@ -62,6 +62,8 @@ const refused = (reason: string, message: string): ConditionDraft => ({
   message,
 });
 
+const consentField = 'spec.consent';
+
 function accept(inputs: ScopeInputs): ConditionDraft {
   const { attachment, scope, namespace, stored, source } = inputs;
   if (attachment.outcome === 'unresolved') return refused(attachment.reason, attachment.message);
@@ -73,8 +75,11 @@ function accept(inputs: ScopeInputs): ConditionDraft {
     namespace,
     secondsOf: durationSeconds,
   };
-  const refusal = firstRefusal(ground, demandsOf(scope));
-  if (refusal !== undefined) return refused('PolicyViolation', refusalMessage(refusal, nameOf(server)));
+  const refusal = firstRefusal(ground, demandsOf(scope, server.namespace));
+  if (refusal !== undefined) {
+    const inWords = refusal.field === consentField ? { ...refusal, allowed: 'Required' } : refusal;
+    return refused('PolicyViolation', refusalMessage(inWords, nameOf(server)));
+  }
   if (stored !== null && !isOwner(stored.owner, source, scope))
     return refused('Conflict', scopeConflict(stored.owner, inputs));
   return {
@@ -85,7 +90,9 @@ function accept(inputs: ScopeInputs): ConditionDraft {
   };
 }
 
-function demandsOf(scope: WithSpec<'Scope'>): Demand[] {
+/** @param owner namespace of the server, which decides for itself about consent. */
+function demandsOf(scope: WithSpec<'Scope'>, owner: string): Demand[] {
+  const { consent } = scope.spec;
   return [
     {
       field: scope.spec.name === undefined ? 'metadata.name' : 'spec.name',
@@ -93,6 +100,10 @@ function demandsOf(scope: WithSpec<'Scope'>): Demand[] {
       value: scopeNameOf(scope),
     },
     ...(scope.spec.audiences ?? []).map((value): Demand => ({ field: 'spec.audiences', member: 'audiences', value })),
+    // Whoever writes both, a Client and a Scope that asks nobody, would do without the consent page.
+    ...(consent === 'Implicit' && scope.namespace !== owner
+      ? [{ field: consentField, member: 'consentModes', value: consent } as const]
+      : []),
   ];
 }
 
