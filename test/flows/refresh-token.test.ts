@@ -199,6 +199,18 @@ describe('the directory at each refresh', () => {
     },
   );
 
+  it('an answer about somebody else gives nothing, spends nothing and ends nothing', async () => {
+    const first = await granted();
+    // As after a binding that was made anew with another subject namespace: the same entry is another person.
+    const rename = (from: string, to: string) =>
+      world.rows(`UPDATE grants SET subject = '${to}' WHERE username = '${username}' AND subject = '${from}'`);
+    const subject = String(decodeJwt(first.id_token ?? '').sub);
+    await rename(subject, 'u_former');
+    expect((await refresh(first.refresh_token)).status).toBe(503);
+    await rename('u_former', subject);
+    expect((await refresh(first.refresh_token)).status).toBe(200);
+  });
+
   it('a scope that is no longer allowed leaves the grant, and the response says scope', async () => {
     const first = await granted();
     person().groups = ['staff'];

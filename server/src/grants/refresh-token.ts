@@ -192,7 +192,12 @@ async function lookUp(
     const rules = snapshot.current.directory(grant.directory)?.value;
     if (rules === undefined) throw new DirectoryUnavailable(grant.directory, 'it is not registered');
     const reference = { directory: grant.directory, entryId: grant.entryId };
-    return { rules, user: await directory.lookup(reference, refreshing.context.signal) };
+    const user = await directory.lookup(reference, refreshing.context.signal);
+    // Its subjects were made anew: the entry is there, and it is not the person who allowed this.
+    if (user !== null && user.subject !== grant.subject) {
+      throw new DirectoryUnavailable(grant.directory, 'its subjects are not those of before');
+    }
+    return { rules, user };
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
     audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'failure', reason: 'directory_unavailable' }));
