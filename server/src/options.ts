@@ -1,7 +1,7 @@
 /** What a server is started with. */
 import type { Registry } from 'prom-client';
 import type { DirectoryPort } from './directory/directory.ts';
-import type { LdapOperation } from './directory/ldap/server.ts';
+import type { LdapOperation } from './directory/ldap/operation.ts';
 import type { HttpLimits } from './http/listener.ts';
 import type { PressureOptions } from './http/pressure.ts';
 import type { Signer } from './keys/keys.ts';

@@ -94,6 +94,13 @@ describe('TLSReady', () => {
       },
     });
   });
+  it('ConnectFailed: what is no server', async () => {
+    expect(await tls({ servers: ['ldap://localhost'] })).toEqual({
+      ok: false,
+      reason: 'ConnectFailed',
+      message: 'spec.servers: write ldaps://host or ldaps://host:port and nothing more',
+    });
+  });
   it('ConnectFailed: a name that does not exist', async () => {
     expect(await tls({ servers: ['ldaps://nowhere.invalid'] })).toMatchObject({
       reason: 'ConnectFailed',
@@ -197,6 +204,7 @@ describe('BindSucceeded', () => {
     const timeouts = { connect: 2000, bind: 200, search: 200 };
     expect((await probeOne({ servers: [server.url], ca_bundle: server.caPem, timeouts }))?.bind).toMatchObject({
       reason: 'BindFailed',
+      message: expect.stringContaining('(no answer within 200 ms)'),
     });
   });
 });

@@ -6,7 +6,7 @@ import {
   type DirectoriesOptions,
 } from '../../server/src/directory/directories.ts';
 import type { AuthenticationOutcome, DirectoryUser } from '../../server/src/directory/directory.ts';
-import type { LdapOperation } from '../../server/src/directory/ldap/server.ts';
+import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
 import type { ServiceBindLedger } from '../../server/src/directory/ldap/service-bind.ts';
 import { epochSeconds } from '../../server/src/protocol/time.ts';
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';

@@ -7,12 +7,20 @@ import type { Clock } from '../protocol/time.ts';
 import type { DirectoryProbe } from '../registry/report.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type Candidate, type DirectoryPort, DirectoryUnavailable } from './directory.ts';
-import { createLdapDirectory, type DirectoryPorts, type Found, type LdapDirectory } from './ldap/ldap-directory.ts';
-import type { LdapOperation, LdapServer } from './ldap/server.ts';
+import {
+  type AuthenticationOutcome,
+  type Candidate,
+  type DirectoryPort,
+  DirectoryUnavailable,
+  type DirectoryUser,
+} from './directory.ts';
+import type { Found } from './ldap/find.ts';
+import { type DirectoryPorts, LdapDirectory } from './ldap/ldap-directory.ts';
+import type { LdapOperation } from './ldap/operation.ts';
+import type { LdapServer } from './ldap/server.ts';
 import type { ServiceBindLedger } from './ldap/service-bind.ts';
 import { type Connect, connectTls } from './ldap/target.ts';
-import { createProber } from './prober.ts';
+import { createProber, type Prober } from './prober.ts';
 import { isPassword, isUsername, nameMatches, unknownThrottleKey } from './typed.ts';
 
 export interface DirectoriesOptions {
@@ -53,6 +61,7 @@ export interface ServerState {
 
 const defaultLimits = { login: 3000, lookup: 2000 };
 
+/** What was found, behind the candidate's back: DNs go nowhere else. */
 interface Known {
   readonly directory: LdapDirectory;
   readonly found: Found | null;
@@ -61,120 +70,132 @@ interface Known {
 }
 
 export function createDirectories(options: DirectoriesOptions): Directories {
-  const { snapshots, clock, log, limits = defaultLimits } = options;
-  const ports: DirectoryPorts = {
-    ledger: options.serviceBinds,
-    fingerprintKey: options.fingerprintKey,
-    connect: options.connect ?? connectTls,
-    observe: options.observe ?? (() => undefined),
+  return new RegisteredDirectories(options);
+}
+
+class RegisteredDirectories implements Directories {
+  readonly #options: DirectoriesOptions;
+  readonly #limits: { readonly login: number; readonly lookup: number };
+  readonly #ports: DirectoryPorts;
+  readonly #prober: Prober;
+  readonly #known = new WeakMap<Candidate, Known>();
+  readonly #unfollow: () => void;
+  #directories: ReadonlyMap<string, LdapDirectory> = new Map();
+
+  constructor(options: DirectoriesOptions) {
+    this.#options = options;
+    this.#limits = options.limits ?? defaultLimits;
+    this.#ports = portsOf(options);
+    this.#prober = createProber(() => [...this.#directories.values()], options.log);
+    this.#follow();
+    this.#unfollow = options.snapshots.onSwap(() => this.#follow());
+  }
+
+  /** Takes over what the snapshot says; a directory that did not change keeps its connections. */
+  #follow(): void {
+    const next = new Map<string, LdapDirectory>();
+    for (const registered of this.#options.snapshots.current.directories()) {
+      const id = `${registered.owner.namespace}/${registered.owner.name}`;
+      const before = this.#directories.get(id);
+      const same = before !== undefined && JSON.stringify(before.registered) === JSON.stringify(registered);
+      next.set(id, same ? before : new LdapDirectory(id, registered, this.#ports));
+    }
+    const replaced = [...this.#directories.values()].filter((one) => next.get(one.id) !== one);
+    this.#directories = next;
+    for (const directory of replaced) directory.close();
+    this.#prober.refresh();
+  }
+
+  /** In the order in which they count; among equals by id, so that every replica agrees. */
+  #responsibleFor(username: string): readonly LdapDirectory[] {
+    const priority = (one: LdapDirectory) => one.registered.value.priority;
+    return [...this.#directories.values()]
+      .filter((one) => nameMatches(one.registered.value.matches, username))
+      .toSorted((one, other) => priority(one) - priority(other) || (one.id < other.id ? -1 : 1));
+  }
+
+  async find(username: string, signal: AbortSignal): Promise<Candidate> {
+    const unknown = { known: false, throttleKey: unknownThrottleKey(username) } as const;
+    if (!isUsername(username)) return { ...unknown, directory: null };
+    const start = this.#ports.now();
+    const limit = within(signal, this.#limits.lookup);
+    const responsible = this.#responsibleFor(username);
+    // All of them at once, also those behind the first that knows the name: the work must not tell who knows it.
+    const answers = await Promise.all(responsible.map((one) => settled(one, one.find(username, limit))));
+    const spent = this.#ports.now() - start;
+    for (const answer of answers) {
+      if ('error' in answer) throw answer.error;
+      const { directory, value: found } = answer;
+      if (found === null) continue;
+      const { user } = found;
+      return this.#keep({ known: true, user, throttleKey: `entry:${user.subject}` }, { directory, found, spent });
+    }
+    const [first] = responsible;
+    if (first === undefined) return { ...unknown, directory: null };
+    return this.#keep({ ...unknown, directory: first.id }, { directory: first, found: null, spent });
+  }
+
+  #keep(candidate: Candidate, known: Known): Candidate {
+    this.#known.set(candidate, known);
+    return candidate;
+  }
+
+  async authenticate(candidate: Candidate, password: string, signal: AbortSignal): Promise<AuthenticationOutcome> {
+    const known = this.#known.get(candidate);
+    if (known === undefined && candidate.known) throw new TypeError('authenticate takes what find returned');
+    if (known === undefined || !isPassword(password)) return { outcome: 'rejected', reason: 'credentials' };
+    const { directory, found, spent } = known;
+    const limit = within(signal, Math.max(0, this.#limits.login - spent));
+    return found === null
+      ? directory.authenticateNobody(password, limit)
+      : directory.authenticate(found, password, limit);
+  }
+
+  async lookup(
+    { directory: id, entryId }: { directory: string; entryId: string },
+    signal: AbortSignal,
+  ): Promise<DirectoryUser | null> {
+    const directory = this.#directories.get(id);
+    // Nobody has said that its users left.
+    if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
+    return directory.lookup(entryId, within(signal, this.#limits.lookup));
+  }
+
+  servers(): readonly ServerState[] {
+    return [...this.#directories.values()].flatMap(({ id, servers }) =>
+      servers.map(({ url, skipped, counts }) => ({ directory: id, server: url, up: !skipped, connections: counts })),
+    );
+  }
+
+  probes(): readonly DirectoryProbe[] {
+    return this.#prober.results();
+  }
+
+  onProbe(listener: () => void): () => void {
+    return this.#prober.onResult(listener);
+  }
+
+  start(): void {
+    this.#prober.start();
+  }
+
+  stop(): void {
+    this.#unfollow();
+    this.#prober.stop();
+    for (const directory of this.#directories.values()) directory.close();
+    this.#directories = new Map();
+  }
+}
+
+function portsOf({ serviceBinds, fingerprintKey, connect, observe, clock, log }: DirectoriesOptions): DirectoryPorts {
+  return {
+    ledger: serviceBinds,
+    fingerprintKey,
+    connect: connect ?? connectTls,
+    observe: observe ?? (() => undefined),
     now: () => performance.now(),
     time: () => clock.now(),
     onAmbiguous: (id) => log.warn('a user name finds several entries', { 'nauthera.directory': id }),
-  };
-  let directories: ReadonlyMap<string, LdapDirectory> = new Map();
-  const prober = createProber(() => [...directories.values()], log);
-  // What was found, behind the candidate's back: DNs go nowhere else.
-  const known = new WeakMap<Candidate, Known>();
-
-  const follow = () => {
-    const next = new Map<string, LdapDirectory>();
-    for (const registered of snapshots.current.directories()) {
-      const id = `${registered.owner.namespace}/${registered.owner.name}`;
-      const before = directories.get(id);
-      const same = before !== undefined && JSON.stringify(before.registered) === JSON.stringify(registered);
-      next.set(id, same ? before : createLdapDirectory(id, registered, ports));
-    }
-    const replaced = [...directories.values()].filter((one) => next.get(one.id) !== one);
-    directories = next;
-    for (const directory of replaced) directory.close();
-    prober.refresh();
-  };
-  follow();
-  const unfollow = snapshots.onSwap(follow);
-
-  /** In the order in which they are asked; among equals by id, so that every replica agrees. */
-  const responsibleFor = (username: string): readonly LdapDirectory[] =>
-    [...directories.values()]
-      .filter((one) => nameMatches(one.registered.value.matches, username))
-      .toSorted(
-        (one, other) => one.registered.value.priority - other.registered.value.priority || (one.id < other.id ? -1 : 1),
-      );
-
-  return told(log, {
-    async find(username, signal) {
-      const throttleKey = unknownThrottleKey(username);
-      if (!isUsername(username)) return { known: false, directory: null, throttleKey };
-      const start = ports.now();
-      const limit = within(signal, limits.lookup);
-      const responsible = responsibleFor(username);
-      // All of them at once, also those behind the first that knows the name: the work must not tell who knows it.
-      const answers = await Promise.all(responsible.map((one) => settled(one.find(username, limit))));
-      for (const [index, answer] of answers.entries()) {
-        if ('error' in answer) throw answer.error;
-        const directory = responsible[index];
-        if (directory === undefined || answer.value === null) continue;
-        const { user } = answer.value;
-        const candidate: Candidate = { known: true, user, throttleKey: `entry:${user.subject}` };
-        known.set(candidate, { directory, found: answer.value, spent: ports.now() - start });
-        return candidate;
-      }
-      const [first] = responsible;
-      const candidate: Candidate = { known: false, directory: first?.id ?? null, throttleKey };
-      if (first !== undefined) known.set(candidate, { directory: first, found: null, spent: ports.now() - start });
-      return candidate;
-    },
-
-    async authenticate(candidate, password, signal) {
-      const behind = known.get(candidate);
-      if (behind === undefined) {
-        if (candidate.known) throw new TypeError('authenticate takes what find returned');
-        return { outcome: 'rejected', reason: 'credentials' };
-      }
-      if (!isPassword(password)) return { outcome: 'rejected', reason: 'credentials' };
-      const limit = within(signal, Math.max(0, limits.login - behind.spent));
-      const { directory, found } = behind;
-      return found === null
-        ? directory.authenticateNobody(password, limit)
-        : directory.authenticate(found, password, limit);
-    },
-
-    async lookup({ directory: id, entryId }, signal) {
-      const directory = directories.get(id);
-      // Nobody has said that its users left.
-      if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
-      return directory.lookup(entryId, within(signal, limits.lookup));
-    },
-
-    servers: () =>
-      [...directories.values()].flatMap(({ id, servers }) =>
-        servers.map(({ url, skipped, counts }) => ({ directory: id, server: url, up: !skipped, connections: counts })),
-      ),
-    probes: () => prober.results(),
-    onProbe: (listener) => prober.onResult(listener),
-    start: () => prober.start(),
-    stop() {
-      unfollow();
-      prober.stop();
-      for (const directory of directories.values()) directory.close();
-      directories = new Map();
-    },
-  });
-}
-
-/** Says in the log why a directory could not be asked; whoever asked learns only that. */
-function told(log: Log, directories: Directories): Directories {
-  const tell = (error: unknown): never => {
-    if (error instanceof DirectoryUnavailable) {
-      const { directory, detail } = error;
-      log.warn('a directory could not be asked', { 'nauthera.directory': directory, 'error.detail': detail });
-    }
-    throw error;
-  };
-  return {
-    ...directories,
-    find: (username, signal) => directories.find(username, signal).catch(tell),
-    authenticate: (candidate, password, signal) => directories.authenticate(candidate, password, signal).catch(tell),
-    lookup: (reference, signal) => directories.lookup(reference, signal).catch(tell),
   };
 }
 
@@ -182,9 +203,11 @@ function within(signal: AbortSignal, milliseconds: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(milliseconds))]);
 }
 
-async function settled<T>(work: Promise<T>): Promise<{ readonly value: T } | { readonly error: unknown }> {
+type Settled<T> = { readonly directory: LdapDirectory; readonly value: T } | { readonly error: unknown };
+
+async function settled<T>(directory: LdapDirectory, work: Promise<T>): Promise<Settled<T>> {
   try {
-    return { value: await work };
+    return { directory, value: await work };
   } catch (error) {
     return { error };
   }

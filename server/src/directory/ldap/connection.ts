@@ -3,7 +3,7 @@
  * on it is bound for certain. One operation at a time; whatever goes wrong ends it.
  */
 import type { Socket } from 'node:net';
-import { BindRequest, type Control, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
+import { BindRequest, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
 import { type Answer, MessageStream, type PolicyError, type RawEntry, readAnswer } from './answers.ts';
 import { MalformedAnswer } from './ber.ts';
 
@@ -62,141 +62,157 @@ export interface Connection {
 /** Bytes that a server may send during one operation. */
 export const bytesPerOperation = 4 * 1024 * 1024;
 
+export function openConnection(socket: Socket): Connection {
+  return new LdapConnection(socket);
+}
+
+/** Takes an answer; `undefined` as long as the operation is not complete. @throws MalformedAnswer */
+type Take<T> = (answer: Answer) => T | undefined;
+
 interface Pending {
   readonly id: number;
   /** `true`: the operation is complete. */
   take(answer: Answer): boolean;
-  settle(error?: ConnectionLost): void;
+  lose(error: ConnectionLost): void;
 }
 
-export function openConnection(socket: Socket): Connection {
-  const stream = new MessageStream(bytesPerOperation);
-  const listeners: (() => void)[] = [];
-  let pending: Pending | null = null;
-  let open = true;
-  let bound = false;
-  let lastId = 0;
+class LdapConnection implements Connection {
+  readonly #socket: Socket;
+  readonly #stream = new MessageStream(bytesPerOperation);
+  readonly #listeners: (() => void)[] = [];
+  #pending: Pending | null = null;
+  #open = true;
+  #bound = false;
+  #lastId = 0;
 
-  const end = (reason: LostReason, detail: string, cause?: unknown) => {
-    if (!open) return;
-    open = false;
-    bound = false;
-    socket.destroy();
-    const waiting = pending;
-    pending = null;
-    waiting?.settle(new ConnectionLost(reason, detail, { cause }));
-    for (const listener of listeners.splice(0)) listener();
-  };
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => this.#end('closed', 'the connection broke', error));
+    socket.on('end', () => this.#end('closed', 'the server closed the connection'));
+    socket.on('close', () => this.#end('closed', 'the connection was closed'));
+    if (socket.destroyed) this.#end('closed', 'the connection was closed');
+  }
 
-  const receive = (answer: Answer) => {
-    if (answer.kind === 'notice') return end('closed', 'the server closes the connection');
-    if (pending === null || answer.id !== pending.id) throw new MalformedAnswer('an answer to no question');
-    if (!pending.take(answer)) return;
-    const done = pending;
-    pending = null;
-    done.settle();
-  };
+  get open(): boolean {
+    return this.#open;
+  }
 
-  socket.on('data', (chunk: Buffer) => {
-    try {
-      for (const message of stream.push(chunk)) if (open) receive(readAnswer(message));
-    } catch (error) {
-      if (!(error instanceof MalformedAnswer)) throw error;
-      end('malformed', error.message, error);
-    }
-  });
-  socket.on('error', (error) => end('closed', 'the connection broke', error));
-  socket.on('end', () => end('closed', 'the server closed the connection'));
-  socket.on('close', () => end('closed', 'the connection was closed'));
-  if (socket.destroyed) end('closed', 'the connection was closed');
+  async bind(dn: string, password: string, limits: OperationLimits, withPolicy = false): Promise<BindAnswer> {
+    // RFC 4513 §5.1.2: with either of them empty a server may call an anonymous bind a success.
+    if (dn === '' || password === '') throw new TypeError('a bind needs a name and a password');
+    this.#bound = false;
+    const controls = withPolicy ? [new PasswordPolicyControl()] : [];
+    const answer = await this.#run<BindAnswer>(
+      (messageId) => new BindRequest({ messageId, dn, password, controls }).write(),
+      (one) => {
+        if (one.kind !== 'bind') throw new MalformedAnswer('no answer to a bind');
+        return { code: one.code, policy: one.policy };
+      },
+      limits,
+    );
+    this.#bound = answer.code === 0;
+    return answer;
+  }
 
-  const run = (message: (id: number) => Buffer, take: Pending['take'], { milliseconds, signal }: OperationLimits) =>
-    new Promise<void>((resolve, reject) => {
-      if (pending !== null) throw new TypeError('one operation at a time');
-      if (!open) return reject(new ConnectionLost('closed', 'the connection had been closed'));
-      if (signal.aborted) {
-        end('stopped', 'stopped before it was asked');
-        return reject(new ConnectionLost('stopped', 'stopped before it was asked'));
-      }
-      const timer = setTimeout(() => end('timeout', `no answer within ${milliseconds} ms`), milliseconds);
-      const stopped = () => end('stopped', 'stopped while it was asked');
+  async search(command: SearchCommand, limits: OperationLimits): Promise<SearchAnswer> {
+    if (this.#open && !this.#bound) throw new TypeError('a search needs a bound connection');
+    const { base: baseDN, scope, filter, attributes, sizeLimit } = command;
+    const timeLimit = Math.ceil(limits.milliseconds / 1000);
+    const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit };
+    return this.#run((messageId) => new SearchRequest({ messageId, ...what }).write(), takeSearch(sizeLimit), limits);
+  }
+
+  destroy(): void {
+    this.#end('closed', 'we closed the connection');
+  }
+
+  onEnd(listener: () => void): void {
+    if (this.#open) this.#listeners.push(listener);
+    else listener();
+  }
+
+  #run<T>(request: (id: number) => Buffer, take: Take<T>, { milliseconds, signal }: OperationLimits): Promise<T> {
+    if (this.#pending !== null) return Promise.reject(new TypeError('one operation at a time'));
+    if (signal.aborted) this.#end('stopped', 'stopped before it was asked');
+    if (!this.#open) return Promise.reject(new ConnectionLost('closed', 'the connection had been closed'));
+    const id = this.#nextId();
+    return new Promise<T>((resolve, reject) => {
+      const timer = setTimeout(() => this.#end('timeout', `no answer within ${milliseconds} ms`), milliseconds);
+      const stopped = () => this.#end('stopped', 'stopped while it was asked');
       signal.addEventListener('abort', stopped, { once: true });
-      lastId = lastId >= 0x7fffffff ? 1 : lastId + 1;
-      pending = {
-        id: lastId,
-        take,
-        settle(error) {
-          clearTimeout(timer);
-          signal.removeEventListener('abort', stopped);
-          if (error === undefined) resolve();
-          else reject(error);
-        },
+      const settled = () => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', stopped);
       };
-      stream.restart();
-      socket.write(message(lastId));
-    });
-
-  return {
-    get open() {
-      return open;
-    },
-    async bind(dn, password, limits, withPolicy = false) {
-      // RFC 4513 §5.1.2: with either of them empty a server may call an anonymous bind a success.
-      if (dn === '' || password === '') throw new TypeError('a bind needs a name and a password');
-      bound = false;
-      let result: BindAnswer | null = null;
-      const controls: Control[] = withPolicy ? [new PasswordPolicyControl()] : [];
-      await run(
-        (messageId) => new BindRequest({ messageId, dn, password, controls }).write(),
-        (answer) => {
-          if (answer.kind !== 'bind') throw new MalformedAnswer('no answer to a bind');
-          result = { code: answer.code, policy: answer.policy };
+      this.#pending = {
+        id,
+        take(answer) {
+          const value = take(answer);
+          if (value === undefined) return false;
+          settled();
+          resolve(value);
           return true;
         },
-        limits,
-      );
-      const answered = resultOf<BindAnswer>(result);
-      bound = answered.code === 0;
-      return answered;
-    },
-    async search(command, limits) {
-      if (open && !bound) throw new TypeError('a search needs a bound connection');
-      const entries: RawEntry[] = [];
-      let references = 0;
-      let code: number | null = null;
-      await run(
-        (messageId) =>
-          new SearchRequest({
-            messageId,
-            baseDN: command.base,
-            scope: command.scope,
-            filter: command.filter,
-            attributes: [...command.attributes],
-            sizeLimit: command.sizeLimit,
-            timeLimit: Math.ceil(limits.milliseconds / 1000),
-          }).write(),
-        (answer) => {
-          if (answer.kind === 'entry') entries.push(answer.entry);
-          else if (answer.kind === 'reference') references += 1;
-          else if (answer.kind === 'done') code = answer.code;
-          else throw new MalformedAnswer('no answer to a search');
-          if (entries.length > command.sizeLimit) throw new MalformedAnswer('more entries than were asked for');
-          return code !== null;
+        lose(error) {
+          settled();
+          reject(error);
         },
-        limits,
-      );
-      return { code: resultOf<number>(code), entries, references };
-    },
-    destroy: () => end('closed', 'we closed the connection'),
-    onEnd(listener) {
-      if (open) listeners.push(listener);
-      else listener();
-    },
-  };
+      };
+      this.#stream.restart();
+      this.#socket.write(request(id));
+    });
+  }
+
+  #nextId(): number {
+    this.#lastId = this.#lastId >= 0x7fffffff ? 1 : this.#lastId + 1;
+    return this.#lastId;
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      for (const message of this.#stream.push(chunk)) if (this.#open) this.#take(readAnswer(message));
+    } catch (error) {
+      if (!(error instanceof MalformedAnswer)) throw error;
+      this.#end('malformed', error.message, error);
+    }
+  }
+
+  #take(answer: Answer): void {
+    if (answer.kind === 'notice') return this.#end('closed', 'the server closes the connection');
+    if (this.#pending?.id !== answer.id) throw new MalformedAnswer('an answer to no question');
+    if (this.#pending.take(answer)) this.#pending = null;
+  }
+
+  #end(reason: LostReason, detail: string, cause?: unknown): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#bound = false;
+    this.#socket.destroy();
+    const waiting = this.#pending;
+    this.#pending = null;
+    waiting?.lose(new ConnectionLost(reason, detail, { cause }));
+    for (const listener of this.#listeners.splice(0)) listener();
+  }
 }
 
-/** An operation that settled without an error has a result. */
-function resultOf<T>(result: T | null): T {
-  if (result === null) throw new TypeError('an operation ended without a result');
-  return result;
+function takeSearch(sizeLimit: number): Take<SearchAnswer> {
+  const entries: RawEntry[] = [];
+  let references = 0;
+  return (answer) => {
+    switch (answer.kind) {
+      case 'entry':
+        entries.push(answer.entry);
+        if (entries.length > sizeLimit) throw new MalformedAnswer('more entries than were asked for');
+        return undefined;
+      case 'reference':
+        references += 1;
+        return undefined;
+      case 'done':
+        return { code: answer.code, entries, references };
+      case 'bind':
+      case 'notice':
+        throw new MalformedAnswer('no answer to a search');
+    }
+  };
 }

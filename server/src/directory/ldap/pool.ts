@@ -28,7 +28,7 @@ export interface Loan {
 }
 
 export interface Pool {
-  /** @throws PoolBusy, the signal's reason, or what opening throws */
+  /** @throws PoolBusy, or what opening throws */
   borrow(signal: AbortSignal): Promise<Loan>;
   /** Idle and lent connections, and those who wait. */
   readonly counts: { readonly idle: number; readonly lent: number; readonly waiting: number };
@@ -36,12 +36,13 @@ export interface Pool {
   close(): void;
 }
 
-export const mostWaiting = 64;
-export const longestWait = 500;
+const mostWaiting = 64;
+/** Milliseconds. */
+const longestWait = 500;
 
 interface Waiter {
   go(): void;
-  fail(error: Error): void;
+  fail(error: PoolBusy): void;
 }
 
 interface Kept {
@@ -49,101 +50,108 @@ interface Kept {
   readonly since: number;
 }
 
-export function createPool({ size, oldest, open, now }: PoolOptions): Pool {
-  let idle: Kept[] = [];
-  let lent = 0;
-  let closed = false;
-  const waiters: Waiter[] = [];
+export function createPool(options: PoolOptions): Pool {
+  return new ConnectionPool(options);
+}
 
-  const drop = (connection: Connection) => {
-    idle = idle.filter((kept) => kept.connection !== connection);
-  };
+class ConnectionPool implements Pool {
+  readonly #options: PoolOptions;
+  readonly #waiters: Waiter[] = [];
+  #idle: Kept[] = [];
+  #lent = 0;
+  #closed = false;
 
-  const takeIdle = (): Kept | undefined => {
-    for (;;) {
-      const kept = idle.pop();
-      if (kept === undefined) return undefined;
-      if (kept.connection.open && now() - kept.since < oldest) return kept;
-      kept.connection.destroy();
-    }
-  };
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
 
-  const giveSlot = () => {
-    lent -= 1;
-    waiters.shift()?.go();
-  };
+  get counts(): Pool['counts'] {
+    return { idle: this.#idle.length, lent: this.#lent, waiting: this.#waiters.length };
+  }
 
-  const takeSlot = (signal: AbortSignal): Promise<void> => {
-    if (closed) return Promise.reject(new PoolBusy('the registration changed'));
-    if (lent < size) {
-      lent += 1;
-      return Promise.resolve();
-    }
-    if (waiters.length >= mostWaiting) return Promise.reject(new PoolBusy('too many wait'));
+  async borrow(signal: AbortSignal): Promise<Loan> {
+    await this.#takePlace(signal);
+    const kept = this.#takeIdle();
+    return kept === undefined ? orLeave(this.#open(), signal) : this.#lend(kept, true);
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const { connection } of this.#idle.splice(0)) connection.destroy();
+    for (const waiter of this.#waiters.slice()) waiter.fail(new PoolBusy('the registration changed'));
+  }
+
+  #takePlace(signal: AbortSignal): Promise<void> {
+    if (this.#closed) return Promise.reject(new PoolBusy('the registration changed'));
+    if (this.#lent >= this.#options.size) return this.#wait(signal);
+    this.#lent += 1;
+    return Promise.resolve();
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    if (this.#waiters.length >= mostWaiting) return Promise.reject(new PoolBusy('too many wait'));
     return new Promise((resolve, reject) => {
       const leave = (then: () => void) => {
         clearTimeout(timer);
         signal.removeEventListener('abort', stopped);
-        const place = waiters.indexOf(waiter);
-        if (place !== -1) waiters.splice(place, 1);
+        const place = this.#waiters.indexOf(waiter);
+        if (place !== -1) this.#waiters.splice(place, 1);
         then();
       };
-      const waiter: Waiter = {
-        go: () =>
-          leave(() => {
-            lent += 1;
-            resolve();
-          }),
-        fail: (error) => leave(() => reject(error)),
-      };
+      const waiter: Waiter = { go: () => leave(resolve), fail: (error) => leave(() => reject(error)) };
       const timer = setTimeout(() => waiter.fail(new PoolBusy('no connection came free in time')), longestWait);
       const stopped = () => waiter.fail(new PoolBusy('stopped while waiting for a connection'));
       signal.addEventListener('abort', stopped, { once: true });
-      waiters.push(waiter);
+      this.#waiters.push(waiter);
     });
-  };
+  }
 
-  const loan = (kept: Kept, reused: boolean): Loan => {
+  /** To the one who waits longest, so that nobody who comes now overtakes. */
+  #givePlace(): void {
+    const next = this.#waiters[0];
+    if (next === undefined) this.#lent -= 1;
+    else next.go();
+  }
+
+  #takeIdle(): Kept | undefined {
+    for (;;) {
+      const kept = this.#idle.pop();
+      if (kept === undefined || this.#isUsable(kept)) return kept;
+      kept.connection.destroy();
+    }
+  }
+
+  #isUsable({ connection, since }: Kept): boolean {
+    return !this.#closed && connection.open && this.#options.now() - since < this.#options.oldest;
+  }
+
+  async #open(): Promise<Loan> {
+    try {
+      const connection = await this.#options.open();
+      connection.onEnd(() => {
+        this.#idle = this.#idle.filter((kept) => kept.connection !== connection);
+      });
+      return this.#lend({ connection, since: this.#options.now() }, false);
+    } catch (error) {
+      this.#givePlace();
+      throw error;
+    }
+  }
+
+  #lend(kept: Kept, reused: boolean): Loan {
     let out = true;
     return {
       connection: kept.connection,
       reused,
-      release(clean) {
+      release: (clean) => {
         if (!out) return;
         out = false;
-        if (clean && !closed && kept.connection.open && now() - kept.since < oldest) idle.push(kept);
+        if (clean && this.#isUsable(kept)) this.#idle.push(kept);
         else kept.connection.destroy();
-        giveSlot();
+        this.#givePlace();
       },
     };
-  };
-
-  return {
-    async borrow(signal) {
-      await takeSlot(signal);
-      const kept = takeIdle();
-      if (kept !== undefined) return loan(kept, true);
-      const opening = open().then(
-        (connection) => {
-          connection.onEnd(() => drop(connection));
-          return loan({ connection, since: now() }, false);
-        },
-        (error: unknown) => {
-          giveSlot();
-          throw error;
-        },
-      );
-      return orLeave(opening, signal);
-    },
-    get counts() {
-      return { idle: idle.length, lent, waiting: waiters.length };
-    },
-    close() {
-      closed = true;
-      for (const { connection } of idle.splice(0)) connection.destroy();
-      for (const waiter of waiters.slice()) waiter.fail(new PoolBusy('the registration changed'));
-    },
-  };
+  }
 }
 
 /** Whoever stops waiting leaves the connection, once it is there, to the next one. */

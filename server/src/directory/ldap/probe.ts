@@ -3,27 +3,20 @@
  * account, read the search base and one user. Messages are for the resource's author: what was found, what to do.
  */
 import { PresenceFilter } from 'ldapts';
-import type { DirectoryServerProbe, ProbeStep } from '../../registry/report.ts';
+import type { DirectoryServerProbe } from '../../registry/report.ts';
 import type { RawEntry } from './answers.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
 import type { LdapDirectory } from './ldap-directory.ts';
+import { no, ok, placeOf, withPort, wordsOf } from './probe-words.ts';
 import type { LdapServer, Searcher } from './server.ts';
 import { ServiceBindFailed, ServiceBindRefused } from './service-bind.ts';
-import { issuerShownBy, type ServerTarget, TargetProblem } from './target.ts';
+import { type ServerTarget, TargetProblem } from './target.ts';
+import { tlsProblem } from './tls-problem.ts';
 
-type TlsStep = NonNullable<DirectoryServerProbe['tls']>;
 type BindStep = NonNullable<DirectoryServerProbe['bind']>;
 type BaseStep = NonNullable<DirectoryServerProbe['searchBase']>;
-
-const longestMessage = 250;
-const ok = { ok: true } as const;
-
-function no<R extends string>(reason: R, message: string): Extract<ProbeStep<R>, { ok: false }> {
-  const line = message.replaceAll(/\s+/g, ' ');
-  return { ok: false, reason, message: line.length <= longestMessage ? line : `${line.slice(0, longestMessage - 1)}…` };
-}
 
 export async function probeDirectory(
   directory: LdapDirectory,
@@ -31,7 +24,8 @@ export async function probeDirectory(
 ): Promise<readonly DirectoryServerProbe[]> {
   const { targets, servers, registered } = directory;
   if (targets instanceof TargetProblem) {
-    return registered.value.servers.map((url) => ({ url, tls: no('CertificateUntrusted', targets.message) }));
+    const reason = targets.part === 'servers' ? 'ConnectFailed' : 'CertificateUntrusted';
+    return registered.value.servers.map((url) => ({ url, tls: no(reason, targets.message) }));
   }
   return Promise.all(
     targets.flatMap((target, index) => {
@@ -76,55 +70,6 @@ async function probeServer(
   } finally {
     searcher.destroy();
   }
-}
-
-const untrusted = new Set([
-  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-  'UNABLE_TO_GET_ISSUER_CERT',
-  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-  'SELF_SIGNED_CERT_IN_CHAIN',
-  'DEPTH_ZERO_SELF_SIGNED_CERT',
-  'CERT_UNTRUSTED',
-  'CERT_SIGNATURE_FAILURE',
-  'INVALID_CA',
-  'INVALID_PURPOSE',
-  'CERT_REVOKED',
-  'CERT_REJECTED',
-]);
-
-async function tlsProblem(target: ServerTarget, error: unknown, signal: AbortSignal): Promise<TlsStep> {
-  const place = placeOf(target);
-  const code = codeOf(error);
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
-    const when = code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
-    return no('CertificateExpired', `${place}: its certificate ${when}. Have the directory's administrator renew it`);
-  }
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return no(
-      'CertificateNameMismatch',
-      `${place}: its certificate is not issued for "${target.host}"${namesIn(error)}. Use a name from the certificate in spec.servers`,
-    );
-  }
-  if (code !== undefined && untrusted.has(code)) {
-    const issuer = (await issuerShownBy(target, signal)) ?? 'unknown';
-    return no(
-      'CertificateUntrusted',
-      `${place}: its certificate, issued by "${issuer}", is not trusted. Add that CA to the bundle named in spec.tls.caBundleRef`,
-    );
-  }
-  return no(
-    'ConnectFailed',
-    `${place} cannot be reached over TLS (${wordsOf(error)}). Check spec.servers, the network between, and that it speaks TLS 1.2 or newer`,
-  );
-}
-
-/** Node lists what the certificate names; of that only the names are passed on. */
-function namesIn(error: unknown): string {
-  const cert = typeof error === 'object' && error !== null && 'cert' in error ? error.cert : undefined;
-  const names = typeof cert === 'object' && cert !== null && 'subjectaltname' in cert ? cert.subjectaltname : undefined;
-  if (typeof names !== 'string') return '';
-  const list = names.split(', ').map((name) => name.replace(/^(?:DNS|IP Address):/, ''));
-  return ` but for ${list.slice(0, 5).join(', ')}`;
 }
 
 /** The operator, who knows it, puts the Secret's name in place of `{secret}`. */
@@ -204,24 +149,4 @@ async function namingContexts(searcher: Searcher): Promise<string> {
 function textsOf({ attributes }: RawEntry, name: string): readonly string[] {
   const named: RawEntry = { dn: 'cn=root', attributes };
   return readEntry(named).texts(name);
-}
-
-function placeOf({ host, port }: ServerTarget): string {
-  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
-}
-
-function withPort(host: string): string {
-  return /:\d+$/.test(host) ? host : `${host}:636`;
-}
-
-function codeOf(error: unknown): string | undefined {
-  return typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string'
-    ? error.code
-    : undefined;
-}
-
-function wordsOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown';
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return codeOf(error) ?? error.message;
 }

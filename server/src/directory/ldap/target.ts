@@ -24,6 +24,11 @@ export type Connect = (target: ServerTarget, purpose: Purpose, signal: AbortSign
 /** The URL or the certificates of a registration cannot be used. One sentence for its author. */
 export class TargetProblem extends Error {
   readonly code = 'target_problem';
+  readonly part: 'servers' | 'certificates';
+  constructor(part: 'servers' | 'certificates', message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.part = part;
+  }
 }
 
 /**
@@ -45,7 +50,7 @@ function addressOf(url: string): { readonly host: string; readonly port: number 
     parsed.search !== '' ||
     parsed.hash !== ''
   ) {
-    throw new TargetProblem('spec.servers: write ldaps://host or ldaps://host:port and nothing more');
+    throw new TargetProblem('servers', 'spec.servers: write ldaps://host or ldaps://host:port and nothing more');
   }
   const host = parsed.hostname.replace(/^\[(.*)\]$/, '$1');
   return { host, port: parsed.port === '' ? 636 : Number(parsed.port) };
@@ -56,14 +61,19 @@ const pemCertificate = /-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CER
 function contextOf(caBundle: string | undefined): SecureContext {
   if (caBundle === undefined) return createSecureContext({ minVersion: 'TLSv1.2' });
   const certificates = caBundle.match(pemCertificate) ?? [];
-  if (certificates.length === 0) throw new TargetProblem('spec.tls.caBundleRef: the bundle holds no PEM certificate');
+  if (certificates.length === 0)
+    throw new TargetProblem('certificates', 'spec.tls.caBundleRef: the bundle holds no PEM certificate');
   try {
     for (const certificate of certificates) new X509Certificate(certificate);
     return createSecureContext({ ca: [...certificates], minVersion: 'TLSv1.2' });
   } catch (error) {
-    throw new TargetProblem('spec.tls.caBundleRef: the bundle holds a certificate that cannot be read', {
-      cause: error,
-    });
+    throw new TargetProblem(
+      'certificates',
+      'spec.tls.caBundleRef: the bundle holds a certificate that cannot be read',
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -1,0 +1,44 @@
+/** What was done with a server, for metrics and for tests that count. */
+import type { Purpose } from './target.ts';
+
+export interface LdapOperation {
+  readonly directory: string;
+  /** URL as registered. */
+  readonly server: string;
+  readonly operation: 'connect' | 'bind' | 'search';
+  readonly purpose: Purpose;
+  /** `refused`: a bind that ended with another result than success. */
+  readonly outcome: 'success' | 'refused' | 'failed';
+  readonly milliseconds: number;
+}
+
+export interface OperationPorts {
+  readonly directory: string;
+  readonly observe: (operation: LdapOperation) => void;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+}
+
+/** Runs one operation and tells of it when it ended. */
+export type Measured = <T>(
+  operation: LdapOperation['operation'],
+  purpose: Purpose,
+  work: () => Promise<T>,
+  outcomeOf?: (value: T) => LdapOperation['outcome'],
+) => Promise<T>;
+
+export function measuredAt(server: string, { directory, observe, now }: OperationPorts): Measured {
+  return async (operation, purpose, work, outcomeOf = () => 'success') => {
+    const start = now();
+    const note = (outcome: LdapOperation['outcome']) =>
+      observe({ directory, server, operation, purpose, outcome, milliseconds: now() - start });
+    try {
+      const value = await work();
+      note(outcomeOf(value));
+      return value;
+    } catch (error) {
+      note('failed');
+      throw error;
+    }
+  };
+}
