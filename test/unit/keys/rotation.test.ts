@@ -78,3 +78,51 @@ describe('rotation of signing keys', () => {
 
   it('says when the next one is due', () => expect(nextRotation([key(1, 0)], settings, 'ES256')).toBe(at(89)));
 });
+
+describe('F45, I11: a relying party with a cached key set', () => {
+  /** Seconds that a relying party keeps a key set, and does not look again for a kid that it does not know. */
+  const cached = 600;
+  const longestToken = 3600;
+  const tight: RotationSettings = {
+    algorithms: ['ES256'],
+    rotate_every: 7200,
+    publish_before: cached,
+    retire_after: longestToken + 60,
+  };
+
+  it.each([
+    ['looked at every minute', 60],
+    ['looked at every five minutes, so always late', 300],
+  ])('never meets a token whose key it does not have; the schedule is %s', (_title, lookEvery) => {
+    let keys: ScheduledKey[] = [];
+    /** Published kids and the signing one, second by second in steps of a minute. */
+    const history: { readonly published: ReadonlySet<string>; readonly signs: string }[] = [];
+    const start = 1_800_000_000;
+    for (let minute = 0; minute < 3 * 24 * 60; minute += 1) {
+      const now = epochSeconds(start + minute * 60);
+      if ((minute * 60) % lookEvery === 0) {
+        const { create, remove } = planRotation(keys, tight, now);
+        keys = [
+          ...keys.filter(({ kid }) => !remove.includes(kid)),
+          ...create.map((one) => ({ ...one, kid: `k${one.generation}`, revoked: false })),
+        ];
+      }
+      const published = keys.filter((one) => stateOf(one, keys, tight, now) !== null).map(({ kid }) => kid);
+      history.push({ published: new Set(published), signs: activeKey(keys, 'ES256', now)?.kid ?? 'nobody' });
+    }
+    const rotations = new Set(history.map(({ signs }) => signs)).size;
+    expect(rotations).toBeGreaterThan(30);
+    const failures: string[] = [];
+    for (const [signedAt, { signs }] of history.entries()) {
+      // From the oldest set that the party may still hold to the newest that it may hold when the token runs out.
+      const from = Math.max(0, signedAt - cached / 60);
+      const to = Math.min(history.length - 1, signedAt + longestToken / 60);
+      for (let fetchedAt = from; fetchedAt <= to; fetchedAt += 1) {
+        // The very first key is used at once: nobody can have fetched a set before there was one.
+        if (fetchedAt === 0 || history[fetchedAt]?.published.has(signs) === true) continue;
+        failures.push(`signed by ${signs} at ${signedAt}, set of ${fetchedAt}`);
+      }
+    }
+    expect(failures).toEqual([]);
+  });
+});

@@ -1,0 +1,150 @@
+/** Expiry is decided where a row is read; the sweep only tidies up, and never takes what still counts. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../server/src/store/open.ts';
+import { type SweptTable, sweep } from '../../server/src/store/sweep.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { authorize, authorizePath, codeFields, refreshFields, World, webApp } from '../support/world.ts';
+
+let postgres: TestPostgres;
+let world: World;
+let databaseUrl = '';
+beforeAll(async () => {
+  postgres = await startPostgres('newest');
+  databaseUrl = await postgres.createDatabase();
+  world = await World.open({ databaseUrl, clients: [webApp(), webApp('shop.other')] });
+});
+afterAll(async () => {
+  await world?.stop();
+  await postgres?.stop();
+});
+
+const sweepNow = async () => {
+  const swept: Partial<Record<SweptTable, number>> = {};
+  await sweep({
+    database: world.database,
+    onSwept: (table, rows) => {
+      swept[table] = (swept[table] ?? 0) + rows;
+    },
+  });
+  return swept;
+};
+const granted = async (scope = 'openid offline_access') => {
+  const { code } = await authorize(world.browser(), { scope });
+  return (await world.token(codeFields(code))).body;
+};
+
+/** Every table that is swept, with what makes a row of it matter no more. */
+const ends: readonly [SweptTable, string][] = [
+  ['sessions', `expires_at = now() - interval '1 second'`],
+  ['consents', `expires_at = now() - interval '1 second'`],
+  ['authorization_requests', `expires_at = now() - interval '1 second'`],
+  ['authorization_codes', `keep_until = now() - interval '1 second'`],
+  ['grants', `expires_at = now() - interval '1 second'`],
+  ['refresh_tokens', `keep_until = now() - interval '1 second'`],
+  ['login_attempts', `last_at = now() - interval '25 hours'`],
+  ['revocations', `expires_at = now() - interval '1 second'`],
+  ['audit', `time = now() - interval '91 days'`],
+];
+
+describe('A83: no row is left behind', () => {
+  it('after refusals, replays and races every token has its grant, every grant its code and one token that counts', async () => {
+    const { code } = await authorize(world.browser());
+    const exchanges = Array.from({ length: 10 }, () => world.token(codeFields(code)));
+    await Promise.all([
+      ...exchanges,
+      world.token(codeFields(code), 'shop.other'),
+      world.token(codeFields('x'.repeat(43))),
+    ]);
+    const { refresh_token: token } = await granted();
+    await Promise.all(Array.from({ length: 10 }, () => world.token(refreshFields(token))));
+    const orphans = await world.rows(`
+      SELECT 'refresh token without grant' AS what FROM refresh_tokens t
+        WHERE NOT EXISTS (SELECT FROM grants g WHERE g.id = t.grant_id)
+      UNION ALL SELECT 'grant without its spent code' FROM grants g WHERE NOT EXISTS
+        (SELECT FROM authorization_codes c WHERE c.grant_id = g.id AND c.used_at IS NOT NULL AND c.outcome = 'issued')
+      UNION ALL SELECT 'grant without a token' FROM grants g WHERE NOT EXISTS
+        (SELECT FROM refresh_tokens t WHERE t.grant_id = g.id AND t.used_at IS NULL)
+      UNION ALL SELECT 'grant with two tokens' FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1`);
+    expect(orphans).toEqual([]);
+    expect(await world.count('grants')).toBe(2);
+  });
+});
+
+describe('F55: the sweep', () => {
+  it('takes nothing that still counts, spent tokens and codes included', async () => {
+    const browser = world.browser();
+    const { code } = await authorize(browser, { scope: 'openid offline_access' });
+    const first = (await world.token(codeFields(code))).body;
+    const second = (await world.token(refreshFields(first.refresh_token))).body;
+    await browser.get(authorizePath({ prompt: 'consent' }));
+    expect(await sweepNow()).toEqual({});
+    // The spent refresh token is still known as one: a replay ends the grant.
+    await world.rows(`UPDATE refresh_tokens SET used_at = used_at - interval '11 seconds' WHERE used_at IS NOT NULL`);
+    expect((await world.token(refreshFields(first.refresh_token))).body.error).toBe('invalid_grant');
+    expect((await world.token(refreshFields(second.refresh_token))).body.error).toBe('invalid_grant');
+    // And so is the spent code.
+    const again = await granted();
+    expect(await sweepNow()).toEqual({});
+    expect((await world.token(refreshFields(again.refresh_token))).status).toBe(200);
+  });
+
+  it.each(ends)('%s: what ended goes, what did not stays', async (table, end) => {
+    await granted();
+    if (table === 'revocations' || table === 'authorization_requests') await seed(table);
+    const all = await world.count(table);
+    expect(all).toBeGreaterThan(0);
+    const half = Math.ceil(all / 2);
+    await world.rows(`UPDATE ${table} SET ${end} WHERE ctid IN (SELECT ctid FROM ${table} LIMIT ${half})`);
+    const swept = await sweepNow();
+    expect([table, swept[table], await world.count(table)]).toEqual([table, half, all - half]);
+  });
+
+  async function seed(table: SweptTable): Promise<void> {
+    await world.rows(
+      table === 'revocations'
+        ? `INSERT INTO revocations SELECT 'token', n::text, now(), now() + interval '1 hour' FROM generate_series(1, 4) n`
+        : `INSERT INTO authorization_requests SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour' FROM generate_series(1, 4)`,
+    );
+  }
+
+  it('takes any number in batches, and waits for no lock', async () => {
+    await world.rows(
+      `INSERT INTO revocations SELECT 'token', 'old ' || n, now(), now() - interval '1 hour' FROM generate_series(1, 2500) n`,
+    );
+    const other = await openDatabase(databaseUrl);
+    const swept = await other.transaction(async (held) => {
+      const lock = `SELECT value FROM revocations WHERE value IN ('old 1', 'old 2') FOR UPDATE`;
+      await held.run({ name: 'test_hold_two', text: lock }, []);
+      return sweepNow();
+    });
+    await other.close();
+    expect(swept.revocations).toBe(2498);
+    expect((await sweepNow()).revocations).toBe(2);
+  });
+
+  it('beside refreshes and exchanges: every one succeeds, and no grant is lost', async () => {
+    const tokens: Awaited<ReturnType<typeof granted>>[] = [];
+    for (let person = 0; person < 6; person++) tokens.push(await granted());
+    await world.rows(
+      `INSERT INTO revocations SELECT 'token', 'more ' || n, now(), now() - interval '1 hour' FROM generate_series(1, 5000) n`,
+    );
+    let sweeping = true;
+    const sweeps = (async () => {
+      for (; sweeping; ) await sweepNow();
+    })();
+    const chains = await Promise.all(
+      tokens.map(async ({ refresh_token: first }) => {
+        let token = first;
+        for (let turn = 0; turn < 5; turn++) {
+          const { status, body } = await world.token(refreshFields(token));
+          if (status !== 200) return `${turn}: ${status} ${body.error}`;
+          token = body.refresh_token;
+        }
+        return 'all';
+      }),
+    );
+    sweeping = false;
+    await sweeps;
+    expect(chains).toEqual(tokens.map(() => 'all'));
+  });
+});
