@@ -367,6 +367,26 @@ describe('a registration that changes under way', () => {
     }
   });
 
+  it('A39: a client that is made anew between the pages inherits no click: it begins anew', async () => {
+    const own = await World.open();
+    try {
+      const browser = own.browser();
+      const consent = await signIn(browser);
+      const stored = await own.registry.get('client', 'shop.web');
+      if (stored === null) throw new Error('no client');
+      const owner = { ...stored.owner, uid: 'made-anew' };
+      await own.served({ kind: 'client', id: 'shop.web', owner, value: webApp() });
+      const page = await browser.submit(consent, { decision: 'allow' });
+      expect(page.name).toBe('error:request_expired');
+      expect(await own.count('authorization_codes')).toBe(0);
+      const again = await browser.submit(page, { restart: '1' });
+      expect(again.name).toBe('consent');
+      expect((await browser.submit(again, { decision: 'allow' })).response.state).toBe('the-state');
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('a directory that is withdrawn: its users are strangers, and another directory may know them', async () => {
     const own = await World.open({ clients: [webApp()] });
     try {

@@ -34,6 +34,7 @@ export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
       const interaction: Interaction = {
         grantId: newId(),
         startedAt: ports.clock.now(),
+        client: parsed.client.owner.uid,
         parameters: carried(reading.parameters),
       };
       going = { interaction, ...parsed };

@@ -52,7 +52,11 @@ export function reopen(ports: FlowPorts, visit: Visit, sealed: Buffer | null, br
   }
   const { interaction } = opened;
   if (opened.outcome === 'expired') return { outcome: 'expired', interaction };
-  return { outcome: 'open', going: { interaction, ...parse(visit, readingOf(interaction)) } };
+  const parsed = parse(visit, readingOf(interaction));
+  const { uid } = parsed.client.owner;
+  // What was shown and clicked was about another client then: it begins anew.
+  if (interaction.client !== undefined && interaction.client !== uid) return { outcome: 'expired', interaction };
+  return { outcome: 'open', going: { interaction: { ...interaction, client: uid }, ...parsed } };
 }
 
 export function reopenText(ports: FlowPorts, visit: Visit, text: string | undefined, browser: string): Reopened {

@@ -40,6 +40,8 @@ export interface Interaction {
   /** Id of the grant that this request gives; unique, so it also makes the form single-use. */
   readonly grantId: string;
   readonly startedAt: EpochSeconds;
+  /** Uid of the client's owner, once it was looked up: one that is made anew under the same id is another. */
+  readonly client?: string;
   /** The authorization request as it came; see {@link readingOf}. */
   readonly parameters: readonly (readonly [string, string])[];
   readonly signedIn?: string;
