@@ -108,7 +108,11 @@ function makeListener(
           minVersion: 'TLSv1.2',
           handshakeTimeout: 10_000,
         },
-        (socket) => serveConnection(socket, openSession(entries, rootDse, report)),
+        (socket) => {
+          // An answer is several small writes: none waits for the peer to acknowledge the one before.
+          socket.setNoDelay(true);
+          serveConnection(socket, openSession(entries, rootDse, report));
+        },
       );
       opening.maxConnections = mostConnections;
       // Sockets below TLS: those that never finish their handshake are to end with the others.
