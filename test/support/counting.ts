@@ -2,6 +2,7 @@
  * Counts what a request costs, by wrapping what the composition root is given. Statements of polls and sweeps are not
  * counted: the server names its use of the database. Rows are counted by a trigger on every table that requests write.
  */
+import { hash } from 'node:crypto';
 import { expect } from 'vitest';
 import type { Seams } from '../../server/src/app.ts';
 import type { DirectoryPort } from '../../server/src/directory/directory.ts';
@@ -98,7 +99,8 @@ export class Counters {
   }
 
   async #countRows(): Promise<void> {
-    const run = (text: string) => this.#database.run({ name: `counting_${text.length}_${text.slice(-24)}`, text }, []);
+    const run = (text: string) =>
+      this.#database.run({ name: `counting_${hash('sha256', text).slice(0, 16)}`, text }, []);
     const { rows } = await run(
       `SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT LIKE 'registry%'
         AND tablename NOT LIKE 'nauthera\\_%' ORDER BY tablename`,

@@ -1,5 +1,5 @@
 /**
- * The keys of this replica: read from the database every two seconds, made and retired on schedule by whichever replica
+ * The keys of this replica: read from the database every four seconds, made and retired on schedule by whichever replica
  * comes first. Signing and verifying never wait for the database.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
@@ -44,7 +44,9 @@ export interface KeysOptions {
   readonly onVerified?: () => void;
 }
 
-const pollEvery = 2000;
+const pollEvery = 4000;
+/** After a reading that failed: a replica that cannot confirm its keys for 10 s stops issuing. */
+const retryEvery = 1000;
 
 interface LoadedKey extends StoredSigningKey, VerificationKey {
   readonly publicKey: KeyObject;
@@ -104,8 +106,10 @@ class ReplicaKeys implements Keys {
 
   start(): void {
     const tick = async (): Promise<void> => {
+      const before = this.#confirmedAt;
       await this.refresh();
-      if (!this.#stopped) this.#timer = setTimeout(() => void tick(), pollEvery).unref();
+      const delay = this.#confirmedAt === before ? retryEvery : pollEvery;
+      if (!this.#stopped) this.#timer = setTimeout(() => void tick(), delay).unref();
     };
     void tick();
   }

@@ -1,0 +1,94 @@
+/** What runs beside requests costs little, and the same whether anybody asks for anything or not. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createKeys, systemClock } from '../../server/src/keys/key-set.ts';
+import { createSealer } from '../../server/src/keys/sealer.ts';
+import type { Database } from '../../server/src/store/database.ts';
+import { signingKeyStore } from '../../server/src/store/signing-keys.ts';
+import { silentLog } from '../../server/src/telemetry/log.ts';
+import { createMetrics } from '../../server/src/telemetry/metrics.ts';
+import { aServer } from '../support/builders.ts';
+import { openMigratedPglite } from '../support/pglite.ts';
+import { keyEncryptionKey, World } from '../support/world.ts';
+
+/** The same database, telling the name of every statement. */
+function told(database: Database, names: string[]): Database {
+  return new Proxy(database, {
+    get(target, member) {
+      if (member === 'run') {
+        return ((statement, values) => {
+          names.push(statement.name);
+          return target.run(statement, values);
+        }) satisfies Database['run'];
+      }
+      const value: unknown = Reflect.get(target, member, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+describe('signing keys', () => {
+  let database: Database;
+  beforeAll(async () => {
+    database = await openMigratedPglite();
+  });
+  afterAll(() => database.close());
+
+  it('a check is one statement that writes nothing; a due key three, with its audit row', async () => {
+    const names: string[] = [];
+    const signing = { ...aServer().signing, algorithms: ['ES256'] as const };
+    let settings = signing;
+    const keys = createKeys({
+      store: signingKeyStore(told(database, names)),
+      sealer: createSealer([keyEncryptionKey]),
+      settings: () => settings,
+      issuer: () => 'https://id.example.com',
+      clock: systemClock,
+      monotonic: () => performance.now(),
+      log: silentLog,
+      metrics: createMetrics(new Registry()),
+    });
+    const rows = async () => {
+      const count = (table: string) => `(SELECT count(*)::int FROM ${table})`;
+      const text = `SELECT ${count('signing_keys')} AS keys, ${count('audit')} AS audit`;
+      return (await database.run({ name: 'counted', text }, [])).rows[0];
+    };
+    await keys.refresh();
+    expect(names.splice(0)).toEqual(['signing_keys_load', 'signing_keys_insert', 'signing_keys_load']);
+    expect(await rows()).toEqual({ keys: 1, audit: 1 });
+    await keys.refresh();
+    expect(names.splice(0)).toEqual(['signing_keys_load']);
+    // Due at once: it has been in use for longer than a key may be.
+    settings = { ...signing, rotate_every: 1, publish_before: 600 };
+    await database.run({ name: 'aged', text: `UPDATE signing_keys SET active_from = now() - interval '1 hour'` }, []);
+    await keys.refresh();
+    expect(names.splice(0)).toEqual(['signing_keys_load', 'signing_keys_insert', 'signing_keys_load']);
+    expect(await rows()).toEqual({ keys: 2, audit: 2 });
+    expect(keys.keySet.jwks().keys).toHaveLength(2);
+  });
+});
+
+describe('a replica that nobody asks', () => {
+  it('sends at most three statements a second, and writes its report alone', async () => {
+    const names: string[] = [];
+    const world = await World.open({ options: { seams: { database: (database) => told(database, names) } } });
+    try {
+      // What starting costs is over once the first report was written.
+      await expect.poll(() => names, { timeout: 20_000 }).toContain('replica_report_put');
+      await sleep(1000);
+      names.length = 0;
+      const began = performance.now();
+      await sleep(6000);
+      const seconds = (performance.now() - began) / 1000;
+      expect(names.length).toBeGreaterThan(0);
+      expect(names.length / seconds).toBeLessThanOrEqual(3);
+      const reads = ['registry_revision', 'registry_changes', 'revocations_recent', 'signing_keys_load'];
+      const others = names.filter((name) => !reads.includes(name));
+      expect(new Set(others)).toEqual(new Set(['replica_report_put']));
+      expect(others.length).toBeLessThanOrEqual(Math.ceil(seconds / 5));
+    } finally {
+      await world.stop();
+    }
+  });
+});
