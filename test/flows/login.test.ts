@@ -285,6 +285,24 @@ describe('sessions and browsers', () => {
     expect(other.cookies.has(sessionCookie)).toBe(false);
   });
 
+  it('A29: who planted the cookie of a browser and knows its request gets no code of who signed in there', async () => {
+    const attacker = world.browser();
+    const login = await attacker.get(authorizePath({ prompt: 'consent' }));
+    const victim = attacker.clone();
+    // With an account of their own they learn the request's id.
+    const own = await enter(attacker, login, 'ada', 'password-of-ada');
+    const consent = await enter(victim, login, username, right());
+    expect(consent.url).toBe(own.url);
+    const done = await victim.submit(consent, { decision: 'allow' });
+    expect(done.response.code).toBeTruthy();
+    const stolen = await attacker.get(done.url);
+    expect(stolen.name).toBe('error:request_expired');
+    expect(stolen.html).not.toContain('code=');
+    attacker.cookies.delete(sessionCookie);
+    expect((await attacker.get(done.url)).html).not.toContain('code=');
+    expect((await victim.get(done.url)).response.code).toBe(done.response.code);
+  });
+
   it('a session cookie in another browser is worth nothing', async () => {
     const first = world.browser();
     await authorize(first, {}, username);

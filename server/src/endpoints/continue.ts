@@ -40,7 +40,7 @@ async function cancelled(ports: FlowPorts, visit: Visit, text: string | undefine
 
 async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: boolean): Promise<FastifyReply> {
   const browser = requireBrowser(visit);
-  const row = await ports.codes.answer(grantId);
+  const row = await ports.codes.answer(grantId, { handle: visit.handle, browser });
   if (row === null) return sendExpired(ports, visit, undefined, browser);
   const client = visit.snapshot.client(row.clientId)?.value;
   const name = client?.client_name ?? visit.frame.displayName;

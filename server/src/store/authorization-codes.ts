@@ -25,8 +25,12 @@ const completeSoftly = complete(true);
 
 const readAnswer: Statement = {
   name: 'code_answer',
-  text: `SELECT client_id, answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable
-    FROM authorization_codes WHERE grant_id = $1`,
+  // A browser's cookie may have been planted, its session's is made at the sign-in: a code is told to its user alone. An
+  // ended session still is its user's.
+  text: `SELECT client_id, answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable,
+      outcome <> 'issued' OR EXISTS (
+        SELECT FROM sessions s WHERE s.handle = $2 AND s.browser = $3 AND s.subject = c.subject) AS own
+    FROM authorization_codes c WHERE c.grant_id = $1`,
 };
 
 /** What a browser was told, kept for a form sent twice and for the page after the form. */
@@ -137,7 +141,11 @@ export interface AuthorizationCodeStore {
     answer: { code: NewCode; consent?: Consent; audit: readonly AuditEvent[] },
     durability: 'durable' | 'soft',
   ): Promise<Completion>;
-  answer(grantId: string): Promise<Answered | null>;
+  /** @param asking the plain cookies of the browser that asks. `null`: no such request, or its code is somebody else's. */
+  answer(
+    grantId: string,
+    asking: { readonly handle: string | undefined; readonly browser: string },
+  ): Promise<Answered | null>;
   /** `null`: see {@link AuthorizationCodeStore.explain}. Exactly one redemption of a code ever gets a value. */
   redeem(redemption: Redemption, audit: AuditEvent): Promise<RedeemedCode | null>;
   /** After a redemption that got nothing: finds out why, and ends the grant if the code was spent. */
@@ -167,10 +175,13 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
       const { rows } = await database.run<{ written: number; crowded: boolean }>(statement, values);
       return completionOf(rows[0]);
     },
-    async answer(grantId) {
-      const { rows } = await database.run<{ client_id: string } & Omit<Answered, 'clientId'>>(readAnswer, [grantId]);
+    async answer(grantId, { handle, browser }) {
+      const { rows } = await database.run<{ client_id: string; own: boolean } & Omit<Answered, 'clientId'>>(
+        readAnswer,
+        [grantId, handle === undefined ? null : digest(handle), digest(browser)],
+      );
       const row = rows[0];
-      if (row === undefined) return null;
+      if (row?.own !== true) return null;
       return { clientId: row.client_id, answer: row.answer, fresh: row.fresh, redeemable: row.redeemable };
     },
     async redeem(redemption, audit) {
