@@ -23,7 +23,7 @@ describe('dependencies', () => {
     expect(Object.entries(all).filter(([, version]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version))).toEqual([]);
   });
 
-  it('every locked package that is not ours carries an integrity and names no host', () => {
+  it('A70: every locked package that is not ours carries an integrity and names no host', () => {
     const foreign = Object.entries(lock.packages).filter(
       ([path, entry]) => path.startsWith('node_modules/') && !entry.link,
     );
@@ -55,7 +55,7 @@ describe('dependencies', () => {
     }
   });
 
-  it('the Node of every platform is one version, and this is it', () => {
+  it('A69: the Node of every platform is one version, and this is it', () => {
     const versions = Object.entries(read<Manifest>('package.json').optionalDependencies ?? {})
       .filter(([name]) => name.startsWith('node-'))
       .map(([, version]) => version);

@@ -1,0 +1,114 @@
+/** What no line of the product may do, found in the sources themselves: a review that is never tired. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { importsOf, root, sourceFiles } from './sources.ts';
+
+const files = ['server/src', 'operator/src'].flatMap(sourceFiles);
+const texts = new Map(files.map((path) => [path, readFileSync(join(root, path), 'utf8')]));
+
+/** `file: line` of every line that matches. */
+function lines(pattern: RegExp, from: readonly string[] = files): string[] {
+  return from.flatMap((path) =>
+    (texts.get(path) ?? '')
+      .split('\n')
+      .filter((line) => pattern.test(line) && !/^\s*(?:\*|\/\/)/.test(line))
+      .map((line) => `${path}: ${line.trim()}`),
+  );
+}
+
+describe('what the sources never do', () => {
+  it('A68: SQL is text of ours: no statement is put together where a request is at hand', () => {
+    // Statements are constants with a name; what a request brings is a parameter.
+    const inline = [...texts].flatMap(([path, text]) =>
+      [...text.matchAll(/\.run(?:<[^(]*>)?\(\s*(\{[^}]*\}|`[^`]*`)/g)]
+        .filter(([, first]) => first?.includes('${'))
+        .map(() => path),
+    );
+    expect(inline).toEqual([]);
+    expect(lines(/sql\.raw\(/).filter((line) => !line.startsWith('server/src/store/migrations/'))).toEqual([]);
+    expect(lines(/\bquery\(\s*`[^`]*\$\{/)).toEqual([]);
+  });
+
+  it('A81: secrets are compared in constant time', () => {
+    const secret =
+      /\b\w*(?:digest|secret|password|token|mac|handle|signature|cookie)\b(?:\[\w+\])?\s*[!=]== (?!undefined|null|true|false|''|""|typeof)/i;
+    const known = ['operator/src/sources/folder-reader.ts: before?.signature === opened.signature'];
+    expect(lines(secret).filter((line) => !known.includes(line))).toEqual([]);
+    expect(lines(/timingSafeEqual\(/).length).toBeGreaterThan(1);
+  });
+
+  it('A42: an LDAP filter is a tree, never text with a value in it', () => {
+    const directory = files.filter((path) => path.startsWith('server/src/directory/'));
+    expect(directory.length).toBeGreaterThan(10);
+    expect(lines(/`[^`]*\([^`]*=\$\{|escapeFilter|'\([a-zA-Z]+='\s*\+/, directory)).toEqual([]);
+  });
+
+  it('A60, A75: the product calls nobody over HTTP', () => {
+    const clients = files
+      .flatMap(importsOf)
+      .filter(({ to, typeOnly }) => !typeOnly && /^(?:node:https?|undici|axios|got)$/.test(to));
+    expect(clients).toEqual([]);
+    expect(lines(/\bfetch\(|\.request\(/)).toEqual([]);
+  });
+
+  it('A69: no HTTP/2 listener of ours', () => {
+    expect(files.flatMap(importsOf).filter(({ to }) => to === 'node:http2')).toEqual([]);
+    expect(lines(/\bhttp2\b/)).toEqual([]);
+  });
+
+  it('A53: one place reads JWTs, with the algorithm of the key and never of the header', () => {
+    const jose = files.flatMap(importsOf).filter(({ to, typeOnly }) => to === 'jose' && !typeOnly);
+    expect(jose.map(({ from }) => from).filter((from) => !from.startsWith('server/src/keys/'))).toEqual([]);
+    expect(lines(/decodeJwt|jwtVerify|createRemoteJWKSet/)).toEqual([]);
+  });
+
+  it('I4: no secret goes to a child process: there is none', () => {
+    expect(files.flatMap(importsOf).filter(({ to }) => /child_process|worker_threads|node:cluster/.test(to))).toEqual(
+      [],
+    );
+    const environment = lines(/process\.env/).filter((line) => !/^(?:server|operator)\/src\/main\.ts:/.test(line));
+    expect(environment).toEqual([]);
+    const commandLine = /^(?:server|operator)\/src\/(?:main|generate|config\/generate)\.ts:/;
+    expect(lines(/process\.argv/).filter((line) => !commandLine.test(line))).toEqual([]);
+  });
+
+  it('nothing is run that was text: no eval, no Function, no dynamic import of a value', () => {
+    expect(lines(/\beval\(|new Function\(|\bimport\((?!'[^']+'\))/)).toEqual([]);
+  });
+
+  it('only what a crash may lose is written without waiting for the disk', () => {
+    const soft = files.flatMap((path) =>
+      [...(texts.get(path) ?? '').matchAll(/synchronous_commit', 'off'/g)].map(() => path),
+    );
+    // A code without a form, a session that begins, "last seen", a heartbeat.
+    expect(soft.toSorted()).toEqual([
+      'server/src/registry/heartbeat.ts',
+      'server/src/store/authorization-codes.ts',
+      'server/src/store/sessions.ts',
+      'server/src/store/sessions.ts',
+    ]);
+  });
+});
+
+describe('A70: supply chain', () => {
+  it('no script of a package runs: neither in the set-up nor by habit', () => {
+    expect(readFileSync(join(root, '.npmrc'), 'utf8')).toMatch(/^ignore-scripts=true$/m);
+    const setup = readFileSync(join(root, 'setup.mjs'), 'utf8');
+    expect(setup).toMatch(/'ci', '--ignore-scripts'/);
+    const others = ['.ci/run', 'package.json'].map((path) => readFileSync(join(root, path), 'utf8')).join('\n');
+    expect(others).not.toMatch(/npm (?:install|i|add|update)\b|npx --yes/);
+  });
+
+  it('what the product needs at run time stays few', () => {
+    const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { dev?: boolean; optional?: boolean; link?: boolean }>;
+    };
+    const needed = Object.entries(packages).filter(
+      ([path, entry]) =>
+        path.startsWith('node_modules/') && entry.dev !== true && entry.optional !== true && entry.link !== true,
+    );
+    // A budget: raise it only with a reason in the commit.
+    expect(needed.length).toBeLessThanOrEqual(290);
+  });
+});
