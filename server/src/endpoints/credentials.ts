@@ -6,6 +6,7 @@ import {
   type DirectoryUser,
 } from '../directory/directory.ts';
 import { departureOf } from '../http/departure.ts';
+import { networkOf } from '../http/source.ts';
 import type { LoginProblem } from '../interaction/sealed-request.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { Charged } from '../store/login-attempts.ts';
@@ -56,7 +57,7 @@ async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, ty
   const askedAt: EpochSeconds = ports.clock.now();
   const candidate = await ports.directory.find(typed.username, signal);
   const charged = await ports.attempts.charge({
-    address: visit.source.address,
+    address: networkOf(visit.source.address),
     limitFactor: visit.source.limitFactor,
     throttleKey: candidate.throttleKey,
     subject: candidate.known ? candidate.user.subject : undefined,

@@ -8,7 +8,7 @@ import { noStore } from './headers.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import type { Pressure } from './pressure.ts';
-import { sourceOf } from './source.ts';
+import { networkOf, sourceOf } from './source.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -58,12 +58,13 @@ export function admit(app: FastifyInstance, options: AdmissionOptions): void {
     }
     if (kind === 'page') {
       const { address, limitFactor } = sourceOf(request.raw);
-      const wait = shield.wait(address, limitFactor);
+      const network = networkOf(address);
+      const wait = shield.wait(network, limitFactor);
       if (wait > 0) {
         metrics.rateLimited.inc({ limiter: 'address' });
         return done(tooMany(wait));
       }
-      shield.count(address, limitFactor);
+      shield.count(network, limitFactor);
     }
     inFlight[kind] += 1;
     // `close` comes once whatever became of the answer; `finish` does not come when the client has gone.

@@ -10,7 +10,7 @@ import type { ClientAuthenticationMethod } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
-import type { Source } from './source.ts';
+import { networkOf, type Source } from './source.ts';
 
 export interface KnownClient {
   readonly value: ClientRegistration;
@@ -73,7 +73,7 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     const client = options.client(claim.clientId);
     const clientId = client?.value.client_id;
     // All unknown ids of one source share a bucket, or a stranger could fill the memory with names.
-    const key = `${source.address} ${clientId ?? ''}`;
+    const key = `${networkOf(source.address)} ${clientId ?? ''}`;
     const wait = limiter.wait(key, source.limitFactor);
     if (wait > 0) {
       options.onFailure({ reason: 'throttled', method: claim.method, clientId, source });
