@@ -87,7 +87,9 @@ function readHexValue(text: string, start: number): { readonly value: string; re
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** `null`: no UTF-8, or NUL in it, which nothing of ours can keep. */
 function strictText(bytes: Uint8Array): string | null {
+  if (bytes.includes(0)) return null;
   try {
     return utf8.decode(bytes);
   } catch {

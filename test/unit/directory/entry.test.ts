@@ -29,6 +29,12 @@ describe('the reader of entries', () => {
     expect(entry({ uid: [Buffer.from('ff', 'hex')] }).texts('uid')).toEqual([]);
     expect(() => entry({ uid: [Buffer.from('ff', 'hex')] }).one('uid')).toThrow(EntryProblem);
   });
+  it('shows no text with NUL, which no database keeps: nobody shuts others out by a name', () => {
+    const read = entry({ uid: ['ada'], cn: ['a\0b', 'c'] });
+    expect(read.texts('cn')).toEqual(['c']);
+    expect(() => entry({ uid: ['a\0b'] }).one('uid')).toThrow(EntryProblem);
+    expect(() => entry({ uid: ['ada'] }, 'cn=a\\00b,dc=x')).toThrow(EntryProblem);
+  });
   it('keeps every byte, a byte order mark too', () => {
     expect(entry({ id: ['\ufeffx'] }).texts('id')).toEqual(['\ufeffx']);
   });

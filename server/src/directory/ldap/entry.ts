@@ -13,7 +13,7 @@ export class EntryProblem extends Error {
 export interface EntryReader {
   /** As the directory gave it: not empty, readable. */
   readonly dn: string;
-  /** Values that are text; an attribute whose values are bytes has none. */
+  /** Values that are text without NUL; an attribute whose values are bytes has none. */
   texts(attribute: string): readonly string[];
   /** The value that names the entry where there are several; `null` when there is none. */
   name(attribute: string): string | null;
@@ -33,7 +33,9 @@ export function readEntry(raw: RawEntry): EntryReader {
     attributes.set(key, values);
   }
   const bytes = (attribute: string) => attributes.get(attribute.toLowerCase()) ?? [];
-  const texts = (attribute: string) => bytes(attribute).flatMap((value) => textOf(value) ?? []);
+  // NUL can be in a value and in no column of ours: somebody who names a group could shut its members out with it.
+  const texts = (attribute: string) =>
+    bytes(attribute).flatMap((value) => (value.includes(0) ? [] : (textOf(value) ?? [])));
   return {
     dn: raw.dn,
     bytes,
