@@ -52,7 +52,7 @@ async function withoutAudit<T>(act: () => Promise<T>): Promise<T> {
   }
 }
 
-describe('a failing audit insert issues nothing, and changes nothing', () => {
+describe('I7: a failing audit insert issues nothing, and changes nothing', () => {
   it('sign-in', async () => {
     const browser = world.browser();
     const page = await withoutAudit(() => signIn(browser, authorizePath(), username));

@@ -369,7 +369,7 @@ describe('a database that is away issues nothing', () => {
   });
 });
 
-describe('a directory that cannot be asked issues nothing', () => {
+describe('I7: a directory that cannot be asked issues nothing', () => {
   it('prompt=none: temporarily_unavailable by redirect', async () => {
     const browser = world.browser();
     await authorize(browser, {}, username);

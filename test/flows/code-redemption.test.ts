@@ -47,13 +47,13 @@ describe('redeeming a code', () => {
 
   // A14: each single failure alone is invalid_grant; the code stays good for its owner.
   const failures: readonly [string, Change, string][] = [
-    ['A14: another client', {}, 'shop.other'],
+    ['A14, F19: another client', {}, 'shop.other'],
     ['A14: another redirect URI', { redirect_uri: 'https://shop.example.com/cb/' }, 'shop.web'],
     ['RFC 6749 §4.1.3: the redirect URI left out', { redirect_uri: undefined }, 'shop.web'],
     ['RFC 7636 §4.6: a verifier that does not match', { code_verifier: 'x'.repeat(43) }, 'shop.web'],
-    ['A17: the verifier left out', { code_verifier: undefined }, 'shop.web'],
-    ['A17: an empty verifier', { code_verifier: '' }, 'shop.web'],
-    ['a verifier that is too short', { code_verifier: 'x'.repeat(42) }, 'shop.web'],
+    ['A17, F18: the verifier left out', { code_verifier: undefined }, 'shop.web'],
+    ['A17, F18: an empty verifier', { code_verifier: '' }, 'shop.web'],
+    ['F18: a verifier that is too short', { code_verifier: 'x'.repeat(42) }, 'shop.web'],
     ['an unknown code', { code: 'x'.repeat(43) }, 'shop.web'],
   ];
   it.each(failures)('%s: invalid_grant', async (_title, change, clientId) => {
@@ -77,7 +77,7 @@ describe('redeeming a code', () => {
     expect(rows[0]?.life).toBe(60);
   });
 
-  it('A18: a verifier for a code without a challenge is invalid_grant, and without one it is redeemed', async () => {
+  it('A18, F18: a verifier for a code without a challenge is invalid_grant, and without one it is redeemed', async () => {
     const without = { client_id: 'shop.loose', code_challenge: undefined, code_challenge_method: undefined };
     const code = await freshCode(without);
     expect((await world.token(codeFields(code), 'shop.loose')).body.error).toBe('invalid_grant');

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Page } from '../support/browser.ts';
+import { aClient, anOwner } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { keyFileText, Replica } from '../support/replica.ts';
@@ -34,7 +36,7 @@ beforeAll(async () => {
   world = await World.open({
     databaseUrl,
     replicas: 0,
-    clients: [webApp(), webApp('shop.other')],
+    clients: [webApp(), webApp('shop.other'), aClient('shop.job').machine('secret-of-shop.job').build()],
     directories: { 'shop/people': registrationOf(slapd) },
   });
   replicas.push(...(await Promise.all([1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile })))));
@@ -80,7 +82,7 @@ function tally(answers: readonly TokenAnswer[]): Readonly<Record<string, number>
   return counts;
 }
 
-describe('F01, A82: one code', () => {
+describe('I1, F01, A24, A82: one code', () => {
   it('redeemed 200 times at once on three processes: one success, the grant ended, no other grant touched', async () => {
     const sameUser = await granted('ada');
     const sameClient = await granted('grace');
@@ -119,7 +121,7 @@ describe('F01, A82: one code', () => {
   });
 });
 
-describe('A25, F02: one refresh token', () => {
+describe('I1, A24, A25, F02: one refresh token', () => {
   it('presented 50 times at once: one successor, which goes on', async () => {
     const first = await granted('ada');
     const answers = await Promise.all(Array.from({ length: 50 }, () => answered(() => refresh(first.refresh_token))));
@@ -150,7 +152,7 @@ describe('A25, F02: one refresh token', () => {
     expect((await refresh(second.body.refresh_token)).body.error).toBe('invalid_grant');
   });
 
-  it('A32: locked while 20 refreshes are under way: afterwards nothing of that person is left', async () => {
+  it('A32, F08, I2: locked while 20 refreshes are under way: afterwards nothing of that person is left', async () => {
     const tokens = await Promise.all([1, 2, 3].map(() => granted('alan', 'shop.web', 'openid offline_access')));
     const [, ...results] = await Promise.all([
       slapd.lock(seedDn('alan')),
@@ -170,7 +172,7 @@ describe('A25, F02: one refresh token', () => {
   });
 });
 
-describe('A44: guesses at once on three processes', () => {
+describe('A44, F14: guesses at once on three processes', () => {
   it('count one by one; the right password within the lock is refused', async () => {
     await world.rows('DELETE FROM login_attempts');
     const problems = await Promise.all(
@@ -193,12 +195,59 @@ describe('A44: guesses at once on three processes', () => {
 });
 
 describe('one browser on three processes', () => {
-  it('the pages of one request come from whoever answers', async () => {
+  it('A24: the pages of one request come from whoever answers, and its form is answered once', async () => {
     const browser = world.browser();
+    const codes = await world.count('authorization_codes');
     const login = await browser.get(authorizePath({ prompt: 'consent' }));
     const consent = await browser.submit(login, { username: 'ada', password: people.ada, 'sign-in': '1' });
-    const pages = await Promise.all(Array.from({ length: 6 }, () => browser.submit(consent, { decision: 'allow' })));
+    const allow = async (): Promise<Page> => {
+      const page = await browser.submit(consent, { decision: 'allow' });
+      // A busy machine: fifty questions to the directory at once.
+      return page.name === 'error:temporarily_unavailable' ? allow() : page;
+    };
+    const pages = await Promise.all(Array.from({ length: 50 }, allow));
     expect(new Set(pages.map((page) => page.response.code)).size).toBe(1);
     expect(pages[0]?.response.iss).toBe(issuer);
+    expect(await world.count('authorization_codes')).toBe(codes + 1);
+  });
+});
+
+describe('F48, I7: a process that stands still for 12 s', () => {
+  it('goes on with requests from before: none is answered from what it knew then, and nothing is doubled', async () => {
+    const [still] = replicas;
+    if (still === undefined) throw new Error('no replica');
+    const { refresh_token: token } = await granted('ada', 'shop.web', 'openid offline_access');
+    const all = world.urls;
+    still.pause();
+    world.urls = [still.url];
+    const waiting = [
+      world.token({ grant_type: 'client_credentials' }, 'shop.job'),
+      world.token({ grant_type: 'client_credentials' }, 'shop.job'),
+      refresh(token),
+    ];
+    const answers = Promise.all(waiting);
+    world.urls = all.slice(1);
+    try {
+      const value = aClient('shop.job').machine('secret-of-shop.job').build();
+      await world.declare({ kind: 'client', id: 'shop.job', owner: anOwner('shop.job'), value, withdrawn: true });
+      await sleep(12_000);
+    } finally {
+      still.resume();
+    }
+    const [one, two, late] = await answers;
+    for (const answer of [one, two]) {
+      expect([503, 401]).toContain(answer?.status);
+      expect(answer?.body.access_token).toBeUndefined();
+    }
+    // Whatever the late one got: the token has one successor, and whoever repeats it gets that one.
+    world.urls = all;
+    const again = await answered(() => refresh(token));
+    expect(again.status).toBe(200);
+    if (late?.status === 200) expect(again.body.refresh_token).toBe(late.body.refresh_token);
+    const doubled = 'SELECT grant_id FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1';
+    expect(await world.rows(doubled)).toEqual([]);
+    await expect
+      .poll(async () => (await fetch(`${still.url}/jwks`)).status, { timeout: 20_000, interval: 100 })
+      .toBe(200);
   });
 });

@@ -141,7 +141,7 @@ const backends: readonly [string, number, () => Promise<string>][] = [
   ['one PGlite folder', 5, () => Promise.resolve(`pglite:${join(folder, 'data')}`)],
 ];
 
-describe.each(backends)('F03 F02 a server killed while it issues, on %s', (_name, rounds, create) => {
+describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', (_name, rounds, create) => {
   it(`${rounds} rounds: same clients, same secrets, no lost grant, nothing doubled`, { timeout: 400_000 }, async () => {
     const databaseUrl = await create();
     await declare(databaseUrl);

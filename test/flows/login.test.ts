@@ -182,7 +182,7 @@ describe('A48, F15: known and unknown names cost the same and look the same', ()
 });
 
 describe('limits on failed sign-ins', () => {
-  it('A43: many spellings of one name share one counter', async () => {
+  it('A43, F14: many spellings of one name share one counter', async () => {
     const browser = world.browser();
     const page = await browser.get(authorizePath());
     const spellings = [username, username.toUpperCase(), ` ${username}`, `${username} `, ` ${username.toUpperCase()} `];

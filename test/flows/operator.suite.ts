@@ -176,7 +176,7 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
     });
 
     describe('a Secret that was', () => {
-      it('deleted is written with a new secret, and the old one works on', async () => {
+      it('I12: deleted is written with a new secret, and the old one works on', async () => {
         const old = await credentials();
         await rm(product.secretFile('shop', 'batch-oauth2'));
         const fresh = await until('a new Secret', async () => {

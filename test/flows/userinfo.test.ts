@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient, anOwner, digestOf } from '../support/builders.ts';
 import { authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
@@ -109,7 +110,7 @@ describe('RFC 6750 §3: refusals', () => {
   });
 });
 
-describe('I10, A27: what has ended is refused', () => {
+describe('I10, F52, A27: what has ended is refused', () => {
   const ways: readonly [string, (token: string) => Promise<unknown>][] = [
     ['its grant', () => world.rows(`UPDATE grants SET ended_at = now()`)],
     ['its session', () => world.rows(`UPDATE sessions SET ended_at = now()`)],
@@ -135,6 +136,23 @@ describe('I10, A27: what has ended is refused', () => {
         ),
     ],
   ];
+  it('two at once: the token, and its client', async () => {
+    const { access_token: token = '' } = await tokens();
+    const other = await tokens();
+    const { jti } = decodeJwt(token);
+    await world.rows(`INSERT INTO revocations VALUES ('token', $1, now(), now() + interval '1 hour')`, [jti]);
+    await expect.poll(async () => (await get(token)).status, { timeout: 5000, interval: 50 }).toBe(401);
+    expect((await get(other.access_token)).status).toBe(200);
+    await world.rows(
+      `INSERT INTO revocations VALUES ('client', 'shop.web', now() + interval '1 second', now() + interval '1 hour')`,
+    );
+    await expect.poll(async () => (await get(other.access_token)).status, { timeout: 5000, interval: 50 }).toBe(401);
+    expect((await get(token)).status).toBe(401);
+    await world.rows('DELETE FROM revocations');
+    await world.stopReplicas();
+    await world.startReplicas(1);
+  });
+
   it.each(ways)('%s', async (_title, end) => {
     const { access_token: token = '' } = await tokens();
     expect((await get(token)).status).toBe(200);

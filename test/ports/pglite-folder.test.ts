@@ -47,7 +47,7 @@ describe('a PGlite folder', () => {
     await (await openDatabase(`pglite:${folder}`)).close();
   });
 
-  it('F03 kill -9 loses no acknowledged write, and the folder opens at once', { timeout: 120_000 }, async () => {
+  it('I3, F03: kill -9 loses no acknowledged write, and the folder opens at once', { timeout: 120_000 }, async () => {
     const first = await openDatabase(`pglite:${folder}`);
     await migrate(first);
     await sql(first, 'CREATE TABLE things (id integer PRIMARY KEY)');

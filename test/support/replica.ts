@@ -84,6 +84,16 @@ export class Replica {
     }
   }
 
+  /** SIGSTOP: connections stay open, nothing answers. */
+  pause(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  /** It goes on, with whatever has arrived meanwhile. */
+  resume(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** `kill -9`. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');

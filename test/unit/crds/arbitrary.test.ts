@@ -37,7 +37,7 @@ function near(schema: Shape): fc.Arbitrary<unknown> {
 describe.each(kindNames)('%s', (kind) => {
   const spec = near(kinds[kind].schema.properties?.['spec'] as Shape);
 
-  it('validate answers whatever it is given', () => {
+  it('A79: validate answers whatever it is given', () => {
     fc.assert(
       fc.property(fc.anything({ withNullPrototype: true, withBigInt: true, withDate: true }), (next) => {
         expect(typeof validate(kind, next).ok).toBe('boolean');
@@ -64,7 +64,7 @@ describe.each(kindNames)('%s', (kind) => {
   });
 });
 
-describe('deep and huge documents', () => {
+describe('A79: deep and huge documents', () => {
   const nest = (depth: number) => {
     let value: unknown = 'x';
     for (let level = 0; level < depth; level += 1) value = level % 2 === 0 ? [value] : { a: value };

@@ -92,7 +92,7 @@ describe('signing', () => {
   });
 });
 
-describe('verifying', () => {
+describe('F20: verifying', () => {
   it('accepts what we signed, and checks a token seen before only once', async () => {
     const jwt = await signer.sign('ES256', 'at+jwt', claims);
     expect(verify(jwt, 'at+jwt')).toEqual(claims);
