@@ -136,6 +136,8 @@ export class World {
         listen: { host: '127.0.0.1', port: 0 },
         management: { host: '127.0.0.1', port: 0 },
         keyEncryptionKeys: [keyEncryptionKey],
+        // A busy machine is not what most tests are about.
+        pressure: { maxDelay: Number.POSITIVE_INFINITY },
         ...options,
         seams: {
           ...(directory === undefined ? {} : { directory }),

@@ -7,15 +7,18 @@ export interface Pressure {
 }
 
 export interface PressureOptions {
-  /** Mean delay in milliseconds above which a sample counts as late; default 100. */
+  /**
+   * Mean delay in milliseconds above which a sample counts as late; default 250: a process that shares its cores is late by
+   * 100 although it has little to do.
+   */
   readonly maxDelay?: number;
-  /** Samples in a row (100 ms each) that must be late, so that one long garbage collection sheds nobody; default 5. */
+  /** Samples in a row (100 ms each) that must be late, so that one long garbage collection sheds nobody; default 10. */
   readonly samples?: number;
 }
 
 const resolution = 10;
 
-export function watchPressure({ maxDelay = 100, samples = 5 }: PressureOptions = {}): Pressure {
+export function watchPressure({ maxDelay = 250, samples = 10 }: PressureOptions = {}): Pressure {
   const histogram = monitorEventLoopDelay({ resolution });
   histogram.enable();
   let late = 0;
