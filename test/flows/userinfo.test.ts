@@ -1,7 +1,8 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient, anOwner, digestOf } from '../support/builders.ts';
-import { authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
+import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { aDirectory, authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -45,6 +46,49 @@ describe('OIDC Core §5.3: userinfo', () => {
     const { code } = await authorize(world.browser(), { scope: 'openid groups' }, 'grace');
     const { body } = await world.token(codeFields(code));
     expect(await (await get(body.access_token)).json()).toMatchObject({ groups: ['staff', 'eng'] });
+  });
+});
+
+describe('what the directory withholds', () => {
+  it('the claims of a built-in scope that a rule refuses come with no other scope either', async () => {
+    const own = await World.open({
+      clients: [webApp('shop.web', { scopes: ['openid', 'groups', 'shop:all'] })],
+      scopes: [
+        {
+          scope: 'shop:all',
+          display_name: 'Everything',
+          claims: ['groups', 'email'],
+          audiences: [],
+          consent: 'required',
+        },
+      ],
+      directories: {
+        [memoryDirectoryId]: aDirectory({
+          consent_rules: [{ name: 'groups of admins', scopes: ['groups'], groups: ['admins'] }],
+        }),
+      },
+    });
+    try {
+      own.memory.add('bob', { groups: ['finance'] });
+      own.memory.add('eve', { groups: ['admins'] });
+      const known = async (username: string) => {
+        const { code } = await authorize(own.browser(), { scope: 'openid shop:all' }, username);
+        const first = (await own.token(codeFields(code))).body;
+        const { body } = await own.token(refreshFields(first.refresh_token));
+        const ask = async (token: string | undefined) => {
+          const headers = { authorization: `Bearer ${token}` };
+          const claims: object = await (await own.fetch(`${issuer}/userinfo`, { headers })).json();
+          return Object.keys(claims).toSorted();
+        };
+        return [await ask(first.access_token), await ask(body.access_token)];
+      };
+      const withoutGroups = ['email', 'sub'];
+      expect(await known('bob')).toEqual([withoutGroups, withoutGroups]);
+      const all = ['email', 'groups', 'sub'];
+      expect(await known('eve')).toEqual([all, all]);
+    } finally {
+      await own.stop();
+    }
   });
 });
 

@@ -1,6 +1,7 @@
 /**
  * PURE. Whether a directory confirms what a user consented to. The only place that can make a {@link VerifiedConsent}.
  */
+import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
 import { foldText, parseDn, sameDn } from './distinguished-name.ts';
@@ -46,6 +47,8 @@ export class VerifiedConsent {
   /** Confirmed scopes, in the order asked. */
   readonly scopes: readonly string[];
   readonly refused: readonly RefusedScope[];
+  /** Built-in scopes that a rule refuses to this user, asked for or not: their claims come with no other scope either. */
+  readonly withheld: readonly string[];
   /** Names of the rules that allowed something. */
   readonly rules: readonly string[];
   readonly askedAt: EpochSeconds;
@@ -55,6 +58,7 @@ export class VerifiedConsent {
     this.user = fields.user;
     this.scopes = fields.scopes;
     this.refused = fields.refused;
+    this.withheld = fields.withheld;
     this.rules = fields.rules;
     this.askedAt = fields.askedAt;
   }
@@ -106,6 +110,7 @@ export function verifyConsent(
     user,
     scopes: allowed.map(({ scope }) => scope),
     refused,
+    withheld: builtInScopes.filter((scope) => isWithheld(user, rules, scope)),
     rules: [...new Set(allowed.flatMap((answer) => answer.rules))],
     askedAt,
   });
@@ -130,6 +135,12 @@ function askRules(user: DirectoryUser, { consent_rules, unlisted_scopes }: Conse
   const holding = naming.filter((rule) => holds(rule, user));
   const named = holding.length > 0 ? holding : naming;
   return { scope, allowed: holding.length > 0, rules: named.map((rule) => rule.name) };
+}
+
+/** What no rule names is withheld from nobody: whoever allows another scope with the same claims has decided. */
+function isWithheld(user: DirectoryUser, rules: ConsentRules, scope: string): boolean {
+  const { allowed, rules: asked } = askRules(user, rules, scope);
+  return !allowed && asked.length > 0;
 }
 
 /** Conditions of one rule must all hold; one that states none holds for everybody. */

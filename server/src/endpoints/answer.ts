@@ -47,6 +47,7 @@ export function issuedAnswer(
     consent.scopes,
     (scope) => visit.snapshot.scope(scope)?.value.claims,
     knownClaims(consent.user),
+    consent.withheld,
   );
   const remembers = basis === 'clicked' && mayRemember(client.value, request);
   return {

@@ -117,6 +117,7 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
     consent.scopes,
     (scope) => snapshot.scope(scope)?.value.claims,
     knownClaims(consent.user),
+    consent.withheld,
   );
   const successor = newHandle();
   const event = eventOf(refreshing, grant, {

@@ -36,14 +36,20 @@ export function claimsOfScope(scope: string, registered: readonly string[] | und
  * Of what the directory knows, what these scopes release. Nothing else is stored with a grant.
  *
  * @param registered claims of a scope that is not built in.
+ * @param withheld built-in scopes whose claims stay behind, whatever other scope names them.
  */
 export function releasedClaims(
   scopes: readonly string[],
   registered: (scope: string) => readonly string[] | undefined,
   known: Claims,
+  withheld: readonly string[],
 ): Claims {
+  const behind = new Set(withheld.flatMap((scope) => claimsOfScope(scope, undefined)));
   const names = scopes.flatMap((scope) => claimsOfScope(scope, registered(scope)));
-  return pick(known, names);
+  return pick(
+    known,
+    names.filter((name) => !behind.has(name)),
+  );
 }
 
 /**

@@ -11,7 +11,7 @@ const known = {
   employee: 7,
 };
 const registered = (scope: string) => (scope === 'hr:staff' ? ['employee', 'name'] : undefined);
-const released = (...scopes: string[]) => Object.keys(releasedClaims(scopes, registered, known));
+const released = (...scopes: string[]) => Object.keys(releasedClaims(scopes, registered, known, []));
 
 describe('OIDC Core §5.4: claims', () => {
   it.each([
@@ -30,7 +30,7 @@ describe('OIDC Core §5.4: claims', () => {
   ])('%j releases %j', (scopes, claims) => expect(released(...scopes)).toEqual(claims));
 
   it('a claim of an inherited name is none', () => {
-    expect(releasedClaims(['x'], () => ['toString', '__proto__', 'constructor'], known)).toEqual({});
+    expect(releasedClaims(['x'], () => ['toString', '__proto__', 'constructor'], known, [])).toEqual({});
   });
 
   it.each(['constructor', 'toString', '__proto__'])(
@@ -40,6 +40,10 @@ describe('OIDC Core §5.4: claims', () => {
       expect(claimsOfScope(scope, undefined)).toEqual([]);
     },
   );
+
+  it('what is withheld comes with no scope', () => {
+    expect(releasedClaims(['profile', 'hr:staff'], registered, known, ['profile'])).toEqual({ employee: 7 });
+  });
 
   it('the ID token carries what the client wants there, of what was released', () => {
     expect(claimsForIdToken(['groups', 'email', 'name'], { groups: ['eng'], name: 'Ada' })).toEqual({
