@@ -17,7 +17,7 @@ export const consentRule = entry({
     example: 'orders',
   }),
   scopes: set(item({ max: 128, rules: [scopeToken] }), {
-    what: 'Scopes that the rule allows. Rules naming the same scope are alternatives. Whom they refuse a built-in scope, its claims come with no other scope either.',
+    what: 'Scopes that the rule allows. Rules naming the same scope are alternatives. A user to whom they refuse a built-in scope (such as groups) gives its claims with no other scope either.',
     min: 1,
     max: 50,
     example: ['orders:read'],
