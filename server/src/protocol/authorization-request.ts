@@ -201,7 +201,14 @@ function requireClient<C>(parameters: Parameters, find: (clientId: string) => C 
 
 function requireRedirect(parameters: Parameters, client: ClientRegistration, issuer: string): VerifiedRedirect {
   const redirect = verifyRedirectUri(client, parameters.get('redirect_uri'), parameters.get('state'), issuer);
-  if (redirect === null) throw pageError('invalid_request', 'redirect_uri is missing or not registered for the client');
+  if (redirect === null) {
+    throw pageError(
+      'invalid_request',
+      parameters.has('redirect_uri')
+        ? 'redirect_uri is not registered for this client. Compare it, character by character, with spec.redirectUris of the Client.'
+        : 'redirect_uri is missing or was sent more than once',
+    );
+  }
   return redirect;
 }
 
