@@ -132,12 +132,12 @@ describe('sign in and consent', () => {
       await page.keyboard.type('password-of-ada');
       await page.keyboard.press('Enter');
       await at(page, 'consent');
-      expect(await page.title()).toBe('Order Desk asks for access – Acme');
+      await expect.poll(() => page.title()).toBe('Order Desk asks for access – Acme');
       expect(await page.getByText('See your e-mail address (ada@example.com)').isVisible()).toBe(true);
       while ((await page.locator('#allow:focus').count()) === 0) await page.keyboard.press('Tab');
       await page.keyboard.press('Enter');
       expect(await arrival()).toMatchObject({ state: 'the-state', iss: issuer, code: expect.any(String) });
-      expect(await page.title()).toBe('The application');
+      await expect.poll(() => page.title()).toBe('The application');
     });
   });
 
@@ -173,7 +173,7 @@ describe('sign in and consent', () => {
       await open(page, asking);
       await signIn(page, 'wrong');
       await page.locator('#problem:focus').waitFor();
-      expect(await page.title()).toBe('Error: Sign in – Acme');
+      await expect.poll(() => page.title()).toBe('Error: Sign in – Acme');
       expect(await page.locator('#username').inputValue()).toBe('ada');
       expect(await page.locator('#password').inputValue()).toBe('');
       await page.fill('#password', 'password-of-ada');
@@ -278,7 +278,7 @@ describe('after a form, the way is the application’s own', () => {
       await at(page, 'consent');
       await page.click('#allow');
       await page.waitForURL((url) => url.port === String(portOf(third)));
-      expect(await page.title()).toBe('A third origin');
+      await expect.poll(() => page.title()).toBe('A third origin');
     });
   });
 
