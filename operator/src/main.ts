@@ -5,6 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { CheckPathError, check, renderCheck } from './check.ts';
 import { environmentName, loadStandaloneSettings, standaloneSettings } from './config.ts';
@@ -54,7 +55,7 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
     destination: { write: (line) => void process.stderr.write(line) },
   });
   const end = new Ending();
-  const standalone = await startStandalone({
+  const starting = startStandalone({
     ...settings,
     version,
     log,
@@ -63,6 +64,7 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
     onFenced: () =>
       end.now(new Exit(1, 'another process that started later writes for the same --source-name: this one ends')),
   });
+  const standalone = await end.unless(starting);
   console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
   await end.wait(standalone);
 }
@@ -85,6 +87,19 @@ class Ending {
 
   now(reason: Exit): void {
     this.#resolve(reason);
+  }
+
+  /** What has started, unless the end comes first: a start may wait a minute for its database, and nobody else should. */
+  async unless(starting: Promise<Standalone>): Promise<Standalone> {
+    const ended = this.#ended.then((reason) => ({ reason }));
+    const first = await Promise.race([starting, ended]);
+    if (!('reason' in first)) return first;
+    console.error('stopping');
+    // Whatever was half done is done again by the next start.
+    const stopped = starting.then((standalone) => standalone.stop()).catch(() => undefined);
+    await Promise.race([stopped, sleep(2000)]);
+    if (first.reason !== undefined) console.error(first.reason.message);
+    process.exit(first.reason?.code ?? 0);
   }
 
   async wait(standalone: Standalone): Promise<void> {
