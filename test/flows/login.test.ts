@@ -337,6 +337,24 @@ describe('sessions and browsers', () => {
     expect(row?.fresh).toBe(true);
   });
 
+  it('§5: at most 20 requests wait for one browser; what is beyond travels sealed, and goes on all the same', async () => {
+    const browser = world.browser();
+    let carried = '';
+    for (let tab = 0; tab <= 20; tab++) {
+      const login = await browser.get(authorizePath({ state: `tab ${tab}`, prompt: 'login' }));
+      const answer = await browser.postOnly('/login', {
+        ...login.form.fields,
+        username,
+        password: right(),
+        'sign-in': '1',
+      });
+      carried = new URL(answer.headers.get('location') ?? '', issuer).searchParams.get('request') ?? '';
+      expect([tab, /^[0-9a-f-]{36}$/.test(carried)]).toEqual([tab, tab < 20]);
+    }
+    const consent = await browser.get(`/consent?request=${carried}`);
+    expect((await browser.submit(consent, { decision: 'allow' })).response.state).toBe('tab 20');
+  });
+
   it('cookies are for this host, for HTTP alone, and not for other sites', async () => {
     const browser = world.browser();
     const response = await browser.getOnly(authorizePath());
