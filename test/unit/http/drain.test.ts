@@ -1,0 +1,60 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { trackConnections } from '../../../server/src/http/drain.ts';
+import { createHttp, defaultLimits } from '../../../server/src/http/listener.ts';
+import { RawConnection } from '../../support/raw-http.ts';
+
+const open: RawConnection[] = [];
+afterEach(() => {
+  for (const connection of open.splice(0)) connection.close();
+});
+
+async function listening(handle: () => Promise<string>) {
+  const app = createHttp({ limits: defaultLimits });
+  const drain = trackConnections(app);
+  app.get('/', handle);
+  const url = await app.listen({ host: '127.0.0.1', port: 0 });
+  const connect = async (): Promise<RawConnection> => {
+    const connection = await RawConnection.open(url);
+    open.push(connection);
+    return connection;
+  };
+  return { url, drain, connect };
+}
+const request = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+describe('F42: the graceful end', () => {
+  it('waits for what is in flight, and not for connections that are idle or never spoke', async () => {
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<string>();
+    const { url, drain, connect } = await listening(() => {
+      asked.resolve();
+      return answer.promise;
+    });
+    const [silent, busy] = [await connect(), await connect()];
+    busy.send(request);
+    await asked.promise;
+    let ended = false;
+    const closing = drain.close(60_000).then(() => {
+      ended = true;
+    });
+    await silent.closed();
+    await expect(RawConnection.open(url)).rejects.toThrow(/ECONNREFUSED/);
+    expect(ended).toBe(false);
+    answer.resolve('done');
+    expect(await busy.closed()).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*done$/i);
+    await closing;
+  });
+
+  it('cuts what is not finished when its time is over', async () => {
+    const asked = Promise.withResolvers<void>();
+    const { drain, connect } = await listening(() => {
+      asked.resolve();
+      return new Promise(() => undefined);
+    });
+    const busy = await connect();
+    busy.send(request);
+    await asked.promise;
+    await drain.close(100);
+    expect(await busy.closed()).toBe('');
+  });
+});
