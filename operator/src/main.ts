@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommanderError } from 'commander';
 import { CheckPathError, check, renderCheck } from './check.ts';
 import { environmentName, loadStandaloneSettings, standaloneSettings } from './config.ts';
-import { createLog, type Standalone, StandaloneError, startStandalone } from './standalone.ts';
+import { createLog, type Log, type Standalone, StandaloneError, startStandalone } from './standalone.ts';
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -55,6 +55,7 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
     destination: { write: (line) => void process.stderr.write(line) },
   });
   const end = new Ending();
+  exitOnSurprises(log, end);
   const starting = startStandalone({
     ...settings,
     version,
@@ -67,6 +68,25 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
   const standalone = await end.unless(starting);
   console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
   await end.wait(standalone);
+}
+
+/** A surprise ends the process: what it left half done is unknown. A second for what is in flight and for the log's reader. */
+function exitOnSurprises(log: Log, end: Ending): void {
+  const surprise = (error: unknown): void => {
+    log.error('unexpected error, the process ends', sketchOf(error));
+    end.now(new Exit(1, 'an unexpected error ends this process'));
+    setTimeout(() => process.exit(1), 1000);
+  };
+  process.on('unhandledRejection', surprise);
+  process.on('uncaughtException', surprise);
+}
+
+/** Of a stranger's error its kind and where it was: its message may hold a URL or a row. */
+function sketchOf(error: unknown): { readonly 'error.type': string; readonly 'error.stack'?: string } {
+  if (!(error instanceof Error)) return { 'error.type': typeof error };
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
+  const type = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
+  return { 'error.type': type, ...(frames.length === 0 ? {} : { 'error.stack': frames.slice(0, 12).join('\n') }) };
 }
 
 /** Waits for a signal; a second one exits at once. */
@@ -176,7 +196,8 @@ function report(error: unknown): number {
   }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   const known = exitCodes[code];
-  console.error(known !== undefined && error instanceof Error ? error.message : error);
+  if (known !== undefined && error instanceof Error) console.error(error.message);
+  else console.error(`unexpected error: ${JSON.stringify(sketchOf(error))}`);
   return known ?? 1;
 }
 

@@ -113,6 +113,8 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     management: options.management,
     keyEncryptionKeys: keys,
     log,
+    // One process a source: after a crash its report is this one's, and nobody waits for the dead.
+    replica: `standalone-${options.sourceName}`,
     build: { version: options.version, revision: 'unknown' },
     managementRoutes: { '/status': () => statusDocument(status()) },
   }).catch(refusedAddress);

@@ -182,11 +182,16 @@ export class Product {
 }
 
 /** Waits for what must come within 10 s (a wide margin); says what did not. */
-export async function until<T>(what: string, found: () => Promise<T | undefined | false>, limit = 10_000): Promise<T> {
+export async function until<T>(
+  what: string | (() => string),
+  found: () => Promise<T | undefined | false>,
+  limit = 10_000,
+): Promise<T> {
   for (const deadline = performance.now() + limit; ; await sleep(25)) {
     const value = await found();
     if (value !== undefined && value !== false) return value;
-    if (performance.now() > deadline) throw new Error(`not within ${limit} ms: ${what}`);
+    if (performance.now() > deadline)
+      throw new Error(`not within ${limit} ms: ${typeof what === 'string' ? what : what()}`);
   }
 }
 

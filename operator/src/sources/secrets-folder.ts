@@ -3,7 +3,7 @@
  * beside their resources is read; what the operator generates is written here and nowhere else.
  */
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
 import type { Problem } from './documents.ts';
@@ -61,6 +61,7 @@ export class SecretsFolder implements SecretStore {
   async start(): Promise<void> {
     const { folder, interval } = this.#options;
     await requirePrivateFolder(folder);
+    await removeDrafts(folder);
     const reader = new FolderReader({ folder });
     this.#watch = new FolderWatch({
       folder,
@@ -300,6 +301,13 @@ async function requirePrivateFolder(folder: string): Promise<void> {
   const uid = process.getuid?.();
   if (uid !== undefined && found.uid !== uid && uid !== 0)
     throw new SecretsFolderError(`${folder} belongs to another user: give it to the one who runs this program`);
+}
+
+/** What a crash left of a write: a secret that nobody knows. */
+async function removeDrafts(folder: string): Promise<void> {
+  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
+    if (entry.isFile() && /^\.[0-9a-f]{16}\.tmp$/.test(entry.name))
+      await rm(join(entry.parentPath, entry.name), { force: true });
 }
 
 async function syncFolder(folder: string): Promise<void> {
