@@ -90,6 +90,8 @@ async function serve(flags: Flags): Promise<void> {
     version,
     pod: process.env.HOSTNAME,
   });
+  let stop = (): Promise<void> => Promise.resolve();
+  exitOnSurprises(log, () => stop());
   requireOutsideDatabase(settings.keyFile, settings.database);
   const { keys, made } = readKeyFile(settings.keyFile);
   if (made) log.warn('a new key-encryption key was made: keep a copy of the key file');
@@ -117,7 +119,8 @@ async function serve(flags: Flags): Promise<void> {
       build: { version, revision },
       ...(settings.replica === undefined ? {} : { replica: settings.replica }),
     });
-    await untilSignalled(log, () => server.stop());
+    stop = () => server.stop();
+    await untilSignalled(log, stop);
   } finally {
     await database.close();
     log.flush();
@@ -138,7 +141,6 @@ function exitOnSurprises(log: Log, stop: () => Promise<void>): void {
 
 /** A first signal drains, a second one ends at once. */
 async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
-  exitOnSurprises(log, stop);
   await new Promise<void>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {

@@ -99,4 +99,28 @@ describe('a life', () => {
     const again = await run(['migrate', '--database', database]).ended;
     expect([again.code, again.out.trim()]).toEqual([0, 'nothing to do']);
   }, 300_000);
+
+  it('I8: a rejection that nobody took ends it with 1, and tells its kind and place alone', async () => {
+    const surprise = 'setTimeout(()=>{Promise.reject(new RangeError([`canary`,`in`,`a`,`message`].join(`-`)))},7000)';
+    const [port, management] = await Promise.all([freePort(), freePort()]);
+    const { code, out, err } = await run(
+      [
+        'serve',
+        '--key-file',
+        join(folder, 'key'),
+        '--listen',
+        `127.0.0.1:${port}`,
+        '--management',
+        `127.0.0.1:${management}`,
+      ],
+      {
+        NAUTHERA_DATABASE: `pglite:${join(folder, 'data')}`,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(surprise)}`,
+      },
+    ).ended;
+    expect(code).toBe(1);
+    expect(out).toMatch(/unexpected error, the process ends/);
+    expect(out).toContain('RangeError');
+    expect(out + err).not.toContain('canary-in-a-message');
+  });
 });

@@ -155,4 +155,18 @@ describe('nauthera-operator standalone', () => {
     expect([code, (out + err).includes(secret)]).toEqual([0, false]);
     await expect(fetch(`http://127.0.0.1:${port}/jwks`)).rejects.toThrow();
   });
+
+  it('I8: a rejection that nobody took ends it with 1, and tells its kind and place alone', async () => {
+    const surprise = 'setTimeout(()=>{Promise.reject(new RangeError([`canary`,`in`,`a`,`message`].join(`-`)))},9000)';
+    const { code, out, err } = await run(
+      ['standalone', '--resources=good', '--listen=127.0.0.1:0', '--management=127.0.0.1:0'],
+      {
+        NAUTHERA_DATABASE: `pglite:${join(folder, 'surprised')}`,
+        NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(surprise)}`,
+      },
+    ).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/unexpected error, the process ends.*RangeError/);
+    expect(out + err).not.toContain('canary-in-a-message');
+  });
 });
