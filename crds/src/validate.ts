@@ -37,7 +37,8 @@ export function validate<K extends Kind>(kind: K, next: unknown, old?: Resource)
 function check(kind: Kind, next: Record<string, unknown>, old: Resource | undefined, problems: Problems) {
   expectText('apiVersion', apiVersion, next, problems);
   expectText('kind', kind, next, problems);
-  refuseUnknown(['apiVersion', 'kind', 'metadata', 'spec', 'status'], next, { path: '', problems });
+  const inSpec = Object.keys(kinds[kind].schema.properties?.['spec']?.properties ?? {});
+  refuseUnknown(['apiVersion', 'kind', 'metadata', 'spec', 'status'], next, { path: '', problems }, inSpec);
   const metadata = checkMetadata(next['metadata'], problems);
   // A slip in the name of `spec` is one mistake, not an empty spec as well.
   if (next['spec'] === undefined && problems.count > 0) return {};

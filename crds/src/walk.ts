@@ -27,11 +27,17 @@ export function walk(schema: Structural, value: unknown, place: Place): unknown 
 function visit(schema: Structural, value: unknown, place: Place): unknown {
   switch (schema.type) {
     case 'object':
-      return isRecord(value) ? visitObject(schema, value, place) : refuseType(value, 'must be a map of fields', place);
+      return isRecord(value)
+        ? visitObject(schema, value, place)
+        : refuseType(value, `must be a map of fields${example(schema)}`, place);
     case 'array':
-      return Array.isArray(value) ? visitList(schema, value, place) : refuseType(value, 'must be a list', place);
+      return Array.isArray(value)
+        ? visitList(schema, value, place)
+        : refuseType(value, `must be a list${example(schema)}`, place);
     case 'string':
-      return typeof value === 'string' ? visitText(schema, value, place) : refuseType(value, 'must be a text', place);
+      return typeof value === 'string'
+        ? visitText(schema, value, place)
+        : refuseType(value, `must be a text${example(schema)}`, place);
     case 'integer':
       return Number.isSafeInteger(value)
         ? visitWhole(schema, Number(value), place)
@@ -86,25 +92,40 @@ function visitProperties(
     const member = given ?? property.default;
     const at = child(place, name, place.path === '' ? name : `.${name}`);
     if (member !== undefined) members.push([name, walk(property, member, at)]);
-    else if (schema.required?.includes(name)) refuse(at, required(property));
+    else if (schema.required?.includes(name)) refuse(at, `is required${example(property)}`);
   }
   return Object.fromEntries(members);
 }
 
-function required(property: Structural): string {
-  const example = property.description?.split('\n').find((line) => line.startsWith('Example: '));
-  return example === undefined ? 'is required' : `is required, for example ${example.slice('Example: '.length)}`;
+/** From the description, with a comma before it; empty where it has none. */
+function example({ description }: Structural): string {
+  const line = description?.split('\n').find((one) => one.startsWith('Example: '));
+  return line === undefined ? '' : `, for example ${line.slice('Example: '.length)}`;
 }
 
-/** @param known names that are allowed */
-export function refuseUnknown(known: readonly string[], value: Record<string, unknown>, place: Place): void {
+/** More fields than these are not listed: nobody reads them in one line. */
+const fewFields = 8;
+
+/**
+ * @param known names that are allowed
+ * @param below names that are allowed in the field `spec`
+ */
+export function refuseUnknown(
+  known: readonly string[],
+  value: Record<string, unknown>,
+  place: Place,
+  below: readonly string[] = [],
+): void {
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
     if (place.problems.full) return;
     const path = join(place.path, name.slice(0, 64));
-    const meant = nearest(name, known);
-    const message = `unknown field ${path}${meant === undefined ? '' : `: did you mean ${meant}?`}`;
-    place.problems.add({ path, message });
+    const meant = below.includes(name) ? `spec.${name}` : nearest(name, known);
+    const listed = known.length > fewFields ? '' : `: known here: ${known.join(', ')}`;
+    place.problems.add({
+      path,
+      message: `unknown field ${path}${meant === undefined ? listed : `: did you mean ${meant}?`}`,
+    });
   }
 }
 

@@ -148,7 +148,7 @@ describe('other rules of an AuthorizationServer', () => {
     [
       'a reference into another namespace',
       { database: { secretRef: { name: 'a', namespace: 'b' } } },
-      'spec.database.secretRef.namespace: unknown field spec.database.secretRef.namespace',
+      'spec.database.secretRef.namespace: unknown field spec.database.secretRef.namespace: known here: name',
     ],
   ])('%s is refused', (_title, spec, expected) => {
     const found = problems('AuthorizationServer', server(spec));

@@ -84,7 +84,7 @@ describe('other rules of an LdapBinding', () => {
     [
       'a password in clear text',
       { bind: { dn: 'cn=a', password: 'x', passwordSecretRef: { name: 'a' } } },
-      'spec.bind.password: unknown field spec.bind.password',
+      'spec.bind.password: unknown field spec.bind.password: known here: dn, passwordSecretRef',
     ],
     [
       'a service account that is no DN',
@@ -101,7 +101,11 @@ describe('other rules of an LdapBinding', () => {
       { tls: { caBundleRef: { name: 'ca', key: '../ca.crt' } } },
       "spec.tls.caBundleRef.key: must be a key of that object: letters, digits, '-', '_' and '.', not beginning with '..'",
     ],
-    ['StartTLS', { tls: { startTLS: true } }, 'spec.tls.startTLS: unknown field spec.tls.startTLS'],
+    [
+      'StartTLS',
+      { tls: { startTLS: true } },
+      'spec.tls.startTLS: unknown field spec.tls.startTLS: known here: caBundleRef',
+    ],
     [
       'an attribute that is none',
       users({ attributes: { subject: 'entry UUID' } }),
@@ -115,7 +119,7 @@ describe('other rules of an LdapBinding', () => {
     [
       'nested groups, which come later',
       groups({ nested: true }),
-      'spec.groupSearch.nested: unknown field spec.groupSearch.nested',
+      'spec.groupSearch.nested: unknown field spec.groupSearch.nested: known here: base, scope, filter, attributes',
     ],
     [
       'a reserved claim',
@@ -165,7 +169,7 @@ describe('other rules of an LdapBinding', () => {
     [
       'a regular expression',
       { matches: { pattern: '.*' } },
-      'spec.matches.pattern: unknown field spec.matches.pattern',
+      'spec.matches.pattern: unknown field spec.matches.pattern: known here: suffixes, names',
     ],
   ])('%s is refused', (_title, spec, expected) => {
     expect(problems('LdapBinding', binding(spec))).toEqual([expected]);

@@ -41,7 +41,11 @@ describe('rules of a Scope', () => {
     ],
     ['an audience with a space', { audiences: ['a b'] }, 'spec.audiences[0]: must be printable ASCII without spaces'],
     ['another consent', { consent: 'Never' }, 'spec.consent: must be one of Required, Implicit'],
-    ['a translation, which comes later', { translations: {} }, 'spec.translations: unknown field spec.translations'],
+    [
+      'a translation, which comes later',
+      { translations: {} },
+      'spec.translations: unknown field spec.translations: known here: authorizationServerRef, name, displayName, description, claims, audiences, allowedClients, consent',
+    ],
   ])('%s is refused', (_title, spec, expected) => {
     expect(problems('Scope', scope(spec))).toEqual([expected]);
   });

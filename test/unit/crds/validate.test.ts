@@ -30,7 +30,29 @@ describe('the document as a whole', () => {
     ],
     ['another kind', { ...client, kind: 'Scope' }, ['kind: must be Client']],
     ['a slip at the top', { ...withoutSpec, specs: {} }, ['specs: unknown field specs: did you mean spec?']],
-    ['a spec that is a list', { ...client, spec: [] }, ['spec: must be a map of fields']],
+    [
+      'a spec that is a list',
+      { ...client, spec: [] },
+      ['spec: must be a map of fields, for example {redirectUris: [https://shop.example.com/callback]}'],
+    ],
+    [
+      'a field of the spec beside it',
+      { ...client, grantTypes: ['client_credentials'] },
+      ['grantTypes: unknown field grantTypes: did you mean spec.grantTypes?'],
+    ],
+    [
+      'a word for a list, a number for a duration',
+      { ...client, spec: { grantTypes: 'client_credentials', accessToken: { lifetime: 300 } } },
+      [
+        'spec.grantTypes: must be a list, for example [authorization_code, refresh_token]',
+        'spec.accessToken.lifetime: must be a text, for example 10m',
+      ],
+    ],
+    [
+      'a field that is like no other: told which there are',
+      { ...client, spec: { grantTypes: ['client_credentials'], refreshToken: { lifetime: '30m' } } },
+      ['spec.refreshToken.lifetime: unknown field spec.refreshToken.lifetime: known here: idle, absolute'],
+    ],
     ['no name', { ...client, metadata: {} }, ['metadata.name: is required']],
     ['a name that is a path', { ...client, metadata: { name: '../web' } }, [`metadata.name: ${name}`]],
     [
