@@ -227,8 +227,8 @@ export class SecretsFolder implements SecretStore {
 
   #takeFile(file: ScannedFile, found: Map<string, Kept>, problems: Problem[]): string[] {
     const ids: string[] = [];
-    if (file.state === 'settling' && file.documents.length === 0)
-      return [...this.#kept].filter(([, kept]) => kept.path === file.path).map(([id]) => id);
+    // Being written, by us perhaps: what the reader remembers of it may be older than what is kept here.
+    if (file.state === 'settling') return ids;
     for (const document of file.documents) {
       const object = readObject(document);
       const secret = isProblem(object) ? object : object.kind === 'Secret' ? readSecret(object) : undefined;

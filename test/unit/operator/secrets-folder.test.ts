@@ -121,6 +121,22 @@ describe('secrets folder', () => {
     await vi.waitFor(() => expect(changes).toContain('shop/web-oauth2'), 5000);
   });
 
+  it('what it writes over an edit is not undone by what was read before', async () => {
+    const secrets = await aFolder();
+    await secrets.create(generated());
+    for (let round = 1; round <= 5; round += 1) {
+      const text = await readFile(file(), 'utf8');
+      await writeFile(file(), text.replace(/client-id: .*/, `client-id: edit${round}`));
+      await vi.waitFor(() => expect(changes).toHaveLength(round), 5000);
+      const before = await secrets.read('shop', 'web-oauth2');
+      expect(before?.data['client-id']).toBe(`edit${round}`);
+      if (before !== undefined) expect(await secrets.update(before, generated())).toBe('updated');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      expect(changes).toHaveLength(round);
+      expect((await secrets.read('shop', 'web-oauth2'))?.data['client-id']).toBe('shop.web');
+    }
+  });
+
   it('reports a deleted Secret after 5 s, not while an editor renames it', async () => {
     const secrets = await aFolder();
     await secrets.create(generated());
