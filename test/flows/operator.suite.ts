@@ -69,7 +69,7 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
     });
 
     it.each([
-      ['cut off', aClientFile().slice(0, -8), 'shop/client.yaml:6:17 not valid YAML: something is missing here'],
+      ['cut off', aClientFile().slice(0, -8), 'shop/client.yaml:6:12 not valid YAML: the " here is not closed'],
       [
         'a field that does not exist',
         aClientFile('  redirectUrls: []\n'),

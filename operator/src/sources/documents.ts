@@ -1,5 +1,17 @@
 /** YAML files as documents that know where each of their fields stands, so that a finding can name line and column. */
-import { type ErrorCode, isMap, isSeq, LineCounter, type Node, parseAllDocuments } from 'yaml';
+import {
+  type Document,
+  type ErrorCode,
+  isCollection,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  parseAllDocuments,
+  visit,
+  type YAMLError,
+} from 'yaml';
 
 /** One finding: `file:line:column field: what was found: what to do`. */
 export interface Problem {
@@ -54,10 +66,19 @@ export function readDocuments(file: string, text: string): Documents {
     const parsed = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false, merge: true, strict: true });
     if (!Array.isArray(parsed)) return { documents: [], problems: [] };
     // The first of a document: what follows is mostly its consequence.
-    const problems = parsed.flatMap(({ errors, warnings }) => {
-      const all = [...errors, ...warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+    const problems = parsed.flatMap((document) => {
+      const all = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
       const first = all.find(({ code }) => code === 'RESOURCE_EXHAUSTION') ?? all[0];
-      return first === undefined ? [] : [problem(first.pos[0], yamlProblem(first.code))];
+      if (first === undefined) return [];
+      const open = leftOpen(document, first);
+      return [
+        open === undefined
+          ? problem(first.pos[0], yamlProblem(first.code))
+          : problem(
+              open,
+              `not valid YAML: the ${text[open]} here is not closed: put its ${closing[text[open] ?? '']} where it ends`,
+            ),
+      ];
     });
     if (problems.length > 0) return { documents: [], problems };
     const documents: SourceDocument[] = [];
@@ -103,6 +124,24 @@ const yamlProblems: Partial<Record<ErrorCode, string>> = {
 
 function yamlProblem(code: ErrorCode): string {
   return `not valid YAML: ${yamlProblems[code] ?? 'check this line and the one before'}`;
+}
+
+const closing: Readonly<Record<string, string>> = { '[': ']', '{': '}', '"': '"', "'": "'" };
+
+/** Where a bracket or quote was opened that the parser missed the end of: it tells of the place where it gave up. */
+function leftOpen(document: Document, { code, pos }: YAMLError): number | undefined {
+  if (code !== 'BAD_INDENT' && code !== 'MISSING_CHAR') return undefined;
+  let found: number | undefined;
+  visit(document, {
+    Node: (_key, node) => {
+      const enclosing =
+        (isCollection(node) && node.flow === true) ||
+        (isScalar(node) && (node.type === 'QUOTE_DOUBLE' || node.type === 'QUOTE_SINGLE'));
+      // The innermost comes last.
+      if (enclosing && node.range?.[1] === pos[0]) found = node.range[0];
+    },
+  });
+  return found;
 }
 
 function offsetOf(root: Node, path: FieldPath): number {

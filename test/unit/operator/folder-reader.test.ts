@@ -54,7 +54,17 @@ describe('folder reader', () => {
     [
       'cut off in a quote',
       'kind: Client\nspec: {a: "b',
-      'resources/x.yaml:2:13 not valid YAML: something is missing here, such as a colon, a comma, a quote or a bracket',
+      'resources/x.yaml:2:11 not valid YAML: the " here is not closed: put its " where it ends',
+    ],
+    [
+      'cut off in a list',
+      'spec:\n  scopes: [openid, [profile]\n  displayName: "x"\n',
+      'resources/x.yaml:2:11 not valid YAML: the [ here is not closed: put its ] where it ends',
+    ],
+    [
+      'indented wrongly',
+      'spec:\n a: [x]\n  b: y\n',
+      'resources/x.yaml:3:1 not valid YAML: indented unlike its neighbours: line it up with them',
     ],
     [
       'more than a resource',
