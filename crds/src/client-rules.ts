@@ -5,13 +5,13 @@ import { privateUseScheme } from './uri-rules.ts';
 export const clientRules: readonly Rule[] = [
   {
     rule: `!('authorization_code' in self.grantTypes) || (has(self.redirectUris) && self.redirectUris.size() > 0)`,
-    message: 'authorization_code sends the user back to the app: add at least one redirect URI',
+    message: 'authorization_code, implicit and hybrid send the user back to the app: add at least one redirect URI',
     fieldPath: '.redirectUris',
   },
   {
     rule: `self.authentication.method != 'none' || !('client_credentials' in self.grantTypes)`,
     message:
-      'a public client cannot prove who it is: for client_credentials use client_secret_basic or client_secret_post',
+      'a public client cannot prove who it is: for client_credentials use client_secret_basic, private_key_jwt or kubernetes_service_account',
     fieldPath: '.grantTypes',
   },
   {
@@ -21,7 +21,8 @@ export const clientRules: readonly Rule[] = [
   },
   {
     rule: `!('refresh_token' in self.grantTypes) || 'authorization_code' in self.grantTypes`,
-    message: 'refresh_token needs authorization_code beside it: no other grant yields a refresh token',
+    message:
+      'refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token',
     fieldPath: '.grantTypes',
   },
   {

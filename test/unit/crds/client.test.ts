@@ -9,10 +9,11 @@ const m01 =
   'use https; http only for 127.0.0.1, [::1] and localhost; a public client may use a private scheme with a dot, such as com.example.app:/callback';
 const m02 =
   'must be one exact URI without wildcard (*), fragment (#), user info (@), dot segments or spaces: list every URI that the app uses';
-const m03 = 'authorization_code sends the user back to the app: add at least one redirect URI';
+const m03 = 'authorization_code, implicit and hybrid send the user back to the app: add at least one redirect URI';
 const m04 =
-  'a public client cannot prove who it is: for client_credentials use client_secret_basic or client_secret_post';
-const m05 = 'refresh_token needs authorization_code beside it: no other grant yields a refresh token';
+  'a public client cannot prove who it is: for client_credentials use client_secret_basic, private_key_jwt or kubernetes_service_account';
+const m05 =
+  'refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token';
 const m06 =
   'clientId cannot change, tokens and consents hang on it: create a second Client with the new id, move the app, then delete this one';
 const encoded = 'must not hold an encoded slash, backslash or control character, nor a % without two hex digits';
