@@ -3,15 +3,17 @@
  * of all resources that stand in the files together.
  */
 import { readFile, stat } from 'node:fs/promises';
-import { apiVersion, type Kind, kindNames, nearest, pendingStatus } from '@nauthera/crds';
+import { apiVersion, type Kind, pendingStatus } from '@nauthera/crds';
 import { type OfflineWorld, offlineFindings } from './offline-plan.ts';
 import { judge, type ResourceObject } from './sources/acceptance.ts';
 import { formatProblem, type Problem, parseField, readDocuments, type SourceDocument } from './sources/documents.ts';
 import { FolderReader } from './sources/folder-reader.ts';
 import {
+  audienceOf,
   type FolderObject,
   isKind,
   isProblem,
+  misdirected,
   problemAt,
   readConfigMap,
   readObject,
@@ -109,24 +111,19 @@ function take(
   found.problems.push(...problems);
   for (const document of documents) {
     const object = readObject(document);
-    if (isProblem(object)) found.problems.push(object);
-    else if (object.apiVersion === apiVersion && isKind(object.kind))
+    if (isProblem(object)) {
+      if (audienceOf(document) !== 'foreign') found.problems.push(object);
+    } else if (object.apiVersion === apiVersion && isKind(object.kind))
       found.resources.push({ ...object, kind: object.kind });
     else takeOther(object, found);
   }
 }
 
 function takeOther(object: FolderObject, found: Found): void {
-  const { document, kind } = object;
-  if (object.apiVersion.startsWith('auth.nauthera.io/')) {
-    found.problems.push(
-      isKind(kind)
-        ? problemAt(document, ['apiVersion'], 'apiVersion', `${object.apiVersion} is not known: write ${apiVersion}`)
-        : problemAt(document, ['kind'], 'kind', unknownKind(kind)),
-    );
-    return;
-  }
+  const slip = misdirected(object);
+  if (slip !== undefined) found.problems.push(slip);
   if (object.apiVersion !== 'v1') return;
+  const { kind } = object;
   if (kind === 'Namespace') found.namespaces.set(object.name, object.labels);
   if (kind === 'Secret') keep(readSecret(object), found.secrets, found);
   if (kind === 'ConfigMap') keep(readConfigMap(object), found.configMaps, found);
@@ -135,11 +132,6 @@ function takeOther(object: FolderObject, found: Found): void {
 function keep<T extends object>(read: T | Problem, list: T[], found: Found): void {
   if (isProblem(read)) found.problems.push(read);
   else list.push(read);
-}
-
-function unknownKind(kind: string): string {
-  const meant = nearest(kind, kindNames);
-  return `${JSON.stringify(kind)}: must be one of ${kindNames.join(', ')}${meant === undefined ? '' : `; did you mean ${meant}?`}`;
 }
 
 function observe<K extends Kind>(object: ResourceObject & { readonly kind: K }, spec: Observed['spec']): Observed {

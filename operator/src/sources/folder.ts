@@ -3,18 +3,19 @@
  * kept in the registry with its last accepted content and status, so that a restart or a broken file changes nothing.
  */
 import { randomUUID } from 'node:crypto';
-import { apiVersion, type Kind, kindNames, nearest, pendingStatus, type ResourceByKind } from '@nauthera/crds';
+import { apiVersion, type Kind, pendingStatus, type ResourceByKind } from '@nauthera/crds';
 import { type Held, hold, isSame, type ResourceObject, take } from './acceptance.ts';
 import { type Problem, type SourceDocument } from './documents.ts';
 import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { Identities, type IdentityStore } from './identities.ts';
 import {
+  audienceOf,
   canonical,
   type FolderObject,
   isKind,
   isProblem,
-  problemAt,
+  misdirected,
   readConfigMap,
   readObject,
   readSecret,
@@ -159,7 +160,8 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
       namespaces: new Map(),
       problems: [...scan.problems],
     };
-    const files = scan.files.map((file) => ({ path: file.path, state: file.state, ids: this.#sort(file, found) }));
+    const sorted = scan.files.map((file) => ({ ...file, ...this.#sort(file, found) }));
+    const files = sorted.map(({ path, state, ids, strays }) => ({ path, state, ids, doubtful: strays.length > 0 }));
     const presence = this.#presence.observe({ complete: scan.complete, files }, this.#held.keys(), performance.now());
     const next = new Map<string, Held>();
     for (const [id, objects] of found.resources) {
@@ -168,8 +170,8 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     }
     for (const [id, path] of presence.held) {
       const held = this.#held.get(id);
-      const file = scan.files.find((one) => one.path === path);
-      if (held !== undefined && file !== undefined) next.set(id, hold(held, file.problems));
+      const file = sorted.find((one) => one.path === path);
+      if (held !== undefined && file !== undefined) next.set(id, hold(held, [...file.problems, ...file.strays]));
     }
     for (const id of presence.gone) {
       const held = this.#held.get(id);
@@ -218,31 +220,37 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     };
   }
 
-  /** Sorts the documents of a file by kind; returns the ids of its resources. */
-  #sort(file: ScannedFile, found: Found): string[] {
+  /**
+   * Sorts the documents of a file by kind. `ids`: of its resources. `strays`: of documents that are meant for us but do not
+   * say which resource they are; each may be one that is known.
+   */
+  #sort(file: ScannedFile, found: Found): { readonly ids: string[]; readonly strays: Problem[] } {
     found.problems.push(...file.problems);
     const ids: string[] = [];
+    const strays: Problem[] = [];
     for (const document of file.documents) {
       const object = readObject(document);
-      if (isProblem(object)) found.problems.push(object);
+      const audience = audienceOf(document);
+      const slip = isProblem(object) ? object : misdirected(object);
+      if (slip !== undefined) {
+        if (audience === 'ours') strays.push(slip);
+        if (audience !== 'foreign') found.problems.push(slip);
+      } else if (isProblem(object)) continue;
       else if (isResource(object)) {
         const id = idOf(object);
         found.resources.set(id, [...(found.resources.get(id) ?? []), object]);
         ids.push(id);
-      } else this.#sortOther(object, document, found);
+      } else this.#sortOther(object, found);
     }
-    return ids;
+    return { ids, strays };
   }
 
-  #sortOther(object: FolderObject, document: SourceDocument, found: Found): void {
-    if (object.apiVersion === 'v1' && object.kind === 'Namespace') found.namespaces.set(object.name, object.labels);
-    else if (object.apiVersion === 'v1' && object.kind === 'Secret')
-      keep(readSecret(object), found, (secret) => found.secrets.push(secret));
-    else if (object.apiVersion === 'v1' && object.kind === 'ConfigMap')
+  #sortOther(object: FolderObject, found: Found): void {
+    if (object.apiVersion !== 'v1') return;
+    if (object.kind === 'Namespace') found.namespaces.set(object.name, object.labels);
+    else if (object.kind === 'Secret') keep(readSecret(object), found, (secret) => found.secrets.push(secret));
+    else if (object.kind === 'ConfigMap')
       keep(readConfigMap(object), found, (map) => found.configMaps.set(`${map.namespace}/${map.name}`, map));
-    else if (object.apiVersion.startsWith('auth.nauthera.io/'))
-      found.problems.push(problemAt(document, ['kind'], 'kind', unknownKind(object)));
-    // Anything else is somebody else's business: folders of a cluster's manifests may be used as they are.
   }
 
   #takeOthers(found: Found, deletionsHeldBy: string | undefined): void {
@@ -282,10 +290,4 @@ function changedEntries(before: ReadonlyMap<string, ConfigMap>, after: ReadonlyM
   for (const [id, map] of after) if (canonical(before.get(id)) !== canonical(map)) changed.push(map);
   for (const [id, map] of before) if (!after.has(id)) changed.push(map);
   return changed;
-}
-
-function unknownKind({ apiVersion: version, kind }: FolderObject): string {
-  if (version !== apiVersion && isKind(kind)) return `${version} is not known: write apiVersion: ${apiVersion}`;
-  const meant = nearest(kind, kindNames);
-  return `unknown kind ${JSON.stringify(kind)}${meant === undefined ? '' : `: did you mean ${meant}?`}`;
 }

@@ -1,6 +1,6 @@
 /** Documents of a folder as objects: which kind, which name, and the plain Kubernetes kinds that the folder adapter reads. */
 import { createHash } from 'node:crypto';
-import { type Kind, kindNames } from '@nauthera/crds';
+import { apiVersion, type Kind, kindNames, nearest } from '@nauthera/crds';
 import { type FieldPath, formatProblem, isRecord, type Problem, type SourceDocument } from './documents.ts';
 import type { ConfigMap, Secret, SecretOwner } from './secret.ts';
 
@@ -38,13 +38,38 @@ export function problemAt(document: SourceDocument, path: FieldPath, field: stri
   return { file: document.file, ...document.position(path), field, message };
 }
 
+const group = apiVersion.slice(0, apiVersion.indexOf('/'));
+
+/**
+ * Whom a document is meant for, slips of the pen included. `foreign`: another API group's, and its business alone: folders
+ * of a cluster's manifests may be used as they are. `core`: Kubernetes' own, such as a Secret, or nothing that can be told.
+ */
+export function audienceOf({ content }: SourceDocument): 'ours' | 'core' | 'foreign' {
+  const { apiVersion: version, kind } = content;
+  if (typeof version === 'string' && version.includes('/'))
+    return nearest(version.slice(0, version.indexOf('/')), [group]) === undefined ? 'foreign' : 'ours';
+  return typeof kind === 'string' && isKind(kind) ? 'ours' : 'core';
+}
+
+/** What keeps a document that is meant for us from being a resource: a slip in its version or kind. */
+export function misdirected(object: FolderObject): Problem | undefined {
+  const { document, kind } = object;
+  if (audienceOf(document) !== 'ours') return undefined;
+  if (!isKind(kind)) {
+    const meant = nearest(kind, kindNames);
+    const hint = meant === undefined ? '' : `; did you mean ${meant}?`;
+    return problemAt(document, ['kind'], 'kind', `${shown(kind)}: must be one of ${kindNames.join(', ')}${hint}`);
+  }
+  if (object.apiVersion === apiVersion) return undefined;
+  return problemAt(document, ['apiVersion'], 'apiVersion', `${object.apiVersion} is not known: write ${apiVersion}`);
+}
+
 /** Head of a document; a problem when it cannot be told which object it is. */
 export function readObject(document: SourceDocument): FolderObject | Problem {
   const { content } = document;
   const metadata = isRecord(content.metadata) ? content.metadata : {};
   const no = (path: FieldPath, message: string) => problemAt(document, path, path.join('.'), message);
-  if (typeof content.apiVersion !== 'string')
-    return no(['apiVersion'], 'missing: write apiVersion: auth.nauthera.io/v1alpha1');
+  if (typeof content.apiVersion !== 'string') return no(['apiVersion'], `missing: write apiVersion: ${apiVersion}`);
   if (typeof content.kind !== 'string') return no(['kind'], 'missing: write the kind, such as Client');
   const namespace = metadata.namespace ?? defaultNamespace;
   if (!isLabel(namespace)) return no(['metadata', 'namespace'], `${shown(namespace)}: use up to 63 of a-z, 0-9 and -`);

@@ -1,7 +1,8 @@
 /**
  * Which resources of a folder are there, pure. *Deleted* means absent from two complete looks at least 5 s apart: editors
- * and mounts move files on save. A file that cannot be read counts as holding what it held; if that is not known (it was
- * unreadable from the start), nothing counts as deleted until it can be read.
+ * and mounts move files on save. A file that cannot be read counts as holding what it held, and so does one with a document
+ * of which it cannot be told which resource it is; if what it held is not known (it was so from the start), nothing counts
+ * as deleted until it can be read.
  */
 
 export interface SeenFile {
@@ -9,6 +10,8 @@ export interface SeenFile {
   readonly state: 'read' | 'broken' | 'settling';
   /** Ids of the documents read from it, now or before it began to settle. */
   readonly ids: readonly string[];
+  /** Read, but one document does not say which resource it is. */
+  readonly doubtful?: boolean;
 }
 
 export interface Look {
@@ -40,13 +43,18 @@ export class PresenceTracker {
     const held = new Map<string, string>();
     let unknown: string | undefined;
     for (const file of look.files) {
-      if (file.state === 'read') this.#idsOf.set(file.path, file.ids);
-      const remembered = file.state === 'read' ? file.ids : (this.#idsOf.get(file.path) ?? undefined);
+      const doubtful = file.doubtful === true;
+      const before = this.#idsOf.get(file.path);
+      if (file.state === 'read' && !doubtful) this.#idsOf.set(file.path, file.ids);
+      else if (file.state === 'read' && before !== undefined)
+        this.#idsOf.set(file.path, [...new Set([...before, ...file.ids])]);
+      const remembered = this.#idsOf.get(file.path);
       if (remembered === undefined) unknown ??= file.path;
       for (const id of remembered ?? []) {
-        if (file.state === 'broken') held.set(id, file.path);
+        if (file.state === 'broken' || (doubtful && !file.ids.includes(id))) held.set(id, file.path);
         else located.add(id);
       }
+      if (file.state === 'read') for (const id of file.ids) located.add(id);
     }
     for (const id of located) held.delete(id);
     if (located.size > 0) this.#foundAny = true;

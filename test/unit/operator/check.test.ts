@@ -86,6 +86,16 @@ describe('check', () => {
       [aClientFile().replace('v1alpha1', 'v2')],
       /apiVersion: auth\.nauthera\.io\/v2 is not known: write auth\.nauthera\.io\/v1alpha1$/,
     ],
+    [
+      'an API group with a slip in it',
+      [aClientFile().replace('auth.nauthera.io', 'auth.nautera.io')],
+      /^-:1:1 apiVersion: auth\.nautera\.io\/v1alpha1 is not known: write auth\.nauthera\.io\/v1alpha1$/,
+    ],
+    [
+      'a version without its group',
+      [aClientFile().replace('auth.nauthera.io/', '')],
+      /^-:1:1 apiVersion: v1alpha1 is not known: write auth\.nauthera\.io\/v1alpha1$/,
+    ],
     ['YAML that is cut off', [aClientFile().slice(0, -8)], /^-:\d+:\d+ not valid YAML/],
     [
       'a Secret in the wrong form',
@@ -97,6 +107,15 @@ describe('check', () => {
     expect(lines.slice(0, -1)).toEqual([expect.stringMatching(expected)]);
     expect(lines.at(-1)).toMatch(/^\d+ resources?, 1 problem$/);
     expect(findings.every(({ file, line, column }) => file === '-' && line > 0 && column > 0)).toBe(true);
+  });
+
+  it('what another API group means by its documents is not our business', async () => {
+    const { lines } = await ask(
+      'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [client.yaml]\n',
+      'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: Web_Shop}\n',
+      'apiVersion: id.example.com/v1\nkind: Client\nmetadata: {name: web}\n',
+    );
+    expect(lines).toEqual(['0 resources, 0 problems']);
   });
 
   it('without a server in the set it says what it could not check', async () => {

@@ -1,10 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { type Look, PresenceTracker } from '../../../operator/src/sources/presence.ts';
 
+/** `?` among the ids: a document that does not say which resource it is. */
 const look = (files: Record<string, string[] | 'broken' | 'settling'>, complete = true): Look => ({
   complete,
   files: Object.entries(files).map(([path, ids]) =>
-    Array.isArray(ids) ? { path, state: 'read', ids } : { path, state: ids, ids: [] },
+    Array.isArray(ids)
+      ? { path, state: 'read', ids: ids.filter((id) => id !== '?'), doubtful: ids.includes('?') }
+      : { path, state: ids, ids: [] },
   ),
 });
 
@@ -116,6 +119,52 @@ describe('deleted means absent from two complete looks at least 5 s apart', () =
         [9000, look({ 'a.yaml': 'broken' })],
       ],
       [[], [], ['b']],
+    ],
+    [
+      'a document of its file does not say what it is',
+      [
+        [0, all],
+        [10, look({ 'a.yaml': ['a'], 'b.yaml': ['?'] })],
+        [9000, look({ 'a.yaml': ['a'], 'b.yaml': ['?'] })],
+      ],
+      [[], [], []],
+    ],
+    [
+      'its file breaks beside a document that does not say what it is',
+      [
+        [0, look({ 'a.yaml': ['a'] })],
+        [10, look({ 'a.yaml': ['?', 'b'] })],
+        [20, look({ 'a.yaml': 'broken' })],
+        [9000, look({ 'a.yaml': 'broken' })],
+      ],
+      [[], [], [], []],
+    ],
+    [
+      'a document of another file does not say what it is',
+      [
+        [0, all],
+        [10, look({ 'a.yaml': ['a', '?'] })],
+        [9000, look({ 'a.yaml': ['a', '?'] })],
+      ],
+      [[], [], ['b']],
+    ],
+    [
+      'a document of another file never said what it is',
+      [
+        [0, look({ 'a.yaml': ['a'], 'x.yaml': ['?'] })],
+        [9000, look({ 'a.yaml': ['a'], 'x.yaml': ['?'] })],
+      ],
+      [[], []],
+    ],
+    [
+      'the document that did not say what it is was taken out',
+      [
+        [0, all],
+        [10, look({ 'a.yaml': ['a'], 'b.yaml': ['?'] })],
+        [20, look({ 'a.yaml': ['a'], 'b.yaml': [] })],
+        [5020, look({ 'a.yaml': ['a'], 'b.yaml': [] })],
+      ],
+      [[], [], [], ['b']],
     ],
     [
       'a broken file was mended without it',

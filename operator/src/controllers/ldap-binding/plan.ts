@@ -162,8 +162,7 @@ function readCredentials({ binding, passwordSecret, caBundle }: LdapBindingInput
       `Secret "${name}" has no key "${key}" (keys: ${keysOf(passwordSecret.data)}). Add it, or name another key in spec.bind.passwordSecretRef`,
     );
   const problem = passwordProblem(password);
-  if (problem !== undefined)
-    return missing('SecretInvalid', `Secret "${name}", key "${key}": ${problem}. Write the password without it`);
+  if (problem !== undefined) return missing('SecretInvalid', `Secret "${name}", key "${key}": ${problem}`);
   const bundle = spec.tls?.caBundleRef;
   if (bundle === undefined) return { outcome: 'found', password, caBundle: undefined };
   if (caBundle === undefined)
@@ -186,9 +185,9 @@ function readCredentials({ binding, passwordSecret, caBundle }: LdapBindingInput
 }
 
 function passwordProblem(password: string): string | undefined {
-  if (password === '') return 'is empty';
-  if (/[\r\n]$/.test(password)) return 'ends in a newline';
-  if (/[\p{Cc}]/u.test(password)) return 'holds a control character';
+  if (password === '') return 'is empty. Write a new one';
+  if (/[\r\n]$/.test(password)) return 'ends in a newline. Write the password without it';
+  if (/[\p{Cc}]/u.test(password)) return 'holds a control character. Write the password without it';
   return undefined;
 }
 

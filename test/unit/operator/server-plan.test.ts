@@ -1,0 +1,228 @@
+import { describe, expect, it } from 'vitest';
+import { standing } from '../../../crds/src/index.ts';
+import {
+  concludeServer,
+  planServer,
+  type ServerInputs,
+} from '../../../operator/src/controllers/authorization-server/plan.ts';
+import type { Written } from '../../../operator/src/controllers/programmed.ts';
+import type { LiveReport } from '../../../server/src/registry/index.ts';
+import { checkRegistration } from '../../../server/src/registry/validate.ts';
+import { aSecret, aServerResource } from './resources.ts';
+
+const standalone = { reason: 'Standalone', version: '1.2.3', singleRole: false, database: 'given' } as const;
+const inCluster = { reason: 'Deployed', version: '1.2.3', singleRole: false, database: 'secretRef' } as const;
+const revision = { epoch: 'e', n: 5 };
+const written: Written = { outcome: 'written', revision };
+const aReport = (more: Partial<LiveReport> = {}): LiveReport => ({
+  replica: 'r1',
+  format: 1,
+  revision,
+  rejected: [],
+  directories: [],
+  keys: 'ready',
+  live: true,
+  reportedAt: 1,
+  ...more,
+});
+
+function conclude(
+  more: Partial<ServerInputs> = {},
+  became: Written = written,
+  reports: readonly LiveReport[] = [aReport()],
+) {
+  const inputs: ServerInputs = {
+    source: 'test',
+    server: aServerResource(),
+    deployment: standalone,
+    issuer: { issuer: 'https://id.example.com' },
+    databaseSecret: undefined,
+    others: [],
+    ...more,
+  };
+  const plan = planServer(inputs);
+  return {
+    plan,
+    ...concludeServer(
+      inputs,
+      plan,
+      plan.action === 'put' ? became : { outcome: 'blocked', by: plan.blockedBy },
+      reports,
+    ),
+  };
+}
+
+const withSecret = aServerResource({ database: { secretRef: { name: 'pg' } } });
+const older = { createdAt: '2025-01-01T00:00:00Z', name: 'auth/older', issuer: 'https://id.example.com' };
+
+describe('an AuthorizationServer', () => {
+  it.each<readonly [string, Partial<ServerInputs>, Written, readonly LiveReport[], string, string, string]>([
+    [
+      'no database named',
+      { deployment: inCluster },
+      written,
+      [],
+      'DatabaseReady',
+      'SecretNotFound',
+      'spec.database.secretRef is left out. Name the Secret that your database operator wrote, e.g. <cluster>-app',
+    ],
+    [
+      'its Secret is not there',
+      { deployment: inCluster, server: withSecret },
+      written,
+      [],
+      'DatabaseReady',
+      'SecretNotFound',
+      'Secret "pg" named in spec.database.secretRef does not exist in namespace auth. Waiting for it; name the one that your database operator wrote, e.g. <cluster>-app',
+    ],
+    [
+      'M19: a wrong database Secret',
+      { deployment: inCluster, server: withSecret, databaseSecret: aSecret('pg', { username: 'x', password: 'y' }) },
+      written,
+      [],
+      'DatabaseReady',
+      'SecretKeyNotFound',
+      'Secret "pg" has no key "uri" (keys: password, username). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app',
+    ],
+    [
+      'the database is another’s',
+      {},
+      { outcome: 'conflict', owner: { source: 's', namespace: 'x', name: 'y', uid: 'z' }, reserved: false },
+      [],
+      'DatabaseReady',
+      'DatabaseInUse',
+      'the database serves another AuthorizationServer. Give this one a database of its own',
+    ],
+    [
+      'the database is away',
+      {},
+      { outcome: 'unreachable' },
+      [],
+      'DatabaseReady',
+      'DatabaseUnreachable',
+      'the database does not answer. Waiting for it',
+    ],
+    [
+      'its issuer is that of an older one',
+      { others: [older] },
+      written,
+      [aReport()],
+      'Deployed',
+      'Conflict',
+      'issuer https://id.example.com is that of an older AuthorizationServer. Give this one another spec.issuer',
+    ],
+    [
+      'it has no issuer',
+      { issuer: { problem: 'set spec.issuer' } },
+      written,
+      [aReport()],
+      'Deployed',
+      'InvalidSpec',
+      'set spec.issuer',
+    ],
+    [
+      'the server would refuse it',
+      {},
+      { outcome: 'invalid', problem: 'x must not be y' },
+      [aReport()],
+      'Deployed',
+      'InvalidSpec',
+      'the server would refuse these settings: x must not be y',
+    ],
+    [
+      'no replica reports',
+      {},
+      written,
+      [aReport({ live: false })],
+      'Deployed',
+      'RollingOut',
+      'no server process reports yet. Waiting',
+    ],
+    [
+      'a replica is behind',
+      {},
+      written,
+      [aReport(), aReport({ replica: 'r2', revision: { epoch: 'e', n: 4 } })],
+      'Deployed',
+      'RollingOut',
+      '1 of 2 replicas serve the newest settings. Waiting',
+    ],
+    [
+      'keys are being made',
+      {},
+      written,
+      [aReport({ keys: 'pending' })],
+      'KeysReady',
+      'KeysPending',
+      'signing keys are being made. Waiting',
+    ],
+    [
+      'keys do not open',
+      {},
+      written,
+      [aReport({ keys: 'key_encryption_key_mismatch' })],
+      'KeysReady',
+      'KeyEncryptionKeyMismatch',
+      'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
+    ],
+  ])('%s', (_, inputs, became, reports, type, reason, message) => {
+    const { conditions } = conclude(inputs, became, reports);
+    expect(conditions.find((one) => one.type === type)).toMatchObject({ status: 'False', reason, message });
+    expect(['Reconciling', 'Stalled']).toContain(standing('AuthorizationServer', type, reason));
+    // What comes after the one that failed is blocked by it, and nothing before it is False.
+    expect(conditions.filter(({ status }) => status === 'False')).toHaveLength(1);
+  });
+
+  it('that is served by all replicas is ready', () => {
+    const { conditions, status, readyMessage, pending } = conclude({}, written, [
+      aReport(),
+      aReport({ replica: 'r2' }),
+      aReport({ replica: 'dead', live: false }),
+    ]);
+    expect(conditions.map(({ status: one, reason }) => [one, reason])).toEqual([
+      ['True', 'DatabaseReady'],
+      ['True', 'Standalone'],
+      ['True', 'KeysReady'],
+    ]);
+    expect(status).toEqual({
+      issuer: 'https://id.example.com',
+      endpoints: {
+        discovery: 'https://id.example.com/.well-known/openid-configuration',
+        authorization: 'https://id.example.com/authorize',
+        token: 'https://id.example.com/token',
+        userinfo: 'https://id.example.com/userinfo',
+        jwks: 'https://id.example.com/jwks',
+      },
+      version: '1.2.3',
+      replicas: 2,
+      readyReplicas: 2,
+    });
+    expect([readyMessage, pending]).toEqual(['Serving as https://id.example.com', false]);
+  });
+
+  it('says when one role does all, and when the database of its resource is not the one in use', () => {
+    const { conditions } = conclude({ deployment: { ...standalone, singleRole: true }, server: withSecret });
+    expect(conditions[0]).toMatchObject({
+      status: 'True',
+      reason: 'SingleRole',
+      message:
+        'one role owns, writes and serves: least privilege is off; the database was given to this program, spec.database.secretRef is not used',
+    });
+  });
+
+  it('is registered with whole seconds', () => {
+    const { plan } = conclude({
+      server: aServerResource({
+        lifetimes: { accessToken: '10m', refreshToken: { idle: '1h' } },
+        branding: { displayName: 'Shop' },
+      }),
+    });
+    expect(plan.registration?.value).toMatchObject({
+      issuer: 'https://id.example.com',
+      display_name: 'Shop',
+      lifetimes: { access_token: 600, refresh_token_idle: 3600, session_idle: 7200 },
+      signing: { algorithms: ['ES256', 'RS256'] },
+    });
+    expect(checkRegistration('server', 'self', plan.registration?.value)).toBeNull();
+  });
+});
