@@ -75,6 +75,16 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
         aClientFile('  redirectUrls: []\n'),
         'shop/client.yaml:7:3 spec.redirectUrls: unknown field spec.redirectUrls: did you mean redirectUris?',
       ],
+      [
+        'a kind that does not exist',
+        aClientFile().replace('kind: Client', 'kind: Cleint'),
+        'shop/client.yaml:2:1 kind: "Cleint": must be one of',
+      ],
+      [
+        'a label that is no text',
+        aClientFile().replace('{name: batch', '{labels: {version: 1}, name: batch'),
+        'shop/client.yaml:3:12 metadata.labels: not a map of texts',
+      ],
       ['against a rule', aClientFile('  authentication: {method: none}\n'), 'a public client cannot prove who it is'],
       ['an id that cannot change', aClientFile('  clientId: shop.other\n'), 'clientId cannot change'],
     ])('a broken edit (%s) changes nothing served and says what is wrong', async (_, text, message) => {

@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { apiVersion, type Kind, pendingStatus, type ResourceByKind } from '@nauthera/crds';
 import { type Held, hold, isSame, type ResourceObject, take } from './acceptance.ts';
-import { type Problem, type SourceDocument } from './documents.ts';
+import type { Problem } from './documents.ts';
 import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { Identities, type IdentityStore } from './identities.ts';
