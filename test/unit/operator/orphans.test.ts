@@ -1,0 +1,93 @@
+import { describe, expect, it } from 'vitest';
+import type { Kind } from '../../../crds/src/index.ts';
+import { Orphans } from '../../../operator/src/controllers/orphans.ts';
+import type { ResourceSource } from '../../../operator/src/sources/source.ts';
+import type { RegistrationKind, Registry, StoredRegistration } from '../../../server/src/registry/index.ts';
+import { aStored } from './resources.ts';
+
+const minutes = 60_000;
+
+function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>>) {
+  let now = 0;
+  const deleted: string[] = [];
+  const registry = {
+    async *scanFingerprints() {
+      yield* rows.filter(({ kind, owner }) => !deleted.includes(`${kind} ${owner.uid}`));
+    },
+    get: (kind: RegistrationKind, id: string) =>
+      Promise.resolve(rows.find((row) => row.kind === kind && row.id === id) ?? null),
+    delete: (kind: RegistrationKind, uid: string) => {
+      deleted.push(`${kind} ${uid}`);
+      return Promise.resolve(null);
+    },
+  } as unknown as Registry;
+  const source = {
+    name: 'test',
+    keys: (kind: Kind) =>
+      Promise.resolve((uids[kind] ?? []).map((uid) => ({ kind, namespace: 'shop', name: uid, uid }))),
+  } as unknown as ResourceSource;
+  const errors: unknown[] = [];
+  const orphans = new Orphans({ registry, source, onError: (error) => errors.push(error), now: () => now });
+  return {
+    orphans,
+    deleted,
+    errors,
+    uids,
+    at: async (minute: number) => {
+      now = minute * minutes;
+      await orphans.sweep();
+      return [...deleted];
+    },
+  };
+}
+
+const row = (uid: string, more: Partial<StoredRegistration> = {}) =>
+  aStored(`id-${uid}`, { uid, namespace: 'shop', name: uid }, more);
+
+describe('rows without a resource', () => {
+  it('are retired after ten minutes, those with one never', async () => {
+    const { at } = aWorld([row('alive'), row('gone')], { Client: ['alive'] });
+    expect(await at(0)).toEqual([]);
+    expect(await at(9.99)).toEqual([]);
+    expect(await at(10)).toEqual(['client gone']);
+  });
+
+  it('whose resource comes back in between begin anew', async () => {
+    const { at, uids } = aWorld([row('a')], {});
+    await at(0);
+    uids.Client = ['a'];
+    await at(5);
+    uids.Client = [];
+    expect(await at(11)).toEqual([]);
+    expect(await at(21)).toEqual(['client a']);
+  });
+
+  it('are held back when they are more than ten and more than 5 %: a list that was read wrong empties nothing', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => row(`r${index}`));
+    const held = aWorld(many, { Client: many.slice(11).map(({ owner }) => owner.uid) });
+    await held.at(0);
+    expect(await held.at(10)).toEqual([]);
+    expect(held.orphans.held).toBe(11);
+    const few = aWorld(many, { Client: many.slice(10).map(({ owner }) => owner.uid) });
+    await few.at(0);
+    expect(await few.at(10)).toHaveLength(10);
+    const large = Array.from({ length: 1000 }, (_, index) => row(`r${index}`));
+    const share = aWorld(large, { Client: large.slice(50).map(({ owner }) => owner.uid) });
+    await share.at(0);
+    expect(await share.at(10)).toHaveLength(50);
+  });
+
+  it('that carry the uid of a resource of another kind go at once', async () => {
+    const { at } = aWorld([row('c', { kind: 'scope' }), row('c')], { Client: ['c'] });
+    expect(await at(0)).toEqual(['scope c']);
+  });
+
+  it('that appear by hand are looked at when they appear', async () => {
+    const { orphans, deleted } = aWorld([row('c', { kind: 'scope' }), row('x')], { Client: ['c'] });
+    orphans.look({ kind: 'scope', id: 'id-c' });
+    orphans.look({ kind: 'client', id: 'id-x' });
+    orphans.look({ kind: 'client', id: 'absent' });
+    await orphans.stop();
+    expect(deleted).toEqual(['scope c']);
+  });
+});
