@@ -95,8 +95,6 @@ class Chain {
   token = '';
   refreshed = 0;
   unanswered = 0;
-  /** It waited longer for its answer than the grace of a repeat allows: then an ended grant is right. */
-  lapsed = false;
   refused: Answer | undefined;
   constructor(replica: Replica) {
     this.browser = new Browser({ issuer, servers: [replica.url] });
@@ -117,16 +115,13 @@ class Chain {
   }
 
   async run(replica: Replica, goOn: () => boolean): Promise<void> {
-    let since = Date.now();
     while (goOn() && this.refused === undefined) {
       const answer = await token(replica, refreshFields(this.token));
       if (answer === undefined) {
         this.unanswered += 1;
-        if (Date.now() - since > 8_000) this.lapsed = true;
         await sleep(20);
         continue;
       }
-      since = Date.now();
       if (answer.status !== 200) this.refused = answer;
       else {
         this.token = answer.body.refresh_token ?? '';
@@ -134,6 +129,14 @@ class Chain {
       }
     }
   }
+}
+
+/** How long the restart takes must not decide whether a repeat still falls into the 10 s of its grace. */
+async function stopTheClock(databaseUrl: string): Promise<void> {
+  const database = await openDatabase(databaseUrl);
+  const text = `UPDATE refresh_tokens SET used_at = now() + interval '1 hour' WHERE successor IS NOT NULL`;
+  await database.run({ name: 'clock_stopped', text }, []);
+  await database.close();
 }
 
 const backends: readonly [string, number, () => Promise<string>][] = [
@@ -170,6 +173,7 @@ describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', 
         up = false;
         killed = true;
         await replica.kill();
+        await stopTheClock(databaseUrl);
         await replica.restart();
         // Everybody gets an answer from the new process before the next round.
         await sleep(200);
@@ -190,10 +194,8 @@ describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', 
     expect(all.some(({ unanswered }) => unanswered > 0)).toBe(true);
     expect(machineTokens).toBeGreaterThan(rounds);
     expect(machineRefused).toBeUndefined();
-    const held = all.filter(({ lapsed }) => !lapsed);
-    expect(held.length).toBeGreaterThan(0);
-    expect(held.map(({ refused }) => refused)).toEqual(held.map(() => undefined));
-    for (const chain of held) expect(chain.refreshed).toBeGreaterThan(rounds);
+    expect(all.map(({ refused }) => refused)).toEqual(all.map(() => undefined));
+    for (const chain of all) expect(chain.refreshed).toBeGreaterThan(rounds);
 
     const database = await openDatabase(databaseUrl);
     const rows = async <R>(text: string) => (await database.run<R>({ name: 'looked_up', text }, [])).rows;
