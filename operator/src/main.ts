@@ -179,6 +179,8 @@ const exitCodes: Readonly<Record<string, number>> = {
   secrets_folder: 2,
   key_file_invalid: 2,
   database_folder_in_use: 2,
+  database_folder_unusable: 2,
+  address_refused: 2,
   check_path: 2,
   migration_failed: 3,
   database_unavailable: 3,

@@ -18,6 +18,7 @@ import {
   openDatabase,
   openRegistry,
   type Registry,
+  RegistryFenced,
   type Stop,
 } from '@nauthera/server/registry';
 import { type Operator, startOperator } from './app.ts';
@@ -72,7 +73,10 @@ export { createLog, type Log };
 /** Milliseconds that a database may take to answer for the first time. */
 const patience = 60_000;
 
-/** @throws StandaloneError, SecretsFolderError, KeyFileInvalid, MigrationFailed, DatabaseFolderInUse */
+/**
+ * @throws StandaloneError, SecretsFolderError, KeyFileInvalid, MigrationFailed, AddressRefused, DatabaseFolderInUse,
+ * DatabaseFolderUnusable
+ */
 export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
   const undo: Stop[] = [];
   try {
@@ -117,7 +121,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     replica: `standalone-${options.sourceName}`,
     build: { version: options.version, revision: 'unknown' },
     managementRoutes: { '/status': () => statusDocument(status()) },
-  }).catch(refusedAddress);
+  });
   undo.push(() => server.stop());
 
   const source = new FolderSource({
@@ -127,7 +131,10 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     identities: registry,
     onSecrets: (secrets) => folders.secrets.setBesideResources(secrets),
     formerUid: (kind, namespace, name) => folders.secrets.ownerOf(kind, namespace, name),
-    onError: (error) => log.named('source').warn('the folder of resources', detail(error)),
+    onError: (error) => {
+      if (error instanceof RegistryFenced) options.onFenced?.();
+      else log.named('source').warn('the folder of resources', detail(error));
+    },
   });
   parts.source = source;
   await source.start();
@@ -181,7 +188,9 @@ async function openFolders(
   if (found?.isDirectory() !== true)
     throw new StandaloneError(`--resources ${resources} is not a folder: make it, or check the path`, 2);
   const secretsFolder = resolve(secrets ?? join(resources, '.secrets'));
-  await mkdir(secretsFolder, { recursive: true, mode: 0o700 });
+  await mkdir(secretsFolder, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new StandaloneError(`the secrets folder ${secretsFolder} cannot be made (${error.code ?? 'unknown'})`, 2);
+  });
   const folder = new SecretsFolder({
     folder: secretsFolder,
     onChange,
@@ -215,29 +224,17 @@ async function openWithPatience(options: StandaloneOptions): Promise<Database> {
       if (!(error instanceof DatabaseUnavailable) || now - began > patience) {
         await database.close();
         throw error instanceof DatabaseUnavailable
-          ? new StandaloneError('the database did not answer within a minute: check --database and that it runs', 3)
+          ? new StandaloneError(
+              `the database did not answer within a minute: check --database and that it runs (${error.message})`,
+              3,
+            )
           : error;
       }
       if (now - told < 10_000) continue;
       told = now;
-      options.onProgress?.(`waiting for the database, ${Math.round((now - began) / 1000)} s`);
+      options.onProgress?.(`waiting for the database, ${Math.round((now - began) / 1000)} s: ${error.message}`);
     }
   }
-}
-
-function refusedAddress(error: unknown): never {
-  if (
-    error instanceof Error &&
-    'code' in error &&
-    'port' in error &&
-    (error.code === 'EADDRINUSE' || error.code === 'EACCES' || error.code === 'EADDRNOTAVAIL')
-  ) {
-    const why = { EADDRINUSE: 'is in use', EACCES: 'may not be used', EADDRNOTAVAIL: 'is not of this machine' }[
-      error.code
-    ];
-    throw new StandaloneError(`port ${String(error.port)} ${why}: choose another with --listen or --management`, 2);
-  }
-  throw error;
 }
 
 /** An issuer left out is the address listened on, as long as nobody but this machine can reach it. */

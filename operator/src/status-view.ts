@@ -24,7 +24,10 @@ export function statusDocument({ resources, problems }: StatusView): unknown {
   };
 }
 
-/** One table a kind that exists, then a line for each resource that is not ready and each file that cannot be used. */
+/**
+ * One table a kind that exists, then a line for each resource that is not ready and each file that cannot be used. Where
+ * there is none of it, one line that says so.
+ */
 export function statusTable(view: StatusView, now: number): string {
   const tables = kindNames.flatMap((kind) => {
     const rows = sorted(view.resources).filter((resource) => resource.kind === kind);
@@ -34,7 +37,8 @@ export function statusTable(view: StatusView, now: number): string {
     ...sorted(view.resources).flatMap((resource) => noteOf(resource) ?? []),
     ...view.problems.map(formatProblem),
   ];
-  return [...tables, ...(notes.length === 0 ? [] : [notes.join('\n')])].join('\n\n');
+  const parts = [...tables, ...(notes.length === 0 ? [] : [notes.join('\n')])];
+  return parts.length === 0 ? 'no resources: put their YAML files into the folder' : parts.join('\n\n');
 }
 
 function table(kind: Kind, rows: readonly Observed[], now: number): string {
@@ -54,7 +58,8 @@ function table(kind: Kind, rows: readonly Observed[], now: number): string {
 
 function cell(resource: Observed, { jsonPath, type }: Column, now: number): string {
   const object = { spec: resource.spec, status: resource.status, metadata: { creationTimestamp: resource.createdAt } };
-  const value = valueAt(object, jsonPath);
+  // An issuer that is left out has its value in the status.
+  const value = valueAt(object, jsonPath) ?? valueAt(object, jsonPath.replace(/^\.spec\./, '.status.'));
   if (type === 'date') return typeof value === 'string' ? age(now - Date.parse(value)) : '';
   const text = Array.isArray(value)
     ? value.join(',')

@@ -17,16 +17,18 @@ import { type AuthenticateClient, createClientAuthentication } from './http/clie
 import { type Drain, trackConnections } from './http/drain.ts';
 import { createErrorReply } from './http/error-reply.ts';
 import { acceptFormsOnly } from './http/form.ts';
+import { listen } from './http/listen.ts';
 import { createHttp, defaultLimits } from './http/listener.ts';
 import { measure } from './http/measure.ts';
 import { type Readiness, serveOnlyWhenReady } from './http/readiness.ts';
-import type { Address, RunningServer, ServerOptions } from './options.ts';
+import type { RunningServer, ServerOptions } from './options.ts';
 import { createParts, type Parts } from './parts.ts';
 import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
 import { pageError } from './protocol/errors.ts';
 import { createTokenIssuer, type IssueTokens } from './tokens/issue.ts';
 
 export { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
+export { AddressRefused } from './http/listen.ts';
 export type { Address, RunningServer, Seams, ServerOptions } from './options.ts';
 export { createLog, type Log } from './telemetry/log.ts';
 
@@ -38,15 +40,15 @@ interface Listener {
   readonly drain: Drain;
 }
 
-/** @throws when an address cannot be listened on; a database that is away only keeps it unready */
+/** @throws AddressRefused when an address cannot be listened on; a database that is away only keeps it unready */
 export async function start(options: ServerOptions): Promise<RunningServer> {
   const parts = createParts(options);
   const { log, readiness } = parts;
   const open = publicListener(options, parts);
   const management = managementListener(options, parts);
   await Promise.all([open.app.ready(), management.app.ready()]);
-  const managementUrl = await listen(management.app, options.management);
-  const url = await listen(open.app, options.listen).catch(async (error: unknown) => {
+  const managementUrl = await listen(management.app, options.management, '--management');
+  const url = await listen(open.app, options.listen, '--listen').catch(async (error: unknown) => {
     await management.drain.close(0);
     throw error;
   });
@@ -195,13 +197,6 @@ function pathWithinIssuer(issuer: () => string | undefined): (target: string) =>
     if (current !== known.issuer) known = { issuer: current, path: pathOfIssuer(current) };
     return targetWithinIssuer(target, known.path);
   };
-}
-
-async function listen(app: FastifyInstance, { host, port }: Address): Promise<string> {
-  await app.listen({ host, port });
-  const [address] = app.addresses();
-  if (address === undefined || typeof address === 'string') throw new Error('no address');
-  return `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`;
 }
 
 async function becomesReady(readiness: Readiness, isStopping: () => boolean): Promise<void> {

@@ -13,7 +13,6 @@ import { keysSettings, migrateSettings, type Setting, serveSettings, type Values
 import type { SigningKeyStore } from './keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from './store/database.ts';
 import { sqlState } from './store/failures.ts';
-import { DatabaseFolderInUse } from './store/pglite-lock.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
@@ -76,7 +75,7 @@ async function open(
       }
       if (now - told < 10_000) continue;
       told = now;
-      console.error(`waiting for the database, ${Math.round((now - began) / 1000)} s`);
+      console.error(`waiting for the database, ${Math.round((now - began) / 1000)} s: ${error.message}`);
     }
   }
 }
@@ -98,7 +97,8 @@ async function serve(flags: Flags): Promise<void> {
   const database = await open(settings, (problem) =>
     log.named('database').warn('database', { 'error.detail': problem }),
   );
-  if (database.kind === 'pglite') log.warn('the embedded database is for trial: a power cut may lose the last writes');
+  if (database.kind === 'pglite')
+    log.warn('the embedded database is for trial, a power cut may lose the last writes: use postgres:// in earnest');
   try {
     const [{ start }, { migrate }, { Registry }, { collectProcessMetrics }] = await Promise.all([
       import('./app.ts'),
@@ -256,24 +256,29 @@ function hasCode(error: unknown, code: string): error is Error {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
+/** An address or a folder that was asked for and cannot be had. */
+function isRefusedSetting(error: unknown): error is Error {
+  return ['address_refused', 'database_folder_in_use', 'database_folder_unusable'].some((code) => hasCode(error, code));
+}
+
 function exitCodeOf(error: unknown): number {
   if (error instanceof Exit) return error.code;
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof KeyFileInvalid || error instanceof RangeError) return 2;
+  if (error instanceof KeyFileInvalid || error instanceof RangeError || isRefusedSetting(error)) return 2;
   if (error instanceof DatabaseUnavailable) return 3;
   return 1;
 }
 
 function sentenceOf(error: unknown): string | undefined {
   if (error instanceof CommanderError) return undefined;
-  if (error instanceof DatabaseUnavailable) return 'the database was not reached in time';
+  if (error instanceof DatabaseUnavailable) return `the database was not reached in time: ${error.message}`;
   if (sqlState(error) === '42P01') return 'the tables are not there: run nauthera-server migrate';
   const ours =
     error instanceof Exit ||
     error instanceof KeyFileInvalid ||
     error instanceof RangeError ||
     hasCode(error, 'migration_failed') ||
-    error instanceof DatabaseFolderInUse;
+    isRefusedSetting(error);
   return ours ? error.message : `unexpected error: ${JSON.stringify(errorFields(error))}`;
 }
 

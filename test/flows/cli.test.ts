@@ -57,6 +57,24 @@ describe('usage and settings', () => {
   });
 });
 
+describe('what was asked for cannot be had', () => {
+  it.each([
+    [
+      'a folder that is a file',
+      ['--database', `pglite:${main}`],
+      /^the database folder .*main\.ts is no folder: choose another$/m,
+    ],
+    [
+      'an address of another machine',
+      ['--database', 'pglite:', '--listen', '203.0.113.9:8080', '--management', '127.0.0.1:0'],
+      /^--listen 203\.0\.113\.9:8080 is no address of this machine/m,
+    ],
+  ])('%s: one line, and 2', async (_title, args, text) => {
+    const { code, err } = await run(['serve', '--key-file', join(folder, 'refused-key'), ...args]).ended;
+    expect([code, err]).toEqual([2, expect.stringMatching(text)]);
+  });
+});
+
 describe('a life', () => {
   it('serves, drains after SIGTERM and ends with 0; keys are listed and revoked', async () => {
     const database = `pglite:${join(folder, 'data')}`;

@@ -93,6 +93,7 @@ describe('nauthera-operator standalone', () => {
     );
     await until('it waits', () => Promise.resolve(output.err.includes('waiting for the database')), 60_000);
     const began = performance.now();
+    expect(output.err).toMatch(/waiting for the database, \d+ s: no answer from the database: .*ECONNREFUSED/);
     child.kill('SIGTERM');
     const { code, out, err } = await ended;
     expect(code).toBe(0);
@@ -108,8 +109,28 @@ describe('nauthera-operator standalone', () => {
     const absent = await run(['standalone', '--resources', 'absent', '--listen', '127.0.0.1:0', ...common]).ended;
     expect([absent.code, absent.err]).toEqual([2, expect.stringMatching(/--resources absent is not a folder/)]);
     const taken = await run(['standalone', '--resources', 'good', '--listen', `127.0.0.1:${port}`, ...common]).ended;
-    expect([taken.code, taken.err]).toEqual([2, expect.stringMatching(new RegExp(`port ${port} is in use`))]);
+    expect([taken.code, taken.err]).toEqual([
+      2,
+      expect.stringMatching(new RegExp(`--listen 127.0.0.1:${port} is in use`)),
+    ]);
     holder.close();
+  });
+
+  it.each([
+    [
+      'a database folder',
+      ['--database', 'pglite:bad.yaml'],
+      /^the database folder bad\.yaml is no folder: choose another$/m,
+    ],
+    [
+      'a secrets folder',
+      ['--database', 'pglite:secretless', '--secrets', 'bad.yaml'],
+      /^the secrets folder \S+bad\.yaml cannot be made/m,
+    ],
+  ])('%s that is a file ends with 2', async (_title, args, text) => {
+    const common = ['--resources', 'good', '--listen', '127.0.0.1:0', '--management', '127.0.0.1:0'];
+    const { code, err } = await run(['standalone', ...common, ...args]).ended;
+    expect([code, err]).toEqual([2, expect.stringMatching(text)]);
   });
 
   it('serves, shows its table and its status, keeps its secrets private, drains after SIGTERM and ends with 0', async () => {

@@ -8,7 +8,7 @@ export interface ManagementParts {
   readonly registry: { readonly contentType: string; metrics(): Promise<string> };
   /** Measured just before a scrape. */
   readonly beforeScrape: () => void;
-  /** More documents, by path; each answers what its function returns, as JSON. */
+  /** More documents, by path; each answers what its function returns, as JSON that people can read too. */
   readonly routes: Readonly<Record<string, () => unknown>>;
 }
 
@@ -27,7 +27,7 @@ export function mountManagement(app: FastifyInstance, parts: ManagementParts): v
   });
   for (const [path, content] of Object.entries(parts.routes)) {
     app.get(path, { config }, async (_request, reply) => {
-      const body = JSON.stringify(await content());
+      const body = `${JSON.stringify(await content(), null, 2)}\n`;
       return reply.type('application/json; charset=utf-8').header('cache-control', 'no-store').send(body);
     });
   }

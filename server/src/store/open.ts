@@ -5,14 +5,11 @@ import { openPostgres, type PostgresOptions } from './postgres.ts';
 /**
  * @param url `postgres://…`; `pglite:FOLDER`; `pglite:` for one in memory that nothing keeps.
  * @throws RangeError for a URL that cannot be used; the message holds nothing of it.
- * @throws DatabaseFolderInUse
+ * @throws DatabaseFolderInUse, DatabaseFolderUnusable
  */
 export function openDatabase(url: string, options: PostgresOptions = {}): Promise<Database> {
   if (!url.startsWith('pglite:')) return openPostgres(url, options);
   const folder = url.slice('pglite:'.length);
   if (folder === '') return openPglite('memory');
-  options.onProblem?.(
-    'this database does not wait for the disk: a power cut may lose writes (use postgres:// in earnest)',
-  );
   return openPglite(folder);
 }

@@ -18,11 +18,21 @@ export class DatabaseFolderInUse extends Error {
   }
 }
 
-/** @returns what gives the lock back. @throws DatabaseFolderInUse */
+/** It cannot be made, or not be written to. */
+export class DatabaseFolderUnusable extends Error {
+  readonly code = 'database_folder_unusable';
+  constructor(folder: string, cause: unknown) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown';
+    const why = code === 'EEXIST' || code === 'ENOTDIR' ? 'is no folder' : `cannot be made or written (${code})`;
+    super(`the database folder ${folder} ${why}: choose another`, { cause });
+    this.name = 'DatabaseFolderUnusable';
+  }
+}
+
+/** @returns what gives the lock back. @throws DatabaseFolderInUse, DatabaseFolderUnusable */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const lock = openLock(folder);
   const holder = join(folder, 'lock.pid');
-  const lock = new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
   try {
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
@@ -32,6 +42,15 @@ export function lockFolder(folder: string): () => void {
   }
   writeFileSync(holder, `${process.pid}\n`);
   return () => lock.close();
+}
+
+function openLock(folder: string): DatabaseSync {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    return new DatabaseSync(join(folder, 'lock'), { timeout: 0 });
+  } catch (error) {
+    throw new DatabaseFolderUnusable(folder, error);
+  }
 }
 
 function read(path: string): string | undefined {

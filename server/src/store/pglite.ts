@@ -30,6 +30,7 @@ const parsers = {
 /**
  * @param folder made when absent; `memory`: nothing is kept.
  * @throws DatabaseFolderInUse while another process has it open.
+ * @throws DatabaseFolderUnusable
  */
 export async function openPglite(folder: string, options: PgliteOptions = {}): Promise<PgliteDatabase> {
   const unlock = folder === 'memory' ? () => undefined : lockFolder(folder);
