@@ -80,7 +80,9 @@ class RunningOperator implements Operator {
     this.#served = new ServedWatch({
       read: () => registry.reports(),
       onChange: (pending, before, after) => this.#wakeByReports(pending, before, after),
-      onError: () => this.#wakeKind('AuthorizationServer'),
+      // It says so; its own back-off goes on.
+      onError: () => this.#wakeKind('AuthorizationServer', 'resync'),
+      onRecovery: () => this.#wakeAllSoon('change'),
     });
     this.#orphans = new Orphans({ registry, source, onError: (error) => this.#fail('orphans', '', error, 0) });
     const world: World = {
@@ -117,7 +119,7 @@ class RunningOperator implements Operator {
       this.#run(ldapBindingController(world)),
       this.#run(clientController(world)),
     ];
-    await this.#wakeAll('resync');
+    // Its first word is that everything may have moved: that begins the work.
     this.#unfollow = await this.#options.registry.follow((changed) => this.#wakeByRegistry(changed));
     this.#orphans.start();
     return this;
@@ -165,16 +167,14 @@ class RunningOperator implements Operator {
     return dependents.length > 0;
   }
 
-  #wakeKind(kind: Kind): void {
+  #wakeKind(kind: Kind, urgency: Urgency = 'change'): void {
     void this.#options.source.keys(kind).then((keys) => {
-      for (const { namespace, name } of keys) this.#wake(`${kind}/${namespace}/${name}`);
+      for (const { namespace, name } of keys) this.#wake(`${kind}/${namespace}/${name}`, urgency);
     });
   }
 
-  async #wakeAll(urgency: Urgency): Promise<void> {
-    for (const kind of kindNames)
-      for (const { namespace, name } of await this.#options.source.keys(kind))
-        this.#wake(`${kind}/${namespace}/${name}`, urgency);
+  #wakeAllSoon(urgency: Urgency): void {
+    for (const kind of kindNames) this.#wakeKind(kind, urgency);
   }
 
   /** To whom a Scope is open stands in no registration: those that list it look again. */
@@ -188,7 +188,7 @@ class RunningOperator implements Operator {
   #wakeByRegistry(changed: Changed): void {
     this.#handle.forget(changed);
     if (changed === 'all') {
-      void this.#wakeAll('resync');
+      this.#wakeAllSoon('resync');
       return;
     }
     for (const row of changed) {

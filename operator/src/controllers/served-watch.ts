@@ -10,6 +10,8 @@ export interface ServedWatchOptions {
   /** `pending`: those that waited; the rest of the change is told by `before` and `after`. Must not throw. */
   onChange(pending: readonly string[], before: readonly LiveReport[], after: readonly LiveReport[]): void;
   onError(error: unknown): void;
+  /** The reports can be read again. */
+  onRecovery(): void;
   /** Milliseconds. */
   readonly whilePending?: number;
   readonly otherwise?: number;
@@ -23,6 +25,9 @@ export class ServedWatch {
   #due = Number.POSITIVE_INFINITY;
   #running: Promise<void> | undefined;
   #stopped = false;
+  #failing = false;
+  /** Somebody began to wait since the last look: what it waits for may have come just before. */
+  #begun = false;
 
   constructor(options: ServedWatchOptions) {
     this.#options = options;
@@ -47,6 +52,7 @@ export class ServedWatch {
     if (!pending) this.#pending.delete(key);
     else if (!this.#pending.has(key)) {
       this.#pending.add(key);
+      this.#begun = true;
       this.#plan();
     }
   }
@@ -65,12 +71,17 @@ export class ServedWatch {
   }
 
   async #look(): Promise<void> {
+    const begun = this.#begun;
+    this.#begun = false;
     try {
       const before = this.#reports;
       const after = await this.#options.read();
       this.#reports = after;
-      if (!isDeepStrictEqual(before, after)) this.#options.onChange([...this.#pending], before, after);
+      if (begun || !isDeepStrictEqual(before, after)) this.#options.onChange([...this.#pending], before, after);
+      if (this.#failing) this.#options.onRecovery();
+      this.#failing = false;
     } catch (error) {
+      this.#failing = true;
       this.#options.onError(error);
     }
     this.#due = Number.POSITIVE_INFINITY;

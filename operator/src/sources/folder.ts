@@ -177,8 +177,9 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
       const held = this.#held.get(id);
       if (held !== undefined) next.set(id, { ...held, deleting: true });
     }
-    await this.#commit(next);
+    // Before the resources: a Secret that stands beside a new Client must be seen first.
     this.#takeOthers(found, presence.deletionsHeldBy);
+    await this.#commit(next);
     return presence.lookAgainIn === undefined ? {} : { lookAgainIn: presence.lookAgainIn };
   }
 

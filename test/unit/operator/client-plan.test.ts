@@ -256,7 +256,7 @@ describe('what keeps a Client from being served as written', () => {
     (_, given) => {
       const result = plan({
         ...given,
-        spec: { ...given.spec, scopes: [...(given.spec?.scopes as string[]), 'openid'] },
+        spec: { ...given.spec, scopes: [...((given.spec?.scopes ?? []) as string[]), 'openid'] },
       });
       expect(result.registration.value).toMatchObject({ scopes: ['openid'] });
       expect(result.conditions.find(({ type }) => type === 'Accepted')?.status).toBe('True');

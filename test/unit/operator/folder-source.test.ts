@@ -218,6 +218,31 @@ describe('folder source', () => {
     ]);
   });
 
+  it('A80: a Secret of one look is known before the resources of that look are', async () => {
+    const order: string[] = [];
+    const kept = new Kept();
+    await put('a.yaml', aClientFile());
+    await put('b.yaml', aSecretFile());
+    const store: IdentityStore = {
+      ...kept,
+      putIdentity: (row) => {
+        order.push(row.kind);
+        return kept.putIdentity(row);
+      },
+    };
+    const source = new FolderSource({
+      name: 'test',
+      folder,
+      except: [],
+      identities: store,
+      onSecrets: (found) => order.push(...found.map(({ name }) => `Secret ${name}`)),
+      onError: (error) => order.push(String(error)),
+    });
+    open.push(source);
+    await source.start();
+    expect(order.filter((one, index) => order.indexOf(one) === index)).toEqual(['Secret reader', 'Client']);
+  });
+
   it('A79: what the registry gives back may be anything', async () => {
     const kept = new Kept();
     for (const accepted of [
