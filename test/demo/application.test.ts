@@ -147,6 +147,16 @@ describe('what it shows', () => {
     await expect(readCredentials(join(folder, 'other.yaml'))).rejects.toThrow('is it the Secret of a Client?');
   });
 
+  it('after a button it shows the part of the page that the button is on', async () => {
+    const press = async (body: string) => {
+      const headers = { origin: application.url, 'content-type': 'application/x-www-form-urlencoded' };
+      const answer = await fetch(`${application.url}/directory`, { method: 'POST', headers, body, redirect: 'manual' });
+      return answer.headers.get('location');
+    };
+    expect(await press('action=lock&username=ada')).toBe('/#people');
+    expect(await press('action=stop&username=')).toBe('/#directory');
+  });
+
   it.each(['light', 'dark'] as const)('axe finds nothing, and 320 px suffice (%s)', async (colorScheme) => {
     const browser = await launchChromium();
     try {

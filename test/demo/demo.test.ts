@@ -47,6 +47,21 @@ describe('npm run demo', () => {
     await holder.exited;
   });
 
+  it('beside another demo, what it advises works', async () => {
+    const first = checkout.terminal('npm run --silent demo');
+    const second = checkout.terminal('npm run --silent demo -- --free-ports');
+    try {
+      await first.says('Nauthera runs.');
+      await second.says('Nauthera runs.');
+    } finally {
+      for (const demo of [first, second]) {
+        demo.interrupt();
+        await demo.exited;
+      }
+    }
+    await allIsGone(ports);
+  });
+
   it('killed without a word, it takes the server with it', async () => {
     const terminal = checkout.terminal('exec npm run --silent demo:run');
     await terminal.says('Nauthera runs.');

@@ -147,7 +147,8 @@ function mountSandbox(app: FastifyInstance, sandbox: Sandbox): void {
     const action = directoryActions.find((one) => one === form.get('action'));
     if (action === undefined) return page(reply.code(400), problemPage('Nothing done', 'No such action.'));
     await sandbox.directory.perform(action, form.get('username') ?? '');
-    return reply.redirect('/#directory', 303);
+    const place = action === 'lock' || action === 'unlock' ? 'people' : 'directory';
+    return reply.redirect(`/#${place}`, 303);
   });
 }
 

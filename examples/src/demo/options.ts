@@ -20,7 +20,7 @@ small LDAP directory, sample resources, and a sample application that shows ever
   --check        play every flow from a second process, print what it did, stop; exit code 0, or 1 when a step failed
   --fresh        forget what earlier runs kept (database, keys, Secrets)
   --free-ports   use any free ports; resources are then read from a copy in the demo's folder
-  --folder F     the demo's folder (default .demo)
+  --folder F     the demo's folder (default .demo, or .demo-free-ports with --free-ports)
   --help         this text
 
 Examples:
@@ -36,12 +36,15 @@ export function readOptions(args: readonly string[]): DemoOptions | 'help' | { r
         check: { type: 'boolean', default: false },
         fresh: { type: 'boolean', default: false },
         'free-ports': { type: 'boolean', default: false },
-        folder: { type: 'string', default: '.demo' },
+        folder: { type: 'string' },
         help: { type: 'boolean', default: false },
       },
     });
     if (values.help) return 'help';
-    return { check: values.check, fresh: values.fresh, freePorts: values['free-ports'], folder: values.folder };
+    const freePorts = values['free-ports'];
+    // Another demo may be running, and its database serves one process at a time.
+    const folder = values.folder ?? (freePorts ? '.demo-free-ports' : '.demo');
+    return { check: values.check, fresh: values.fresh, freePorts, folder };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

@@ -38,8 +38,8 @@ Flows without a browser, in another terminal:
     what the server offers
     curl -sS ${issuer}/.well-known/openid-configuration
 
-Your own application: put a YAML file into ${here(folders.resources)}/ (examples/README.md has one to copy). It is
-served within two seconds, and its Secret lands in ${here(folders.secrets)}/<namespace>/<name>-oauth2.yaml.
+Your own application: put a YAML file into ${here(folders.resources)}/ (README.md has one to copy). It is served within
+two seconds, and its Secret lands in ${here(folders.secrets)}/<namespace>/<name>-oauth2.yaml.
 
     status of all resources   curl -sS ${status}/status
     log of the server         ${here(folders.log)}

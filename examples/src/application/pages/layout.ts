@@ -23,12 +23,22 @@ ${page.body}
 `.toString();
 }
 
-/** A button that posts to a path of this application. */
-export function action(path: string, label: string, id: string, fields: Readonly<Record<string, string>> = {}): Html {
+export interface Action {
+  /** Of this application. */
+  readonly path: string;
+  readonly label: string;
+  readonly id: string;
+  readonly fields?: Readonly<Record<string, string>>;
+  /** What most people do next. */
+  readonly main?: boolean;
+}
+
+/** A button that posts. */
+export function action({ path, label, id, fields = {}, main = false }: Action): Html {
   const hidden = Object.entries(fields).map(
     ([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`,
   );
-  return html`<form method="post" action="${path}">${hidden}<button id="${id}">${label}</button></form>`;
+  return html`<form method="post" action="${path}">${hidden}<button${main && html` class="main"`} id="${id}">${label}</button></form>`;
 }
 
 export function problemPage(title: string, text: string): string {

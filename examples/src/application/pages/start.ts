@@ -56,9 +56,11 @@ function personCard(person: Person, locked: boolean): Html {
 <dl><dt>Username</dt><dd><code>${person.username}</code></dd>
 <dt>Password</dt><dd><code>${person.password}</code></dd>
 <dt>Groups</dt><dd>${person.groups.length === 0 ? 'none' : person.groups.join(', ')}</dd></dl>
-${action('/directory', locked ? 'Unlock the account' : 'Lock the account', `lock-${person.username}`, {
-  action: locked ? 'unlock' : 'lock',
-  username: person.username,
+${action({
+  path: '/directory',
+  label: locked ? 'Unlock the account' : 'Lock the account',
+  id: `lock-${person.username}`,
+  fields: { action: locked ? 'unlock' : 'lock', username: person.username },
 })}</section>
 `;
 }
@@ -70,8 +72,11 @@ function directorySection({ directory }: Sandbox): Html {
   return html`<h2 id="directory">The directory ${tag}</h2>
 <p>It is asked before anything is issued: at sign-in, when somebody chooses Allow, and at every refresh. Stop it in the
 middle of a walk and nothing comes out; start it, and the same request goes on.</p>
-${action('/directory', running ? 'Stop the directory' : 'Start the directory', 'directory-switch', {
-  action: running ? 'stop' : 'start',
+${action({
+  path: '/directory',
+  label: running ? 'Stop the directory' : 'Start the directory',
+  id: 'directory-switch',
+  fields: { action: running ? 'stop' : 'start' },
 })}
 <details><summary>What it was asked lately (${requests.length})</summary>
 <ol class="log">

@@ -21,17 +21,18 @@ ${nextActions(walk, authorizationUrl)}<p><a class="button" id="start-over" href=
 }
 
 function nextActions(walk: Walk, authorizationUrl: URL | undefined): readonly Html[] {
-  const path = (what: string) => `/walks/${walk.id}/${what}`;
   const next: Html[] = [];
+  const offer = (id: string, label: string) =>
+    next.push(action({ path: `/walks/${walk.id}/${id}`, label, id, main: next.length === 0 }));
   if (authorizationUrl !== undefined) {
     next.push(
       html`<p><a class="button main" id="go" href="${authorizationUrl.href}">Go to ${authorizationUrl.host}</a></p>\n`,
     );
   }
-  if (walk.answer?.searchParams.has('code')) next.push(action(path('exchange'), 'Exchange the code', 'exchange'));
-  if (walk.flow === 'machine') next.push(action(path('machine'), 'Ask for a token', 'machine'));
-  if (walk.subject !== undefined) next.push(action(path('userinfo'), 'Ask who it is', 'userinfo'));
-  if (walk.refreshToken !== undefined) next.push(action(path('refresh'), 'Refresh the tokens', 'refresh'));
+  if (walk.answer?.searchParams.has('code')) offer('exchange', 'Exchange the code');
+  if (walk.flow === 'machine') offer('machine', 'Ask for a token');
+  if (walk.subject !== undefined) offer('userinfo', 'Ask who it is');
+  if (walk.refreshToken !== undefined) offer('refresh', 'Refresh the tokens');
   return next;
 }
 
