@@ -84,7 +84,12 @@ class RunningOperator implements Operator {
       onError: () => this.#wakeKind('AuthorizationServer', 'resync'),
       onRecovery: () => this.#wakeAllSoon('change'),
     });
-    this.#orphans = new Orphans({ registry, source, onError: (error) => this.#fail('orphans', '', error, 0) });
+    this.#orphans = new Orphans({
+      registry,
+      source,
+      onError: (error) => this.#fail('orphans', '', error, 0),
+      onHeld: () => this.#wakeKind('AuthorizationServer'),
+    });
     const world: World = {
       source,
       secrets: options.secrets,
@@ -92,6 +97,7 @@ class RunningOperator implements Operator {
       registryOf: () => this.#handle,
       registries: () => [this.#handle],
       served: this.#served,
+      retirementHeld: () => this.#orphans.held,
       issuerOf: options.issuerOf,
       deployment: options.deployment,
       now: options.now ?? Date.now,

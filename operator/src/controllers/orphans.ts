@@ -11,6 +11,8 @@ export interface OrphansOptions {
   readonly registry: Registry;
   readonly source: ResourceSource;
   onError(error: unknown): void;
+  /** {@link Orphans.held} changed. */
+  onHeld?(): void;
   /** Milliseconds. */
   readonly every?: number;
   readonly patience?: number;
@@ -77,7 +79,11 @@ export class Orphans {
     for (const key of this.#since.keys()) if (!gone.has(key)) this.#since.delete(key);
     for (const key of gone.keys()) if (!this.#since.has(key)) this.#since.set(key, now());
     const due = [...gone].filter(([key]) => now() - (this.#since.get(key) ?? now()) >= patience);
-    this.#held = due.length > fewEnough && due.length > rows * share ? due.length : 0;
+    const held = due.length > fewEnough && due.length > rows * share ? due.length : 0;
+    if (held !== this.#held) {
+      this.#held = held;
+      this.#options.onHeld?.();
+    }
     if (this.#held > 0) return;
     for (const [, { kind, owner }] of due) await registry.delete(kind, owner.uid);
   }

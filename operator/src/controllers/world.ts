@@ -12,6 +12,8 @@ export interface World {
   registryOf(server: string): RegistryHandle | undefined;
   registries(): Iterable<RegistryHandle>;
   readonly served: ServedWatch;
+  /** Rows without a resource that are kept, because they are suspiciously many. */
+  retirementHeld(): number;
   /** The issuer in force; `problem`: there is none, and what to do. */
   issuerOf(server: ServerResource): { readonly issuer: string } | { readonly problem: string };
   /** How servers run here. */

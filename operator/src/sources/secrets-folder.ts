@@ -90,7 +90,9 @@ export class SecretsFolder implements SecretStore {
   /** Replaces the Secrets that stand among the resources. */
   setBesideResources(secrets: readonly Secret[]): void {
     const before = this.#besideResources;
-    this.#besideResources = new Map(secrets.map((secret) => [idOf(secret.namespace, secret.name), secret]));
+    // What stands there was written by users, whatever owner it names.
+    const theirs = secrets.map((secret) => ({ ...secret, owner: undefined }));
+    this.#besideResources = new Map(theirs.map((secret) => [idOf(secret.namespace, secret.name), secret]));
     for (const [id, secret] of this.#besideResources)
       if (before.get(id)?.version !== secret.version) this.#options.onChange(secret.namespace, secret.name);
     for (const [id, secret] of before)

@@ -224,7 +224,8 @@ describe('folder source', () => {
     await put('a.yaml', aClientFile());
     await put('b.yaml', aSecretFile());
     const store: IdentityStore = {
-      ...kept,
+      identities: kept.identities,
+      deleteIdentity: kept.deleteIdentity,
       putIdentity: (row) => {
         order.push(row.kind);
         return kept.putIdentity(row);

@@ -36,6 +36,7 @@ function conclude(
     server: aServerResource(),
     deployment: standalone,
     issuer: { issuer: 'https://id.example.com' },
+    retirementHeld: 0,
     databaseSecret: undefined,
     others: [],
     ...more,
@@ -224,5 +225,16 @@ describe('an AuthorizationServer', () => {
       signing: { algorithms: ['ES256', 'RS256'] },
     });
     expect(checkRegistration('server', 'self', plan.registration?.value)).toBeNull();
+  });
+
+  it('says that rows without a resource are kept, and is ready all the same', () => {
+    const { conditions, pending } = conclude({ retirementHeld: 12 });
+    expect(conditions.map(({ type, status, reason }) => [type, status, reason]).at(-1)).toEqual([
+      'RetirementHeld',
+      'True',
+      'TooManyOrphans',
+    ]);
+    expect([conditions.every(({ status }) => status === 'True'), pending]).toEqual([true, false]);
+    expect(standing('AuthorizationServer', 'RetirementHeld', 'TooManyOrphans')).toBe('None');
   });
 });

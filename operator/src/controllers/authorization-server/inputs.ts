@@ -19,6 +19,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     server,
     deployment,
     issuer: world.issuerOf(server),
+    retirementHeld: world.retirementHeld(),
     databaseSecret: ref === undefined ? undefined : await secrets.read(namespace, ref.name),
     others: (await source.list('AuthorizationServer'))
       .filter((one) => one.uid !== server.uid && one.spec !== undefined && !one.deleting)

@@ -14,6 +14,8 @@ export interface ServerInputs {
   readonly server: ServerResource;
   readonly deployment: Deployment;
   readonly issuer: { readonly issuer: string } | { readonly problem: string };
+  /** Rows without a resource that are kept, because they are suspiciously many. */
+  readonly retirementHeld: number;
   /** The Secret that `spec.database.secretRef` names, where it is read. */
   readonly databaseSecret: Secret | undefined;
   readonly others: readonly {
@@ -142,7 +144,7 @@ export function concludeServer(
   const conditions = [databaseReady, deployed, keysReady];
   const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
   return {
-    conditions,
+    conditions: [...conditions, ...extras(inputs)],
     status: {
       ...known,
       version: deployment.version,
@@ -152,6 +154,13 @@ export function concludeServer(
     readyMessage: `Serving as ${plan.issuer ?? ''}`,
     pending: holds && conditions.some(({ status }) => status !== 'True'),
   };
+}
+
+/** Leave `Ready` alone. */
+function extras({ retirementHeld }: ServerInputs): ConditionDraft[] {
+  if (retirementHeld === 0) return [];
+  const message = `${retirementHeld} registrations have no resource any more. They are kept because they are many: bring the resources back, or ask why they were lost`;
+  return [{ type: 'RetirementHeld', status: 'True', reason: 'TooManyOrphans', message }];
 }
 
 function databaseAfter(plan: ServerPlan, written: Written): ConditionDraft {
