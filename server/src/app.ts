@@ -28,8 +28,9 @@ import { pageError } from './protocol/errors.ts';
 import { createTokenIssuer, type IssueTokens } from './tokens/issue.ts';
 
 export { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
+export type { Address } from './http/listen.ts';
 export { AddressRefused } from './http/listen.ts';
-export type { Address, RunningServer, Seams, ServerOptions } from './options.ts';
+export type { RunningServer, Seams, ServerOptions } from './options.ts';
 export { createLog, type Log } from './telemetry/log.ts';
 
 /** Milliseconds that requests in flight have to finish. */

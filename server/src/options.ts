@@ -2,18 +2,13 @@
 import type { Registry } from 'prom-client';
 import type { DirectoryPort } from './directory/directory.ts';
 import type { LdapOperation } from './directory/ldap/operation.ts';
+import type { Address } from './http/listen.ts';
 import type { HttpLimits } from './http/listener.ts';
 import type { PressureOptions } from './http/pressure.ts';
 import type { Signer } from './keys/keys.ts';
 import type { Clock } from './protocol/time.ts';
 import type { Database } from './store/database.ts';
 import type { Log } from './telemetry/log.ts';
-
-export interface Address {
-  readonly host: string;
-  /** 0: any free one. */
-  readonly port: number;
-}
 
 export interface ServerOptions {
   /** Migrated already. */

@@ -1,6 +1,11 @@
 /** Listening on an address, with a sentence for whoever chose it. */
 import type { FastifyInstance } from 'fastify';
-import type { Address } from '../options.ts';
+
+export interface Address {
+  readonly host: string;
+  /** 0: any free one. */
+  readonly port: number;
+}
 
 /** The message says what to do, and is all that anybody needs to see. */
 export class AddressRefused extends Error {
