@@ -5,7 +5,7 @@ import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pageContentSecurityPolicy } from '../../server/src/http/headers.ts';
-import { consentPage, continuePage, errorPage, loginPage, stylesheet } from '../../server/src/views/index.ts';
+import { consentPage, continuePage, errorPage, icon, loginPage, stylesheet } from '../../server/src/views/index.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { arabic, consentInput, continueInput, errorInput, loginInput, samplePages } from '../support/sample-pages.ts';
 
@@ -19,8 +19,9 @@ let browser: Browser;
 beforeAll(async () => {
   server = createServer((request, response) => {
     const path = request.url ?? '/';
-    if (path === stylesheet.path) {
-      response.writeHead(200, stylesheet.headers).end(stylesheet.body);
+    const asset = [stylesheet, icon].find((one) => one.path === path);
+    if (asset !== undefined) {
+      response.writeHead(200, asset.headers).end(asset.body);
       return;
     }
     const chunks: Buffer[] = [];

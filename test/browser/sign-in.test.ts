@@ -122,6 +122,16 @@ async function signIn(page: Page, password = 'password-of-ada'): Promise<void> {
 }
 
 describe('sign in and consent', () => {
+  it('what a page loads is there, its icon included', async () => {
+    const page = await (await fetch(`${issuer}${authorizePath({ redirect_uri: callback })}`)).text();
+    const loaded = [...page.matchAll(/<link [^>]*href="([^"]*)"/g)].map(([, href = '']) => href);
+    const answers = await Promise.all(loaded.map((href) => fetch(new URL(href, issuer))));
+    expect(answers.map(({ status, headers }) => [status, headers.get('content-type')])).toEqual([
+      [200, 'image/svg+xml'],
+      [200, 'text/css; charset=utf-8'],
+    ]);
+  });
+
   it('with the keyboard alone: username, password, Enter, Allow', async () => {
     await person(async (page) => {
       await open(page);

@@ -1,9 +1,8 @@
 import type { FastifyInstance } from 'fastify';
-import { stylesheet } from '../views/index.ts';
+import { icon, stylesheet } from '../views/index.ts';
 
-/** The one file that pages load; its path holds the hash of its content. */
+/** The files that pages load; their paths hold the hash of their content. */
 export function mountAssets(app: FastifyInstance): void {
-  app.get(stylesheet.path, { config: { admission: 'exempt' } }, (_request, reply) =>
-    reply.headers(stylesheet.headers).send(stylesheet.body),
-  );
+  for (const { path, headers, body } of [stylesheet, icon])
+    app.get(path, { config: { admission: 'exempt' } }, (_request, reply) => reply.headers(headers).send(body));
 }

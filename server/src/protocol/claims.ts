@@ -4,8 +4,8 @@
 const builtIn: Readonly<Record<string, readonly string[]>> = {
   profile: [
     'name',
-    'family_name',
     'given_name',
+    'family_name',
     'middle_name',
     'nickname',
     'preferred_username',

@@ -1,27 +1,39 @@
-/** The one file that pages load, named after its content so that it may be cached for ever. */
+/** The files that pages load, named after their content so that they may be cached for ever. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
 export interface Asset {
-  /** Path below the issuer's, `/assets/<hash>.css`. */
+  /** Path below the issuer's, such as `/assets/<hash>.css`. */
   readonly path: string;
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
 }
 
 const source = readFileSync(new URL('./page.css', import.meta.url), 'utf8');
-const body = Buffer.from(compact(source));
-const hash = createHash('sha256').update(body).digest('hex').slice(0, 16);
 
-export const stylesheet: Asset = {
-  path: `/assets/${hash}.css`,
-  body,
-  headers: {
-    'content-type': 'text/css; charset=utf-8',
-    'cache-control': 'public, max-age=31536000, immutable',
-    'x-content-type-options': 'nosniff',
-  },
-};
+export const stylesheet: Asset = asset(compact(source), 'css', 'text/css; charset=utf-8');
+
+/** A keyhole, in the accent of `page.css`. Without it browsers ask for `/favicon.ico` at every first visit. */
+export const icon: Asset = asset(
+  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0f4f80"/>' +
+    '<path fill="#fff" d="M16 6a6 6 0 0 0-3 11.2L11 26h10l-2-8.8A6 6 0 0 0 16 6z"/></svg>',
+  'svg',
+  'image/svg+xml',
+);
+
+function asset(text: string, extension: string, type: string): Asset {
+  const body = Buffer.from(text);
+  const hash = createHash('sha256').update(body).digest('hex').slice(0, 16);
+  return {
+    path: `/assets/${hash}.${extension}`,
+    body,
+    headers: {
+      'content-type': type,
+      'cache-control': 'public, max-age=31536000, immutable',
+      'x-content-type-options': 'nosniff',
+    },
+  };
+}
 
 /** Without comments and indentation; the file holds no strings in which they would matter. */
 function compact(css: string): string {

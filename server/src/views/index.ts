@@ -2,7 +2,7 @@
  * The pages. Each is a pure function `(input) => string` that answers a whole HTML document; everything it shows is in
  * its input, and everything in its input is text to it.
  */
-export { type Asset, stylesheet } from './assets.ts';
+export { type Asset, icon, stylesheet } from './assets.ts';
 export {
   type ConsentInput,
   type ConsentPartialInput,

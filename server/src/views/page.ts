@@ -1,5 +1,5 @@
 /** The frame of every page: language, title, name of the product, one heading. */
-import { stylesheet } from './assets.ts';
+import { icon, stylesheet } from './assets.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
 import { ownHref } from './links.ts';
 import type { Language } from './messages.ts';
@@ -60,6 +60,7 @@ export function renderPage(frame: Frame, page: Page): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
+<link rel="icon" type="image/svg+xml" href="${ownHref(frame.basePath + icon.path)}">
 ${page.head}<link rel="stylesheet" href="${ownHref(frame.basePath + stylesheet.path)}">
 </head>
 <body data-page="${page.name}"${error}>

@@ -29,6 +29,15 @@ describe('OIDC Core §5.4: claims', () => {
     [['unknown'], []],
   ])('%j releases %j', (scopes, claims) => expect(released(...scopes)).toEqual(claims));
 
+  it('people read a first name before a last name', () => {
+    const names = { family_name: 'Lovelace', given_name: 'Ada', name: 'Ada Lovelace' };
+    expect(Object.keys(releasedClaims(['profile'], registered, names, []))).toEqual([
+      'name',
+      'given_name',
+      'family_name',
+    ]);
+  });
+
   it('a claim of an inherited name is none', () => {
     expect(releasedClaims(['x'], () => ['toString', '__proto__', 'constructor'], known, [])).toEqual({});
   });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { loginPage, stylesheet } from '../../../server/src/views/index.ts';
+import { icon, loginPage, stylesheet } from '../../../server/src/views/index.ts';
 import { root } from '../../rules/sources.ts';
 import { arabic, loginInput, samplePages } from '../../support/sample-pages.ts';
 import { attributeValues, tagById, textById, textOf, titleOf } from './markup.ts';
@@ -29,6 +29,7 @@ describe('every page', () => {
     expect(page).not.toMatch(/<[^>]*\s(style|on\w+|srcdoc)=/i);
     expect(page).not.toMatch(/<[^>]*\stabindex="[1-9]/);
     expect([...page.matchAll(/<link [^>]*>/g)].map(([tag]) => attributeValues(tag, 'href'))).toEqual([
+      [icon.path],
       [stylesheet.path],
     ]);
   });
@@ -55,9 +56,10 @@ describe('every page', () => {
     expect(textById(page, 'sign-in')).toBe('تسجيل الدخول');
   });
 
-  it('an issuer with a path serves its style sheet below it', () => {
+  it('an issuer with a path serves its style sheet and icon below it', () => {
     const page = loginPage(loginInput({ basePath: '/auth' }));
     expect(page).toContain(`<link rel="stylesheet" href="/auth${stylesheet.path}">`);
+    expect(page).toContain(`<link rel="icon" type="image/svg+xml" href="/auth${icon.path}">`);
   });
 
   it('a form posts to a path of ours and nowhere else', () => {
@@ -94,6 +96,16 @@ describe('style sheet', () => {
     const bare = (text: string) => text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/[\s;]/g, '');
     expect(bare(css)).toBe(bare(file));
     expect(css).not.toContain('/*');
+  });
+});
+
+describe('icon', () => {
+  it('is named after its content, is a picture alone, and has the accent of the pages', () => {
+    const hash = createHash('sha256').update(icon.body).digest('hex');
+    expect(icon.path).toBe(`/assets/${hash.slice(0, 16)}.svg`);
+    expect(icon.headers).toEqual({ ...stylesheet.headers, 'content-type': 'image/svg+xml' });
+    expect(icon.body.toString()).not.toMatch(/script|style|href|on\w+=/);
+    expect(css).toContain(`--accent:${/fill="(#\w{6})"/.exec(icon.body.toString())?.[1]}`);
   });
 });
 
