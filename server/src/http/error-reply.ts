@@ -55,7 +55,7 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
   return (error, request, reply) => {
     const realm = options.issuer() ?? 'nauthera';
     const answer = answerTo(error, realm);
-    logFailure(options.log, error, answer, request);
+    logFailure(options.log, error, answer, { request, status: statusSent(error, answer, request) });
     if (error instanceof ProtocolError && error.delivery.by === 'redirect') {
       return sendRedirect(error.delivery.to, answer, reply);
     }
@@ -73,6 +73,13 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
   };
 }
 
+const redirectStatus = 303;
+
+function statusSent(error: unknown, answer: Answer, request: FastifyRequest): number {
+  if (error instanceof ProtocolError && error.delivery.by === 'redirect') return redirectStatus;
+  return deliveryOf(error, request) === 'page' ? forPeople(answer).status : answer.status;
+}
+
 /** Challenges are for programs: a browser that meets one asks for a password in a window of its own, for whoever sent it. */
 function forPeople(answer: Answer): Answer {
   const { 'www-authenticate': _challenge, ...headers } = answer.headers;
@@ -88,7 +95,7 @@ function errorWire(answer: Answer, request: FastifyRequest): Record<string, stri
 function sendRedirect(to: VerifiedRedirect, answer: Answer, reply: FastifyReply): void {
   const uri = authorizationResponseUri(to, { error: answer.code, error_description: answer.description });
   setPageHeaders(reply, { https: to.issuer.startsWith('https:') });
-  void reply.code(303).header('location', uri).send('');
+  void reply.code(redirectStatus).header('location', uri).send('');
 }
 
 function deliveryOf(error: unknown, request: FastifyRequest): 'json' | 'page' {
@@ -158,13 +165,18 @@ const requestProblems: ReadonlyMap<number, string> = new Map([
   [431, 'the headers are too large'],
 ]);
 
-function logFailure(log: Log, error: unknown, answer: Answer, request: FastifyRequest): void {
+function logFailure(
+  log: Log,
+  error: unknown,
+  answer: Answer,
+  { request, status }: { readonly request: FastifyRequest; readonly status: number },
+): void {
   const level = answer.status >= 500 && answer.status !== 503 ? 'error' : answer.status === 503 ? 'warn' : 'info';
   log[level]('request failed', {
     'request.id': request.id,
     'http.request.method': request.method,
     'http.route': request.routeOptions.url,
-    'http.response.status_code': answer.status,
+    'http.response.status_code': status,
     'client.address': sourceOf(request.raw).address,
     ...failureFields(error, answer),
   });
@@ -173,11 +185,14 @@ function logFailure(log: Log, error: unknown, answer: Answer, request: FastifyRe
 /** A refusal is no fault of ours: its stack says nothing. */
 function failureFields(error: unknown, answer: Answer): ReturnType<typeof errorFields> {
   const { 'error.detail': detail, 'error.stack': stack, ...fields } = errorFields(error);
+  // What the developer of an application was told: constant text, never what was sent.
+  const told = error instanceof ProtocolError || error instanceof HttpError ? answer.description : undefined;
+  const said = detail ?? told;
   const cause = error instanceof ProtocolError && error.cause !== undefined ? errorFields(error.cause) : {};
   return {
     ...fields,
     'error.type': error instanceof ProtocolError || error instanceof HttpError ? answer.code : fields['error.type'],
-    ...(detail === undefined ? {} : { 'error.detail': detail }),
+    ...(said === undefined ? {} : { 'error.detail': said }),
     ...(stack === undefined || answer.status < 500 ? {} : { 'error.stack': stack }),
     ...(answer.status >= 500 ? cause : {}),
   };

@@ -132,6 +132,18 @@ describe('errors become replies in one place', () => {
     });
   });
 
+  it.each([
+    ['/json/redirect', 'the user said no'],
+    ['/page/unknown_client', 'the client is not known'],
+    ['/page/page', 'the redirect URI is not registered'],
+    ['/json/invalid_client', 'client authentication failed'],
+    ['/page/missing', undefined],
+  ])('%s: the log has the status that was sent, and what the stranger was told', async (path, said) => {
+    const { status, log } = await ask(path);
+    const line = JSON.parse(log) as Record<string, unknown>;
+    expect([line['http.response.status_code'], line['error.detail']]).toEqual([status, said]);
+  });
+
   it.each(['database', 'surprise', 'driver', 'text'])(
     'I4: %s carries no secret to the stranger or the log',
     async (name) => {
