@@ -10,7 +10,10 @@ import { type Documents, type Problem, readDocuments, type SourceDocument } from
 export interface ScannedFile {
   /** Relative to the folder, with `/`. */
   readonly path: string;
-  /** `settling`: being written, `documents` are those of before, if any. `broken`: unreadable or not YAML. */
+  /**
+   * `settling`: being written, `documents` are those of before, if any. `broken`: unreadable or not YAML; while it is
+   * mended, until it is read.
+   */
   readonly state: 'read' | 'broken' | 'settling';
   readonly documents: readonly SourceDocument[];
   readonly problems: readonly Problem[];
@@ -45,6 +48,8 @@ interface Known {
   read: { readonly documents: readonly SourceDocument[]; readonly problems: readonly Problem[] } | undefined;
   /** Of the last signature that was read. */
   before: readonly SourceDocument[];
+  /** Of the signature before this one, if it was broken. */
+  readonly brokenBefore: readonly Problem[];
 }
 
 interface Listing {
@@ -127,8 +132,15 @@ export class FolderReader {
     const shown = path.split(sep).join('/');
     const before = this.#known.get(path);
     const broken = (message: string): ScannedFile => {
-      next.set(path, { signature: '', firstSeen: 0, read: undefined, before: before?.before ?? [] });
-      return { path: shown, state: 'broken', documents: [], problems: [this.#problem(path, message)] };
+      const problems = [this.#problem(path, message)];
+      next.set(path, {
+        signature: '',
+        firstSeen: 0,
+        read: undefined,
+        before: before?.before ?? [],
+        brokenBefore: problems,
+      });
+      return { path: shown, state: 'broken', documents: [], problems };
     };
     let opened: Opened;
     try {
@@ -143,12 +155,20 @@ export class FolderReader {
       const known: Known =
         before?.signature === opened.signature
           ? before
-          : { signature: opened.signature, firstSeen: now, read: undefined, before: before?.before ?? [] };
+          : {
+              signature: opened.signature,
+              firstSeen: now,
+              read: undefined,
+              before: before?.before ?? [],
+              brokenBefore: before?.read?.problems ?? before?.brokenBefore ?? [],
+            };
       next.set(path, known);
       const age = now - opened.modified;
       const settled = age >= this.#settle || now - known.firstSeen >= this.#settle;
       if (known.read === undefined && !settled)
-        return { path: shown, state: 'settling', documents: known.before, problems: [] };
+        return known.brokenBefore.length > 0
+          ? { path: shown, state: 'broken', documents: [], problems: known.brokenBefore }
+          : { path: shown, state: 'settling', documents: known.before, problems: [] };
       known.read ??= await this.#read(opened, path);
       if (known.read.problems.length > 0)
         return { path: shown, state: 'broken', documents: [], problems: known.read.problems };

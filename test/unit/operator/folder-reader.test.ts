@@ -163,6 +163,29 @@ describe('folder reader', () => {
       expect((await look(reader)).files).toEqual({ 'x.yaml': 'read 2' });
     });
 
+    it('stays broken if it was, until it is read: what it said before it broke does not come back', async () => {
+      let now = Date.now() + 10_000;
+      const reader = aReader(100, () => now);
+      const write = async (text: string, age: number) => {
+        await put('x.yaml', text);
+        await utimes(join(folder, 'x.yaml'), new Date(now - age), new Date(now - age));
+      };
+      await write(aDocument('a'), 5000);
+      await look(reader);
+      await write('a: [', 5000);
+      const broken = await look(reader);
+      expect(broken.files).toEqual({ 'x.yaml': 'broken 0' });
+      await write(aDocument('b'), 0);
+      expect(await look(reader)).toEqual(broken);
+      now += 50;
+      await write(aDocument('c'), 0);
+      expect(await look(reader)).toEqual(broken);
+      now += 101;
+      expect((await look(reader)).files).toEqual({ 'x.yaml': 'read 1' });
+      await write(aDocument('d'), 0);
+      expect((await look(reader)).files).toEqual({ 'x.yaml': 'settling 1' });
+    });
+
     it('with a time from the future is read all the same', async () => {
       let now = Date.now();
       const reader = aReader(100, () => now);
