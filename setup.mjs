@@ -40,6 +40,31 @@ function read(path) {
   }
 }
 
+/**
+ * After Ctrl-C npm takes out what it put in, up to a minute. Until then it must not be left alone: the next install
+ * would get in its way. A second Ctrl-C does not wait.
+ *
+ * @param {import('node:child_process').ChildProcess} child
+ * @param {NodeJS.Timeout} timer
+ */
+function endWith(child, timer) {
+  let asked = false;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+    process.on(signal, () => {
+      if (asked) {
+        child.kill('SIGKILL');
+        process.exit(130);
+      }
+      asked = true;
+      clearInterval(timer);
+      console.error('\nStopping: npm takes out what it put in, up to a minute; Ctrl-C once more leaves it at that …');
+      // Ctrl-C reaches every process of the terminal; the others have been sent here alone.
+      if (signal !== 'SIGINT') child.kill('SIGTERM');
+      child.once('exit', () => process.exit(130));
+    });
+  }
+}
+
 /** `npm ci` with a line every 10 s, so that a slow network does not look like a hang. */
 function install() {
   console.error('Installing dependencies (npm ci --ignore-scripts); the first time takes a minute or two …');
@@ -53,12 +78,17 @@ function install() {
     .filter((folder) => !folder.startsWith(join(root, 'node_modules')))
     .join(delimiter);
   return new Promise((resolve) => {
-    const child = spawn('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-      cwd: root,
-      env: { ...process.env, PATH: path },
-      stdio: ['ignore', 'inherit', 'inherit'],
-      shell: process.platform === 'win32',
-    });
+    const child = spawn(
+      'npm',
+      ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--no-progress', '--loglevel=error'],
+      {
+        cwd: root,
+        env: { ...process.env, PATH: path },
+        stdio: ['ignore', 'inherit', 'inherit'],
+        shell: process.platform === 'win32',
+      },
+    );
+    endWith(child, timer);
     child.once('error', (error) => {
       clearInterval(timer);
       console.error(`npm could not be started: ${error.message}`);
