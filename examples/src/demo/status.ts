@@ -103,7 +103,9 @@ export function followStatus({ look, print, secretPath }: FollowOptions): Follow
     if (found === undefined || stopped) return;
     const now = linesOf(found, secretPath);
     for (const [subject, line] of now) if (known !== undefined && known.get(subject) !== line) print(line);
-    for (const subject of known?.keys() ?? []) if (!now.has(subject)) print(`gone     ${subject}`);
+    for (const [subject, line] of known ?? []) {
+      if (!now.has(subject)) print(`${line.startsWith('problem ') ? 'solved  ' : 'gone    '} ${subject}`);
+    }
     known = now;
   };
   let timer: NodeJS.Timeout | undefined;
