@@ -4,7 +4,8 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import { apiVersion, type Kind, pendingStatus } from '@nauthera/crds';
-import { type OfflineWorld, offlineFindings } from './offline-plan.ts';
+import { offlineNotes } from './offline-notes.ts';
+import { type OfflineFinding, type OfflineWorld, offlineFindings } from './offline-plan.ts';
 import { judge, type ResourceObject } from './sources/acceptance.ts';
 import { formatProblem, type Problem, parseField, readDocuments, type SourceDocument } from './sources/documents.ts';
 import { FolderReader } from './sources/folder-reader.ts';
@@ -25,7 +26,7 @@ export interface CheckResult {
   /** In order of file and line. */
   readonly findings: readonly Problem[];
   readonly resources: number;
-  /** What could not be checked, and why. */
+  /** What could not be checked, and why; what is allowed but hardly meant. */
   readonly notes: readonly string[];
 }
 
@@ -57,12 +58,13 @@ export async function check(input: CheckInput): Promise<CheckResult> {
     configMaps: found.configMaps,
     namespaces: found.namespaces,
   };
-  const notes: string[] = [];
+  const place = ({ resource, field, message }: OfflineFinding): Problem[] => {
+    const object = accepted.find(({ observed }) => observed.uid === resource)?.object;
+    return object === undefined ? [] : [located(object.document, field, message)];
+  };
+  const notes = sorted(offlineNotes(world).flatMap(place)).map(formatProblem);
   if (world.resources.some(({ kind }) => kind === 'AuthorizationServer')) {
-    for (const { resource, field, message } of offlineFindings(world)) {
-      const object = accepted.find(({ observed }) => observed.uid === resource)?.object;
-      if (object !== undefined) found.problems.push(located(object.document, field, message));
-    }
+    found.problems.push(...offlineFindings(world).flatMap(place));
   } else if (accepted.length > 0)
     notes.push(
       'no AuthorizationServer stands in these files: whom it lets in, its policies and scopes were not checked',

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CheckPathError, check, renderCheck } from '../../../operator/src/check.ts';
-import { aBindingFile, aClientFile, aScopeFile, aServerFile } from '../../support/product.ts';
+import { aBindingFile, aClientFile, aScopeFile, aSecretFile, aServerFile } from '../../support/product.ts';
 
 const ask = async (...documents: readonly string[]) => {
   const result = await check({ paths: ['-'], stdin: () => Promise.resolve(documents.join('---\n')) });
@@ -107,6 +107,26 @@ describe('check', () => {
     expect(lines.slice(0, -1)).toEqual([expect.stringMatching(expected)]);
     expect(lines.at(-1)).toMatch(/^\d+ resources?, 1 problem$/);
     expect(findings.every(({ file, line, column }) => file === '-' && line > 0 && column > 0)).toBe(true);
+  });
+
+  it('a claim without openid is noted, not refused', async () => {
+    const client = aClientFile().replace('scopes: [', 'scopes: [profile, email, ');
+    const { lines, notes } = await ask(aServerFile(), aScopeFile(), client);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^-:\d+:3 spec\.scopes: profile and email without openid tells the app nothing about the user: add openid$/,
+      ),
+    ]);
+    expect(lines).toEqual(['3 resources, 0 problems']);
+    expect((await ask(aServerFile(), aScopeFile(), client.replace('[profile', '[openid, profile'))).notes).toEqual([]);
+  });
+
+  it('a reference to what does not stand in the files is noted where others of its kind do', async () => {
+    const { notes } = await ask(aServerFile(), aBindingFile(), aSecretFile().replace('name: reader', 'name: raeder'));
+    expect(notes).toEqual([
+      expect.stringMatching(/^-:\d+:\d+ spec\.bind\.passwordSecretRef: Secret \S+ does not stand in these files$/),
+    ]);
+    expect((await ask(aServerFile(), aBindingFile(), aSecretFile())).notes).toEqual([]);
   });
 
   it('what another API group means by its documents is not our business', async () => {
