@@ -62,7 +62,7 @@ export async function waitingFor<T>(what: string, work: Promise<T>, details: () 
     const detail = details();
     const seconds = Math.round((Date.now() - started) / 1000);
     console.error(
-      `  still ${what.charAt(0).toLowerCase()}${what.slice(1)}, ${seconds} s${detail === '' ? '' : `: ${detail}`}`,
+      `  still ${what.charAt(0).toLowerCase()}${what.slice(1)}, ${seconds} s${detail === '' ? '' : `: waits for ${detail}`}`,
     );
   }, 10_000);
   try {
