@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -26,6 +26,8 @@ interface Outcome {
   readonly skipped: number;
   readonly broken: boolean;
   readonly seconds: number;
+  /** File, name and first lines of the message of each failed test: told again at the end, where one looks. */
+  readonly failures: readonly string[];
 }
 
 interface Report {
@@ -34,6 +36,16 @@ interface Report {
   readonly numPendingTests: number;
   readonly numTodoTests: number;
   readonly success: boolean;
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly failureMessages: readonly string[] | null;
+    }[];
+  }[];
 }
 
 async function runLayer(layer: (typeof layers)[number]): Promise<Outcome> {
@@ -70,7 +82,19 @@ async function runLayer(layer: (typeof layers)[number]): Promise<Outcome> {
     // A file that does not load fails no test, and a layer without tests proves nothing.
     broken: code !== 0 && failed === 0 ? true : passed === 0,
     seconds: Math.round((Date.now() - started) / 1000),
+    failures: counts === undefined ? [] : failuresOf(counts),
   };
+}
+
+function failuresOf({ testResults }: Report): string[] {
+  const head = (text: string) => text.split('\n').slice(0, 12).join('\n     ');
+  return testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const file = relative(here, name);
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    // A file that fails before its tests has a message and no failed test.
+    if (failed.length === 0) return status === 'failed' ? [`${file}\n     ${head(message)}`] : [];
+    return failed.map((test) => `${file} > ${test.fullName}\n     ${head(test.failureMessages?.[0] ?? '')}`);
+  });
 }
 
 async function readReport(path: string): Promise<Report | undefined> {
@@ -93,6 +117,9 @@ for (const layer of layers) {
   if (asked.length === 0 || asked.includes(layer.name)) outcomes.push(await runLayer(layer));
 }
 
+for (const { layer, failures } of outcomes) {
+  for (const failure of failures) console.log(`\n ✗ ${layer}: ${failure}`);
+}
 console.log('');
 for (const outcome of outcomes) {
   const skipped = outcome.skipped > 0 ? `, ${outcome.skipped} skipped` : '';

@@ -66,7 +66,11 @@ async function visiting(options: BrowserContextOptions, use: (visit: Visit) => P
   const page = await context.newPage();
   page.on('console', (message) => complaints.push(message.text()));
   page.on('dialog', (dialog) => void dialog.dismiss().then(() => complaints.push(`dialog: ${dialog.message()}`)));
-  page.on('requestfailed', (request) => complaints.push(`failed: ${request.url()}`));
+  page.on('requestfailed', (request) => {
+    // What a page was still loading when it left is aborted; what its policy blocks, or is not there, is not.
+    const reason = request.failure()?.errorText;
+    if (reason !== 'net::ERR_ABORTED') complaints.push(`${reason}: ${request.url()}`);
+  });
   const open = async (name: string, html: string) => {
     served.set(name, html);
     await page.goto(`${origin}/${name}`);

@@ -72,7 +72,7 @@ const server: Record<string, Room> = {
 
 /** Rooms that mix effects with nothing: PURE ones know no framework, database or directory client. */
 const operator: Record<string, Room> = {
-  runtime: { packages: [] },
+  runtime: { packages: ['@kubernetes/client-node', 'undici'] },
   sources: { rooms: ['runtime'], packages: ['@nauthera/crds', 'chokidar', 'yaml'] },
   registrations: { packages: ['@nauthera/crds', '@nauthera/server/registry'] },
   controllers: {

@@ -66,6 +66,7 @@ export async function reconcileKey<K extends Kind>(
     world.served.pend(dependent, false);
     return { outcome: 'done' };
   }
+  await world.source.hold(resource);
   const result = await passOver(controller, resource);
   if (result.references !== undefined) references.record(dependent, result.references);
   world.served.pend(dependent, result.pending);

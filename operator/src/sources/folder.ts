@@ -121,6 +121,11 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     return Promise.resolve({ ...this.#namespaces.get(namespace), 'kubernetes.io/metadata.name': namespace });
   }
 
+  /** A file that is gone is remembered here until it is released. */
+  hold(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async release(resource: Observed): Promise<void> {
     const held = this.#held.get(idOf(resource));
     if (held?.uid !== resource.uid) return;

@@ -18,9 +18,11 @@ export interface Secret {
   readonly data: Readonly<Record<string, string>>;
   /** Moves with every change. */
   readonly version: string;
+  /** Can be deleted and not changed. */
+  readonly immutable?: boolean;
 }
 
-export type NewSecret = Omit<Secret, 'version'>;
+export type NewSecret = Omit<Secret, 'version' | 'immutable'>;
 
 export interface SecretStore {
   read(namespace: string, name: string): Promise<Secret | undefined>;
@@ -30,8 +32,8 @@ export interface SecretStore {
   update(before: Secret, next: NewSecret): Promise<'updated' | 'changed'>;
   /** Removes the Secret read as `before`, unless it changed. Absent is fine. */
   delete(before: Secret): Promise<void>;
-  /** Secrets made for a resource; the operator removes them with it. */
-  ownedBy(uid: string): Promise<readonly Secret[]>;
+  /** Secrets made for a resource; the operator removes them with it. `except`: a name that is not read. */
+  ownedBy(uid: string, except?: string): Promise<readonly Secret[]>;
 }
 
 export interface ConfigMap {

@@ -103,9 +103,11 @@ export class SecretsFolder implements SecretStore {
     return Promise.resolve(this.#find(namespace, name)?.secret);
   }
 
-  ownedBy(uid: string): Promise<readonly Secret[]> {
+  ownedBy(uid: string, except?: string): Promise<readonly Secret[]> {
     return Promise.resolve(
-      [...this.#kept.values()].map(({ secret }) => secret).filter(({ owner }) => owner?.uid === uid),
+      [...this.#kept.values()]
+        .map(({ secret }) => secret)
+        .filter(({ owner, name }) => owner?.uid === uid && name !== except),
     );
   }
 

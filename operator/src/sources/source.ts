@@ -28,8 +28,10 @@ export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
   /** Why newer content does not count, in one line; `undefined`: {@link spec} is the newest. */
   readonly refused: string | undefined;
   readonly status: ResourceByKind[K]['status'];
-  /** To be cleaned up, then released. */
+  /** To be cleaned up, then released. One that is gone already stands like this until it is released, without a spec. */
   readonly deleting: boolean;
+  /** RFC 3339: since when it is deleting, where the source knows. */
+  readonly deletingSince?: string;
 }
 
 /** Something moved; what, the receiver looks up itself. A Namespace has no namespace. */
@@ -48,7 +50,9 @@ export interface ResourceSource {
   keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]>;
   /** Labels of a namespace; `kubernetes.io/metadata.name` is always among them. */
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>>;
-  /** Lets a resource that is deleting go, once nothing of it is left. */
+  /** Makes sure that the resource is not gone before it is released: called before anything of it is written anywhere. */
+  hold(resource: Observed): Promise<void>;
+  /** Lets a resource that is deleting go, once nothing of it is left. Releasing again, or what is gone, is fine. */
   release(resource: Observed): Promise<void>;
   writeStatus<K extends Kind>(resource: Observed<K>, status: ResourceByKind[K]['status']): Promise<void>;
   /** Runs for every change from now on. The listener must not throw. */

@@ -28,7 +28,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
   const secretName = secretNameOf(client);
   const issuer = server === undefined ? undefined : world.issuerOf(server);
   const invited = attachment.outcome === 'attached' ? attachment.server : undefined;
-  const owned = await secrets.ownedBy(client.uid);
+  const owned = await secrets.ownedBy(client.uid, secretName);
   const inputs: ClientInputs = {
     source: source.name,
     client,
@@ -39,7 +39,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     issuer: issuer !== undefined && 'issuer' in issuer ? issuer.issuer : undefined,
     scopes: invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, facts),
     secret: await secrets.read(namespace, secretName),
-    otherSecrets: owned.filter((secret) => secret.namespace === namespace && secret.name !== secretName),
+    otherSecrets: owned.filter((secret) => secret.namespace === namespace),
     stored: registry === undefined ? null : await registry.get('client', clientId),
     hasDirectory: invited !== undefined && (await hasDirectoryOn(world, invited)),
     fresh: world.freshSecret(),

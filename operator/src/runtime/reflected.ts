@@ -1,0 +1,60 @@
+/** What a reflector tells of a kind of objects. */
+
+export interface ObjectMeta {
+  readonly name: string;
+  /** Absent for what has no namespace. */
+  readonly namespace?: string;
+  readonly uid: string;
+  /** Compared as an integer: newer is larger, within one kind. */
+  readonly resourceVersion: string;
+  readonly generation?: number;
+  /** RFC 3339. */
+  readonly creationTimestamp: string;
+  readonly deletionTimestamp?: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
+  readonly finalizers?: readonly string[];
+  readonly ownerReferences?: readonly {
+    readonly apiVersion: string;
+    readonly kind: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly controller?: boolean;
+  }[];
+}
+
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: ObjectMeta;
+}
+
+/** What a reflector knows of an object. */
+export interface Known {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly resourceVersion: string;
+}
+
+/** Called in the order in which things happened; must not throw. An object of the same name with another uid is gone first. */
+export interface ReflectorHandler<T extends KubernetesObject> {
+  /** New, changed, or seen again by a list with another resource version. */
+  onUpsert(object: T): void;
+  onGone(known: Known): void;
+}
+
+export interface Reflector {
+  /** Resolves when the first complete list is there; never rejects: it goes on trying until {@link stop}. */
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  get(namespace: string, name: string): Known | undefined;
+  entries(): Iterable<Known>;
+  /**
+   * This process wrote the object and has its new version: the event that tells of it is no news. Ignored when something
+   * newer is known, or another uid.
+   */
+  noteWritten(object: KubernetesObject): void;
+  /** Milliseconds since it last heard from the API server: a list, an event, a bookmark; `undefined` before the first list. */
+  sinceLastSync(): number | undefined;
+}
