@@ -117,6 +117,11 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     return Promise.resolve(this.#configMaps.get(`${namespace}/${name}`));
   }
 
+  /** Every file is looked at. */
+  watched(): boolean {
+    return true;
+  }
+
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>> {
     return Promise.resolve({ ...this.#namespaces.get(namespace), 'kubernetes.io/metadata.name': namespace });
   }

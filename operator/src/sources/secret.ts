@@ -6,6 +6,13 @@ export interface SecretOwner {
   readonly uid: string;
 }
 
+/** The resource that Secrets were made for. */
+export interface SecretOf {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+}
+
 export interface Secret {
   readonly namespace: string;
   readonly name: string;
@@ -32,8 +39,13 @@ export interface SecretStore {
   update(before: Secret, next: NewSecret): Promise<'updated' | 'changed'>;
   /** Removes the Secret read as `before`, unless it changed. Absent is fine. */
   delete(before: Secret): Promise<void>;
-  /** Secrets made for a resource; the operator removes them with it. `except`: a name that is not read. */
-  ownedBy(uid: string, except?: string): Promise<readonly Secret[]>;
+  /**
+   * Secrets made for a resource, in its namespace; the operator removes them with it. Where the store may not look for
+   * them: none. `except`: a name that is not read.
+   */
+  ownedBy(owner: SecretOf, except?: string): Promise<readonly Secret[]>;
+  /** Whether a change of it is told. Otherwise, and while there is no such Secret, whoever needs it looks again. */
+  watched(namespace: string, name: string): boolean;
 }
 
 export interface ConfigMap {
@@ -44,4 +56,6 @@ export interface ConfigMap {
 
 export interface ConfigMapReader {
   read(namespace: string, name: string): Promise<ConfigMap | undefined>;
+  /** As for Secrets. */
+  watched(namespace: string, name: string): boolean;
 }

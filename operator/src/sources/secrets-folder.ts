@@ -11,7 +11,7 @@ import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { contentVersion, isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
 import { type Look, PresenceTracker, type SeenFile } from './presence.ts';
-import type { NewSecret, Secret, SecretStore } from './secret.ts';
+import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
 
 /** The folder can be read by others, or is not one. The message says what to do. */
 export class SecretsFolderError extends Error {
@@ -103,12 +103,17 @@ export class SecretsFolder implements SecretStore {
     return Promise.resolve(this.#find(namespace, name)?.secret);
   }
 
-  ownedBy(uid: string, except?: string): Promise<readonly Secret[]> {
+  ownedBy({ namespace, uid }: SecretOf, except?: string): Promise<readonly Secret[]> {
     return Promise.resolve(
       [...this.#kept.values()]
         .map(({ secret }) => secret)
-        .filter(({ owner, name }) => owner?.uid === uid && name !== except),
+        .filter((secret) => secret.owner?.uid === uid && secret.namespace === namespace && secret.name !== except),
     );
+  }
+
+  /** Every file is looked at. */
+  watched(): boolean {
+    return true;
   }
 
   /** Uid of the resource that a generated Secret was made for, when the registry that knew it is lost. */

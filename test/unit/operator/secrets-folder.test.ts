@@ -37,6 +37,8 @@ async function aFolder() {
   return secrets;
 }
 
+const web = { namespace: 'shop', name: 'web', uid: 'u1' };
+
 const generated = (more: Partial<NewSecret> = {}): NewSecret => ({
   namespace: 'shop',
   name: 'web-oauth2',
@@ -175,11 +177,12 @@ describe('secrets folder', () => {
   it('deletes what it read, and finds what was made for a resource', async () => {
     const secrets = await aFolder();
     await secrets.create(generated());
-    expect((await secrets.ownedBy('u1')).map(({ name }) => name)).toEqual(['web-oauth2']);
+    expect((await secrets.ownedBy(web)).map(({ name }) => name)).toEqual(['web-oauth2']);
+    expect(await secrets.ownedBy({ ...web, namespace: 'other' }), 'of another namespace').toEqual([]);
     expect(secrets.ownerOf('Client', 'shop', 'web')).toBe('u1');
-    for (const one of await secrets.ownedBy('u1')) await secrets.delete(one);
+    for (const one of await secrets.ownedBy(web)) await secrets.delete(one);
     expect(await readdir(join(folder, 'shop'))).toEqual([]);
-    expect(await secrets.ownedBy('u1')).toEqual([]);
+    expect(await secrets.ownedBy(web)).toEqual([]);
   });
 
   it('names every Secret that stands twice, without its content', async () => {

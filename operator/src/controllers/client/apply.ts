@@ -20,7 +20,7 @@ export async function applyClient(
 /** The registration first: an application whose Secret is gone must not find its id still valid. */
 export async function removeClient(world: World, client: Observed<'Client'>): Promise<void> {
   await unregister(world, 'client', client);
-  for (const secret of await world.secrets.ownedBy(client.uid)) await world.secrets.delete(secret);
+  for (const secret of await world.secrets.ownedBy(client)) await world.secrets.delete(secret);
 }
 
 async function writeSecret({ secrets }: World, write: SecretWrite): Promise<void> {

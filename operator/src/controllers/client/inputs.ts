@@ -28,7 +28,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
   const secretName = secretNameOf(client);
   const issuer = server === undefined ? undefined : world.issuerOf(server);
   const invited = attachment.outcome === 'attached' ? attachment.server : undefined;
-  const owned = await secrets.ownedBy(client.uid, secretName);
+  const owned = await secrets.ownedBy(client, secretName);
   const inputs: ClientInputs = {
     source: source.name,
     client,
