@@ -53,4 +53,10 @@ export const clientRules: readonly Rule[] = [
     message: 'each default scope must be among scopes: add it there or take it out here',
     fieldPath: '.defaultScopes',
   },
+  {
+    rule: `!has(self.secret) || !has(self.secret.adopt) || self.authentication.method in ['client_secret_basic', 'client_secret_post']`,
+    message:
+      'only client_secret_basic and client_secret_post have a secret to adopt: leave adopt out, or use one of them',
+    fieldPath: '.secret.adopt',
+  },
 ];

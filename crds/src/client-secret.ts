@@ -1,7 +1,7 @@
 /** PURE. The Secret that a Client gets: its name and the names of its keys. */
 import { Type } from 'typebox';
 import { group, text, texts } from './field.ts';
-import { objectName } from './text-rules.ts';
+import { annotationNames, labels, objectName, unreserved } from './text-rules.ts';
 
 /** The keys of a Client's Secret, by the names that `secret.keys` can change. */
 export const secretKeys = [
@@ -41,6 +41,17 @@ export const secret = Type.Optional(
           leftOut: '<name of the Client>-oauth2; status.binding.name shows it',
         }),
       ),
+      adopt: Type.Optional(
+        text({
+          what: 'Name of a Secret of this namespace that holds the secret of the application already. It is read and never written; whoever owns it changes the secret.',
+          max: 253,
+          rules: [objectName],
+          allowed:
+            'name of a Secret with the key client-secret (or its name in keys): at least 32 printable ASCII characters without surrounding spaces or newline',
+          example: 'web-login',
+          leftOut: 'a secret is generated',
+        }),
+      ),
       keys: Type.Optional(
         texts({
           what: 'Other names for keys of the Secret, from the usual name to the wanted one; needed for envFrom, as shells cannot read hyphens.',
@@ -65,11 +76,46 @@ export const secret = Type.Optional(
           ],
         }),
       ),
+      labels: Type.Optional(
+        texts({
+          what: 'Labels that the Secret gets beside those of the operator.',
+          max: 32,
+          maxLength: 63,
+          allowed: 'labels; auth.nauthera.io/* and app.kubernetes.io/managed-by are reserved',
+          example: { 'app.kubernetes.io/part-of': 'argocd' },
+          leftOut: 'none are added',
+          rules: [labels, unreserved],
+        }),
+      ),
+      annotations: Type.Optional(
+        texts({
+          what: 'Annotations that the Secret gets beside those of the operator.',
+          max: 32,
+          maxLength: 4096,
+          allowed: 'annotations; auth.nauthera.io/* and app.kubernetes.io/managed-by are reserved',
+          example: { 'example.com/team': 'shop' },
+          leftOut: 'none are added',
+          rules: [annotationNames, unreserved],
+        }),
+      ),
     },
     {
       what: 'The Secret with the credentials, issuer and endpoints for the application.',
       example: { name: 'web-oauth2' },
       leftOut: 'a Secret <name of the Client>-oauth2 with the usual keys',
+      rules: [
+        {
+          rule: '!has(self.adopt) || !has(self.name)',
+          message:
+            'no other Secret is written beside an adopted one: leave name out, or generate a secret without adopt',
+          fieldPath: '.name',
+        },
+        {
+          rule: '!has(self.adopt) || (!has(self.labels) && !has(self.annotations))',
+          message: 'an adopted Secret is only read: put labels and annotations on it yourself',
+          fieldPath: '.adopt',
+        },
+      ],
     },
   ),
 );

@@ -126,6 +126,12 @@ export const clientSpec = group(
     accessToken,
     idToken,
     refreshToken,
+    deletionPolicy: choice(['Delete', 'Retain'], {
+      what: 'What becomes of the generated Secret when this Client is deleted. The registration always goes.',
+      allowed: 'Delete; Retain keeps the Secret, which is then of no Client',
+      default: 'Delete',
+      example: 'Retain',
+    }),
     suspend: flag({
       what: 'Stops the application: within 10 s nothing is issued to it and its tokens are refused. Nothing is forgotten.',
       default: false,
@@ -144,7 +150,7 @@ const acceptedSecret = entry({
   id: text({ what: 'Id of the secret; says nothing about its value.', max: 64, example: '1' }),
   createdAt: Type.String({
     format: 'date-time',
-    doc: { what: 'When it was generated.', example: '2030-01-31T12:00:00Z' },
+    doc: { what: 'When it was generated, or first seen in an adopted Secret.', example: '2030-01-31T12:00:00Z' },
   }),
   state: choice(['Current', 'Retiring'], {
     what: 'Whether it is the one in the Secret, or an older one that is still accepted.',

@@ -48,6 +48,17 @@ export const labels: Rule = {
   message: 'must be labels, for example {team: shop}',
 };
 
+export const annotationNames: Rule = {
+  rule: `self.all(k, k.matches('^${labelKey}$'))`,
+  message: 'must have the names of annotations, for example {example.com/team: shop}',
+};
+
+/** Words that the operator puts on its own objects: whoever could set them could pass one object off as another. */
+export const unreserved: Rule = {
+  rule: `self.all(k, !k.startsWith('auth.nauthera.io/') && k != 'app.kubernetes.io/managed-by')`,
+  message: 'auth.nauthera.io/* and app.kubernetes.io/managed-by are set by the operator: choose other names',
+};
+
 /** A scope token of RFC 6749 §3.3: printable ASCII without space, quote and backslash. */
 export const scopeToken: Rule = {
   rule: String.raw`self.matches(r'^[!#-\[\]-~]+$')`,

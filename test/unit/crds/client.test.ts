@@ -231,6 +231,47 @@ describe('other rules of a Client', () => {
       'spec.secret.keys: two keys would get the same name: choose another name for one of them',
     ],
     [
+      'an adopted Secret elsewhere',
+      { secret: { adopt: 'other/web' } },
+      "spec.secret.adopt: must be the name of an object: lower-case letters, digits, '-' and '.', beginning and ending with a letter or digit",
+    ],
+    [
+      'a Secret of another name beside an adopted one',
+      { secret: { adopt: 'login', name: 'web' } },
+      'spec.secret.name: no other Secret is written beside an adopted one: leave name out, or generate a secret without adopt',
+    ],
+    [
+      'labels for a Secret that is only read',
+      { secret: { adopt: 'login', labels: { team: 'shop' } } },
+      'spec.secret.adopt: an adopted Secret is only read: put labels and annotations on it yourself',
+    ],
+    [
+      'a secret to adopt for an application that has none',
+      { secret: { adopt: 'login' }, authentication: { method: 'none' } },
+      'spec.secret.adopt: only client_secret_basic and client_secret_post have a secret to adopt: leave adopt out, or use one of them',
+    ],
+    [
+      "a label of the operator's (A80)",
+      { secret: { labels: { 'auth.nauthera.io/client': 'other' } } },
+      'spec.secret.labels: auth.nauthera.io/* and app.kubernetes.io/managed-by are set by the operator: choose other names',
+    ],
+    [
+      "an annotation of the operator's (A80)",
+      { secret: { annotations: { 'app.kubernetes.io/managed-by': 'me' } } },
+      'spec.secret.annotations: auth.nauthera.io/* and app.kubernetes.io/managed-by are set by the operator: choose other names',
+    ],
+    [
+      'a label that is none',
+      { secret: { labels: { team: 'not a label' } } },
+      'spec.secret.labels: must be labels, for example {team: shop}',
+    ],
+    [
+      'an annotation that is none',
+      { secret: { annotations: { 'a/b/c': 'x' } } },
+      'spec.secret.annotations: must have the names of annotations, for example {example.com/team: shop}',
+    ],
+    ['another fate of the Secret', { deletionPolicy: 'Orphan' }, 'spec.deletionPolicy: must be one of Delete, Retain'],
+    [
       'a reserved claim',
       { idToken: { claims: ['email', 'sub'] } },
       'spec.idToken.claims[1]: is reserved, the protocol itself sets this claim: choose another name',
@@ -265,6 +306,12 @@ describe('other rules of a Client', () => {
     else expect(found[0]).toMatch(expected);
   });
 
+  it('a Secret may be adopted under the usual key or another, and a generated one be labelled', () => {
+    expect(problems('Client', web({ secret: { adopt: 'login', keys: { 'client-secret': 'PASSWORD' } } }))).toEqual([]);
+    const labels = { 'app.kubernetes.io/part-of': 'argocd' };
+    expect(problems('Client', web({ secret: { labels, annotations: { 'a.b/c': 'any\ntext' } } }))).toEqual([]);
+  });
+
   it('keys may change places', () => {
     const keys = { 'client-id': 'client-secret', 'client-secret': 'client-id' };
     expect(problems('Client', web({ secret: { keys } }))).toEqual([]);
@@ -288,6 +335,7 @@ describe('defaults', () => {
       pkce: 'Required',
       consent: { mode: 'Remember', rememberFor: '2160h', onRefusedScope: 'Drop' },
       idToken: { signingAlgorithm: 'RS256' },
+      deletionPolicy: 'Delete',
       suspend: false,
     });
   });
