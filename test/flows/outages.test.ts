@@ -79,15 +79,19 @@ async function insisting(ask: () => Promise<TokenAnswer>): Promise<TokenAnswer> 
 }
 
 async function freshCode(uid = 'ada'): Promise<string> {
-  for (;;) {
+  let met = '';
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(200)) {
     await direct.run({ name: 'forgive', text: 'DELETE FROM login_attempts' }, []);
     const browser = world.browser();
+    // After a fault the first try may still meet it, at either page.
     const login = await browser.get(authorizePath({ scope: 'openid offline_access', prompt: 'consent' }));
+    met = login.name;
+    if (met !== 'login') continue;
     const page = await browser.submit(login, { username: uid, password: seedPassword(uid), 'sign-in': '1' });
-    // After a fault the first try may still meet it.
-    if (page.name === 'consent') return (await browser.submit(page, { decision: 'allow' })).response.code ?? '';
-    await sleep(200);
+    met = page.name;
+    if (met === 'consent') return (await browser.submit(page, { decision: 'allow' })).response.code ?? '';
   }
+  throw new Error(`no code within a minute, but the page ${met}`);
 }
 const granted = async (uid?: string) =>
   (await insisting(async () => world.token(codeFields(await freshCode(uid))))).body;
