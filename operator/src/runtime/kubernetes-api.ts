@@ -70,6 +70,9 @@ export class ApiUnavailable extends Error {
   readonly code = 'api_unavailable';
 }
 
+/** The API server answered, and the answer cannot be read: no JSON, or beyond its bounds. Asking again may not help. */
+export class ApiUnreadable extends ApiUnavailable {}
+
 /** The lease is not held, or about to end: a write that is sent now could meet the next leader's. */
 export class NotLeading extends Error {
   readonly code = 'not_leading';

@@ -21,6 +21,10 @@ export class ReferenceIndex {
     else this.#names.set(dependent, next);
   }
 
+  knows(dependent: string): boolean {
+    return this.#names.has(dependent);
+  }
+
   dependents(name: string): readonly string[] {
     return [...(this.#named.get(name) ?? [])];
   }
