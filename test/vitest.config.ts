@@ -10,6 +10,7 @@ export default defineConfig({
       layer('unit', ['unit/**/*.test.ts', 'rules/**/*.test.ts'], 20_000),
       layer('registry', ['ports/**/*.test.ts'], 60_000),
       layer('flows', ['flows/**/*.test.ts'], 120_000),
+      layer('cluster', ['cluster/**/*.test.ts'], 120_000, { globalSetup: ['support/kube-setup.ts'] }),
       layer('browser', ['browser/**/*.test.ts'], 120_000),
       layer('demo', ['demo/**/*.test.ts'], 300_000),
     ],

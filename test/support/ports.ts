@@ -12,3 +12,20 @@ export function freePort(): Promise<number> {
     });
   });
 }
+
+/**
+ * A free TCP port on loopback that stays free while its server restarts: below the ports that the system takes for
+ * outgoing connections.
+ */
+export async function steadyPort(): Promise<number> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const port = 15_000 + Math.floor(Math.random() * 17_000);
+    const isFree = await new Promise<boolean>((resolve) => {
+      const server = createServer();
+      server.once('error', () => resolve(false));
+      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+    });
+    if (isFree) return port;
+  }
+  throw new Error('no free port between 15000 and 32000');
+}
