@@ -45,14 +45,15 @@ export interface ReflectorHandler<T extends KubernetesObject> {
 }
 
 export interface Reflector {
-  /** Resolves when the first complete list is there; never rejects: it goes on trying until {@link stop}. */
+  /** Resolves when the first complete list is there, or it was stopped; never rejects: it goes on trying until then. */
   start(): Promise<void>;
   stop(): Promise<void>;
   get(namespace: string, name: string): Known | undefined;
   entries(): Iterable<Known>;
   /**
-   * This process wrote the object and has its new version: the event that tells of it is no news. Ignored when something
-   * newer is known, or another uid.
+   * This process wrote the object and has its new version: the event of exactly that version is no news. Ignored when
+   * something newer is known, or another uid. Only for an answer that shows nothing new besides this write: what somebody
+   * else changed just before has an event of its own, which may be lost.
    */
   noteWritten(object: KubernetesObject): void;
   /** Milliseconds since it last heard from the API server: a list, an event, a bookmark; `undefined` before the first list. */
