@@ -1,0 +1,103 @@
+/** What the chart grants, as helm renders it: the golden lists, and what must be in none of them. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { chartFolder, helm, renderChart, rightsOf, rightsTable } from '../support/chart.ts';
+import { objectsOf } from '../support/kube-cluster.ts';
+
+const modes = [
+  { mode: 'cluster-wide', set: [] },
+  { mode: 'listed-namespaces', set: ['watchNamespaces={identity,shop}'] },
+] as const;
+
+describe('the chart', () => {
+  it('helm lint finds nothing', async () => {
+    const said = await helm('lint', chartFolder, '--strict', '--quiet');
+    expect(said.trim()).toBe('');
+  });
+
+  it.each(modes)('A74 F40 the rights are exactly those of the golden list: $mode', async ({ mode, set }) => {
+    const table = rightsTable(rightsOf(await renderChart({ set })));
+    expect(table).toBe(await readFile(join(import.meta.dirname, `rights.${mode}.txt`), 'utf8'));
+  });
+
+  it.each(modes)('A74 no wildcard, no granting, no acting as others, no pods: $mode', async ({ set }) => {
+    const rights = rightsOf(await renderChart({ set }));
+    expect(rights.length).toBeGreaterThan(20);
+    for (const { group, resource, name, verb } of rights) {
+      expect([group, resource, name, verb].join(' ')).not.toContain('*');
+      expect(['escalate', 'bind', 'impersonate', 'deletecollection', 'approve', 'sign']).not.toContain(verb);
+      expect(resource).not.toMatch(/^(pods|nodes|serviceaccounts|users|groups|userextras)/);
+      expect(['', 'auth.nauthera.io', 'coordination.k8s.io', 'events.k8s.io']).toContain(group);
+    }
+  });
+
+  it('A77 with listed namespaces nothing but reading by name, and public keys, is cluster-wide', async () => {
+    const rights = rightsOf(await renderChart({ set: ['watchNamespaces={identity,shop}'] }));
+    const everywhere = rights.filter(({ namespace }) => namespace === undefined);
+    expect(everywhere.map(({ resource, name, verb }) => `${verb} ${resource} ${name}`).toSorted()).toEqual([
+      'get /openid/v1/jwks undefined',
+      'get namespaces identity',
+      'get namespaces kube-system',
+      'get namespaces shop',
+    ]);
+    expect(new Set(rights.map(({ namespace }) => namespace))).toEqual(
+      new Set([undefined, 'identity', 'shop', 'nauthera-system']),
+    );
+    // In its own namespace, which is not listed here, only the Lease.
+    const own = rights.filter(({ namespace }) => namespace === 'nauthera-system');
+    expect(new Set(own.map(({ resource }) => resource))).toEqual(new Set(['leases']));
+  });
+
+  it('without watchSecrets it neither lists nor watches Secrets', async () => {
+    const rights = rightsOf(await renderChart({ set: ['watchSecrets=false'] }));
+    const verbs = rights.filter(({ resource }) => resource === 'secrets').map(({ verb }) => verb);
+    expect(verbs).toContain('get');
+    expect(verbs).not.toContain('list');
+    expect(verbs).not.toContain('watch');
+  });
+
+  it('two renderings are the same bytes, and two releases share no name', async () => {
+    expect(await renderChart()).toBe(await renderChart());
+    const clusterWide = async (namespace: string) =>
+      objectsOf(await renderChart({ namespace }))
+        .filter(({ metadata }) => metadata.namespace === undefined)
+        .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
+    const [first, second] = [await clusterWide('one'), await clusterWide('two')];
+    expect(first.filter((name) => second.includes(name))).toEqual([]);
+  });
+
+  it('rights or the ServiceAccount can be left to somebody else', async () => {
+    expect(objectsOf(await renderChart({ set: ['rbac.create=false'] })).map(({ kind }) => kind)).toEqual([
+      'ServiceAccount',
+    ]);
+    const given = await renderChart({ set: ['serviceAccount.create=false', 'serviceAccount.name=mine'] });
+    expect(objectsOf(given).map(({ kind }) => kind)).not.toContain('ServiceAccount');
+    expect(new Set(rightsOf(given).map(({ subject }) => subject))).toEqual(
+      new Set(['ServiceAccount nauthera-system/mine']),
+    );
+  });
+
+  it.each([
+    ['a misspelt value', 'watchNamespace={shop}', /watchNamespace/],
+    ['a name that is none', 'watchNamespaces={Shop}', /watchNamespaces\/0/],
+    ['a wildcard', 'watchNamespaces={*}', /watchNamespaces\/0/],
+    ['a namespace twice', 'watchNamespaces={shop,shop}', /watchNamespaces/],
+    ['nobody to bind', 'serviceAccount.create=false', /serviceAccount\/name/],
+  ])('refuses %s', async (_, value, said) => {
+    await expect(renderChart({ set: [value] })).rejects.toThrow(said);
+  });
+
+  it('every value is explained where it stands, and in the README', async () => {
+    const text = await readFile(join(chartFolder, 'values.yaml'), 'utf8');
+    const readme = await readFile(join(chartFolder, 'README.md'), 'utf8');
+    const leaves = (value: unknown, path: string): string[] =>
+      typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length > 0
+        ? Object.entries(value).flatMap(([key, inner]) => leaves(inner, path === '' ? key : `${path}.${key}`))
+        : [path];
+    const values = leaves(parse(text), '');
+    expect(values.length).toBe([...text.matchAll(/^ *# -- /gm)].length);
+    for (const value of values) expect(readme).toContain(`| \`${value}\` |`);
+  });
+});
