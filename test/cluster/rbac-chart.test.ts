@@ -38,9 +38,11 @@ describe('the chart', () => {
     const everywhere = rights.filter(({ namespace }) => namespace === undefined);
     expect(everywhere.map(({ resource, name, verb }) => `${verb} ${resource} ${name}`).toSorted()).toEqual([
       'get /openid/v1/jwks undefined',
-      'get namespaces identity',
       'get namespaces kube-system',
-      'get namespaces shop',
+      'list namespaces identity',
+      'list namespaces shop',
+      'watch namespaces identity',
+      'watch namespaces shop',
     ]);
     expect(new Set(rights.map(({ namespace }) => namespace))).toEqual(
       new Set([undefined, 'identity', 'shop', 'nauthera-system']),
@@ -98,6 +100,6 @@ describe('the chart', () => {
         : [path];
     const values = leaves(parse(text), '');
     expect(values.length).toBe([...text.matchAll(/^ *# -- /gm)].length);
-    for (const value of values) expect(readme).toContain(`| \`${value}\` |`);
+    for (const value of values) expect(readme).toContain(`| \`${value}\` `);
   });
 });
