@@ -2,16 +2,15 @@
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Kind, kindNames } from '@nauthera/crds';
-import { type LiveReport, type Registry, RegistryFenced, type Stop } from '@nauthera/server/registry';
+import { type LiveReport, RegistryFenced } from '@nauthera/server/registry';
 import { authorizationServerController } from './controllers/authorization-server/controller.ts';
 import { clientController } from './controllers/client/controller.ts';
-import { type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
+import { anyDatabase, type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
 import { ldapBindingController } from './controllers/ldap-binding/controller.ts';
-import { Orphans } from './controllers/orphans.ts';
-import { type Changed, RegistryHandle } from './controllers/registry-handle.ts';
+import type { Changed, RegistryHandle } from './controllers/registry-handle.ts';
 import { scopeController } from './controllers/scope/controller.ts';
-import { ServedWatch } from './controllers/served-watch.ts';
-import type { Deployment, World } from './controllers/world.ts';
+import type { Registries } from './controllers/server-databases.ts';
+import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, startController } from './runtime/controller.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
@@ -23,8 +22,11 @@ export interface OperatorOptions {
   readonly source: ResourceSource;
   readonly secrets: SecretStore;
   readonly configMaps: ConfigMapReader;
-  /** The one registry that every AuthorizationServer of this source shares. */
-  readonly registry: Registry;
+  /** Where AuthorizationServers keep what is registered with them. */
+  readonly registries: Registries;
+  /** Default: nobody is told. */
+  readonly events?: EventSink;
+  readonly defaultServerNamespace?: string;
   readonly issuerOf: World['issuerOf'];
   readonly deployment: Deployment;
   /** `Ready` of a resource changed its status or reason. */
@@ -56,48 +58,35 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
   return new RunningOperator(options).start();
 }
 
+/** Milliseconds that the first attempts to open databases may keep the passes of everybody waiting. */
+const patience = 5_000;
+
 class RunningOperator implements Operator {
   readonly #options: OperatorOptions;
-  readonly #handle: RegistryHandle;
   readonly #references = new ReferenceIndex();
   readonly #queues: Readonly<Record<Kind, WorkQueue>>;
-  readonly #served: ServedWatch;
-  readonly #orphans: Orphans;
   readonly #tools: Tools;
   #controllers: readonly Controller[] = [];
-  #unfollow: Stop | undefined;
 
   constructor(options: OperatorOptions) {
     this.#options = options;
-    const { registry, source } = options;
-    this.#handle = new RegistryHandle(registry);
+    const { registries } = options;
     this.#queues = {
       AuthorizationServer: new WorkQueue(),
       Client: new WorkQueue(),
       Scope: new WorkQueue(),
       LdapBinding: new WorkQueue(),
     };
-    this.#served = new ServedWatch({
-      read: () => registry.reports(),
-      onChange: (pending, before, after) => this.#wakeByReports(pending, before, after),
-      // It says so; its own back-off goes on.
-      onError: () => this.#wakeKind('AuthorizationServer', 'resync'),
-      onRecovery: () => this.#wakeAllSoon('change'),
-    });
-    this.#orphans = new Orphans({
-      registry,
-      source,
-      onError: (error) => this.#fail('orphans', '', error, 0),
-      onHeld: () => this.#wakeKind('AuthorizationServer'),
-    });
     const world: World = {
-      source,
+      source: options.source,
       secrets: options.secrets,
       configMaps: options.configMaps,
-      registryOf: () => this.#handle,
-      registries: () => [this.#handle],
-      served: this.#served,
-      retirementHeld: () => this.#orphans.held,
+      events: options.events ?? { record: () => undefined },
+      registryOf: (server) => registries.registryOf(server),
+      registries: () => registries.registries(),
+      pend: (dependent, on) => registries.pend(dependent, on),
+      databases: registries,
+      defaultServerNamespace: options.defaultServerNamespace,
       issuerOf: options.issuerOf,
       deployment: options.deployment,
       now: options.now ?? Date.now,
@@ -116,26 +105,42 @@ class RunningOperator implements Operator {
 
   async start(): Promise<this> {
     const { world } = this.#tools;
-    const { source } = this.#options;
+    const { source, registries } = this.#options;
     source.watch((change) => this.noteChange(change));
-    await this.#served.start();
+    await registries.start(
+      {
+        onMoved: (handle, changed) => this.#wakeByRegistry(handle, changed),
+        onReports: (handle, ...reports) => this.#wakeByReports(handle, ...reports),
+        // It says so; its own back-off goes on.
+        onAway: (handle) => this.#wakeOn(handle, 'AuthorizationServer', 'resync'),
+        onRecovery: (handle) => this.#wakeAllOn(handle, 'change'),
+        onHeld: (handle) => this.#wakeOn(handle, 'AuthorizationServer'),
+        onState: (server) => this.#wake(`AuthorizationServer/${server}`),
+        onError: (what, error) => this.#fail(what, '', error, 0),
+      },
+      await source.list('AuthorizationServer'),
+    );
+    if (registries.perServer) this.#wakeKind('AuthorizationServer', 'resync');
+    this.#controllers = [this.#run(authorizationServerController(world))];
+    // A pass that meets a database which is only about to be opened would be for nothing.
+    await registries.tried(patience);
     this.#controllers = [
-      this.#run(authorizationServerController(world)),
+      ...this.#controllers,
       this.#run(scopeController(world)),
       this.#run(ldapBindingController(world)),
       this.#run(clientController(world)),
     ];
-    // Its first word is that everything may have moved: that begins the work.
-    this.#unfollow = await this.#options.registry.follow((changed) => this.#wakeByRegistry(changed));
-    this.#orphans.start();
+    // A registry that all share begins the work itself: its first word is that everything may have moved.
+    if (registries.perServer) this.#wakeAll('resync');
+    await registries.follow();
     return this;
   }
 
   async stop(): Promise<void> {
-    await this.#unfollow?.();
-    await this.#orphans.stop();
+    const { registries } = this.#options;
+    await registries.unfollow();
     await Promise.all(this.#controllers.map((controller) => controller.stop()));
-    await this.#served.stop();
+    await registries.stop();
   }
 
   noteChange({ kind, namespace, name }: Change): void {
@@ -179,39 +184,61 @@ class RunningOperator implements Operator {
     });
   }
 
-  #wakeAllSoon(urgency: Urgency): void {
+  #wakeAll(urgency: Urgency): void {
     for (const kind of kindNames) this.#wakeKind(kind, urgency);
+  }
+
+  /** Those of a kind whose registry that is. */
+  #wakeOn(handle: RegistryHandle, kind: Kind, urgency: Urgency = 'change'): void {
+    if (handle.name === '') {
+      this.#wakeKind(kind, urgency);
+      return;
+    }
+    if (kind === 'AuthorizationServer') this.#wake(`${kind}/${handle.name}`, urgency);
+    for (const dependent of this.#references.dependents(`registry/${handle.name}`))
+      if (dependent.startsWith(`${kind}/`)) this.#wake(dependent, urgency);
+  }
+
+  #wakeAllOn(handle: RegistryHandle, urgency: Urgency): void {
+    for (const kind of kindNames) this.#wakeOn(handle, kind, urgency);
+    // Their back-off ends: this may be what they wait for.
+    this.#wakeDependents(anyDatabase);
   }
 
   /** To whom a Scope is open stands in no registration: those that list it look again. */
   async #wakeByScope(namespace: string, name: string): Promise<void> {
     const scope = await this.#options.source.get('Scope', namespace, name);
-    if (scope?.spec !== undefined)
-      this.#wakeDependents(`registration/scope/${scopeNameOf({ name, spec: scope.spec })}`);
+    if (scope?.spec === undefined) return;
+    const id = scopeNameOf({ name, spec: scope.spec });
+    for (const handle of this.#options.registries.registries()) this.#wakeDependents(handle.reference('scope', id));
   }
 
   /** Whoever changed a row, we did or somebody in SQL: what it belongs to is made so again. */
-  #wakeByRegistry(changed: Changed): void {
-    this.#handle.forget(changed);
+  #wakeByRegistry(handle: RegistryHandle, changed: Changed): void {
     if (changed === 'all') {
-      this.#wakeAllSoon('resync');
+      this.#wakeAllOn(handle, 'resync');
       return;
     }
     for (const row of changed) {
-      const known = this.#wakeDependents(`registration/${row.kind}/${row.id}`);
-      if (!known) this.#orphans.look(row);
+      const known = this.#wakeDependents(handle.reference(row.kind, row.id));
+      if (!known) this.#options.registries.lookAtStray(handle, row);
     }
   }
 
-  #wakeByReports(pending: readonly string[], before: readonly LiveReport[], after: readonly LiveReport[]): void {
+  #wakeByReports(
+    handle: RegistryHandle,
+    pending: readonly string[],
+    before: readonly LiveReport[],
+    after: readonly LiveReport[],
+  ): void {
     for (const dependent of pending) this.#wake(dependent);
     const [old, now] = [before, after].map((reports) => reports.filter(({ live }) => live));
     const differ = (view: (report: LiveReport) => unknown) => !isDeepStrictEqual(old?.map(view), now?.map(view));
-    if (differ(({ replica, keys }) => [replica, keys])) this.#wakeKind('AuthorizationServer');
-    if (differ(({ replica, directories }) => [replica, directories])) this.#wakeKind('LdapBinding');
+    if (differ(({ replica, keys }) => [replica, keys])) this.#wakeOn(handle, 'AuthorizationServer');
+    if (differ(({ replica, directories }) => [replica, directories])) this.#wakeOn(handle, 'LdapBinding');
     for (const { kind, id } of now?.flatMap(({ rejected }) => rejected) ?? [])
       if (!old?.some(({ rejected }) => rejected.some((one) => one.kind === kind && one.id === id)))
-        this.#wakeDependents(`registration/${kind}/${id}`);
+        this.#wakeDependents(handle.reference(kind, id));
   }
 }
 

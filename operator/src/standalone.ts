@@ -23,6 +23,7 @@ import {
 } from '@nauthera/server/registry';
 import { type Operator, startOperator } from './app.ts';
 import type { StandaloneSettings } from './config.ts';
+import { GivenRegistry } from './controllers/given-registry.ts';
 import type { World } from './controllers/world.ts';
 import { FolderSource } from './sources/folder.ts';
 import { SecretsFolder } from './sources/secrets-folder.ts';
@@ -145,14 +146,9 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     source,
     secrets: options.seams?.secrets?.(folders.secrets) ?? folders.secrets,
     configMaps: source,
-    registry,
+    registries: new GivenRegistry({ registry, source, singleRole: database.kind === 'postgres' }),
     issuerOf: issuerOf(server, options),
-    deployment: {
-      reason: 'Standalone',
-      version: options.version,
-      singleRole: database.kind === 'postgres',
-      database: 'given',
-    },
+    deployment: { reason: 'Standalone', version: options.version, database: 'given' },
     onTransition: () => printer.soon(),
     onFailure: ({ controller, error }) =>
       log

@@ -10,7 +10,11 @@ import type { Outcome } from '../runtime/controller.ts';
 import type { ReferenceIndex } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
 import type { WithSpec } from './attachment.ts';
+import type { RegistryHandle } from './registry-handle.ts';
 import type { World } from './world.ts';
+
+/** What those depend on whose first pass met a database that is away. */
+export const anyDatabase = 'database/away';
 
 export interface Reconciled<K extends Kind> {
   /** The kind's own conditions in causal order. */
@@ -23,6 +27,10 @@ export interface Reconciled<K extends Kind> {
   readonly outcome: Outcome;
   /** Another report of a replica may change something. */
   readonly pending: boolean;
+  /** Where it is registered. */
+  readonly registry: RegistryHandle | undefined;
+  /** Annotations that this pass acted upon, beside `reconcile`: echoed in `status.lastHandled`. */
+  readonly acted?: readonly string[];
   /** Everything that was looked at, for the index of references. */
   readonly references: readonly string[];
   /** Thrown once the status is written: the pass comes again with back-off. */
@@ -63,13 +71,15 @@ export async function reconcileKey<K extends Kind>(
       await world.source.release(resource);
     }
     references.record(dependent, []);
-    world.served.pend(dependent, false);
+    world.pend(dependent, undefined);
     return { outcome: 'done' };
   }
   await world.source.hold(resource);
   const result = await passOver(controller, resource);
   if (result.references !== undefined) references.record(dependent, result.references);
-  world.served.pend(dependent, result.pending);
+  // What it depends on is not known: whatever database comes back, it may be this one.
+  else if (result.failure !== undefined && !references.knows(dependent)) references.record(dependent, [anyDatabase]);
+  world.pend(dependent, result.pending ? result.registry : undefined);
   await writeStatus(tools, resource, result);
   if (result.failure !== undefined) throw result.failure;
   return result.outcome;
@@ -114,6 +124,7 @@ function neverAccepted<K extends Kind>({ kind, refused, status }: Observed<K>): 
     ready: draft,
     outcome: { outcome: 'waiting', on: 'an edit' },
     pending: false,
+    registry: undefined,
   };
 }
 
@@ -139,6 +150,7 @@ function unavailable<K extends Kind>({ kind, status }: Observed<K>, failure: unk
     readyMessage: ready?.message ?? '',
     outcome: { outcome: 'waiting', on: 'the database' },
     pending: false,
+    registry: undefined,
     failure,
   };
 }

@@ -37,6 +37,7 @@ export class Orphans {
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
   #held = 0;
+  #confirmed = false;
 
   constructor(options: OrphansOptions) {
     this.#options = options;
@@ -65,6 +66,13 @@ export class Orphans {
     });
   }
 
+  /** Those that are held back may go after all, this once. */
+  confirm(): void {
+    if (this.#held === 0) return;
+    this.#confirmed = true;
+    this.#alone(() => this.sweep());
+  }
+
   /** One look at every row. */
   async sweep(): Promise<void> {
     const { registry, patience = 600_000, now = Date.now } = this.#options;
@@ -79,13 +87,15 @@ export class Orphans {
     for (const key of this.#since.keys()) if (!gone.has(key)) this.#since.delete(key);
     for (const key of gone.keys()) if (!this.#since.has(key)) this.#since.set(key, now());
     const due = [...gone].filter(([key]) => now() - (this.#since.get(key) ?? now()) >= patience);
-    const held = due.length > fewEnough && due.length > rows * share ? due.length : 0;
+    const many = due.length > fewEnough && due.length > rows * share;
+    const held = many && !this.#confirmed ? due.length : 0;
     if (held !== this.#held) {
       this.#held = held;
       this.#options.onHeld?.();
     }
     if (this.#held > 0) return;
     for (const [, { kind, owner }] of due) await registry.delete(kind, owner.uid);
+    this.#confirmed = false;
   }
 
   async #removeStray({ kind, owner }: StoredRegistration, uids: ReadonlyMap<string, Kind>): Promise<void> {

@@ -1,8 +1,11 @@
 /**
  * A registry as the controllers use it: writes of one moment go out as one statement, and what every Client looks up again
- * (the server, scopes) is remembered until the registry says that it moved.
+ * (the server, scopes) is remembered until the registry says that it moved. What lies behind may be away, or be exchanged
+ * for another connection, under the hands of passes that go on.
  */
 import {
+  DatabaseUnavailable,
+  type LiveReport,
   mostAtOnce,
   type PutResult,
   type Registration,
@@ -23,17 +26,66 @@ const gather = 20;
 
 export type Changed = readonly { readonly kind: RegistrationKind; readonly id: string }[] | 'all';
 
+/** What the replicas report, and what is kept back, as it was read last. */
+export interface RegistryFindings {
+  readonly reports: readonly LiveReport[];
+  /** Rows without a resource that are kept, because they are suspiciously many. */
+  readonly retirementHeld: number;
+}
+
+const nothingFound: RegistryFindings = { reports: [], retirementHeld: 0 };
+
 export class RegistryHandle {
-  readonly registry: Registry;
+  /** `<namespace>/<name>` of the server whose registry it is; empty: all servers share it. */
+  readonly name: string;
+  #registry: Registry | undefined;
+  #findings: RegistryFindings = nothingFound;
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #known = new Map<string, Promise<StoredRegistration | null>>();
+  /** Why bind passwords cannot be sealed. */
+  #unsealed: string | undefined;
 
-  constructor(registry: Registry) {
-    this.registry = registry;
+  /** @param registry `undefined`: not there yet, see {@link use} */
+  constructor(registry: Registry | undefined, name = '') {
+    this.#registry = registry;
+    this.name = name;
+  }
+
+  /** From now on this one; a statement that was sent already goes on with the former. */
+  use(registry: Registry | undefined, findings: RegistryFindings = nothingFound, unsealed?: string): void {
+    this.#registry = registry;
+    this.#findings = findings;
+    this.#unsealed = unsealed;
+    this.#known.clear();
+  }
+
+  get isOpen(): boolean {
+    return this.#registry !== undefined;
+  }
+
+  /** @throws DatabaseUnavailable */
+  get registry(): Registry {
+    if (this.#registry === undefined) throw new DatabaseUnavailable('the database of the server is not open');
+    return this.#registry;
+  }
+
+  get reports(): readonly LiveReport[] {
+    return this.#findings.reports;
+  }
+
+  get retirementHeld(): number {
+    return this.#findings.retirementHeld;
+  }
+
+  /** What moves with a row, for the index of references. */
+  reference(kind: RegistrationKind, id: string): string {
+    return `registration/${this.name}/${kind}/${id}`;
   }
 
   put(registration: Registration): Promise<PutResult> {
+    if (this.#unsealed !== undefined && registration.kind === 'directory')
+      return Promise.reject(new DatabaseUnavailable(this.#unsealed));
     return new Promise((resolve, reject) => {
       this.#waiting.push({ registration, resolve, reject });
       if (this.#waiting.length >= mostAtOnce) void this.#flush();
@@ -41,11 +93,11 @@ export class RegistryHandle {
     });
   }
 
-  delete(kind: RegistrationKind, uid: string): Promise<Revision | null> {
+  async delete(kind: RegistrationKind, uid: string): Promise<Revision | null> {
     return this.registry.delete(kind, uid);
   }
 
-  get(kind: RegistrationKind, id: string): Promise<StoredRegistration | null> {
+  async get(kind: RegistrationKind, id: string): Promise<StoredRegistration | null> {
     if (kind === 'client' || kind === 'directory') return this.registry.get(kind, id);
     const key = `${kind}/${id}`;
     const known = this.#known.get(key);
@@ -81,4 +133,10 @@ export class RegistryHandle {
       for (const { reject } of batch) reject(error);
     }
   }
+}
+
+/** What moves with everything in the registry of a server. */
+export function registryReference(handle: RegistryHandle | undefined, server: string | undefined): readonly string[] {
+  const name = handle?.name ?? server;
+  return name === undefined ? [] : [`registry/${name}`];
 }

@@ -1,21 +1,29 @@
 /** What every controller is given. */
-import type { ConfigMapReader, ResourceSource, SecretStore } from '../sources/source.ts';
+import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
 import type { RegistryHandle } from './registry-handle.ts';
-import type { ServedWatch } from './served-watch.ts';
+import type { ServerDatabases } from './server-databases.ts';
 
 export interface World {
   readonly source: ResourceSource;
   readonly secrets: SecretStore;
   readonly configMaps: ConfigMapReader;
-  /** The registry of an AuthorizationServer, by `<namespace>/<name>`; `undefined`: not reachable yet. */
+  readonly events: EventSink;
+  /**
+   * The registry of an AuthorizationServer, by `<namespace>/<name>`. `undefined`: there is no such server, or it never had
+   * its database. One whose database is away is there, and throws `DatabaseUnavailable` when used.
+   */
   registryOf(server: string): RegistryHandle | undefined;
+  /** Those that can be used now. */
   registries(): Iterable<RegistryHandle>;
-  readonly served: ServedWatch;
-  /** Rows without a resource that are kept, because they are suspiciously many. */
-  retirementHeld(): number;
+  /** `dependent` (`<kind>/<namespace>/<name>`) waits for replicas of that registry, and of no other; `undefined`: no more. */
+  pend(dependent: string, on: RegistryHandle | undefined): void;
+  /** For AuthorizationServers. */
+  readonly databases: ServerDatabases;
   /** The issuer in force; `problem`: there is none, and what to do. */
   issuerOf(server: ServerResource): { readonly issuer: string } | { readonly problem: string };
+  /** The namespace in which `auth.nauthera.io/is-default` counts; `undefined`: any. */
+  readonly defaultServerNamespace: string | undefined;
   /** How servers run here. */
   readonly deployment: Deployment;
   /** Epoch milliseconds. */
@@ -24,12 +32,18 @@ export interface World {
   freshSecret(): string;
 }
 
+export interface EventSink {
+  /** Tells people what happened to a resource. Never throws, waits for nothing; may be lost. No secret in the note. */
+  record(
+    resource: ResourceKey & { readonly uid: string },
+    event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly note: string },
+  ): void;
+}
+
 export interface Deployment {
   /** Reason of a True `Deployed`. */
   readonly reason: 'Deployed' | 'Standalone';
   readonly version: string;
-  /** One database role owns, writes and serves. */
-  readonly singleRole: boolean;
   /** `secretRef`: the connection stands in `spec.database.secretRef`; `given`: it was given to this program. */
   readonly database: 'secretRef' | 'given';
 }

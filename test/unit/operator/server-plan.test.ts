@@ -6,12 +6,19 @@ import {
   type ServerInputs,
 } from '../../../operator/src/controllers/authorization-server/plan.ts';
 import type { Written } from '../../../operator/src/controllers/programmed.ts';
+import type { DatabaseState } from '../../../operator/src/controllers/server-databases.ts';
 import type { LiveReport } from '../../../server/src/registry/index.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
-import { aSecret, aServerResource } from './resources.ts';
+import { aServerResource } from './resources.ts';
 
-const standalone = { reason: 'Standalone', version: '1.2.3', singleRole: false, database: 'given' } as const;
-const inCluster = { reason: 'Deployed', version: '1.2.3', singleRole: false, database: 'secretRef' } as const;
+const standalone = { reason: 'Standalone', version: '1.2.3', database: 'given' } as const;
+const inCluster = { reason: 'Deployed', version: '1.2.3', database: 'secretRef' } as const;
+const answers: DatabaseState = {
+  ready: { type: 'DatabaseReady', status: 'True', reason: 'DatabaseReady', message: 'the database answers' },
+  keyProblem: undefined,
+  references: [],
+  lookAgainAfter: undefined,
+};
 const revision = { epoch: 'e', n: 5 };
 const written: Written = { outcome: 'written', revision };
 const aReport = (more: Partial<LiveReport> = {}): LiveReport => ({
@@ -37,7 +44,7 @@ function conclude(
     deployment: standalone,
     issuer: { issuer: 'https://id.example.com' },
     retirementHeld: 0,
-    databaseSecret: undefined,
+    database: answers,
     others: [],
     ...more,
   };
@@ -53,37 +60,32 @@ function conclude(
   };
 }
 
-const withSecret = aServerResource({ database: { secretRef: { name: 'pg' } } });
 const older = { createdAt: '2025-01-01T00:00:00Z', name: 'auth/older', issuer: 'https://id.example.com' };
 
 describe('an AuthorizationServer', () => {
   it.each<readonly [string, Partial<ServerInputs>, Written, readonly LiveReport[], string, string, string]>([
     [
-      'no database named',
-      { deployment: inCluster },
+      'its database cannot be used, for a reason that was found',
+      {
+        database: {
+          ...answers,
+          ready: { type: 'DatabaseReady', status: 'False', reason: 'SecretNotFound', message: 'x' },
+        },
+      },
       written,
       [],
       'DatabaseReady',
       'SecretNotFound',
-      'spec.database.secretRef is left out. Name the Secret that your database operator wrote, e.g. <cluster>-app',
+      'x',
     ],
     [
-      'its Secret is not there',
-      { deployment: inCluster, server: withSecret },
+      'the key-encryption key cannot be had',
+      { database: { ...answers, keyProblem: 'Secret "k" does not exist' } },
       written,
-      [],
-      'DatabaseReady',
-      'SecretNotFound',
-      'Secret "pg" named in spec.database.secretRef does not exist in namespace auth. Waiting for it; name the one that your database operator wrote, e.g. <cluster>-app',
-    ],
-    [
-      'M19: a wrong database Secret',
-      { deployment: inCluster, server: withSecret, databaseSecret: aSecret('pg', { username: 'x', password: 'y' }) },
-      written,
-      [],
-      'DatabaseReady',
-      'SecretKeyNotFound',
-      'Secret "pg" has no key "uri" (keys: password, username). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app',
+      [aReport()],
+      'KeysReady',
+      'KeyEncryptionKeyNotFound',
+      'Secret "k" does not exist',
     ],
     [
       'the database is another’s',
@@ -199,16 +201,6 @@ describe('an AuthorizationServer', () => {
       readyReplicas: 2,
     });
     expect([readyMessage, pending]).toEqual(['Serving as https://id.example.com', false]);
-  });
-
-  it('says when one role does all, and when the database of its resource is not the one in use', () => {
-    const { conditions } = conclude({ deployment: { ...standalone, singleRole: true }, server: withSecret });
-    expect(conditions[0]).toMatchObject({
-      status: 'True',
-      reason: 'SingleRole',
-      message:
-        'one role owns, writes and serves: least privilege is off; the database was given to this program, spec.database.secretRef is not used',
-    });
   });
 
   it('is registered with whole seconds', () => {

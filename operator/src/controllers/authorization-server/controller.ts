@@ -13,20 +13,33 @@ export function authorizationServerController(world: World): KindController<'Aut
     async reconcile(server: ServerResource): Promise<Reconciled<'AuthorizationServer'>> {
       const gathered = await gatherServer(world, server);
       const plan = planServer(gathered.inputs);
-      const { written, failure } = await applyServer(world, gathered, plan);
+      const { written, failure, acted } = await applyServer(world, gathered, plan);
       const { conditions, status, readyMessage, pending } = concludeServer(
         gathered.inputs,
         plan,
         written,
-        world.served.reports,
+        gathered.registry?.reports ?? [],
+        failure === undefined ? undefined : world.databases.explain(failure),
       );
+      // An owner who first hears that everything waits for the keys should hear why.
+      const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
+      const { lookAgainAfter } = gathered.inputs.database;
       return {
         conditions,
         status,
         readyMessage,
-        outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
+        ...(keys === undefined ? {} : { ready: keys }),
+        outcome: settled
+          ? { outcome: 'done', ...(lookAgainAfter === undefined ? {} : { resyncAfter: lookAgainAfter }) }
+          : {
+              outcome: 'waiting',
+              on: 'what its conditions name',
+              ...(lookAgainAfter === undefined ? {} : { lookAgainAfter }),
+            },
         pending,
+        registry: gathered.registry,
+        acted,
         references: gathered.references,
         failure,
       };

@@ -3,10 +3,10 @@ import type { AuthorizationServerStatus } from '@nauthera/crds';
 import { endpointUrl, type LiveReport, type Registration } from '@nauthera/server/registry';
 import { registerServer } from '../../registrations/server.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
-import type { Secret } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasReached, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
+import type { DatabaseState } from '../server-databases.ts';
 import type { Deployment } from '../world.ts';
 
 export interface ServerInputs {
@@ -16,8 +16,7 @@ export interface ServerInputs {
   readonly issuer: { readonly issuer: string } | { readonly problem: string };
   /** Rows without a resource that are kept, because they are suspiciously many. */
   readonly retirementHeld: number;
-  /** The Secret that `spec.database.secretRef` names, where it is read. */
-  readonly databaseSecret: Secret | undefined;
+  readonly database: DatabaseState;
   readonly others: readonly {
     readonly createdAt: string;
     readonly name: string;
@@ -48,7 +47,7 @@ const yes = (type: Type, reason: string, message: string): ConditionDraft => ({
 
 export function planServer(inputs: ServerInputs): ServerPlan {
   const { server } = inputs;
-  const databaseReady = planDatabase(inputs);
+  const databaseReady = inputs.database.ready;
   const issuer = 'issuer' in inputs.issuer ? inputs.issuer.issuer : undefined;
   const deployed = planDeployment(inputs);
   if (databaseReady.status !== 'True')
@@ -63,35 +62,6 @@ export function planServer(inputs: ServerInputs): ServerPlan {
     value: registerServer(spec, issuer),
   };
   return { action: 'put', blockedBy: '', registration, databaseReady, deployed, issuer };
-}
-
-function planDatabase({ server, deployment, databaseSecret }: ServerInputs): ConditionDraft {
-  const type = 'DatabaseReady';
-  const ref = server.spec.database?.secretRef;
-  if (deployment.database === 'secretRef') {
-    if (ref === undefined || databaseSecret === undefined) {
-      const what =
-        ref === undefined
-          ? 'spec.database.secretRef is left out. Name the Secret'
-          : `Secret "${ref.name}" named in spec.database.secretRef does not exist in namespace ${server.namespace}. Waiting for it; name the one`;
-      return no(type, 'SecretNotFound', `${what} that your database operator wrote, e.g. <cluster>-app`);
-    }
-    if (databaseSecret.data.uri === undefined) {
-      const keys = Object.keys(databaseSecret.data).sort().join(', ');
-      return no(
-        type,
-        'SecretKeyNotFound',
-        `Secret "${ref.name}" has no key "uri" (keys: ${keys}). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app`,
-      );
-    }
-  }
-  const note =
-    deployment.database === 'given' && ref !== undefined
-      ? '; the database was given to this program, spec.database.secretRef is not used'
-      : '';
-  if (deployment.singleRole)
-    return yes(type, 'SingleRole', `one role owns, writes and serves: least privilege is off${note}`);
-  return yes(type, type, `the database answers${note}`);
 }
 
 function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
@@ -127,20 +97,19 @@ export function concludeServer(
   plan: ServerPlan,
   written: Written,
   reports: readonly LiveReport[],
+  /** Why a database that is `unreachable` is. */
+  away = { reason: 'DatabaseUnreachable', message: 'the database does not answer. Waiting for it' },
 ): ServerOutcome {
   const { deployment } = inputs;
   const live = reports.filter((report) => report.live);
-  const databaseReady = databaseAfter(plan, written);
+  const databaseReady = databaseAfter(plan, written, away);
   const holds = written.outcome === 'written' || written.outcome === 'unchanged';
   const serving = holds ? live.filter((report) => hasReached(report.revision, written.revision)) : [];
   const deployed =
     databaseReady.status === 'True'
       ? (plan.deployed ?? deployedAfter(deployment, written, { live: live.length, serving: serving.length }))
       : (plan.deployed ?? blocked('Deployed', 'DatabaseReady'));
-  const keysReady =
-    deployed.status === 'True'
-      ? keysAfter(serving)
-      : blocked('KeysReady', databaseReady.status === 'True' ? 'Deployed' : 'DatabaseReady');
+  const keysReady = keysAfter(inputs, { databaseReady, deployed }, serving);
   const conditions = [databaseReady, deployed, keysReady];
   const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
   return {
@@ -163,7 +132,11 @@ function extras({ retirementHeld }: ServerInputs): ConditionDraft[] {
   return [{ type: 'RetirementHeld', status: 'True', reason: 'TooManyOrphans', message }];
 }
 
-function databaseAfter(plan: ServerPlan, written: Written): ConditionDraft {
+function databaseAfter(
+  plan: ServerPlan,
+  written: Written,
+  away: { readonly reason: string; readonly message: string },
+): ConditionDraft {
   switch (written.outcome) {
     case 'conflict':
       return no(
@@ -172,7 +145,7 @@ function databaseAfter(plan: ServerPlan, written: Written): ConditionDraft {
         `the database ${written.reserved ? 'served' : 'serves'} another AuthorizationServer. Give this one a database of its own`,
       );
     case 'unreachable':
-      return no('DatabaseReady', 'DatabaseUnreachable', 'the database does not answer. Waiting for it');
+      return no('DatabaseReady', away.reason, away.message);
     case 'written':
     case 'unchanged':
     case 'invalid':
@@ -199,8 +172,15 @@ function deployedAfter(
   return no('Deployed', 'RollingOut', `${waiting}. Waiting`);
 }
 
-function keysAfter(serving: readonly LiveReport[]): ConditionDraft {
+function keysAfter(
+  { database }: ServerInputs,
+  { databaseReady, deployed }: { readonly databaseReady: ConditionDraft; readonly deployed: ConditionDraft },
+  serving: readonly LiveReport[],
+): ConditionDraft {
   const type = 'KeysReady';
+  if (databaseReady.status !== 'True') return blocked(type, 'DatabaseReady');
+  if (database.keyProblem !== undefined) return no(type, 'KeyEncryptionKeyNotFound', database.keyProblem);
+  if (deployed.status !== 'True') return blocked(type, 'Deployed');
   if (serving.some(({ keys }) => keys === 'key_encryption_key_mismatch'))
     return no(
       type,

@@ -6,8 +6,8 @@ import { programmed } from '../programmed.ts';
 import type { Registered } from '../registering.ts';
 import type { World } from '../world.ts';
 import { applyClient, removeClient } from './apply.ts';
-import { gatherClient } from './inputs.ts';
-import { type ClientInputs, type ClientPlan, conflictMessage, planClient } from './plan.ts';
+import { type GatheredClient, gatherClient } from './inputs.ts';
+import { type ClientPlan, conflictMessage, planClient } from './plan.ts';
 
 export function clientController(world: World): KindController<'Client'> {
   return {
@@ -17,18 +17,19 @@ export function clientController(world: World): KindController<'Client'> {
       const gathered = await gatherClient(world, client);
       const plan = planClient(gathered.inputs);
       const registered = await applyClient(world, gathered, plan);
-      return { ...conclude(world, gathered.inputs, plan, registered), references: gathered.references };
+      return { ...conclude(gathered, plan, registered), references: gathered.references };
     },
   };
 }
 
 type Conclusion = Omit<Reconciled<'Client'>, 'references'>;
 
-function conclude(world: World, inputs: ClientInputs, plan: ClientPlan, { written, failure }: Registered): Conclusion {
+function conclude(gathered: GatheredClient, plan: ClientPlan, { written, failure }: Registered): Conclusion {
+  const { inputs, registry } = gathered;
   const { client } = inputs;
   const { condition, pending } = programmed({
     written,
-    reports: world.served.reports,
+    reports: registry?.reports ?? [],
     registration: { kind: 'client', id: plan.clientId, uid: client.uid },
     withdrawn: client.spec.suspend,
     generation: client.specGeneration,
@@ -51,6 +52,7 @@ function conclude(world: World, inputs: ClientInputs, plan: ClientPlan, { writte
     ...(client.spec.suspend && plan.action === 'put' && conflict === undefined ? { ready: suspended } : {}),
     outcome: outcomeOf(settled, plan.secret?.wakeIn),
     pending,
+    registry,
     failure,
   };
 }

@@ -1,9 +1,10 @@
 /** Everything that a Client's plan looks at, read at once. */
 
+import type { RegistrationKind } from '@nauthera/server/registry';
 import { clientIdOf } from '../../registrations/client.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { hasDirectoryOn, namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
-import type { RegistryHandle } from '../registry-handle.ts';
+import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import type { ClientInputs } from './plan.ts';
 import { isBuiltIn } from './plan.ts';
@@ -45,15 +46,17 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     fresh: world.freshSecret(),
     now: world.now(),
   };
+  const own = (kind: RegistrationKind, id: string) => (registry === undefined ? [] : [registry.reference(kind, id)]);
   const references = [
     'AuthorizationServer',
     ...(spec.grantTypes.includes('authorization_code') ? ['LdapBinding'] : []),
-    'registration/server/self',
-    `registration/client/${clientId}`,
+    ...registryReference(registry, serverName),
+    ...own('server', 'self'),
+    ...own('client', clientId),
     `Namespace//${namespace}`,
     `Secret/${namespace}/${secretName}`,
     ...inputs.otherSecrets.map((secret) => `Secret/${namespace}/${secret.name}`),
-    ...spec.scopes.filter((scope) => !isBuiltIn(scope)).map((scope) => `registration/scope/${scope}`),
+    ...spec.scopes.filter((scope) => !isBuiltIn(scope)).flatMap((scope) => own('scope', scope)),
     `Client/${namespace}/${name}`,
   ];
   return { inputs, registry, references };

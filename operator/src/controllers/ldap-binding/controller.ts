@@ -28,13 +28,13 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
       const { written, failure } = await applyLdapBinding(world, gathered, plan);
       const { condition, pending } = programmed({
         written,
-        reports: world.served.reports,
+        reports: gathered.registry?.reports ?? [],
         registration: { kind: 'directory', id: plan.id, uid: binding.uid },
         generation: binding.specGeneration,
         previous: binding.status.conditions,
         sameAsBefore: true,
       });
-      const found = findings(world, gathered.registry, history, { binding, plan, condition });
+      const found = findings(gathered.registry, history, { binding, plan, condition });
       const conditions = [plan.resolvedRefs, plan.accepted, condition, ...found.conditions];
       const settled = conditions.every(({ status }) => status === 'True');
       return {
@@ -43,6 +43,7 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
         readyMessage: `${condition.message}; ${found.status.activeServer ?? ''} answers`,
         outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
         pending: pending || found.pending,
+        registry: gathered.registry,
         references: gathered.references,
         failure,
       };
@@ -62,7 +63,7 @@ interface Subject {
   readonly condition: ConditionDraft;
 }
 
-function findings(world: World, registry: RegistryHandle | undefined, history: ProbeHistory, subject: Subject): Found {
+function findings(registry: RegistryHandle | undefined, history: ProbeHistory, subject: Subject): Found {
   const { binding, plan, condition } = subject;
   const { registration } = plan;
   if (
@@ -75,12 +76,12 @@ function findings(world: World, registry: RegistryHandle | undefined, history: P
     return { conditions: probeTypes.map((type) => blocked(type, blocker)), status: {}, pending: false };
   }
   const fingerprint = registry.registry.fingerprint(registration);
-  const { found, pending } = history.take(world.served.reports, { directory: plan.id, uid: binding.uid, fingerprint });
+  const { found, pending } = history.take(registry.reports, { directory: plan.id, uid: binding.uid, fingerprint });
   if (found.size === 0)
     return {
       ...before(
         binding,
-        world.served.reports.some(({ live }) => live),
+        registry.reports.some(({ live }) => live),
       ),
       pending,
     };

@@ -1,7 +1,8 @@
 /** Everything that an LdapBinding's plan looks at, read at once. */
+import type { RegistrationKind } from '@nauthera/server/registry';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
-import type { RegistryHandle } from '../registry-handle.ts';
+import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import { directoryIdOf, type LdapBindingInputs } from './plan.ts';
 
@@ -37,15 +38,17 @@ export async function gatherLdapBinding(world: World, binding: WithSpec<'LdapBin
     ),
     stored: registry === undefined ? null : await registry.get('directory', directoryIdOf(binding)),
   };
+  const own = (kind: RegistrationKind, id: string) => (registry === undefined ? [] : [registry.reference(kind, id)]);
   const references = [
     'AuthorizationServer',
     'LdapBinding',
-    'registration/server/self',
-    `registration/directory/${directoryIdOf(binding)}`,
+    ...registryReference(registry, serverName),
+    ...own('server', 'self'),
+    ...own('directory', directoryIdOf(binding)),
     `Namespace//${namespace}`,
     `Secret/${namespace}/${password.name}`,
     ...(bundle === undefined ? [] : [`ConfigMap/${namespace}/${bundle.name}`]),
-    ...(spec.consentRules ?? []).flatMap(({ scopes }) => scopes.map((scope) => `registration/scope/${scope}`)),
+    ...(spec.consentRules ?? []).flatMap(({ scopes }) => scopes.flatMap((scope) => own('scope', scope))),
   ];
   return { inputs, registry, references };
 }

@@ -17,7 +17,7 @@ export function scopeController(world: World): KindController<'Scope'> {
       const { written, failure } = await applyScope(world, gathered, plan);
       const { condition, pending } = programmed({
         written,
-        reports: world.served.reports,
+        reports: gathered.registry?.reports ?? [],
         registration: { kind: 'scope', id: plan.scope, uid: scope.uid },
         generation: scope.specGeneration,
         previous: scope.status.conditions,
@@ -39,6 +39,7 @@ export function scopeController(world: World): KindController<'Scope'> {
         readyMessage: `${condition.message} as ${plan.scope}`,
         outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
         pending,
+        registry: gathered.registry,
         references: gathered.references,
         failure,
       };

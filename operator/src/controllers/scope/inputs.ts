@@ -1,8 +1,9 @@
 /** Everything that a Scope's plan looks at, read at once. */
+import type { RegistrationKind } from '@nauthera/server/registry';
 import { scopeNameOf } from '../../registrations/scope.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { namespaceFacts, serverHolds } from '../look-up.ts';
-import type { RegistryHandle } from '../registry-handle.ts';
+import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import type { ScopeInputs } from './plan.ts';
 
@@ -29,10 +30,12 @@ export async function gatherScope(world: World, scope: WithSpec<'Scope'>): Promi
       server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
     stored: registry === undefined ? null : await registry.get('scope', name),
   };
+  const own = (kind: RegistrationKind, id: string) => (registry === undefined ? [] : [registry.reference(kind, id)]);
   const references = [
     'AuthorizationServer',
-    'registration/server/self',
-    `registration/scope/${name}`,
+    ...registryReference(registry, serverName),
+    ...own('server', 'self'),
+    ...own('scope', name),
     `Namespace//${scope.namespace}`,
   ];
   return { inputs, registry, references };

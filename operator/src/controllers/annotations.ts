@@ -1,0 +1,40 @@
+/** Annotations that ask for something once, pure: each new value counts, and is echoed in `status.lastHandled`. */
+
+const prefix = 'auth.nauthera.io/';
+
+/** Look again now: acted upon by every pass. */
+export const reconcileAnnotation = `${prefix}reconcile`;
+/** Allow the retirement that was held back because it is large. */
+export const confirmRetirementAnnotation = `${prefix}confirm-retirement`;
+
+/** Longest value that a status echoes; of a longer one its beginning counts. */
+const longest = 256;
+
+interface Asked {
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly status: { readonly lastHandled?: Readonly<Record<string, string>> };
+}
+
+/** Whether the annotation stands there with a value that was not acted upon yet. */
+export function asks({ annotations, status }: Asked, annotation: string): boolean {
+  const value = annotations[annotation];
+  return value !== undefined && value.slice(0, longest) !== status.lastHandled?.[annotation];
+}
+
+/**
+ * `status.lastHandled` after a pass; `undefined`: nothing was ever asked for.
+ *
+ * @param acted annotations that this pass acted upon, beside {@link reconcileAnnotation}. What is no longer annotated stays,
+ *   so that the same value put back asks for nothing again.
+ */
+export function handled(
+  { annotations, status }: Asked,
+  acted: readonly string[] = [],
+): Readonly<Record<string, string>> | undefined {
+  const echoed: Record<string, string> = { ...status.lastHandled };
+  for (const name of [reconcileAnnotation, ...acted]) {
+    const value = annotations[name];
+    if (value !== undefined) echoed[name] = value.slice(0, longest);
+  }
+  return Object.keys(echoed).length === 0 ? undefined : echoed;
+}
