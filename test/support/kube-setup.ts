@@ -1,6 +1,7 @@
 /** Builds what the layer `cluster` runs before its first test: minutes of a cold build are no test's time. */
-import { kubePrograms } from './kube-binaries.ts';
+import { helmProgram, kubePrograms } from './kube-binaries.ts';
 
 export async function setup(): Promise<void> {
   await kubePrograms();
+  await helmProgram();
 }
