@@ -11,6 +11,8 @@ export interface SecretOf {
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
+  /** Where the store may not look for them: the Secret that the resource itself remembers. */
+  readonly status?: { readonly binding?: { readonly name: string } };
 }
 
 export interface Secret {
@@ -40,8 +42,7 @@ export interface SecretStore {
   /** Removes the Secret read as `before`, unless it changed. Absent is fine. */
   delete(before: Secret): Promise<void>;
   /**
-   * Secrets made for a resource, in its namespace; the operator removes them with it. Where the store may not look for
-   * them: none. `except`: a name that is not read.
+   * Secrets made for a resource, in its namespace; the operator removes them with it. `except`: a name that is not read.
    */
   ownedBy(owner: SecretOf, except?: string): Promise<readonly Secret[]>;
   /** Whether a change of it is told. Otherwise, and while there is no such Secret, whoever needs it looks again. */

@@ -1,0 +1,171 @@
+/** Objects of the Kubernetes API as the controllers see them, and what is sent for them, pure. */
+import {
+  apiGroup,
+  apiVersion,
+  type Kind,
+  kinds,
+  pendingStatus,
+  type ResourceByKind,
+  validate,
+  version,
+} from '@nauthera/crds';
+import { apiPath } from '../runtime/kubernetes-api.ts';
+import type { Known, KubernetesObject } from '../runtime/reflected.ts';
+import { isRecord } from './documents.ts';
+import type { Observed, ResourceKey } from './source.ts';
+
+/** An object of ours as it comes from the API server. */
+export interface ResourceObject extends KubernetesObject {
+  readonly spec?: unknown;
+  readonly status?: unknown;
+}
+
+/** What the source knows of a resource beyond what controllers see. A spread of the resource keeps it. */
+const held = Symbol('held');
+
+export interface ObservedObject<K extends Kind = Kind> extends Observed<K> {
+  /** It carries our finalizer. */
+  readonly [held]?: boolean;
+}
+
+/** Keeps a resource until what it left is removed. An LdapBinding leaves nothing that outlives its absence. */
+export const finalizers: Readonly<Record<Kind, string | undefined>> = {
+  AuthorizationServer: `${apiGroup}/server`,
+  Client: `${apiGroup}/registration`,
+  Scope: `${apiGroup}/registration`,
+  LdapBinding: undefined,
+};
+
+/** @param namespace left out: of all namespaces */
+export function collectionPath(kind: Kind, namespace?: string): string {
+  const { plural } = kinds[kind];
+  return namespace === undefined
+    ? apiPath('apis', apiGroup, version, plural)
+    : apiPath('apis', apiGroup, version, 'namespaces', namespace, plural);
+}
+
+export function objectPath({ kind, namespace, name }: ResourceKey): string {
+  return `${collectionPath(kind, namespace)}${apiPath(name)}`;
+}
+
+export function idOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {
+  return `${namespace}/${name}`;
+}
+
+/** Validated anew: a resource may be older than a rule. */
+export function observe<K extends Kind>(kind: K, object: ResourceObject): ObservedObject<K> {
+  const { metadata, spec, status } = object;
+  const { name, namespace = '', uid, generation = 0, deletionTimestamp } = metadata;
+  const verdict = validate(kind, { apiVersion, kind, metadata: { name, namespace }, spec, status });
+  const finalizer = finalizers[kind];
+  return {
+    kind,
+    namespace,
+    name,
+    uid,
+    createdAt: metadata.creationTimestamp,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    generation,
+    spec: verdict.ok ? verdict.resource.spec : undefined,
+    specGeneration: verdict.ok ? generation : 0,
+    refused: verdict.ok ? undefined : refusal(verdict.problems),
+    status: verdict.ok ? verdict.resource.status : soundStatus<K>(status),
+    deleting: deletionTimestamp !== undefined,
+    ...(deletionTimestamp === undefined ? {} : { deletingSince: deletionTimestamp }),
+    [held]: finalizer !== undefined && (metadata.finalizers ?? []).includes(finalizer),
+  };
+}
+
+/** Whether the resource carried our finalizer when it was read; `undefined`: not known. */
+export function isHeld(resource: ObservedObject): boolean | undefined {
+  return resource[held];
+}
+
+/** @param since RFC 3339 */
+export function ghost<K extends Kind>(
+  kind: K,
+  known: Known,
+  last: ResourceObject | undefined,
+  since: string,
+): Observed<K> {
+  return {
+    kind,
+    namespace: known.namespace,
+    name: known.name,
+    uid: known.uid,
+    createdAt: last?.metadata.creationTimestamp ?? since,
+    labels: last?.metadata.labels ?? {},
+    annotations: last?.metadata.annotations ?? {},
+    generation: last?.metadata.generation ?? 0,
+    spec: undefined,
+    specGeneration: 0,
+    refused: undefined,
+    status: soundStatus<K>(last?.status),
+    deleting: true,
+    deletingSince: since,
+  };
+}
+
+/** Whether both are of one object, and the first a later state of it. */
+export function isNewer({ metadata: one }: KubernetesObject, { metadata: other }: KubernetesObject): boolean {
+  const [mine, theirs] = [one.resourceVersion, other.resourceVersion];
+  // Decimal numbers of any length.
+  return one.uid === other.uid && (mine.length === theirs.length ? mine > theirs : mine.length > theirs.length);
+}
+
+/** Without what nobody here reads, and what takes as much room as the rest. */
+export function slim(object: ResourceObject): ResourceObject {
+  const metadata: ResourceObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
+  const { managedFields: _, ...rest } = metadata;
+  return { ...object, metadata: rest };
+}
+
+/** Whether the answer to a write of ours shows that somebody else wrote as well since the resource was read. */
+export function tellsOfOthers(resource: Observed, { metadata }: ResourceObject): boolean {
+  return (
+    metadata.generation !== resource.generation ||
+    (metadata.deletionTimestamp !== undefined) !== resource.deleting ||
+    !isEqual(metadata.labels ?? {}, resource.labels) ||
+    !isEqual(metadata.annotations ?? {}, resource.annotations)
+  );
+}
+
+/** Body of a server-side apply. With a uid nothing is created, and no namesake is written to. */
+export function applied(
+  { kind, namespace, name, uid }: Observed,
+  parts: { readonly finalizers?: readonly string[]; readonly status?: unknown },
+) {
+  const { finalizers: own, status } = parts;
+  return {
+    apiVersion,
+    kind,
+    metadata: { namespace, name, uid, ...(own === undefined ? {} : { finalizers: own }) },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+export function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(one);
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key]);
+}
+
+function refusal(
+  problems: readonly { readonly path: string; readonly message: string; readonly found?: string }[],
+): string {
+  const [first, ...more] = problems;
+  if (first === undefined) return '';
+  const { path, message, found } = first;
+  const line = `${path === '' ? '' : `${path}: `}${found === undefined ? '' : `${found}: `}${message}`;
+  return more.length === 0 ? line : `${line} (and ${more.length} more)`;
+}
+
+/** As the API server keeps it by its schema. One that cannot be read counts as none. */
+function soundStatus<K extends Kind>(status: unknown): ResourceByKind[K]['status'] {
+  if (isRecord(status) && Array.isArray(status.conditions) && status.conditions.every(isRecord)) {
+    const sound: unknown = { ...pendingStatus, ...status };
+    return sound as ResourceByKind[K]['status'];
+  }
+  const pending: unknown = structuredClone(pendingStatus);
+  return pending as ResourceByKind[K]['status'];
+}

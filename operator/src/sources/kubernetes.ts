@@ -1,0 +1,133 @@
+/**
+ * Resources from a Kubernetes API. What is known is an index; content is handed over as it arrives, or read by name. Own
+ * writes wake nobody. A resource that vanished stands like one that is deleting until it is released.
+ */
+import { type Kind, kindNames, type ResourceByKind } from '@nauthera/crds';
+import { apiPath, type KubernetesApi } from '../runtime/kubernetes-api.ts';
+import type { KubernetesObject } from '../runtime/reflected.ts';
+import { ClusterKind } from './kubernetes-kind.ts';
+import { isEqual } from './kubernetes-objects.ts';
+import { type ClusterView, metadataAccept, Reflectors } from './kubernetes-reflectors.ts';
+import type { Change, Observed, ResourceKey, ResourceSource } from './source.ts';
+
+export { ResourceMoved } from './kubernetes-kind.ts';
+export type { ClusterView } from './kubernetes-reflectors.ts';
+
+export interface KubernetesSourceOptions extends ClusterView {
+  /** See {@link sourceName}. */
+  readonly name: string;
+}
+
+/** A cluster's name for everything that is registered from it: it outlives each of its namespaces and names. */
+export async function sourceName(api: KubernetesApi): Promise<string> {
+  const path = apiPath('api', 'v1', 'namespaces', 'kube-system');
+  const { metadata } = await api.request<KubernetesObject>({ method: 'GET', path, accept: metadataAccept });
+  return metadata.uid;
+}
+
+type Kinds = { readonly [K in Kind]: ClusterKind<K> };
+
+export class KubernetesSource implements ResourceSource {
+  readonly name: string;
+  readonly #kinds: Kinds;
+  readonly #namespaces: Reflectors<KubernetesObject>;
+  readonly #labels = new Map<string, Readonly<Record<string, string>>>();
+  readonly #listeners: ((change: Change) => void)[] = [];
+
+  constructor(options: KubernetesSourceOptions) {
+    this.name = options.name;
+    const kind = <K extends Kind>(name: K) =>
+      new ClusterKind(name, options, (namespace, one) => this.#tell({ kind: name, namespace, name: one }));
+    this.#kinds = {
+      AuthorizationServer: kind('AuthorizationServer'),
+      Client: kind('Client'),
+      Scope: kind('Scope'),
+      LdapBinding: kind('LdapBinding'),
+    };
+    this.#namespaces = new Reflectors<KubernetesObject>(
+      options,
+      {
+        path: () => apiPath('api', 'v1', 'namespaces'),
+        // A right to named namespaces is enough for this.
+        query: (namespace) => (namespace === undefined ? {} : { fieldSelector: `metadata.name=${namespace}` }),
+        metadataOnly: true,
+      },
+      {
+        onUpsert: ({ metadata }) => this.#takeLabels(metadata.name, metadata.labels ?? {}),
+        onGone: ({ name }) => this.#takeLabels(name, undefined),
+      },
+    );
+  }
+
+  /** Resolves when every resource and namespace is known; goes on trying until then. */
+  async start(): Promise<void> {
+    await Promise.all([this.#namespaces.start(), ...kindNames.map((kind) => this.#kinds[kind].start())]);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#namespaces.stop(), ...kindNames.map((kind) => this.#kinds[kind].stop())]);
+  }
+
+  get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined> {
+    return this.#of(kind).get(namespace, name);
+  }
+
+  list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]> {
+    return this.#of(kind).list();
+  }
+
+  keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
+    return Promise.resolve(this.#kinds[kind].keys());
+  }
+
+  namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>> {
+    return Promise.resolve({ ...this.#labels.get(namespace), 'kubernetes.io/metadata.name': namespace });
+  }
+
+  /** @throws ResourceMoved it went meanwhile: whoever holds it is woken again */
+  hold(resource: Observed): Promise<void> {
+    return this.#of(resource.kind).hold(resource);
+  }
+
+  release(resource: Observed): Promise<void> {
+    return this.#of(resource.kind).release(resource);
+  }
+
+  /** Writes nothing where the resource is gone, or another took its name. */
+  writeStatus<K extends Kind>(resource: Observed<K>, status: ResourceByKind[K]['status']): Promise<void> {
+    return this.#of(resource.kind).writeStatus(resource, status);
+  }
+
+  watch(listener: (change: Change) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  /** Milliseconds since everything of a kind was heard of last; `undefined`: not known yet. */
+  sinceLastSync(): Readonly<Record<Kind | 'Namespace', number | undefined>> {
+    const { AuthorizationServer, Client, Scope, LdapBinding } = this.#kinds;
+    return {
+      AuthorizationServer: AuthorizationServer.sinceLastSync(),
+      Client: Client.sinceLastSync(),
+      Scope: Scope.sinceLastSync(),
+      LdapBinding: LdapBinding.sinceLastSync(),
+      Namespace: this.#namespaces.sinceLastSync(),
+    };
+  }
+
+  #of<K extends Kind>(kind: K): ClusterKind<K> {
+    const kinds: { readonly [P in Kind]: ClusterKind<P> } = this.#kinds;
+    return kinds[kind];
+  }
+
+  #takeLabels(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    const before = this.#labels.get(name);
+    if (labels === undefined) this.#labels.delete(name);
+    else this.#labels.set(name, labels);
+    if (before === undefined || labels === undefined ? before !== labels : !isEqual(before, labels))
+      this.#tell({ kind: 'Namespace', namespace: '', name });
+  }
+
+  #tell(change: Change): void {
+    for (const listener of this.#listeners) listener(change);
+  }
+}
