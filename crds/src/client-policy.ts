@@ -71,9 +71,9 @@ export const clientPolicy = entry({
   authenticationMethods: Type.Optional(
     set(choiceItem(authenticationMethods), {
       what: 'How Clients may authenticate.',
-      max: 3,
-      example: ['client_secret_basic'],
-      leftOut: 'client_secret_basic, client_secret_post and none',
+      max: 5,
+      example: ['private_key_jwt', 'kubernetes_service_account'],
+      leftOut: 'any of them',
     }),
   ),
   consentModes: Type.Optional(

@@ -1,5 +1,6 @@
 /** PURE. Client: an application that asks for tokens (RFC 6749 §2; metadata as in RFC 7591 §2). */
 import { type Static, Type } from 'typebox';
+import { authentication } from './client-authentication.ts';
 import { access, consent } from './client-consent.ts';
 import { clientRules } from './client-rules.ts';
 import { secret } from './client-secret.ts';
@@ -7,7 +8,7 @@ import { accessToken, idToken, refreshToken } from './client-tokens.ts';
 import { choice, choiceItem, entry, flag, group, item, keyed, set, text } from './field.ts';
 import { authorizationServerRef } from './references.ts';
 import { computed, status } from './status.ts';
-import { authenticationMethods, grantTypes, responseTypes } from './terms.ts';
+import { grantTypes, responseTypes } from './terms.ts';
 import { noSubject, plainText, printable, scopeToken } from './text-rules.ts';
 import { redirectUriRules, webPage } from './uri-rules.ts';
 
@@ -103,18 +104,7 @@ export const clientSpec = group(
       }),
     ),
     access,
-    authentication: group(
-      {
-        method: choice(authenticationMethods, {
-          what: 'How the application proves who it is at the token endpoint.',
-          allowed:
-            'client_secret_basic (secret in the Authorization header), client_secret_post (secret in the form), none (a public client: an app in a browser or on a device, which can keep no secret)',
-          default: 'client_secret_basic',
-          example: 'none',
-        }),
-      },
-      { what: 'Authentication of the application.', default: {}, example: { method: 'client_secret_basic' } },
-    ),
+    authentication,
     secret,
     pkce: choice(['Required', 'Optional'], {
       what: 'Whether authorization requests must use PKCE with S256 (RFC 7636).',

@@ -13,6 +13,7 @@ import { mountToken } from './endpoints/token.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
 import { type Grants, grantTypesOf } from './grants/index.ts';
 import { admit } from './http/admission.ts';
+import { createAssertionJudge } from './http/client-assertion.ts';
 import { type AuthenticateClient, createClientAuthentication } from './http/client-authentication.ts';
 import { type Drain, trackConnections } from './http/drain.ts';
 import { createErrorReply } from './http/error-reply.ts';
@@ -121,7 +122,7 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   mountDiscovery(app, { snapshot: () => follower.current, grantTypes: grantTypesOf(grants) });
   mountJwks(app, keys.keySet);
   mountToken(app, {
-    authenticate: clientAuthentication(parts),
+    authenticate: clientAuthentication(options, parts),
     grants,
     issue: tokenIssuer(options, parts),
     audit,
@@ -132,9 +133,12 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   return { app, drain };
 }
 
-function clientAuthentication({ follower, metrics, audit }: Parts): AuthenticateClient {
+function clientAuthentication({ seams }: ServerOptions, parts: Parts): AuthenticateClient {
+  const { follower, metrics, audit, server, clock, assertions } = parts;
   return createClientAuthentication({
     client: (clientId) => follower.current.client(clientId),
+    judgeAssertion: createAssertionJudge({ server, clock, onVerified: seams?.onVerified }),
+    useAssertion: assertions.use,
     onFailure: ({ reason, method, clientId, source }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });
       if (reason === 'throttled') metrics.rateLimited.inc({ limiter: 'client_auth' });

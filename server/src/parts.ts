@@ -17,6 +17,7 @@ import type { Database } from './store/database.ts';
 import { observed } from './store/observed.ts';
 import { serviceBindStore } from './store/service-binds.ts';
 import { signingKeyStore } from './store/signing-keys.ts';
+import { type UsedAssertionStore, usedAssertionStore } from './store/used-assertions.ts';
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
@@ -35,6 +36,7 @@ export interface Parts {
   /** `undefined`: another port is asked in their place. */
   readonly directories: Directories | undefined;
   readonly directory: DirectoryPort;
+  readonly assertions: UsedAssertionStore;
   readonly flows: UserFlows;
   readonly readiness: Readiness;
   readonly heartbeat: Heartbeat;
@@ -118,6 +120,7 @@ export function createParts(options: ServerOptions): Parts {
     keys,
     directories: seams.directory === undefined ? directories : undefined,
     directory,
+    assertions: usedAssertionStore(database),
     flows,
     readiness,
     heartbeat,

@@ -43,6 +43,7 @@ const ends: readonly [SweptTable, string][] = [
   ['refresh_tokens', `keep_until = now() - interval '1 second'`],
   ['login_attempts', `last_at = now() - interval '25 hours'`],
   ['revocations', `expires_at = now() - interval '1 second'`],
+  ['used_assertions', `keep_until = now() - interval '1 second'`],
   ['audit', `time = now() - interval '91 days'`],
 ];
 
@@ -90,7 +91,7 @@ describe('F55: the sweep', () => {
 
   it.each(ends)('%s: what ended goes, what did not stays', async (table, end) => {
     await granted();
-    if (table === 'revocations' || table === 'authorization_requests') await seed(table);
+    await seed(table);
     const all = await world.count(table);
     expect(all).toBeGreaterThan(0);
     const half = Math.ceil(all / 2);
@@ -99,12 +100,16 @@ describe('F55: the sweep', () => {
     expect([table, swept[table], await world.count(table)]).toEqual([table, half, all - half]);
   });
 
+  /** What a sign-in leaves no row of. */
+  const seeds: Partial<Record<SweptTable, string>> = {
+    revocations: `SELECT 'token', n::text, now(), now() + interval '1 hour'`,
+    authorization_requests: `SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour'`,
+    used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
+  };
+
   async function seed(table: SweptTable): Promise<void> {
-    await world.rows(
-      table === 'revocations'
-        ? `INSERT INTO revocations SELECT 'token', n::text, now(), now() + interval '1 hour' FROM generate_series(1, 4) n`
-        : `INSERT INTO authorization_requests SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour' FROM generate_series(1, 4)`,
-    );
+    const rows = seeds[table];
+    if (rows !== undefined) await world.rows(`INSERT INTO ${table} ${rows} FROM generate_series(1, 4) n`);
   }
 
   it('takes any number in batches, and waits for no lock', async () => {

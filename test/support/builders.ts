@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import type {
   ClientRegistration,
   Owner,
+  PublicJwk,
   ScopeRegistration,
   ServerRegistration,
 } from '../../server/src/registry/registration.ts';
@@ -30,6 +31,15 @@ export class ClientBuilder {
   }
   public(): ClientBuilder {
     return this.with({ token_endpoint_auth_method: 'none', client_secret_digests: [] });
+  }
+  /** It signs assertions with the private parts of these. */
+  withKeys(...keys: PublicJwk[]): ClientBuilder {
+    return this.with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [], jwks: { keys } });
+  }
+  /** It presents the tokens of these. */
+  withServiceAccounts(...accounts: { namespace: string; name: string }[]): ClientBuilder {
+    const method = 'kubernetes_service_account';
+    return this.with({ token_endpoint_auth_method: method, client_secret_digests: [], service_accounts: accounts });
   }
   build(): ClientRegistration {
     return this.#fields;

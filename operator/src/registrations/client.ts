@@ -1,6 +1,6 @@
 /** PURE. Client → client metadata (RFC 7591 §2). */
 import { type ClientSpec, durationSeconds } from '@nauthera/crds';
-import type { ClientRegistration } from '@nauthera/server/registry';
+import type { ClientRegistration, PublicJwk } from '@nauthera/server/registry';
 
 export interface ClientFacts {
   readonly namespace: string;
@@ -20,7 +20,8 @@ export function responseTypesOf(spec: ClientSpec): ClientSpec['responseTypes'] &
 }
 
 export function registerClient(facts: ClientFacts): ClientRegistration {
-  const { name, spec, scopes } = facts;
+  const { namespace, name, spec, scopes } = facts;
+  const { method, jwks, serviceAccounts } = spec.authentication;
   return {
     client_id: clientIdOf(facts),
     client_name: spec.displayName ?? name,
@@ -33,8 +34,14 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     redirect_uris: spec.redirectUris ?? [],
     scopes: [...scopes],
     default_scopes: (spec.defaultScopes ?? []).filter((scope) => scopes.includes(scope)),
-    token_endpoint_auth_method: spec.authentication.method,
+    token_endpoint_auth_method: method,
     client_secret_digests: [...facts.secretDigests],
+    ...given('jwks', jwks === undefined ? undefined : { keys: jwks.keys.map(publicJwk) }),
+    // Never of another namespace: whoever writes the Client speaks for its own alone.
+    ...given(
+      'service_accounts',
+      serviceAccounts?.map((account) => ({ namespace, name: account.name })),
+    ),
     require_pkce: spec.pkce === 'Required',
     id_token_signed_response_alg: spec.idToken.signingAlgorithm,
     id_token_claims: spec.idToken.claims ?? [],
@@ -48,6 +55,23 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     ...given('refresh_token_idle', inSeconds(spec.refreshToken?.idle)),
     ...given('refresh_token_absolute', inSeconds(spec.refreshToken?.absolute)),
     access_token_audiences: spec.accessToken?.audiences ?? [],
+  };
+}
+
+type SpecJwk = NonNullable<ClientSpec['authentication']['jwks']>['keys'][number];
+
+/** A private member is refused by rule; here it could not pass either. */
+function publicJwk({ kty, kid, alg, use, n, e, crv, x, y }: SpecJwk): PublicJwk {
+  return {
+    kty,
+    kid,
+    ...given('alg', alg),
+    ...given('use', use),
+    ...given('n', n),
+    ...given('e', e),
+    ...given('crv', crv),
+    ...given('x', x),
+    ...given('y', y),
   };
 }
 

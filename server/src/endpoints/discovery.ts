@@ -2,6 +2,7 @@
 import type { FastifyInstance } from 'fastify';
 import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
 import {
+  assertionAlgorithms,
   builtInScopes,
   clientAuthenticationMethods,
   type GrantType,
@@ -26,6 +27,12 @@ export function mountDiscovery(app: FastifyInstance, { snapshot, grantTypes }: D
 /** Claims that ID tokens and userinfo carry whatever the directories hold. */
 const protocolClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'sid', 'groups'] as const;
 
+/**
+ * Registered names alone: a library may refuse one it does not know. `kubernetes_service_account` is on the wire what
+ * `private_key_jwt` is (RFC 7523 §2.2), and whoever uses it was told so by its registration.
+ */
+const publishedMethods = clientAuthenticationMethods.filter((method) => method !== 'kubernetes_service_account');
+
 /** `undefined` until the operator has declared the server. */
 export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly GrantType[]): object | undefined {
   const server = snapshot.server?.value;
@@ -45,7 +52,8 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     grant_types_supported: grantTypes,
     subject_types_supported: ['public'],
     id_token_signing_alg_values_supported: server.signing.algorithms,
-    token_endpoint_auth_methods_supported: clientAuthenticationMethods,
+    token_endpoint_auth_methods_supported: publishedMethods,
+    token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     code_challenge_methods_supported: ['S256'],
     claim_types_supported: ['normal'],
     claims_supported: [...new Set([...protocolClaims, ...mapped])],

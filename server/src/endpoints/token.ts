@@ -68,7 +68,7 @@ async function answer(
   if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
-  const client = parts.authenticate({ authorization: request.headers.authorization, parameters, source });
+  const client = await parts.authenticate({ authorization: request.headers.authorization, parameters, source });
   progress.client = client;
   const asked = parseTokenRequest(parameters);
   progress.grantType = asked.grantType;

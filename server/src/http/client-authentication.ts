@@ -8,6 +8,13 @@ import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import { decodeFormText, type Parameters } from '../protocol/parameters.ts';
 import type { ClientAuthenticationMethod } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
+import {
+  type AssertionProblem,
+  type JudgeAssertion,
+  jwtBearer,
+  maxAssertionLength,
+  selfNamed,
+} from './client-assertion.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import { networkOf, type Source } from './source.ts';
@@ -17,7 +24,7 @@ export interface KnownClient {
   readonly owner: { readonly uid: string };
 }
 
-export type FailureReason = 'unknown_client' | 'wrong_method' | 'wrong_secret' | 'malformed' | 'throttled';
+export type FailureReason = AssertionProblem | 'wrong_method' | 'wrong_secret' | 'replayed' | 'throttled';
 
 export interface AuthenticationFailure {
   readonly reason: FailureReason;
@@ -29,6 +36,13 @@ export interface AuthenticationFailure {
 
 export interface ClientAuthenticationOptions {
   readonly client: (clientId: string) => KnownClient | undefined;
+  readonly judgeAssertion: JudgeAssertion;
+  /** Marks an assertion as used, durably; `false`: it was used before. */
+  readonly useAssertion: (assertion: {
+    readonly clientId: string;
+    readonly id: string;
+    readonly expiresAt: number;
+  }) => Promise<boolean>;
   readonly onFailure: (failure: AuthenticationFailure) => void;
   /** Milliseconds, never going backwards. */
   readonly now: () => number;
@@ -52,9 +66,10 @@ type ClientClaim =
       readonly clientId: string;
       readonly secret: string;
     }
+  | { readonly method: 'assertion'; readonly clientId: string; readonly assertion: string }
   | { readonly method: 'none'; readonly clientId: string };
 
-export type AuthenticateClient = (request: CredentialsRequest) => AuthenticatedClient;
+export type AuthenticateClient = (request: CredentialsRequest) => Promise<AuthenticatedClient>;
 
 /**
  * @throws ProtocolError `invalid_request` (two methods, or two client ids), `invalid_client`
@@ -63,7 +78,7 @@ export type AuthenticateClient = (request: CredentialsRequest) => AuthenticatedC
 export function createClientAuthentication(options: ClientAuthenticationOptions): AuthenticateClient {
   const limiter = createLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
 
-  return ({ authorization, parameters, source }) => {
+  return async ({ authorization, parameters, source }) => {
     const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
       options.onFailure({ reason, method: 'unknown', clientId: undefined, source, ...more });
       return jsonError('invalid_client', 'client authentication failed', { detail: reason });
@@ -74,17 +89,18 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     const clientId = client?.value.client_id;
     // All unknown ids of one source share a bucket, or a stranger could fill the memory with names.
     const key = `${networkOf(source.address)} ${clientId ?? ''}`;
+    const method = methodOf(claim, client);
     const wait = limiter.wait(key, source.limitFactor);
     if (wait > 0) {
-      options.onFailure({ reason: 'throttled', method: claim.method, clientId, source });
+      options.onFailure({ reason: 'throttled', method, clientId, source });
       throw tooManyFailures(wait);
     }
-    const problem = judge(client, claim);
+    const problem = claim.method === 'assertion' ? await judgeClaim(options, client, claim) : judge(client, claim);
     if (client === undefined || problem !== null) {
       limiter.count(key, source.limitFactor);
-      throw fail(problem ?? 'unknown_client', { method: claim.method, clientId });
+      throw fail(problem ?? 'unknown_client', { method, clientId });
     }
-    return AuthenticatedClient.of(client.value, client.owner.uid, claim.method);
+    return AuthenticatedClient.of(client.value, client.owner.uid, client.value.token_endpoint_auth_method);
   };
 }
 
@@ -95,7 +111,39 @@ function tooManyFailures(wait: number): HttpError {
   });
 }
 
-function judge(client: KnownClient | undefined, claim: ClientClaim): FailureReason | null {
+const assertionMethods: readonly ClientAuthenticationMethod[] = ['private_key_jwt', 'kubernetes_service_account'];
+
+/** On the wire the two kinds of assertions are one: which is meant, the registration says. */
+function methodOf(claim: ClientClaim, client: KnownClient | undefined): ClientAuthenticationMethod {
+  if (claim.method !== 'assertion') return claim.method;
+  const registered = client?.value.token_endpoint_auth_method;
+  return assertionMethods.find((method) => method === registered) ?? 'private_key_jwt';
+}
+
+/**
+ * An assertion is used up here, before anything else is looked at: whatever becomes of the request afterwards, a second one
+ * with the same id is refused, on every replica. A client that has to ask again writes another.
+ */
+async function judgeClaim(
+  { judgeAssertion, useAssertion }: ClientAuthenticationOptions,
+  client: KnownClient | undefined,
+  { assertion }: Extract<ClientClaim, { readonly method: 'assertion' }>,
+): Promise<FailureReason | null> {
+  const registered = client?.value;
+  const fits = registered !== undefined && assertionMethods.includes(registered.token_endpoint_auth_method);
+  const verdict = await judgeAssertion(assertion, fits ? registered : undefined);
+  if (registered !== undefined && !fits) return 'wrong_method';
+  if (verdict.problem !== null) return verdict.problem;
+  if (registered === undefined) return 'unknown_client';
+  const { once } = verdict;
+  if (once === null) return null;
+  return (await useAssertion({ clientId: registered.client_id, ...once })) ? null : 'replayed';
+}
+
+function judge(
+  client: KnownClient | undefined,
+  claim: Exclude<ClientClaim, { readonly method: 'assertion' }>,
+): FailureReason | null {
   // The comparison is made for unknown clients too, against a digest that nothing hashes to.
   const secretIsRight = claim.method === 'none' ? true : isSecretOf(client?.value, claim.secret);
   if (client === undefined) return 'unknown_client';
@@ -129,19 +177,35 @@ function isSecretOf(client: ClientRegistration | undefined, secret: string): boo
 function readClaim(authorization: string | undefined, parameters: Parameters): ClientClaim | null {
   const clientId = parameters.get('client_id');
   const secret = parameters.get('client_secret');
-  if (parameters.has('client_assertion') || parameters.has('client_assertion_type')) return null;
+  if (parameters.has('client_assertion') || parameters.has('client_assertion_type')) {
+    if (authorization !== undefined || secret !== undefined) throw moreThanOne();
+    return readAssertion(parameters);
+  }
   if (authorization === undefined) {
     if (clientId === undefined || (secret?.length ?? 0) > maxSecretLength) return null;
     return secret === undefined ? { method: 'none', clientId } : { method: 'client_secret_post', clientId, secret };
   }
   // RFC 6749 §2.3: never more than one method in a request.
-  if (secret !== undefined) throw jsonError('invalid_request', 'more than one way of client authentication was used');
+  if (secret !== undefined) throw moreThanOne();
   const basic = readBasic(authorization);
   if (basic === null) return null;
   if (clientId !== undefined && clientId !== basic.clientId) {
     throw jsonError('invalid_request', 'client_id is not that of the authenticated client');
   }
   return { method: 'client_secret_basic', ...basic };
+}
+
+function moreThanOne(): ProtocolError {
+  return jsonError('invalid_request', 'more than one way of client authentication was used');
+}
+
+/** RFC 7521 §4.2: `client_id` may be left out where the assertion names its client, which a ServiceAccount's token does not. */
+function readAssertion(parameters: Parameters): ClientClaim | null {
+  const assertion = parameters.get('client_assertion');
+  if (assertion === undefined || parameters.get('client_assertion_type') !== jwtBearer) return null;
+  if (assertion.length > maxAssertionLength) return null;
+  const clientId = parameters.get('client_id') ?? selfNamed(assertion);
+  return clientId === null ? null : { method: 'assertion', clientId, assertion };
 }
 
 const basicHeader = /^basic +([A-Za-z0-9+/]+={0,2})$/i;

@@ -1,5 +1,6 @@
 /** PURE. The rules of client and server metadata that endpoints rely on, beyond the shape (RFC 7591 §2, RFC 8414 §2). */
 import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
+import { publicKeysProblem } from './public-keys.ts';
 import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
 import { isScopeToken } from './scope.ts';
 
@@ -55,6 +56,19 @@ const publicClientsAreModest: Check = (client) => {
   return client.client_secret_digests.length > 0 ? 'a public client (method none) has no secret' : null;
 };
 
+// What one method needs is not kept beside another: a forgotten secret or key would be a second way in.
+const credentialsFitTheMethod: Check = (client) => {
+  const { token_endpoint_auth_method: method, jwks, service_accounts: accounts } = client;
+  const bySecret = method === 'client_secret_basic' || method === 'client_secret_post';
+  if (!bySecret && client.client_secret_digests.length > 0) return `a client with the method ${method} has no secret`;
+  if ((method === 'private_key_jwt') !== (jwks !== undefined)) return 'jwks goes with the method private_key_jwt';
+  if ((method === 'kubernetes_service_account') !== (accounts !== undefined)) {
+    return 'service_accounts goes with the method kubernetes_service_account';
+  }
+  const problem = jwks === undefined ? null : publicKeysProblem(jwks.keys);
+  return problem === null ? null : `jwks: ${problem}`;
+};
+
 const scopesAreTokens: Check = (client) => {
   const malformed = [...client.scopes, ...client.default_scopes].findIndex((scope) => !isScopeToken(scope));
   if (malformed >= 0) return 'scopes must be tokens of RFC 6749 §3.3';
@@ -90,6 +104,7 @@ const checks: readonly Check[] = [
   clientIdIsNoSubject,
   nameIsPlain,
   publicClientsAreModest,
+  credentialsFitTheMethod,
   redirectUrisAreSafe,
   codeFlowIsWhole,
   refreshHasASource,
@@ -142,7 +157,9 @@ export function checkServerMetadata(server: ServerRegistration): string | null {
   if (signing.publish_before > signing.rotate_every)
     return 'signing.publish_before must not be longer than rotate_every';
   const longest = Math.max(maxAccessTokenLifetime, lifetimes.id_token);
-  return signing.retire_after < longest + 60 ? `signing.retire_after must be at least ${longest + 60}` : null;
+  if (signing.retire_after < longest + 60) return `signing.retire_after must be at least ${longest + 60}`;
+  const keys = server.kubernetes === undefined ? null : publicKeysProblem(server.kubernetes.jwks.keys);
+  return keys === null ? null : `kubernetes.jwks: ${keys}`;
 }
 
 /** RFC 8414 §2: https without query and fragment; http on loopback alone. No trailing slash, so that paths append. */

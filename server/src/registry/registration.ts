@@ -4,7 +4,13 @@
  * database is not trusted input. Durations are whole seconds.
  */
 import { type Static, Type } from 'typebox';
-import { clientAuthenticationMethods, grantTypes, responseTypes, signingAlgorithms } from '../protocol/terms.ts';
+import {
+  assertionAlgorithms,
+  clientAuthenticationMethods,
+  grantTypes,
+  responseTypes,
+  signingAlgorithms,
+} from '../protocol/terms.ts';
 
 /** The newest row format this version writes and reads. A reader drops rows with a larger one and reports them. */
 export const registrationFormat = 1;
@@ -18,6 +24,28 @@ const list = <T extends ReturnType<typeof text>>(items: T, maxItems: number) =>
 
 export const registrationKinds = ['server', 'client', 'scope', 'directory'] as const;
 export type RegistrationKind = (typeof registrationKinds)[number];
+
+const keyMember = (maxLength: number) => Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength });
+
+/** A public key that verifies assertions (RFC 7517 §4). Closed: a private or a symmetric member does not fit in. */
+export const PublicJwk = Type.Object(
+  {
+    kty: literals(['RSA', 'EC', 'OKP']),
+    kid: text(256),
+    /** The one algorithm of this key; left out: RS256, ES256, ES384, ES512 or EdDSA, as the key is made. */
+    alg: Type.Optional(literals(assertionAlgorithms)),
+    use: Type.Optional(literals(['sig'])),
+    n: Type.Optional(keyMember(1366)),
+    e: Type.Optional(keyMember(8)),
+    crv: Type.Optional(literals(['P-256', 'P-384', 'P-521', 'Ed25519'])),
+    x: Type.Optional(keyMember(88)),
+    y: Type.Optional(keyMember(88)),
+  },
+  closed,
+);
+export type PublicJwk = Static<typeof PublicJwk>;
+
+const jwks = (maxItems: number) => Type.Object({ keys: Type.Array(PublicJwk, { minItems: 1, maxItems }) }, closed);
 
 /** Settings of the one AuthorizationServer that a database serves; its id is always `self`. */
 export const ServerRegistration = Type.Object(
@@ -46,6 +74,8 @@ export const ServerRegistration = Type.Object(
       },
       closed,
     ),
+    /** The cluster that its clients live in: the keys with which it signs the tokens of its ServiceAccounts. */
+    kubernetes: Type.Optional(Type.Object({ jwks: jwks(20) }, closed)),
   },
   closed,
 );
@@ -73,6 +103,16 @@ export const ClientRegistration = Type.Object(
       maxItems: 2,
       uniqueItems: true,
     }),
+    /** Keys of its assertions; exactly with `private_key_jwt`. */
+    jwks: Type.Optional(jwks(10)),
+    /** ServiceAccounts whose tokens speak for it; exactly with `kubernetes_service_account`. */
+    service_accounts: Type.Optional(
+      Type.Array(Type.Object({ namespace: text(63), name: text(253) }, closed), {
+        minItems: 1,
+        maxItems: 10,
+        uniqueItems: true,
+      }),
+    ),
     require_pkce: Type.Boolean(),
     id_token_signed_response_alg: literals(signingAlgorithms),
     /** Claims put into the ID token although no request asks for them. */

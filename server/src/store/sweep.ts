@@ -17,6 +17,7 @@ const conditions = {
   refresh_tokens: 'keep_until < now()',
   login_attempts: `last_at < now() - interval '1 day'`,
   revocations: 'expires_at < now()',
+  used_assertions: 'keep_until < now()',
   audit: `time < now() - interval '90 days'`,
 } as const;
 export type SweptTable = keyof typeof conditions;

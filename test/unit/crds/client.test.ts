@@ -197,8 +197,8 @@ describe('other rules of a Client', () => {
     ],
     [
       'a method of another time',
-      { authentication: { method: 'private_key_jwt' } },
-      'spec.authentication.method: must be one of client_secret_basic, client_secret_post, none',
+      { authentication: { method: 'client_secret_jwt' } },
+      'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, kubernetes_service_account, none; did you mean client_secret_post?',
     ],
     [
       'an empty list of groups, which could be read both ways',

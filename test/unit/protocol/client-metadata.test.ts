@@ -4,7 +4,17 @@ import {
   checkServerMetadata,
   issuerProblem,
 } from '../../../server/src/protocol/client-metadata.ts';
+import type { PublicJwk } from '../../../server/src/registry/registration.ts';
 import { aClient, aServer } from '../../support/builders.ts';
+import { jwkOf } from '../../support/client-keys.ts';
+
+const keyed = (...keys: PublicJwk[]) => aClient().withKeys(...keys);
+const ec = jwkOf('ES256');
+const rsa = jwkOf('RS256');
+const edwards = jwkOf('EdDSA');
+const small = jwkOf('RS256', { modulusLength: 1024 });
+const even = { ...rsa, e: 'AQAA' };
+const accounts = [{ namespace: 'shop', name: 'batch' }];
 
 describe('client metadata', () => {
   it.each([
@@ -18,6 +28,8 @@ describe('client metadata', () => {
         .public()
         .with({ redirect_uris: ['com.example.app:/cb'] }),
     ],
+    ['one with keys of every kind', keyed(ec, rsa, edwards, jwkOf('ES384'), jwkOf('ES512'), jwkOf('PS256'))],
+    ['one with ServiceAccounts', aClient().withServiceAccounts(...accounts)],
     ['one with a loopback page', aClient().with({ client_uri: 'http://127.0.0.1:3000/' })],
   ])('%s is served', (_name, client) => expect(checkClientMetadata(client.build())).toBeNull());
 
@@ -65,6 +77,27 @@ describe('client metadata', () => {
       aClient().with({ access_token_lifetime: 3601 }),
       /access_token_lifetime/,
     ],
+    ['a key id stands once', keyed(ec, { ...rsa, kid: ec.kid }), /jwks: keys\[1\].*kid/],
+    ['RSA keys have 2048 bits', keyed(small), /keys\[0\].*2048/],
+    ['RSA keys have an odd exponent', keyed(even), /keys\[0\]/],
+    ['a point is on its curve', keyed({ ...ec, y: rsa.n?.slice(0, 43) ?? '' }), /keys\[0\] is no public key/],
+    ['a curve fits its key', keyed({ ...ec, crv: 'Ed25519' }), /keys\[0\]/],
+    ['F20: an algorithm fits its curve', keyed({ ...ec, alg: 'ES384' }), /keys\[0\] has an alg/],
+    ['F20: an algorithm fits its kind', keyed({ ...rsa, alg: 'EdDSA' }), /keys\[0\] has an alg/],
+    ['a key is of one kind', keyed({ ...rsa, crv: 'P-256' }), /keys\[0\]/],
+    [
+      'no keys, no private_key_jwt',
+      aClient().with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [] }),
+      /jwks goes with/,
+    ],
+    ['no keys beside a secret', aClient().with({ jwks: { keys: [ec] } }), /jwks goes with/],
+    ['no secret beside keys', keyed(ec).with({ client_secret_digests: ['x'] }), /no secret/],
+    ['no ServiceAccounts beside keys', keyed(ec).with({ service_accounts: accounts }), /service_accounts goes with/],
+    [
+      'no ServiceAccounts beside a secret',
+      aClient().with({ service_accounts: accounts }),
+      /service_accounts goes with/,
+    ],
     [
       'consent is never skipped for a private-use scheme',
       aClient()
@@ -88,6 +121,8 @@ describe('server metadata', () => {
     ['protocol: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
     ['I11: keys are published ten minutes before use', aServer({ signing: { ...signing, publish_before: 599 } })],
     ['I11: keys stay until the last token has expired', aServer({ signing: { ...signing, retire_after: 3600 } })],
+    ['a key id of the cluster stands once', aServer({ kubernetes: { jwks: { keys: [ec, ec] } } })],
+    ['keys of the cluster have 2048 bits', aServer({ kubernetes: { jwks: { keys: [small] } } })],
     ['keys are published after the one before', aServer({ signing: { ...signing, rotate_every: 3600 } })],
   ])('%s', (_rule, server) => expect(checkServerMetadata(server)).toEqual(expect.any(String)));
 

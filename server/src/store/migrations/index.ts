@@ -4,10 +4,12 @@ import { flows } from './flows.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
+import { usedAssertions } from './used-assertions.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001_registry': registry,
   '0002_flows': flows,
   '0003_signing_keys': signingKeys,
   '0004_service_binds': serviceBinds,
+  '0005_used_assertions': usedAssertions,
 };

@@ -1,0 +1,238 @@
+/**
+ * Client assertions (RFC 7521 §4.2, RFC 7523 §2.2 and §3, OpenID Connect Core §9): who signed, for whom, until when.
+ * Whether one was used before is asked by `client-authentication.ts`, of one that holds.
+ */
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, jwtVerify } from 'jose';
+import { algorithmOf } from '../protocol/public-keys.ts';
+import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.ts';
+import type { Clock } from '../protocol/time.ts';
+import type { ClientRegistration, PublicJwk, ServerRegistration } from '../registry/registration.ts';
+
+export const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+/** Longest assertion that is looked at: 16 KiB. */
+export const maxAssertionLength = 16_384;
+
+/** Seconds that the clock of a client may be off. */
+const tolerance = 10;
+/** Longest life of an assertion, in seconds: so long its id is kept. */
+const maxLife = 3600;
+/** Longest life of a ServiceAccount's token, in seconds. It is not one-time, and a deleted pod's goes on until it ends. */
+const maxServiceAccountLife = 86_400;
+
+export type AssertionProblem =
+  | 'malformed'
+  | 'unknown_client'
+  | 'unknown_key'
+  | 'wrong_signature'
+  | 'wrong_claims'
+  | 'wrong_audience'
+  | 'expired'
+  | 'not_yet_valid'
+  | 'too_long_lived';
+
+/** `once`: its id counts one time; `null`: it may come again until it ends. */
+export type AssertionVerdict =
+  | { readonly problem: AssertionProblem }
+  | { readonly problem: null; readonly once: { readonly id: string; readonly expiresAt: number } | null };
+
+export interface AssertionOptions {
+  readonly server: () => ServerRegistration | undefined;
+  readonly clock: Clock;
+  /** Told of every signature that was checked. */
+  readonly onVerified?: (() => void) | undefined;
+}
+
+export type JudgeAssertion = (assertion: string, client: ClientRegistration | undefined) => Promise<AssertionVerdict>;
+
+/** The client that an assertion names by itself (`iss` = `sub`), before anything of it is believed. */
+export function selfNamed(assertion: string): string | null {
+  try {
+    const { iss, sub } = decodeJwt(assertion);
+    return typeof sub === 'string' && sub !== '' && iss === sub ? sub : null;
+  } catch {
+    return null;
+  }
+}
+
+/** For a client with one of the two methods, or for none: then the same work is done in vain. */
+export function createAssertionJudge({ server, clock, onVerified }: AssertionOptions): JudgeAssertion {
+  return async (assertion, client) => {
+    const header = readHeader(assertion);
+    const declared = server();
+    if (header === null || declared === undefined) return { problem: 'malformed' };
+    const keys = candidates(client, declared, header);
+    const { issuer } = declared;
+    const now = clock.now();
+    const tried = keys.length > 0 ? keys : [decoyOf(header.algorithm)];
+    const payload = await verify(assertion, tried, { issuer, now, onVerified: () => onVerified?.() });
+    if (client === undefined) return { problem: 'unknown_client' };
+    if (keys.length === 0) return { problem: 'unknown_key' };
+    if (typeof payload === 'string') return { problem: payload };
+    return client.token_endpoint_auth_method === 'kubernetes_service_account'
+      ? judgeServiceAccount(payload, client, issuer, now)
+      : judgeOwn(payload, client, issuer, now);
+  };
+}
+
+interface Header {
+  readonly kid: string | undefined;
+  readonly algorithm: AssertionAlgorithm;
+}
+
+/** Tokens for other purposes carry their own type; assertions carry none of those. */
+const types: readonly unknown[] = [undefined, 'jwt', 'client-authentication+jwt'];
+
+/** `jwk`, `jku`, `x5c` and `x5u` are never looked at: a header does not bring its own key. */
+function readHeader(assertion: string): Header | null {
+  try {
+    const { alg, typ, kid, ...more } = decodeProtectedHeader(assertion);
+    const type: unknown = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ;
+    if ('crit' in more || !types.includes(type)) return null;
+    if (kid !== undefined && typeof kid !== 'string') return null;
+    // RFC 9864 gives EdDSA with Ed25519 a name of its own.
+    const name = alg === 'Ed25519' ? 'EdDSA' : alg;
+    const algorithm = assertionAlgorithms.find((one) => one === name);
+    return algorithm === undefined ? null : { kid, algorithm };
+  } catch {
+    return null;
+  }
+}
+
+function candidates(
+  client: ClientRegistration | undefined,
+  { kubernetes }: ServerRegistration,
+  { kid, algorithm }: Header,
+): readonly PublicJwk[] {
+  const method = client?.token_endpoint_auth_method;
+  const jwks = method === 'kubernetes_service_account' ? kubernetes?.jwks : client?.jwks;
+  const fitting = (jwks?.keys ?? []).filter((key) => algorithmOf(key) === algorithm);
+  return kid === undefined ? fitting : fitting.filter((key) => key.kid === kid);
+}
+
+type VerificationKey = Awaited<ReturnType<typeof importJWK>>;
+const imported = new WeakMap<PublicJwk, Promise<VerificationKey>>();
+
+function keyOf(jwk: PublicJwk): Promise<VerificationKey> {
+  let key = imported.get(jwk);
+  if (key === undefined) {
+    key = importJWK(jwk, algorithmOf(jwk));
+    imported.set(jwk, key);
+  }
+  return key;
+}
+
+/** What it says, once a signature held: nothing of it is looked at before. */
+async function verify(
+  assertion: string,
+  keys: readonly PublicJwk[],
+  { issuer, now, onVerified }: { readonly issuer: string; readonly now: number; readonly onVerified: () => void },
+): Promise<JWTPayload | AssertionProblem> {
+  for (const jwk of keys) {
+    const algorithm = algorithmOf(jwk);
+    const key = await keyOf(jwk);
+    onVerified();
+    try {
+      const { payload } = await jwtVerify(assertion, key, {
+        algorithms: algorithm === 'EdDSA' ? ['EdDSA', 'Ed25519'] : [algorithm],
+        audience: issuer,
+        requiredClaims: ['exp'],
+        clockTolerance: tolerance,
+        currentDate: new Date(now * 1000),
+      });
+      return payload;
+    } catch (error) {
+      if (!(error instanceof errors.JWSSignatureVerificationFailed)) return problemOf(error);
+    }
+  }
+  return 'wrong_signature';
+}
+
+function problemOf(error: unknown): AssertionProblem {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (!(error instanceof errors.JWTClaimValidationFailed)) return 'malformed';
+  if (error.claim === 'aud') return 'wrong_audience';
+  return error.claim === 'nbf' ? 'not_yet_valid' : 'wrong_claims';
+}
+
+/** RFC 7523 §3: issued by the client, about the client, with an id of its own. */
+function judgeOwn(payload: JWTPayload, client: ClientRegistration, issuer: string, now: number): AssertionVerdict {
+  const { iss, sub, jti, exp = 0, iat = now } = payload;
+  if (iss !== client.client_id || sub !== client.client_id) return { problem: 'wrong_claims' };
+  if (typeof jti !== 'string' || jti === '') return { problem: 'wrong_claims' };
+  const life = exp - Math.min(iat, now);
+  const problem =
+    audienceProblem(payload, issuer) ?? timeProblem(iat, now) ?? (life > maxLife + tolerance ? 'too_long_lived' : null);
+  return problem === null ? { problem, once: { id: jti, expiresAt: exp } } : { problem };
+}
+
+/** The key says which cluster it is: issuers of clusters repeat. The name must be one that the client's row lists. */
+function judgeServiceAccount(
+  payload: JWTPayload,
+  client: ClientRegistration,
+  issuer: string,
+  now: number,
+): AssertionVerdict {
+  const { sub, exp = 0, iat } = payload;
+  const listed = (client.service_accounts ?? []).some(
+    ({ namespace, name }) => sub === `system:serviceaccount:${namespace}:${name}`,
+  );
+  if (!listed || iat === undefined) return { problem: 'wrong_claims' };
+  const problem =
+    audienceProblem(payload, issuer) ??
+    timeProblem(iat, now) ??
+    (exp - iat > maxServiceAccountLife ? 'too_long_lived' : null);
+  return problem === null ? { problem, once: null } : { problem };
+}
+
+/**
+ * The issuer and nothing beside it. The URL of the token endpoint is refused, although RFC 7523 §3 would have it: metadata
+ * of another server can name it, and so make a client write an assertion that works here.
+ */
+function audienceProblem({ aud }: JWTPayload, issuer: string): AssertionProblem | null {
+  const [only, ...others] = typeof aud === 'string' ? [aud] : (aud ?? []);
+  return only === issuer && others.length === 0 ? null : 'wrong_audience';
+}
+
+function timeProblem(iat: number, now: number): AssertionProblem | null {
+  return iat > now + tolerance ? 'not_yet_valid' : null;
+}
+
+const decoys = new Map<AssertionAlgorithm, PublicJwk>();
+
+/** A key that nobody signs with: an unknown client costs what a known one costs. */
+function decoyOf(algorithm: AssertionAlgorithm): PublicJwk {
+  let decoy = decoys.get(algorithm);
+  if (decoy === undefined) {
+    decoy = { ...makeDecoy(algorithm), kid: 'decoy', alg: algorithm };
+    decoys.set(algorithm, decoy);
+  }
+  return decoy;
+}
+
+function makeDecoy(algorithm: AssertionAlgorithm): Pick<PublicJwk, 'kty' | 'n' | 'e' | 'crv' | 'x' | 'y'> {
+  switch (algorithm) {
+    case 'RS256':
+    case 'PS256': {
+      const n = randomBytes(256);
+      n[0] = (n[0] ?? 0) | 0x80;
+      n[255] = (n[255] ?? 0) | 1;
+      return { kty: 'RSA', n: n.toString('base64url'), e: 'AQAB' };
+    }
+    case 'ES256':
+      return curveDecoy('P-256');
+    case 'ES384':
+      return curveDecoy('P-384');
+    case 'ES512':
+      return curveDecoy('P-521');
+    case 'EdDSA': {
+      const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
+      return { kty: 'OKP', crv: 'Ed25519', x };
+    }
+  }
+}
+
+function curveDecoy(crv: 'P-256' | 'P-384' | 'P-521'): Pick<PublicJwk, 'kty' | 'crv' | 'x' | 'y'> {
+  const { x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: crv }).publicKey.export({ format: 'jwk' });
+  return { kty: 'EC', crv, x, y };
+}
