@@ -1,0 +1,58 @@
+import { request } from 'node:http';
+import { afterEach, expect, it } from 'vitest';
+import { type Management, startManagement } from '../../../operator/src/runtime/management.ts';
+
+let management: Management | undefined;
+afterEach(() => management?.close());
+
+const fine = { leading: () => true, synced: () => true };
+
+async function ask(path: string, method = 'GET') {
+  const answer = await fetch(`http://127.0.0.1:${management?.port}${path}`, { method });
+  return { status: answer.status, text: await answer.text() };
+}
+
+it('answers on loopback unless told otherwise', async () => {
+  management = await startManagement({ port: 0, checks: fine });
+  expect(management.host).toBe('127.0.0.1');
+  await expect(ask('/livez')).resolves.toEqual({ status: 200, text: 'ok\n' });
+  await expect(ask('/readyz')).resolves.toEqual({ status: 200, text: 'ok\n' });
+});
+
+it('readiness names what is not ready, a check that throws among them; liveness asks nobody', async () => {
+  const checks = {
+    ...fine,
+    database: () => false,
+    api: (): boolean => {
+      throw new Error('secret');
+    },
+  };
+  management = await startManagement({ port: 0, checks });
+  await expect(ask('/readyz')).resolves.toEqual({ status: 503, text: 'not ready: database\nnot ready: api\n' });
+  await expect(ask('/livez')).resolves.toMatchObject({ status: 200 });
+});
+
+it.each([
+  ['/', 'GET', 404],
+  ['/metrics', 'GET', 404],
+  ['/readyz?x', 'GET', 404],
+  ['/livez', 'POST', 405],
+])('%s by %s is %i', async (path, method, status) => {
+  management = await startManagement({ port: 0, checks: fine });
+  await expect(ask(path, method)).resolves.toMatchObject({ status });
+});
+
+it('closes at once, whoever is still connected', async () => {
+  management = await startManagement({ port: 0, checks: fine });
+  const open = request({ port: management.port, method: 'POST', path: '/livez' });
+  open.on('error', () => undefined);
+  open.write('half');
+  await ask('/livez');
+  await management.close();
+  await expect(ask('/livez')).rejects.toThrow();
+});
+
+it('says when the address is taken', async () => {
+  management = await startManagement({ port: 0, checks: fine });
+  await expect(startManagement({ port: management.port, checks: fine })).rejects.toThrow('EADDRINUSE');
+});
