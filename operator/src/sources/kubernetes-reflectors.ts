@@ -1,13 +1,15 @@
 /** The reflectors of one kind: one for the whole cluster, or one for each namespace that was named. */
 import type { KubernetesApi } from '../runtime/kubernetes-api.ts';
 import type { Known, KubernetesObject, Reflector, ReflectorHandler } from '../runtime/reflected.ts';
-import { createReflector, type ReflectorProblem } from '../runtime/reflector.ts';
+import { createReflector, type ReflectorProblem, type ReflectorTimes } from '../runtime/reflector.ts';
 
 /** What both sources and stores are given. */
 export interface ClusterView {
   readonly api: KubernetesApi;
   /** Left out: all. Nothing outside of these is asked for. */
   readonly namespaces?: readonly string[];
+  /** Of its reflectors, where they are not the usual ones. */
+  readonly times?: Partial<ReflectorTimes>;
   /** A list or watch failed and is tried again. */
   readonly onProblem?: (problem: ReflectorProblem) => void;
 }
@@ -26,7 +28,7 @@ export interface ReflectedKind {
 export class Reflectors<T extends KubernetesObject> {
   readonly #byNamespace: ReadonlyMap<string | undefined, Reflector>;
 
-  constructor({ api, namespaces, onProblem }: ClusterView, kind: ReflectedKind, handler: ReflectorHandler<T>) {
+  constructor({ api, namespaces, times, onProblem }: ClusterView, kind: ReflectedKind, handler: ReflectorHandler<T>) {
     const places: readonly (string | undefined)[] = namespaces === undefined ? [undefined] : [...new Set(namespaces)];
     this.#byNamespace = new Map(
       places.map((namespace) => {
@@ -36,6 +38,7 @@ export class Reflectors<T extends KubernetesObject> {
           query: kind.query?.(namespace) ?? {},
           metadataOnly: kind.metadataOnly ?? false,
           handler,
+          ...(times === undefined ? {} : { times }),
           ...(onProblem === undefined ? {} : { onProblem }),
         });
         return [namespace, reflector];
