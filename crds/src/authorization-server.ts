@@ -1,7 +1,7 @@
 /** PURE. AuthorizationServer: one authorization server, its database, keys, lifetimes, and who may attach to it. */
 import { type Static, Type } from 'typebox';
 import { clientPolicy } from './client-policy.ts';
-import { group, keyed, text, whole } from './field.ts';
+import { choice, group, keyed, text, whole } from './field.ts';
 import { lifetimes, signing } from './lifetimes.ts';
 import { admission } from './namespace-selection.ts';
 import { secretRef } from './references.ts';
@@ -43,7 +43,7 @@ export const authorizationServerSpec = group(
         {
           secretRef: secretRef(
             'The Secret with the key.',
-            'Its entry key holds 32 random bytes in base64; a second line is the older key.',
+            'Its entry key-encryption-key holds 32 random bytes in base64; a second line is the older key.',
             'default-key-encryption-key',
             'a Secret <name>-key-encryption-key is generated once and never overwritten; without a cluster --key-file',
           ),
@@ -88,6 +88,13 @@ export const authorizationServerSpec = group(
         { what: 'How pages look.', example: { displayName: 'Example Inc.' }, leftOut: 'plain pages' },
       ),
     ),
+    deletionPolicy: choice(['Retain', 'Delete'], {
+      what: 'What goes with this object when it is deleted, beside what is registered with it.',
+      allowed:
+        'Retain keeps the database and the generated key-encryption key; Delete removes that key: what it encrypted cannot be read any more',
+      default: 'Retain',
+      example: 'Retain',
+    }),
   },
   {
     what: 'What the server is and whom it serves.',

@@ -148,7 +148,13 @@ class RunningOperator implements Operator {
       this.#wake(`${kind}/${namespace}/${name}`);
       this.#wakeDependents(kind);
       if (kind === 'Scope') void this.#wakeByScope(namespace, name);
+      if (kind === 'AuthorizationServer') void this.#dropAbsent(namespace, name);
     } else this.#wakeDependents(`${kind}/${namespace}/${name}`);
+  }
+
+  async #dropAbsent(namespace: string, name: string): Promise<void> {
+    const found = await this.#options.source.get('AuthorizationServer', namespace, name).catch(() => null);
+    if (found === undefined) this.#options.registries.drop(`${namespace}/${name}`);
   }
 
   #run<K extends Kind>(controller: KindController<K>): Controller {

@@ -62,6 +62,10 @@ export class GivenRegistry implements Registries {
     await this.#running?.follow();
   }
 
+  drop(): void {
+    // It is the others' too.
+  }
+
   tried(): Promise<void> {
     return Promise.resolve();
   }
@@ -85,8 +89,7 @@ export class GivenRegistry implements Registries {
     return Promise.resolve({
       ready: { type, status: 'True', reason: singleRole ? 'SingleRole' : type, message: `${message}${note}` },
       keyProblem: undefined,
-      references: [],
-      lookAgainAfter: undefined,
+      looked: [],
     });
   }
 

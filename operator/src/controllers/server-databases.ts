@@ -3,6 +3,7 @@ import type { LiveReport } from '@nauthera/server/registry';
 import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Observed } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
+import type { Looked } from './polling.ts';
 import type { Changed, RegistryHandle } from './registry-handle.ts';
 
 export interface DatabaseState {
@@ -10,10 +11,8 @@ export interface DatabaseState {
   readonly ready: ConditionDraft;
   /** Why the key-encryption key cannot be had; `undefined`: it is there, or nobody knows yet. */
   readonly keyProblem: string | undefined;
-  /** Objects that were looked at, for the index of references. */
-  readonly references: readonly string[];
-  /** Milliseconds after which to look again, for what nobody announces. */
-  readonly lookAgainAfter: number | undefined;
+  /** What was read for it. */
+  readonly looked: readonly Looked[];
 }
 
 export interface ServerDatabases {
@@ -30,7 +29,7 @@ export interface ServerDatabases {
   /** Lets the retirement that is held back on this server's registry happen. */
   confirmRetirement(server: ServerResource): void;
   /** What a `DatabaseUnavailable` means for `DatabaseReady`. */
-  explain(failure: unknown): { readonly reason: string; readonly message: string };
+  explain(server: ServerResource, failure: unknown): { readonly reason: string; readonly message: string };
 }
 
 /** What happens on registries, told to whoever wakes resources. Nothing of it may throw. */
@@ -60,6 +59,8 @@ export interface Registries extends ServerDatabases {
   lookAtStray(handle: RegistryHandle, row: Exclude<Changed, 'all'>[number]): void;
   /** Before the first pass. `servers`: those that there are. */
   start(listener: RegistriesListener, servers: readonly Observed<'AuthorizationServer'>[]): Promise<void>;
+  /** There is no such server any more, however it went. */
+  drop(server: string): void;
   /** Once the controllers run. */
   follow(): Promise<void>;
   /** Resolves when every server's database was tried once, or after that many milliseconds. */

@@ -4,7 +4,7 @@ export type { Sealer } from '../keys/keys.ts';
 export { createSealer } from '../keys/sealer.ts';
 export { type Endpoint, endpointUrl } from '../protocol/endpoints.ts';
 export { type Database, DatabaseUnavailable, type Stop } from '../store/database.ts';
-export { type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
+export { DatabaseVersionUnsupported, type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
 export { openDatabase } from '../store/open.ts';
 export { DatabaseFolderInUse } from '../store/pglite-lock.ts';
 export { DirectConnectionNeeded, type PostgresOptions } from '../store/postgres.ts';
@@ -12,5 +12,6 @@ export { mostAtOnce, openRegistry, type RegistryOptions } from './open-registry.
 export * from './registration.ts';
 export * from './registry.ts';
 export * from './report.ts';
+export { holdsSealed } from './sealed.ts';
 export type { Revision } from './snapshot.ts';
 export { checkRegistration } from './validate.ts';

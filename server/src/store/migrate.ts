@@ -11,6 +11,8 @@ import { migrations } from './migrations/index.ts';
 export interface MigrateOptions {
   /** One line about what is waited for or was done. */
   readonly onProgress?: (line: string) => void;
+  /** Once, before the first of these migrations runs. */
+  readonly onPending?: (names: readonly string[]) => void;
   /** How long to wait for another migration or a table that is in use. Default 5 minutes, in milliseconds. */
   readonly patience?: number;
 }
@@ -22,6 +24,9 @@ export class MigrationFailed extends Error {
     this.name = 'MigrationFailed';
   }
 }
+
+/** The server is older than what is supported. */
+export class DatabaseVersionUnsupported extends MigrationFailed {}
 
 const oldestVersion = 150_000;
 /** "nauthera" in hexadecimal. */
@@ -38,12 +43,13 @@ export function migrate(database: Database, options: MigrateOptions = {}): Promi
   const deadline = performance.now() + (options.patience ?? 300_000);
   return database.alone(async (kysely) => {
     await requireVersion(kysely);
-    if (database.kind === 'pglite') return run(kysely, { deadline, onProgress });
+    const patience = { deadline, onProgress, onPending: options.onPending ?? (() => undefined) };
+    if (database.kind === 'pglite') return run(kysely, patience);
     // A session's lock, on a connection that does nothing else: it ends with the process, whatever the migration does.
     return kysely.connection().execute(async (holder) => {
-      await lock(holder, { deadline, onProgress });
+      await lock(holder, patience);
       try {
-        return await run(kysely, { deadline, onProgress });
+        return await run(kysely, patience);
       } finally {
         await sql`SELECT pg_advisory_unlock(${sql.lit(lockId)}::bigint)`.execute(holder).catch(() => undefined);
       }
@@ -54,6 +60,7 @@ export function migrate(database: Database, options: MigrateOptions = {}): Promi
 interface Patience {
   readonly deadline: number;
   readonly onProgress: (line: string) => void;
+  readonly onPending: (names: readonly string[]) => void;
 }
 
 async function requireVersion(kysely: Kysely<unknown>): Promise<void> {
@@ -63,7 +70,7 @@ async function requireVersion(kysely: Kysely<unknown>): Promise<void> {
   );
   const found = rows[0];
   if (found !== undefined && found.version < oldestVersion) {
-    throw new MigrationFailed(`this is Postgres ${found.text}; 15 or newer is needed`);
+    throw new DatabaseVersionUnsupported(`this is Postgres ${found.text}; 15 or newer is needed`);
   }
 }
 
@@ -78,13 +85,15 @@ async function lock(holder: Kysely<unknown>, { deadline, onProgress }: Patience)
   }
 }
 
-async function run(kysely: Kysely<unknown>, { deadline, onProgress }: Patience): Promise<readonly string[]> {
+async function run(kysely: Kysely<unknown>, { deadline, onProgress, onPending }: Patience): Promise<readonly string[]> {
   const migrator = new Migrator({
     db: kysely,
     provider: { getMigrations: () => Promise.resolve(limited(migrations)) },
     migrationTableName: 'nauthera_migrations',
     migrationLockTableName: 'nauthera_migrations_lock',
   });
+  const pending = (await migrator.getMigrations()).filter(({ executedAt }) => executedAt === undefined);
+  if (pending.length > 0) onPending(pending.map(({ name }) => name));
   for (;;) {
     const { error, results } = await migrator.migrateToLatest();
     if (error === undefined) {

@@ -16,8 +16,7 @@ const inCluster = { reason: 'Deployed', version: '1.2.3', database: 'secretRef' 
 const answers: DatabaseState = {
   ready: { type: 'DatabaseReady', status: 'True', reason: 'DatabaseReady', message: 'the database answers' },
   keyProblem: undefined,
-  references: [],
-  lookAgainAfter: undefined,
+  looked: [],
 };
 const revision = { epoch: 'e', n: 5 };
 const written: Written = { outcome: 'written', revision };

@@ -1,15 +1,20 @@
 /** What an AuthorizationServer depends on, and what its pass says. */
-import type { ServerResource } from '../attachment.ts';
+import { nameOf, type ServerResource } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
+import { Polling } from '../polling.ts';
 import type { World } from '../world.ts';
 import { applyServer, removeServer } from './apply.ts';
 import { gatherServer } from './inputs.ts';
 import { concludeServer, planServer } from './plan.ts';
 
 export function authorizationServerController(world: World): KindController<'AuthorizationServer'> {
+  const polling = new Polling(world);
   return {
     kind: 'AuthorizationServer',
-    cleanUp: (server) => removeServer(world, server),
+    async cleanUp(server) {
+      await removeServer(world, server);
+      polling.forget(nameOf(server));
+    },
     async reconcile(server: ServerResource): Promise<Reconciled<'AuthorizationServer'>> {
       const gathered = await gatherServer(world, server);
       const plan = planServer(gathered.inputs);
@@ -19,12 +24,12 @@ export function authorizationServerController(world: World): KindController<'Aut
         plan,
         written,
         gathered.registry?.reports ?? [],
-        failure === undefined ? undefined : world.databases.explain(failure),
+        failure === undefined ? undefined : world.databases.explain(server, failure),
       );
       // An owner who first hears that everything waits for the keys should hear why.
       const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
-      const { lookAgainAfter } = gathered.inputs.database;
+      const lookAgainAfter = polling.next(nameOf(server), gathered.inputs.database.looked);
       return {
         conditions,
         status,

@@ -30,7 +30,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     ...registryReference(registry, name),
     ...(registry === undefined ? [] : [registry.reference('server', 'self')]),
     'AuthorizationServer',
-    ...database.references,
+    ...database.looked.map((one) => `${one.kind}/${one.namespace}/${one.name}`),
   ];
   return { inputs, registry, references };
 }

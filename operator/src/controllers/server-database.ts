@@ -1,0 +1,270 @@
+/**
+ * The database of one AuthorizationServer: opened in the background and opened anew when its Secret says something else.
+ * Whoever uses the handle meanwhile goes on with the connection that there is.
+ */
+import { hash, randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  createSealer,
+  type Database,
+  type Fence,
+  holdsSealed,
+  migrate,
+  openDatabase,
+  openRegistry,
+} from '@nauthera/server/registry';
+import type { ResourceSource } from '../sources/source.ts';
+import { type DatabaseProblem, explainFailure } from './database-failure.ts';
+import { RegistryHandle } from './registry-handle.ts';
+import { type RegistryListener, RunningRegistry } from './running-registry.ts';
+
+export interface Connection {
+  /** Name of the Secret that it stands in. */
+  readonly secret: string;
+  readonly url: string;
+  readonly directUrl: string | undefined;
+  readonly ca: string | undefined;
+  /** `undefined`: there are none. */
+  readonly keys: readonly Uint8Array[] | undefined;
+  /** Makes the keys, for a database that holds nothing which was sealed; `undefined`: they are somebody else's to make. */
+  readonly makeKeys: (() => Promise<readonly Uint8Array[]>) | undefined;
+}
+
+export interface ServerDatabaseOptions {
+  /** `<namespace>/<name>` of the server. */
+  readonly server: string;
+  readonly source: ResourceSource;
+  readonly fence: Fence;
+  readonly listener: RegistryListener;
+  /** {@link ServerDatabase.state} changed. */
+  onState(): void;
+  readonly onMigration: (step: 'MigrationStarted' | 'MigrationCompleted', names: readonly string[]) => void;
+  /** One line about something that repairs itself, without a secret. */
+  readonly onProblem: (problem: string) => void;
+  /** Milliseconds. */
+  readonly retryFrom?: number;
+  readonly retryTo?: number;
+}
+
+export type DatabaseStanding =
+  | { readonly standing: 'opening' }
+  | { readonly standing: 'migrating' }
+  | { readonly standing: 'open'; readonly keys: 'there' | 'missing' }
+  | { readonly standing: 'failed'; readonly problem: DatabaseProblem };
+
+interface Open {
+  readonly connection: Connection;
+  readonly database: Database;
+  readonly running: RunningRegistry;
+  readonly keys: 'there' | 'missing';
+}
+
+/** Connections for the passes; LISTEN takes one more, a migration two while it runs. */
+const connections = 4;
+/** Milliseconds in which a statement that was sent has ended: its limit on both sides. */
+const statementLimit = 5_000;
+
+export class ServerDatabase {
+  readonly handle: RegistryHandle;
+  readonly #options: ServerDatabaseOptions;
+  #wanted: Connection | undefined;
+  #open: Open | undefined;
+  #state: DatabaseStanding = { standing: 'opening' };
+  #loop: Promise<void> | undefined;
+  #closed = false;
+  /** Ends a wait of the loop. */
+  #nudge: () => void = () => undefined;
+  /** The first attempt on what is wanted now has come to something. */
+  #tried = Promise.withResolvers<void>();
+  readonly #asked = Promise.withResolvers<void>();
+  readonly #closing = new Set<Promise<void>>();
+
+  constructor(options: ServerDatabaseOptions) {
+    this.#options = options;
+    this.handle = new RegistryHandle(undefined, options.server);
+  }
+
+  get state(): DatabaseStanding {
+    return this.#state;
+  }
+
+  pend(dependent: string, pending: boolean): void {
+    this.#open?.running.pend(dependent, pending);
+  }
+
+  get running(): RunningRegistry | undefined {
+    return this.#open?.running;
+  }
+
+  /** From now on this one. A key that is gone is none to reopen for: what was opened with it stays open. */
+  want(connection: Connection): void {
+    const before = this.#wanted;
+    const next =
+      connection.keys === undefined && before !== undefined ? { ...connection, keys: before.keys } : connection;
+    if (before !== undefined && sameConnection(before, next)) return;
+    this.#wanted = next;
+    this.#asked.resolve();
+    this.#tried.resolve();
+    this.#tried = Promise.withResolvers();
+    if (this.#open === undefined) this.#state = { standing: 'opening' };
+    this.#nudge();
+    this.#loop ??= this.#run();
+  }
+
+  /** There is nothing to connect to at the moment: what is open stays open. */
+  wantNothing(): void {
+    this.#asked.resolve();
+  }
+
+  /** Resolves when somebody has said what is wanted, or after so many milliseconds. */
+  asked(patience: number): Promise<void> {
+    return within(this.#asked.promise, patience);
+  }
+
+  /** Resolves when the newest connection was tried once, or after so many milliseconds. */
+  async tried(patience: number): Promise<void> {
+    if (this.#wanted !== undefined) await within(this.#tried.promise, patience);
+  }
+
+  /** Nothing is told any more. */
+  async unfollow(): Promise<void> {
+    this.#closed = true;
+    this.#nudge();
+    // A migration that is under way may take minutes, and is undone when its connection ends.
+    await Promise.race([this.#loop, sleep(2_000, undefined, { ref: false })]);
+    await this.#open?.running.unfollow();
+  }
+
+  /** Ends the connections, once nobody uses them. */
+  async close(): Promise<void> {
+    await this.unfollow();
+    const last = this.#open;
+    this.#open = undefined;
+    this.handle.use(undefined);
+    if (last !== undefined) this.#retire(last, 0);
+    await Promise.all(this.#closing);
+  }
+
+  async #run(): Promise<void> {
+    const { retryFrom = 1_000, retryTo = 30_000 } = this.#options;
+    for (let delay = retryFrom; !this.#closed; ) {
+      const wanted = this.#wanted;
+      if (wanted === undefined || wanted === this.#open?.connection) {
+        delay = retryFrom;
+        await this.#wait(undefined);
+        continue;
+      }
+      const tried = this.#tried;
+      try {
+        await this.#exchange(wanted);
+        delay = retryFrom;
+      } catch (error) {
+        if (this.#wanted === wanted)
+          this.#become({ standing: 'failed', problem: explainFailure(error, wanted.secret) });
+        tried.resolve();
+        if (this.#wanted !== wanted) continue;
+        await this.#wait(delay * (0.75 + Math.random() / 2));
+        delay = this.#wanted === wanted ? Math.min(delay * 2, retryTo) : retryFrom;
+      }
+      tried.resolve();
+    }
+  }
+
+  async #exchange(wanted: Connection): Promise<void> {
+    const opened = await this.#attempt(wanted);
+    if (this.#closed || this.#wanted !== opened.asked) {
+      this.#retire(opened.open, 0);
+      return;
+    }
+    const former = this.#open;
+    this.#open = opened.open;
+    this.#wanted = opened.open.connection;
+    const { running, keys } = opened.open;
+    const unsealed =
+      keys === 'there' ? undefined : 'the key-encryption key is missing, bind passwords cannot be sealed';
+    this.handle.use(running.registry, running, unsealed);
+    this.#become({ standing: 'open', keys });
+    if (former !== undefined) this.#retire(former, statementLimit);
+    await running.follow();
+  }
+
+  async #attempt(asked: Connection): Promise<{ readonly open: Open; readonly asked: Connection }> {
+    const { source, fence, listener, onProblem } = this.#options;
+    const database = await openDatabase(asked.url, {
+      max: connections,
+      onProblem,
+      ...(asked.ca === undefined ? {} : { ca: asked.ca }),
+      ...(asked.directUrl === undefined ? {} : { directUrl: asked.directUrl }),
+    });
+    try {
+      await this.#migrate(database);
+      const empty = asked.keys === undefined && !(await holdsSealed(database));
+      const keys = empty ? await asked.makeKeys?.() : asked.keys;
+      const sealer = createSealer(keys ?? [randomBytes(32)]);
+      const registry = openRegistry({ database, fence, sealer, onProblem });
+      const running = new RunningRegistry(registry, source, listener);
+      await running.start();
+      const connection = { ...asked, keys };
+      return { asked, open: { connection, database, running, keys: keys === undefined ? 'missing' : 'there' } };
+    } catch (error) {
+      await database.close();
+      throw error;
+    }
+  }
+
+  async #migrate(database: Database): Promise<void> {
+    const { onMigration, onProblem } = this.#options;
+    await database.run({ name: 'ping', text: 'SELECT 1' }, []);
+    const names = await migrate(database, {
+      onPending: (pending) => {
+        if (this.#open === undefined) this.#become({ standing: 'migrating' });
+        this.#tried.resolve();
+        onMigration('MigrationStarted', pending);
+      },
+      onProgress: onProblem,
+    });
+    if (names.length > 0) onMigration('MigrationCompleted', names);
+  }
+
+  #become(state: DatabaseStanding): void {
+    this.#state = state;
+    this.#options.onState();
+  }
+
+  /** In the background: a pass that began with the former connection may have a statement under way on it. */
+  #retire({ running, database }: Open, after: number): void {
+    const retiring = (async () => {
+      await running.unfollow();
+      await running.stop();
+      if (after > 0) await sleep(after);
+      await database.close();
+    })().catch(() => undefined);
+    this.#closing.add(retiring);
+    void retiring.then(() => this.#closing.delete(retiring));
+  }
+
+  #wait(delay: number | undefined): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = delay === undefined ? undefined : setTimeout(resolve, delay);
+      this.#nudge = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+function sameConnection(one: Connection, other: Connection): boolean {
+  return digest(one) === digest(other);
+}
+
+function digest({ secret, url, directUrl, ca, keys }: Connection): string {
+  const texts = keys?.map((key) => Buffer.from(key).toString('base64'));
+  return hash('sha256', JSON.stringify([secret, url, directUrl, ca, texts]));
+}
+
+async function within(done: Promise<void>, patience: number): Promise<void> {
+  const enough = new AbortController();
+  await Promise.race([done, sleep(patience, undefined, { signal: enough.signal }).catch(() => undefined)]);
+  enough.abort();
+}

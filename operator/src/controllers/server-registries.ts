@@ -1,0 +1,291 @@
+/** A database for each AuthorizationServer, as its Secret names it. */
+import { randomBytes } from 'node:crypto';
+import { DatabaseUnavailable, type Fence, RegistryFenced } from '@nauthera/server/registry';
+import type { ConditionDraft } from '../runtime/conditions.ts';
+import type { Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
+import { nameOf, type ServerResource } from './attachment.ts';
+import { explainFailure } from './database-failure.ts';
+import { refuseUrl } from './database-url.ts';
+import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
+import type { Looked } from './polling.ts';
+import type { Changed, RegistryHandle } from './registry-handle.ts';
+import { type Connection, ServerDatabase } from './server-database.ts';
+import type { DatabaseState, Registries, RegistriesListener } from './server-databases.ts';
+import type { EventSink } from './world.ts';
+
+export interface ServerRegistriesOptions {
+  readonly source: ResourceSource;
+  readonly secrets: SecretStore;
+  readonly fence: Fence;
+  readonly events: EventSink;
+  /** One line about something that repairs itself, without a secret. */
+  readonly onProblem: (server: string, problem: string) => void;
+}
+
+/** Milliseconds that the pass of a server waits for a first answer of its own database. */
+const patience = 3_000;
+
+interface Entry {
+  readonly database: ServerDatabase;
+  /** It had its database once: whoever needs it waits, instead of saying that there is none. */
+  had: boolean;
+  resource: Observed<'AuthorizationServer'>;
+}
+
+export class ServerRegistries implements Registries {
+  readonly perServer = true;
+  readonly #options: ServerRegistriesOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #closing = new Set<Promise<void>>();
+  /** Uids of servers whose rows are gone. */
+  readonly #removed = new Set<string>();
+  #listener: RegistriesListener | undefined;
+
+  constructor(options: ServerRegistriesOptions) {
+    this.#options = options;
+  }
+
+  start(listener: RegistriesListener, servers: readonly Observed<'AuthorizationServer'>[]): Promise<void> {
+    this.#listener = listener;
+    // Before the first pass of anybody: what was served must not look as if it never was.
+    for (const server of servers) this.#entry(server);
+    return Promise.resolve();
+  }
+
+  follow(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async tried(limit: number): Promise<void> {
+    // Their first passes begin now, and tell which databases there are.
+    const end = performance.now() + limit;
+    const left = () => Math.max(0, end - performance.now());
+    const expected = [...this.#entries.values()].filter(({ resource }) => resource.spec !== undefined);
+    await Promise.all(expected.map(({ database }) => database.asked(left())));
+    await Promise.all(expected.map(({ database }) => database.tried(left())));
+  }
+
+  async unfollow(): Promise<void> {
+    await Promise.all([...this.#entries.values()].map(({ database }) => database.unfollow()));
+  }
+
+  async stop(): Promise<void> {
+    for (const name of this.#entries.keys()) this.drop(name);
+    await Promise.all(this.#closing);
+  }
+
+  registryOf(server: string): RegistryHandle | undefined {
+    const entry = this.#entries.get(server);
+    return entry === undefined || !(entry.had || entry.database.handle.isOpen) ? undefined : entry.database.handle;
+  }
+
+  registries(): Iterable<RegistryHandle> {
+    return [...this.#entries.values()].map(({ database }) => database.handle).filter((handle) => handle.isOpen);
+  }
+
+  pend(dependent: string, on: RegistryHandle | undefined): void {
+    for (const { database } of this.#entries.values()) database.pend(dependent, database.handle === on);
+  }
+
+  lookAtStray(handle: RegistryHandle, row: Exclude<Changed, 'all'>[number]): void {
+    this.#entries.get(handle.name)?.database.running?.lookAtStray(row);
+  }
+
+  confirmRetirement(server: ServerResource): void {
+    this.#entries.get(nameOf(server))?.database.running?.confirmRetirement();
+  }
+
+  explain({ spec }: ServerResource, failure: unknown): { readonly reason: string; readonly message: string } {
+    return explainFailure(failure, spec.database?.secretRef?.name ?? '');
+  }
+
+  async look(server: ServerResource): Promise<DatabaseState> {
+    const { secrets } = this.#options;
+    const { namespace, spec } = server;
+    const ref = spec.database?.secretRef;
+    const keyName = keySecretName(server);
+    const secret = ref === undefined ? undefined : await secrets.read(namespace, ref.name);
+    const keySecret = await secrets.read(namespace, keyName);
+    const looked: Looked[] = [
+      ...(ref === undefined ? [] : [{ kind: 'Secret', namespace, name: ref.name, found: secret } as const]),
+      { kind: 'Secret', namespace, name: keyName, found: keySecret },
+    ];
+    const { database } = this.#entry(server);
+    const found = connectionOf(server, secret);
+    if ('ready' in found) {
+      // A Secret that is gone for a moment, or was broken by an edit, ends nothing that runs.
+      database.wantNothing();
+      return { ready: found.ready, keyProblem: undefined, looked };
+    }
+    const keys = readKeys(keySecret);
+    database.want({
+      ...found,
+      keys: keys.found === 'keys' ? keys.keys : undefined,
+      makeKeys: isGenerated(server) && keys.found === 'nothing' ? () => this.#makeKeys(server) : undefined,
+    });
+    await database.tried(patience);
+    // It may have been made meanwhile.
+    const now = keys.found === 'nothing' ? readKeys(await secrets.read(namespace, keyName)) : keys;
+    return { ready: readyOf(database), keyProblem: keyProblemOf(server, database, now), looked };
+  }
+
+  async reachForRemoval(server: Observed<'AuthorizationServer'>): Promise<void> {
+    if (this.#removed.has(server.uid)) return;
+    const entry = this.#entry(server);
+    if (!entry.database.handle.isOpen && server.spec !== undefined) await this.look({ ...server, spec: server.spec });
+    if (entry.had && !entry.database.handle.isOpen)
+      throw new DatabaseUnavailable('the database of the server cannot be reached to remove what is registered there');
+  }
+
+  async remove(server: Observed<'AuthorizationServer'>): Promise<void> {
+    const { secrets } = this.#options;
+    if (server.spec?.deletionPolicy === 'Delete') {
+      const secret = await secrets.read(server.namespace, `${server.name}-key-encryption-key`);
+      if (secret?.labels[serverLabel] === server.name) await secrets.delete(secret);
+    }
+    this.#removed.add(server.uid);
+    this.drop(nameOf(server));
+  }
+
+  drop(server: string): void {
+    const entry = this.#entries.get(server);
+    if (entry === undefined) return;
+    this.#entries.delete(server);
+    const closing = entry.database.close().catch(() => undefined);
+    this.#closing.add(closing);
+    void closing.then(() => this.#closing.delete(closing));
+  }
+
+  #entry(server: Observed<'AuthorizationServer'>): Entry {
+    const name = nameOf(server);
+    const known = this.#entries.get(name);
+    if (known !== undefined) {
+      known.resource = server;
+      return known;
+    }
+    const entry: Entry = { database: this.#open(name), had: server.status.issuer !== undefined, resource: server };
+    this.#entries.set(name, entry);
+    return entry;
+  }
+
+  #open(name: string): ServerDatabase {
+    const { source, fence, onProblem, events } = this.#options;
+    const tell = (what: (listener: RegistriesListener, handle: RegistryHandle) => void) => {
+      const entry = this.#entries.get(name);
+      if (entry !== undefined && this.#listener !== undefined) what(this.#listener, entry.database.handle);
+    };
+    return new ServerDatabase({
+      server: name,
+      source,
+      fence,
+      onProblem: (problem) => onProblem(name, problem),
+      onState: () => {
+        const entry = this.#entries.get(name);
+        if (entry?.database.state.standing === 'open') entry.had = true;
+        this.#listener?.onState(name);
+      },
+      onMigration: (reason, names) => {
+        const resource = this.#entries.get(name)?.resource;
+        const note = `${reason === 'MigrationStarted' ? 'bringing the database up to date' : 'the database is up to date'}: ${names.join(', ')}`;
+        if (resource !== undefined) events.record(resource, { type: 'Normal', reason, note });
+      },
+      listener: {
+        onMoved: (changed) =>
+          tell((listener, handle) => {
+            handle.forget(changed);
+            listener.onMoved(handle, changed);
+          }),
+        onReports: (...reports) => tell((listener, handle) => listener.onReports(handle, ...reports)),
+        onAway: () => tell((listener, handle) => listener.onAway(handle)),
+        onRecovery: () => tell((listener, handle) => listener.onRecovery(handle)),
+        onHeld: () => tell((listener, handle) => listener.onHeld(handle)),
+        onError: (error) =>
+          tell((listener) => {
+            // A tenant's database that is away is told by its server's status.
+            if (error instanceof RegistryFenced || !(error instanceof DatabaseUnavailable))
+              listener.onError('orphans', error);
+          }),
+      },
+    });
+  }
+
+  async #makeKeys(server: ServerResource): Promise<readonly Uint8Array[]> {
+    const { secrets, events } = this.#options;
+    const key = randomBytes(32);
+    const made = await secrets.create(newKeySecret(server, key));
+    if (made === 'created') {
+      const note = `made the key-encryption key ${keySecretName(server)}: keep a copy, the database cannot be read without it`;
+      events.record(server, { type: 'Normal', reason: 'SecretCreated', note });
+      return [key];
+    }
+    const found = readKeys(await secrets.read(server.namespace, keySecretName(server)));
+    if (found.found === 'keys') return found.keys;
+    throw new Error('the key-encryption key was made by somebody else, and cannot be read');
+  }
+}
+
+type Wanted = Omit<Connection, 'keys' | 'makeKeys'>;
+
+function connectionOf(
+  { namespace, spec }: ServerResource,
+  secret: Secret | undefined,
+): Wanted | { readonly ready: ConditionDraft } {
+  const no = (reason: string, message: string) =>
+    ({ ready: { type: 'DatabaseReady', status: 'False', reason, message } }) as const;
+  const ref = spec.database?.secretRef;
+  const hint = 'that your database operator wrote, e.g. <cluster>-app';
+  if (ref === undefined) return no('SecretNotFound', `spec.database.secretRef is left out. Name the Secret ${hint}`);
+  if (secret === undefined)
+    return no(
+      'SecretNotFound',
+      `Secret "${ref.name}" named in spec.database.secretRef does not exist in namespace ${namespace}. Waiting for it; name the one ${hint}`,
+    );
+  const { uri, 'direct-uri': directUrl, 'ca.crt': ca } = secret.data;
+  if (uri === undefined) {
+    const keys = Object.keys(secret.data).sort().join(', ');
+    return no(
+      'SecretKeyNotFound',
+      `Secret "${ref.name}" has no key "uri" (keys: ${keys}). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app`,
+    );
+  }
+  const where = (key: string) => `Secret "${ref.name}", key "${key}"`;
+  const refused =
+    refuseUrl(uri, where('uri')) ?? (directUrl === undefined ? undefined : refuseUrl(directUrl, where('direct-uri')));
+  if (refused !== undefined) return no(refused.reason, refused.message);
+  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----'))
+    return no('DatabaseTlsFailed', `${where('ca.crt')}: holds no certificate in PEM. Correct that Secret`);
+  return { secret: ref.name, url: uri, directUrl, ca };
+}
+
+function readyOf({ state }: ServerDatabase): ConditionDraft {
+  const type = 'DatabaseReady';
+  switch (state.standing) {
+    case 'open':
+      return {
+        type,
+        status: 'True',
+        reason: 'SingleRole',
+        message: 'one role owns, writes and serves: least privilege is off',
+      };
+    case 'migrating':
+      return {
+        type,
+        status: 'False',
+        reason: 'MigrationRunning',
+        message: 'the tables are brought up to date. Waiting',
+      };
+    case 'failed':
+      return { type, status: 'False', ...state.problem };
+    case 'opening':
+      return { type, status: 'Unknown', reason: 'Pending', message: 'the database is being opened. Waiting' };
+  }
+}
+
+function keyProblemOf(
+  server: ServerResource,
+  { state }: ServerDatabase,
+  keys: ReturnType<typeof readKeys>,
+): string | undefined {
+  if (keys.found === 'keys' || state.standing !== 'open') return undefined;
+  return keys.found === 'invalid' ? keys.problem : missingKey(server);
+}
