@@ -5,15 +5,16 @@ import type { Known } from '../runtime/reflected.ts';
 import { Ghosts } from './kubernetes-ghosts.ts';
 import { type KeptObjects, PassingObjects, WholeObjects } from './kubernetes-kept.ts';
 import {
+  type Applied,
   applied,
   collectionPath,
   finalizers,
   ghost,
   idOf,
-  isHeld,
   type ObservedObject,
   objectPath,
   observe,
+  originOf,
   type ResourceObject,
   slim,
   tellsOfOthers,
@@ -29,6 +30,9 @@ export class ResourceMoved extends Error {
 
 /** Bytes of objects that wait for somebody to look at them. */
 const passingLimit = 16 * 1024 * 1024;
+
+/** Of one status write, against others that change the object. */
+const mostAttempts = 4;
 
 const finalizerManager = 'nauthera-operator-finalizer';
 
@@ -99,7 +103,7 @@ export class ClusterKind<K extends Kind> {
   async hold(resource: ObservedObject<K>): Promise<void> {
     const finalizer = finalizers[this.kind];
     // Of what was never accepted nothing is written anywhere.
-    if (finalizer === undefined || resource.deleting || resource.spec === undefined || isHeld(resource)) return;
+    if (finalizer === undefined || resource.deleting || resource.spec === undefined || originOf(resource)?.held) return;
     const answer = await this.#apply(resource, finalizerManager, { finalizers: [finalizer] }).catch(
       async (error: unknown) => {
         // Being deleted since it was read: nothing can hold it any more.
@@ -108,6 +112,8 @@ export class ClusterKind<K extends Kind> {
       },
     );
     if (answer === undefined) throw new ResourceMoved(`${this.kind} ${idOf(resource)} went while it was looked at`);
+    const origin = originOf(resource);
+    if (origin !== undefined) Object.assign(origin, { held: true, resourceVersion: answer.metadata.resourceVersion });
   }
 
   async release(resource: ObservedObject<K>): Promise<void> {
@@ -117,7 +123,7 @@ export class ClusterKind<K extends Kind> {
     }
     if (!resource.deleting) return;
     this.#ghosts.expect(resource.uid);
-    if (finalizers[this.kind] === undefined || isHeld(resource) === false) return;
+    if (finalizers[this.kind] === undefined || originOf(resource)?.held === false) return;
     try {
       const answer = await this.#apply(resource, finalizerManager, { finalizers: [] });
       if (answer !== undefined) await this.#removeForeign(resource, answer);
@@ -142,15 +148,32 @@ export class ClusterKind<K extends Kind> {
     });
   }
 
-  async writeStatus(resource: Observed<K>, status: unknown): Promise<void> {
-    await this.#apply(resource, 'nauthera-operator-status', { status });
+  /**
+   * The status subresource takes no notice of a uid, so the version must be the one that was read; a write to a namesake
+   * would show what was found out about another object. Somebody else's change of this object is no obstacle.
+   */
+  async writeStatus(resource: ObservedObject<K>, status: unknown): Promise<void> {
+    const { namespace, name, uid } = resource;
+    let resourceVersion = originOf(resource)?.resourceVersion;
+    for (let attempts = 1; ; attempts += 1) {
+      if (resourceVersion === undefined) {
+        const metadata = (await this.#read(namespace, name))?.metadata;
+        if (metadata?.uid !== uid) return;
+        ({ resourceVersion } = metadata);
+      }
+      try {
+        const answer = await this.#apply(resource, 'nauthera-operator-status', { status, resourceVersion });
+        const origin = originOf(resource);
+        if (answer !== undefined && origin !== undefined) origin.resourceVersion = answer.metadata.resourceVersion;
+        return;
+      } catch (error) {
+        if (!(error instanceof ApiError) || error.status !== 409 || attempts >= mostAttempts) throw error;
+        resourceVersion = undefined;
+      }
+    }
   }
 
-  #apply(
-    resource: Observed<K>,
-    fieldManager: string,
-    parts: { readonly finalizers?: readonly string[]; readonly status?: unknown },
-  ): Promise<ResourceObject | undefined> {
+  #apply(resource: Observed<K>, fieldManager: string, parts: Applied): Promise<ResourceObject | undefined> {
     const path = objectPath(resource);
     return this.#write(resource, {
       path: parts.status === undefined ? path : `${path}/status`,

@@ -20,12 +20,18 @@ export interface ResourceObject extends KubernetesObject {
   readonly status?: unknown;
 }
 
-/** What the source knows of a resource beyond what controllers see. A spread of the resource keeps it. */
-const held = Symbol('held');
+const origin = Symbol('origin');
+
+/** What the source knows of a resource beyond what controllers see: one for all copies of the resource. */
+export interface Origin {
+  /** It carries our finalizer. */
+  held: boolean;
+  /** The newest that is known to this pass. */
+  resourceVersion: string;
+}
 
 export interface ObservedObject<K extends Kind = Kind> extends Observed<K> {
-  /** It carries our finalizer. */
-  readonly [held]?: boolean;
+  readonly [origin]?: Origin;
 }
 
 /** Keeps a resource until what it left is removed. An LdapBinding leaves nothing that outlives its absence. */
@@ -73,13 +79,16 @@ export function observe<K extends Kind>(kind: K, object: ResourceObject): Observ
     status: verdict.ok ? verdict.resource.status : soundStatus<K>(status),
     deleting: deletionTimestamp !== undefined,
     ...(deletionTimestamp === undefined ? {} : { deletingSince: deletionTimestamp }),
-    [held]: finalizer !== undefined && (metadata.finalizers ?? []).includes(finalizer),
+    [origin]: {
+      held: finalizer !== undefined && (metadata.finalizers ?? []).includes(finalizer),
+      resourceVersion: metadata.resourceVersion,
+    },
   };
 }
 
-/** Whether the resource carried our finalizer when it was read; `undefined`: not known. */
-export function isHeld(resource: ObservedObject): boolean | undefined {
-  return resource[held];
+/** `undefined`: not read from here. */
+export function originOf(resource: ObservedObject): Origin | undefined {
+  return resource[origin];
 }
 
 /** @param since RFC 3339 */
@@ -131,16 +140,18 @@ export function tellsOfOthers(resource: Observed, { metadata }: ResourceObject):
   );
 }
 
-/** Body of a server-side apply. With a uid nothing is created, and no namesake is written to. */
-export function applied(
-  { kind, namespace, name, uid }: Observed,
-  parts: { readonly finalizers?: readonly string[]; readonly status?: unknown },
-) {
-  const { finalizers: own, status } = parts;
+export interface Applied {
+  readonly finalizers?: readonly string[];
+  readonly status?: unknown;
+  readonly resourceVersion?: string;
+}
+
+/** Body of a server-side apply. With a uid nothing is created. */
+export function applied({ kind, namespace, name, uid }: Observed, { status, ...metadata }: Applied) {
   return {
     apiVersion,
     kind,
-    metadata: { namespace, name, uid, ...(own === undefined ? {} : { finalizers: own }) },
+    metadata: { namespace, name, uid, ...metadata },
     ...(status === undefined ? {} : { status }),
   };
 }
