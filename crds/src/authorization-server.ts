@@ -1,6 +1,8 @@
 /** PURE. AuthorizationServer: one authorization server, its database, keys, lifetimes, and who may attach to it. */
+
 import { type Static, Type } from 'typebox';
 import { clientPolicy } from './client-policy.ts';
+import { notLongerThan } from './duration.ts';
 import { choice, group, keyed, text, whole } from './field.ts';
 import { lifetimes, signing } from './lifetimes.ts';
 import { admission } from './namespace-selection.ts';
@@ -108,7 +110,7 @@ export const authorizationServerSpec = group(
         fieldPath: '.issuer',
       },
       {
-        rule: `duration(self.signing.rotation.retireAfter) >= duration(self.lifetimes.idToken) + duration('60s')`,
+        rule: notLongerThan('self.lifetimes.idToken', 'self.signing.rotation.retireAfter', " + duration('60s')"),
         message: 'must be at least lifetimes.idToken and 60 s: a token must not outlive the key that verifies it',
         fieldPath: '.signing.rotation.retireAfter',
       },

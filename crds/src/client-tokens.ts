@@ -1,5 +1,6 @@
 /** PURE. The tokens of a Client, as far as it may have its own way. */
 import { Type } from 'typebox';
+import { notLongerThan } from './duration.ts';
 import { choice, duration, group, item, set } from './field.ts';
 import { signingAlgorithms } from './terms.ts';
 import { claimName, claimNotReserved, printable } from './text-rules.ts';
@@ -82,7 +83,7 @@ export const refreshToken = Type.Optional(
       leftOut: "the server's settings",
       rules: [
         {
-          rule: '!has(self.idle) || !has(self.absolute) || duration(self.idle) <= duration(self.absolute)',
+          rule: `!has(self.idle) || !has(self.absolute) || ${notLongerThan('self.idle', 'self.absolute')}`,
           message: 'must not be longer than absolute',
           fieldPath: '.idle',
         },

@@ -3,6 +3,13 @@
 /** What a duration looks like, for the schema and for {@link durationMilliseconds}. */
 export const durationPattern = '^([0-9]{1,5}(h|m|s|ms)){1,4}$';
 
+/**
+ * CEL: the one is not longer than the other. Holds while either is malformed: the field itself says so, and the API server
+ * would answer the comparison with an error of its own.
+ */
+export const notLongerThan = (one: string, other: string, more = ''): string =>
+  `!${one}.matches('${durationPattern}') || !${other}.matches('${durationPattern}') || duration(${one})${more} <= duration(${other})`;
+
 const whole = new RegExp(durationPattern);
 const factors: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1000, ms: 1 };
 

@@ -1,9 +1,10 @@
 /** PURE. How long things are valid and keys sign: settings of an AuthorizationServer. */
+import { notLongerThan } from './duration.ts';
 import { choiceItem, duration, group, set } from './field.ts';
 import { signingAlgorithms } from './terms.ts';
 
 const notLonger = (one: string, other: string) => ({
-  rule: `duration(self.${one}) <= duration(self.${other})`,
+  rule: notLongerThan(`self.${one}`, `self.${other}`),
   message: `must not be longer than ${other}`,
   fieldPath: `.${one}`,
 });
