@@ -138,7 +138,7 @@ function clientAuthentication({ seams }: ServerOptions, parts: Parts): Authentic
   return createClientAuthentication({
     client: (clientId) => follower.current.client(clientId),
     judgeAssertion: createAssertionJudge({ server, clock, onVerified: seams?.onVerified }),
-    useAssertion: assertions.use,
+    useAssertion: (assertion) => assertions.use(assertion),
     onFailure: ({ reason, method, clientId, source }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });
       if (reason === 'throttled') metrics.rateLimited.inc({ limiter: 'client_auth' });

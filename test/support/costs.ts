@@ -26,6 +26,12 @@ export const costs = {
   /** Discovery, JWKS, health. */
   document: cost(0, 0),
   client_credentials: cost(0, 0, 1),
+  /** An assertion of the client's own: its id is used up. */
+  client_credentials_private_key: cost(1, 1, 1, 1),
+  /** The token of a ServiceAccount: it may come again. */
+  client_credentials_service_account: cost(0, 0, 1, 1),
+  /** An assertion that does not hold costs its verification. */
+  assertion_refused: cost(0, 0, 0, 1),
   /** Whatever is refused before a grant is asked. */
   token_refused_early: cost(0, 0),
   userinfo: cost(1, 0, 0, 1),
@@ -55,13 +61,17 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/jwks.ts': ['document'],
   'endpoints/health.ts': ['document'],
   'endpoints/assets.ts': ['document'],
-  'endpoints/token.ts': ['token_refused_early'],
+  'endpoints/token.ts': ['token_refused_early', 'assertion_refused'],
   'endpoints/userinfo.ts': ['userinfo', 'userinfo_seen'],
   'endpoints/authorize.ts': ['authorize_first_hit', 'authorize_with_session', 'authorize_silent'],
   'endpoints/login.ts': ['login', 'login_refused'],
   'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_denied'],
   'endpoints/continue.ts': ['consent_page'],
-  'grants/client-credentials.ts': ['client_credentials'],
+  'grants/client-credentials.ts': [
+    'client_credentials',
+    'client_credentials_private_key',
+    'client_credentials_service_account',
+  ],
   'grants/authorization-code.ts': ['code_exchange', 'code_exchange_refused'],
   'grants/refresh-token.ts': ['refresh', 'refresh_retry', 'refresh_lost_race', 'refresh_replay'],
 };

@@ -231,12 +231,19 @@ export class World {
     clientId = 'shop.web',
     secret = `secret-of-${clientId}`,
   ): Promise<TokenAnswer> {
+    return this.tokenForm(fields, {
+      authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
+    });
+  }
+
+  /** `POST /token` with whatever credentials stand in the form. */
+  async tokenForm(
+    fields: Readonly<Record<string, string>>,
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<TokenAnswer> {
     const response = await this.fetch(`${issuer}/token`, {
       method: 'POST',
-      headers: {
-        authorization: `Basic ${Buffer.from(`${clientId}:${secret}`).toString('base64')}`,
-        'content-type': 'application/x-www-form-urlencoded',
-      },
+      headers: { ...headers, 'content-type': 'application/x-www-form-urlencoded' },
       body: new URLSearchParams(fields).toString(),
     });
     return { status: response.status, headers: response.headers, body: (await response.json()) as TokenAnswer['body'] };
