@@ -32,6 +32,8 @@ export class Deadline {
   /** For what knows no signal: it goes on, but nobody waits for it. */
   async race<T>(work: Promise<T>): Promise<T> {
     const { signal } = this;
+    // Before anything is thrown: nobody else would hear of its failure.
+    work.catch(() => undefined);
     signal.throwIfAborted();
     let onAbort: (() => void) | undefined;
     const aborted = new Promise<never>((_resolve, reject) => {
@@ -42,7 +44,6 @@ export class Deadline {
       return await Promise.race([work, aborted]);
     } finally {
       if (onAbort !== undefined) signal.removeEventListener('abort', onAbort);
-      work.catch(() => undefined);
     }
   }
 }

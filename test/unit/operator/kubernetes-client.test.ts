@@ -222,6 +222,15 @@ describe('requests', () => {
     );
   });
 
+  it('what nobody waits for any more fails in silence', async () => {
+    const client = createApi(api.connection);
+    await client.close();
+    await expect(client.request({ ...get, signal: AbortSignal.abort() })).rejects.toBeInstanceOf(ApiUnavailable);
+    await expect(collect(client.watch(watching({ signal: AbortSignal.abort() })))).rejects.toBeInstanceOf(
+      ApiUnavailable,
+    );
+  });
+
   it('F31: 429 is waited for as the API server asks, within bounds', async () => {
     api.answer(({ response }) =>
       api.calls.length === 1
