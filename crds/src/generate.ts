@@ -47,6 +47,8 @@ function definition(info: KindInfo): string {
     lineWidth: 0,
     aliasDuplicateObjects: false,
     blockQuote: 'literal',
+    // kubectl reads YAML 1.1, where a bare n or y is a boolean: what it would take for something else is quoted.
+    compat: 'yaml-1.1',
   });
   const size = Buffer.byteLength(header + body);
   if (size > largestFile) throw new RangeError(`${info.kind}: ${size} bytes, at most ${largestFile} are allowed`);
