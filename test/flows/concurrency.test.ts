@@ -247,7 +247,7 @@ describe('F48, I7: a process that stands still for 12 s', () => {
     const doubled = 'SELECT grant_id FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1';
     expect(await world.rows(doubled)).toEqual([]);
     await expect
-      .poll(async () => (await fetch(`${still.url}/jwks`)).status, { timeout: 20_000, interval: 100 })
+      .poll(async () => (await fetch(`${still.url}/jwks`)).status, { timeout: 60_000, interval: 100 })
       .toBe(200);
   });
 });

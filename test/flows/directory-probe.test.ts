@@ -31,7 +31,7 @@ async function probe(
 ): Promise<readonly DirectoryServerProbe[]> {
   await using looking = openDirectories({ people: registrationOf(slapd, change) }, more);
   looking.port.start();
-  await expect.poll(() => looking.port.probes(), { timeout: 20_000 }).toHaveLength(1);
+  await expect.poll(() => looking.port.probes(), { timeout: 60_000 }).toHaveLength(1);
   return looking.port.probes()[0]?.servers ?? [];
 }
 

@@ -81,7 +81,7 @@ class Run {
     await until(
       () => `settled, but ${this.#seen}`,
       async () => isOver || (await this.#isSettled(expected)),
-      30_000,
+      120_000,
     );
   }
 

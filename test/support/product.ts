@@ -181,11 +181,11 @@ export class Product {
   }
 }
 
-/** Waits for what must come within 10 s (a wide margin); says what did not. */
+/** Waits for what must come within a minute, a wide margin; says what did not. */
 export async function until<T>(
   what: string | (() => string),
   found: () => Promise<T | undefined | false>,
-  limit = 10_000,
+  limit = 60_000,
 ): Promise<T> {
   for (const deadline = performance.now() + limit; ; await sleep(25)) {
     const value = await found();
