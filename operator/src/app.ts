@@ -15,6 +15,7 @@ import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, startController } from './runtime/controller.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
+import type { ClusterKeys } from './sources/cluster-keys.ts';
 import type { Change, ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from './sources/source.ts';
 
 export interface OperatorOptions {
@@ -27,11 +28,13 @@ export interface OperatorOptions {
   /** Default: nobody is told. */
   readonly events?: EventSink;
   readonly defaultServerNamespace?: string;
+  /** Started already. Left out: the resources come from no cluster. */
+  readonly clusterKeys?: ClusterKeys;
   readonly issuerOf: World['issuerOf'];
   readonly deployment: Deployment;
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
-    resource: ResourceKey,
+    resource: ResourceKey & { readonly uid: string },
     to: { readonly status: string; readonly reason: string; readonly message: string },
   ): void;
   onFailure(failure: {
@@ -88,6 +91,7 @@ class RunningOperator implements Operator {
       databases: registries,
       defaultServerNamespace: options.defaultServerNamespace,
       issuerOf: options.issuerOf,
+      clusterKeys: () => options.clusterKeys?.keys,
       deployment: options.deployment,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
@@ -107,6 +111,7 @@ class RunningOperator implements Operator {
     const { world } = this.#tools;
     const { source, registries } = this.#options;
     source.watch((change) => this.noteChange(change));
+    this.#options.clusterKeys?.onChange(() => this.#wakeKind('AuthorizationServer'));
     await registries.start(
       {
         onMoved: (handle, changed) => this.#wakeByRegistry(handle, changed),

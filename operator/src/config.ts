@@ -1,15 +1,18 @@
-/**
- * Settings: flag > `NAUTHERA_<FLAG>` > `--config FILE` (YAML, camelCase) > default. All problems at once, each with its
- * source; a secret may also come from `NAUTHERA_<NAME>_FILE`. Nothing here reads the process: values are passed in.
- */
+/** What each command of the operator can be told. */
+import {
+  type Address,
+  isComplete,
+  isLoopback,
+  type Loaded,
+  oneOf,
+  parseAddress,
+  SettingLoader,
+  type SettingSources,
+  type SettingsOf,
+  text,
+} from './settings.ts';
 
-import { nearest } from '@nauthera/crds';
-import { parse } from 'yaml';
-
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
+export { type Address, environmentName, type Loaded, type SettingSources } from './settings.ts';
 
 /** `pglite:FOLDER` or a Postgres URL. */
 export interface DatabaseSetting {
@@ -32,25 +35,7 @@ export interface StandaloneSettings {
   readonly logFormat: 'text' | 'json';
 }
 
-interface Setting<T> {
-  readonly flag: string;
-  /** For help: what stands behind the flag. */
-  readonly value: string;
-  readonly help: string;
-  readonly default?: string;
-  readonly required?: boolean;
-  /** May be read from a file named by `NAUTHERA_<NAME>_FILE`; never shown. */
-  readonly secret?: boolean;
-  /** @throws Error whose message says what to write instead, without the value if it is a secret. */
-  parse(text: string): T;
-}
-
-const text = (value: string): string => {
-  if (value === '') throw new Error('is empty');
-  return value;
-};
-
-export const standaloneSettings: { readonly [K in keyof StandaloneSettings]: Setting<StandaloneSettings[K]> } = {
+export const standaloneSettings: SettingsOf<StandaloneSettings> = {
   resources: {
     flag: 'resources',
     value: 'FOLDER',
@@ -115,140 +100,99 @@ export const standaloneSettings: { readonly [K in keyof StandaloneSettings]: Set
   },
 };
 
-const standaloneNames = Object.keys(standaloneSettings);
-
-export interface SettingSources {
-  /** By camelCase name, as given on the command line. */
-  readonly flags: Readonly<Record<string, string | undefined>>;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  /** Content of `--config FILE`. */
-  readonly file?: { readonly path: string; readonly text: string };
-  /** For `NAUTHERA_<NAME>_FILE`. @throws when it cannot be read */
-  readFile(path: string): string;
-}
-
-export type Loaded<T> =
-  | { readonly settings: T; readonly warnings: readonly string[] }
-  | { readonly problems: readonly string[] };
-
-export function environmentName(flag: string): string {
-  return `NAUTHERA_${flag.replaceAll('-', '_').toUpperCase()}`;
-}
-
 export function loadStandaloneSettings(sources: SettingSources): Loaded<StandaloneSettings> {
-  const problems: string[] = [];
-  const file = readConfigFile(sources.file, standaloneNames, problems);
-  const load = <T>(name: string, setting: Setting<T>): T | undefined => {
-    const found = find(name, setting, sources, file, problems);
-    if (found === undefined) {
-      if (setting.required === true && problems.every((problem) => !problem.startsWith(`--${setting.flag}`)))
-        problems.push(
-          `--${setting.flag} is missing: give --${setting.flag} ${setting.value} or set ${environmentName(setting.flag)}`,
-        );
-      return undefined;
-    }
-    try {
-      return setting.parse(found.value);
-    } catch (error) {
-      const shown = setting.secret === true ? '' : ` "${found.value}"`;
-      problems.push(
-        `--${setting.flag}${shown} (from ${found.from}) ${error instanceof Error ? error.message : String(error)}`,
-      );
-      return undefined;
-    }
-  };
-  const { resources, database, listen, management, keyFile, secrets, sourceName, logLevel, logFormat } =
-    standaloneSettings;
+  const rules = standaloneSettings;
+  const loader = new SettingLoader(sources, Object.keys(rules));
   const settings = {
-    resources: load('resources', resources),
-    database: load('database', database),
-    listen: load('listen', listen),
-    management: load('management', management),
-    keyFile: load('keyFile', keyFile),
-    secrets: load('secrets', secrets),
-    sourceName: load('sourceName', sourceName),
-    logLevel: load('logLevel', logLevel),
-    logFormat: load('logFormat', logFormat),
+    resources: loader.load('resources', rules.resources),
+    database: loader.load('database', rules.database),
+    listen: loader.load('listen', rules.listen),
+    management: loader.load('management', rules.management),
+    keyFile: loader.load('keyFile', rules.keyFile),
+    secrets: loader.load('secrets', rules.secrets),
+    sourceName: loader.load('sourceName', rules.sourceName),
+    logLevel: loader.load('logLevel', rules.logLevel),
+    logFormat: loader.load('logFormat', rules.logFormat),
   };
-  if (!isComplete(settings) || problems.length > 0) return { problems };
+  const { problems } = loader;
+  if (!isComplete(settings, rules) || problems.length > 0) return { problems };
   return { settings, warnings: warningsOf(settings, sources) };
 }
 
-type Partly = { readonly [K in keyof StandaloneSettings]: StandaloneSettings[K] | undefined };
-
-function isComplete(settings: Partly): settings is StandaloneSettings {
-  return Object.entries<Setting<unknown>>(standaloneSettings).every(
-    ([name, setting]) =>
-      (setting.required !== true && setting.default === undefined) || settings[name as keyof Partly] !== undefined,
-  );
+export interface RunSettings {
+  /** Default: `KUBECONFIG`, else the pod's ServiceAccount, else `~/.kube/config`. */
+  readonly kubeconfig: string | undefined;
+  /** Of the Lease. Default: the pod's, else that of the kubeconfig's context, else `default`. */
+  readonly namespace: string | undefined;
+  /** Default: all. */
+  readonly watchNamespaces: readonly string[] | undefined;
+  readonly watchSecrets: boolean;
+  readonly management: Address;
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
+  readonly logFormat: 'text' | 'json';
 }
 
-interface Found {
-  readonly value: string;
-  readonly from: string;
-}
+export const runSettings: SettingsOf<RunSettings> = {
+  kubeconfig: {
+    flag: 'kubeconfig',
+    value: 'FILE',
+    help: 'which API server and who we are to it (default: KUBECONFIG, else the pod, else ~/.kube/config)',
+    parse: text,
+  },
+  namespace: {
+    flag: 'namespace',
+    value: 'NAMESPACE',
+    help: 'where the Lease and the default server are (default: of the pod, of the context, or "default")',
+    parse: parseNamespace,
+  },
+  watchNamespaces: {
+    flag: 'watch-namespaces',
+    value: 'NAMES',
+    help: 'look after these namespaces alone, separated by commas (default: all)',
+    parse: parseNamespaces,
+  },
+  watchSecrets: {
+    flag: 'watch-secrets',
+    value: 'true|false',
+    help: 'watch the metadata of labelled Secrets, so that a change is seen at once and not by polling',
+    default: 'true',
+    parse: (value) => oneOf(['true', 'false'])(value) === 'true',
+  },
+  management: {
+    flag: 'management',
+    value: 'HOST:PORT',
+    help: '/livez and /readyz; keep it private',
+    default: '127.0.0.1:9090',
+    parse: parseAddress,
+  },
+  logLevel: standaloneSettings.logLevel,
+  logFormat: { ...standaloneSettings.logFormat, default: 'json' },
+};
 
-function find<T>(
-  name: string,
-  setting: Setting<T>,
-  sources: SettingSources,
-  file: Readonly<Record<string, unknown>>,
-  problems: string[],
-): Found | undefined {
-  const flag = sources.flags[name];
-  if (flag !== undefined) return { value: flag, from: 'the command line' };
-  const variable = environmentName(setting.flag);
-  const set = sources.environment[variable];
-  if (set !== undefined && set !== '') return { value: set, from: variable };
-  const named = setting.secret === true ? sources.environment[`${variable}_FILE`] : undefined;
-  if (named !== undefined && named !== '') {
-    try {
-      return { value: sources.readFile(named).replace(/\r?\n$/, ''), from: `${variable}_FILE` };
-    } catch {
-      problems.push(`--${setting.flag}: the file named by ${variable}_FILE cannot be read`);
-      return undefined;
-    }
-  }
-  const written = file[name];
-  if (typeof written === 'string' || typeof written === 'number')
-    return { value: String(written), from: sources.file?.path ?? '' };
-  if (written !== undefined) problems.push(`--${setting.flag} (from ${sources.file?.path}) must be a text`);
-  return setting.default === undefined ? undefined : { value: setting.default, from: 'the default' };
-}
-
-function readConfigFile(
-  file: SettingSources['file'],
-  names: readonly string[],
-  problems: string[],
-): Readonly<Record<string, unknown>> {
-  if (file === undefined) return {};
-  let content: unknown;
-  try {
-    content = parse(file.text, { prettyErrors: false });
-  } catch {
-    problems.push(`${file.path} is not valid YAML`);
-    return {};
-  }
-  if (content === null) return {};
-  if (typeof content !== 'object' || Array.isArray(content)) {
-    problems.push(`${file.path} must hold names and values, such as listen: 127.0.0.1:8080`);
-    return {};
-  }
-  const settings: Record<string, unknown> = { ...content };
-  for (const name of Object.keys(settings)) {
-    if (names.includes(name)) continue;
-    const meant = nearest(name, names);
-    problems.push(`${file.path}: unknown setting "${name}"${meant === undefined ? '' : `: did you mean ${meant}?`}`);
-  }
-  return settings;
-}
-
-function oneOf<const T extends string>(values: readonly T[]): (text: string) => T {
-  return (given) => {
-    const found = values.find((value) => value === given);
-    if (found === undefined) throw new Error(`must be one of ${values.join(', ')}`);
-    return found;
+export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
+  const rules = runSettings;
+  const loader = new SettingLoader(sources, Object.keys(rules));
+  const settings = {
+    kubeconfig: loader.load('kubeconfig', rules.kubeconfig),
+    namespace: loader.load('namespace', rules.namespace),
+    watchNamespaces: loader.load('watchNamespaces', rules.watchNamespaces),
+    watchSecrets: loader.load('watchSecrets', rules.watchSecrets),
+    management: loader.load('management', rules.management),
+    logLevel: loader.load('logLevel', rules.logLevel),
+    logFormat: loader.load('logFormat', rules.logFormat),
   };
+  const { problems } = loader;
+  if (!isComplete(settings, rules) || problems.length > 0) return { problems };
+  return { settings, warnings: [] };
+}
+
+function parseNamespace(value: string): string {
+  if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) throw new Error('is no name of a namespace');
+  return value;
+}
+
+function parseNamespaces(value: string): readonly string[] {
+  return [...new Set(value.split(',').map((name) => parseNamespace(name.trim())))];
 }
 
 function parseDatabase(value: string): DatabaseSetting {
@@ -266,14 +210,6 @@ function parseDatabase(value: string): DatabaseSetting {
   if (url.protocol !== 'postgres:' && url.protocol !== 'postgresql:')
     throw new Error('is not a Postgres URL: write postgres://user@host/database or pglite:FOLDER');
   return { url: value, folder: undefined };
-}
-
-function parseAddress(value: string): Address {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(value);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  if (host === undefined || !(port <= 65_535)) throw new Error('is not HOST:PORT, such as 127.0.0.1:8080');
-  return { host, port };
 }
 
 function parseSourceName(value: string): string {
@@ -300,8 +236,4 @@ function warningsOf({ database, listen, management }: StandaloneSettings, source
       'status and metrics need no login: let --management listen on loopback, or keep it behind a firewall',
     );
   return warnings;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

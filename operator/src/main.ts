@@ -6,10 +6,20 @@
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createLog, type Log } from '@nauthera/server/log';
 import { Command, CommanderError } from 'commander';
-import { CheckPathError, check, renderCheck } from './check.ts';
-import { environmentName, loadStandaloneSettings, standaloneSettings } from './config.ts';
-import { createLog, type Log, type Standalone, StandaloneError, startStandalone } from './standalone.ts';
+import {
+  environmentName,
+  type Loaded,
+  loadRunSettings,
+  loadStandaloneSettings,
+  runSettings,
+  type SettingSources,
+  standaloneSettings,
+} from './config.ts';
+import type { Setting } from './settings.ts';
+
+// What a command does is loaded when it runs: an operator in a pod needs neither the server nor the rules engine.
 
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
@@ -28,6 +38,7 @@ class Exit extends Error {
 async function runCheck(paths: readonly string[]): Promise<void> {
   const interrupted = () => process.exit(130);
   process.once('SIGINT', interrupted);
+  const { check, renderCheck } = await import('./check.ts');
   const result = await check({ paths, stdin: () => text(process.stdin) });
   process.removeListener('SIGINT', interrupted);
   for (const note of result.notes) console.error(`note: ${note}`);
@@ -35,9 +46,12 @@ async function runCheck(paths: readonly string[]): Promise<void> {
   process.exitCode = result.findings.length === 0 ? 0 : 1;
 }
 
-async function runStandalone(flags: Readonly<Record<string, string | undefined>>): Promise<void> {
+type Flags = Readonly<Record<string, string | undefined>>;
+
+/** @throws Exit with everything that is wrong */
+function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded<T>): T {
   const configPath = flags.config ?? process.env.NAUTHERA_CONFIG;
-  const loaded = loadStandaloneSettings({
+  const loaded = load({
     flags,
     environment: process.env,
     ...(configPath === undefined ? {} : { file: { path: configPath, text: readConfig(configPath) } }),
@@ -45,17 +59,26 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
   });
   if ('problems' in loaded) throw new Exit(2, loaded.problems.join('\n'));
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
-  const { logLevel, logFormat, ...settings } = loaded.settings;
-  const log = createLog({
-    level: logLevel,
-    format: logFormat,
-    service: 'nauthera-standalone',
+  return loaded.settings;
+}
+
+function logTo(service: string, level: 'debug' | 'info' | 'warn' | 'error', format: 'text' | 'json'): Log {
+  // Standard output belongs to results.
+  return createLog({
+    level,
+    format,
+    service,
     version,
-    // Standard output belongs to the table.
     destination: { write: (line) => void process.stderr.write(line) },
   });
+}
+
+async function runStandalone(flags: Flags): Promise<void> {
+  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadStandaloneSettings);
+  const log = logTo('nauthera-standalone', logLevel, logFormat);
   const end = new Ending();
   exitOnSurprises(log, end);
+  const { startStandalone } = await import('./standalone.ts');
   const starting = startStandalone({
     ...settings,
     version,
@@ -68,6 +91,18 @@ async function runStandalone(flags: Readonly<Record<string, string | undefined>>
   const standalone = await end.unless(starting);
   console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
   await end.wait(standalone);
+}
+
+async function runInCluster(flags: Flags): Promise<void> {
+  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadRunSettings);
+  const log = logTo('nauthera-operator', logLevel, logFormat);
+  const end = new Ending();
+  exitOnSurprises(log, end);
+  const { startCluster } = await import('./cluster.ts');
+  const starting = startCluster({ ...settings, version, log, onEnd: (reason) => end.now(new Exit(1, reason)) });
+  const cluster = await end.unless(starting);
+  console.error(`talking to ${cluster.apiServer}, health on ${cluster.managementUrl}/readyz`);
+  await end.wait(cluster);
 }
 
 /** A surprise ends the process: what it left half done is unknown. A second for what is in flight and for the log's reader. */
@@ -87,6 +122,10 @@ function sketchOf(error: unknown): { readonly 'error.type': string; readonly 'er
   const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
   const type = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
   return { 'error.type': type, ...(frames.length === 0 ? {} : { 'error.stack': frames.slice(0, 12).join('\n') }) };
+}
+
+interface Stoppable {
+  stop(): Promise<void>;
 }
 
 /** Waits for a signal; a second one exits at once. */
@@ -110,22 +149,22 @@ class Ending {
   }
 
   /** What has started, unless the end comes first: a start may wait a minute for its database, and nobody else should. */
-  async unless(starting: Promise<Standalone>): Promise<Standalone> {
+  async unless<T extends Stoppable>(starting: Promise<T>): Promise<T> {
     const ended = this.#ended.then((reason) => ({ reason }));
     const first = await Promise.race([starting, ended]);
     if (!('reason' in first)) return first;
     console.error('stopping');
     // Whatever was half done is done again by the next start.
-    const stopped = starting.then((standalone) => standalone.stop()).catch(() => undefined);
+    const stopped = starting.then((started) => started.stop()).catch(() => undefined);
     await Promise.race([stopped, sleep(2000)]);
     if (first.reason !== undefined) console.error(first.reason.message);
     process.exit(first.reason?.code ?? 0);
   }
 
-  async wait(standalone: Standalone): Promise<void> {
+  async wait(started: Stoppable): Promise<void> {
     const reason = await this.#ended;
     console.error('stopping');
-    await standalone.stop();
+    await started.stop();
     if (reason !== undefined) throw reason;
   }
 }
@@ -154,24 +193,35 @@ function commands(): Command {
       '\nExits 0 when all is well, 1 with problems.\n\nExamples:\n  nauthera-operator check resources/\n  cat client.yaml | nauthera-operator check -',
     )
     .action(runCheck);
+  const run = program.command('run').description('Runs the operator for the resources of a Kubernetes API.');
+  addSettings(run, runSettings)
+    .addHelpText(
+      'after',
+      '\nEnds with 1 when another process takes over the Lease.\n\nExamples:\n  nauthera-operator run\n  nauthera-operator run --kubeconfig ~/.kube/config --namespace nauthera --watch-namespaces auth,shop --log-format text',
+    )
+    .action(runInCluster);
   const standalone = program
     .command('standalone')
-    .description('Runs the operator on a folder of resources, and the server, in one process.')
-    .option('--config <FILE>', 'YAML file with the settings below, in camelCase (NAUTHERA_CONFIG)');
-  for (const [, setting] of Object.entries(standaloneSettings)) {
-    const standard = setting.default === undefined ? '' : `, default ${setting.default}`;
-    standalone.option(
-      `--${setting.flag} <${setting.value}>`,
-      `${setting.help} (${environmentName(setting.flag)}${standard})`,
-    );
-  }
-  standalone
+    .description('Runs the operator on a folder of resources, and the server, in one process.');
+  addSettings(standalone, standaloneSettings)
     .addHelpText(
       'after',
       '\nA secret may also come from a file: NAUTHERA_DATABASE_FILE names one with the URL.\n\nExamples:\n  nauthera-operator standalone --resources resources --database pglite:data --listen 127.0.0.1:8080\n  NAUTHERA_DATABASE_FILE=/run/db-url nauthera-operator standalone --resources /etc/nauthera --listen 127.0.0.1:8080',
     )
     .action(runStandalone);
   return program;
+}
+
+function addSettings(command: Command, settings: object): Command {
+  command.option('--config <FILE>', 'YAML file with the settings below, in camelCase (NAUTHERA_CONFIG)');
+  for (const setting of Object.values<Setting<unknown>>({ ...settings })) {
+    const standard = setting.default === undefined ? '' : `, default ${setting.default}`;
+    command.option(
+      `--${setting.flag} <${setting.value}>`,
+      `${setting.help} (${environmentName(setting.flag)}${standard})`,
+    );
+  }
+  return command;
 }
 
 /** Errors of our own: what they say is for whoever typed the command. */
@@ -182,6 +232,7 @@ const exitCodes: Readonly<Record<string, number>> = {
   database_folder_unusable: 2,
   address_refused: 2,
   check_path: 2,
+  cluster: 2,
   migration_failed: 3,
   database_unavailable: 3,
 };
@@ -192,12 +243,9 @@ function report(error: unknown): number {
     console.error(error.message);
     return error.code;
   }
-  if (error instanceof StandaloneError || error instanceof CheckPathError) {
-    console.error(error.message);
-    return error instanceof StandaloneError ? error.exitCode : 2;
-  }
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  const known = exitCodes[code];
+  const given = error instanceof Error && 'exitCode' in error ? Number(error.exitCode) : undefined;
+  const known = code === 'standalone' ? given : exitCodes[code];
   if (known !== undefined && error instanceof Error) console.error(error.message);
   else console.error(`unexpected error: ${JSON.stringify(sketchOf(error))}`);
   return known ?? 1;

@@ -156,11 +156,12 @@ describe('workspaces', () => {
   it('examples imports public surfaces only', () => {
     expect(named('examples/src', '@nauthera')).toEqual([]);
   });
-  it('the operator imports the registry library of the server, and its start in standalone.ts alone', () => {
+  it('the operator imports the registry library and the log of the server, and its start in standalone.ts alone', () => {
     const reached = imports('operator/src').filter((one) => one.to.startsWith('@nauthera/server'));
     const wrong = reached.filter(
       (one) =>
         one.to !== '@nauthera/server/registry' &&
+        one.to !== '@nauthera/server/log' &&
         !(one.to === '@nauthera/server' && one.from === 'operator/src/standalone.ts'),
     );
     expect(wrong).toEqual([]);

@@ -49,7 +49,7 @@ export interface Tools {
   readonly references: ReferenceIndex;
   /** `Ready` changed its status or reason. */
   onTransition(
-    resource: ResourceKey,
+    resource: ResourceKey & { readonly uid: string },
     to: { readonly status: string; readonly reason: string; readonly message: string },
   ): void;
 }

@@ -1,0 +1,268 @@
+/** The operator for a Kubernetes API: one of several processes leads and works, the others wait for its Lease. */
+import { hostname } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { readyOrder, reasonInfo } from '@nauthera/crds';
+import type { Log } from '@nauthera/server/log';
+import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
+import { type Operator, type OperatorOptions, startOperator } from './app.ts';
+import type { RunSettings } from './config.ts';
+import { ServerRegistries } from './controllers/server-registries.ts';
+import type { EventSink } from './controllers/world.ts';
+import { createEventRecorder } from './runtime/events.ts';
+import { ApiError, ApiUnavailable, type KubernetesApi, NotLeading } from './runtime/kubernetes-api.ts';
+import { connect, createApi, type KubernetesConnection } from './runtime/kubernetes-client.ts';
+import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
+import { startManagement } from './runtime/management.ts';
+import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
+import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
+import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
+
+export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logFormat'> {
+  readonly version: string;
+  readonly log: Log;
+  /** This process must end, and be started again by whoever runs it; one line for people. Once. */
+  onEnd(reason: string): void;
+}
+
+export interface Cluster {
+  readonly managementUrl: string;
+  /** For the log: the API server. */
+  readonly apiServer: string;
+  /** In order: no new work, what is under way ends, the Lease is given back, connections close. */
+  stop(): Promise<void>;
+}
+
+/** The message says what to do: wrong settings. */
+export class ClusterError extends Error {
+  readonly code = 'cluster';
+}
+
+/** A leader that has heard nothing from the API server for so long is not ready: what it knows may be old. Milliseconds. */
+const deaf = 120_000;
+
+/**
+ * Resolves when health can be asked for; leading and working come later, whenever the Lease and the API server allow it.
+ *
+ * @throws ClusterError
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const { kubeconfig, version, management } = options;
+  const connection = await connect({ kubeconfig, version }).catch((error: unknown) => {
+    throw new ClusterError(error instanceof Error ? error.message : 'there is no API server to talk to');
+  });
+  const process = new ClusterProcess(options, connection);
+  try {
+    const health = await startManagement({ ...management, checks: { watch: () => process.hears() } });
+    process.start();
+    return {
+      managementUrl: `http://${health.host.includes(':') ? `[${health.host}]` : health.host}:${health.port}`,
+      apiServer: connection.host,
+      async stop() {
+        await process.stop();
+        await health.close();
+        await connection.close();
+      },
+    };
+  } catch (error) {
+    await connection.close();
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw new ClusterError(`--management ${management.host}:${management.port} cannot be listened on${code}`);
+  }
+}
+
+interface Parts {
+  readonly source: KubernetesSource;
+  readonly secrets: KubernetesSecrets;
+  readonly configMaps: KubernetesConfigMaps;
+  /** Monotonic: since when they are there. */
+  readonly since: number;
+}
+
+class ClusterProcess {
+  readonly #options: ClusterOptions;
+  readonly #namespace: string;
+  readonly #leader: Leader;
+  readonly #api: KubernetesApi;
+  readonly #undo: Stop[] = [];
+  #parts: Parts | undefined;
+  #operator: Operator | undefined;
+  #working: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: ClusterOptions, connection: KubernetesConnection) {
+    this.#options = options;
+    this.#namespace = options.namespace ?? connection.namespace;
+    const { log } = options;
+    this.#leader = createLeader({
+      api: createApi(connection),
+      namespace: this.#namespace,
+      name: 'nauthera-operator',
+      onLost: (reason) => this.#end(`the Lease is lost (${reason}): this process ends, another leads`),
+      onProblem: (error) => log.named('leader').warn('the Lease cannot be had or kept at the moment', sketch(error)),
+    });
+    this.#api = createApi(connection, { mayWrite: () => this.#leader.leading() });
+  }
+
+  start(): void {
+    this.#working = this.#work().catch((error: unknown) => {
+      this.#options.log.error('the operator cannot start', sketch(error));
+      this.#end('the operator cannot start: see the line before');
+    });
+  }
+
+  /** A process that waits for the Lease is ready: it is there to take over. */
+  hears(): boolean {
+    const parts = this.#parts;
+    if (parts === undefined) return true;
+    const { source, secrets, configMaps, since } = parts;
+    const heard = [...Object.values(source.sinceLastSync()), secrets.sinceLastSync(), configMaps.sinceLastSync()];
+    // Before the first complete list the time counts from the beginning.
+    return heard.every((silent) => (silent ?? performance.now() - since) <= deaf);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    // One that only waits for the Lease hears at once that it need not.
+    if (!this.#leader.leading()) await this.#leader.stop();
+    await Promise.race([this.#working, sleep(2_000, undefined, { ref: false })]);
+    for (const undo of this.#undo.splice(0).reverse()) await undo().catch(() => undefined);
+    await this.#leader.stop();
+  }
+
+  #end(reason: string): void {
+    if (!this.#stopped) this.#options.onEnd(reason);
+  }
+
+  async #work(): Promise<void> {
+    const { log, version } = this.#options;
+    log.info('waiting for the Lease', { 'nauthera.id': `${this.#namespace}/nauthera-operator` });
+    const leadership = await this.#leader.acquire();
+    if (leadership === undefined) return;
+    log.info('leading');
+    const name = await this.#sourceName();
+    const events = this.#events();
+    const { source, secrets, configMaps } = await this.#sources(name);
+    if (this.#stopped) return;
+    const registries = new ServerRegistries({
+      source,
+      secrets,
+      fence: { source: name, ...fenceOf(leadership) },
+      events,
+      onProblem: (server, problem) =>
+        log.named('database').warn('database', { 'nauthera.id': server, 'error.detail': problem }),
+    });
+    this.#operator = await startOperator({
+      source,
+      secrets,
+      configMaps,
+      registries,
+      events,
+      defaultServerNamespace: this.#namespace,
+      issuerOf: ({ namespace, name: server, spec }) => ({
+        issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
+      }),
+      deployment: { reason: 'Deployed', version, database: 'secretRef' },
+      onTransition: (resource, to) => this.#tell(events, resource, to),
+      onFailure: (failure) => this.#note(failure),
+      onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
+    });
+    this.#undo.push(() => this.#operator?.stop() ?? Promise.resolve());
+    log.info('working');
+  }
+
+  /** The API server may be away just now. */
+  async #sourceName(): Promise<string> {
+    for (let delay = 1_000; ; delay = Math.min(delay * 2, 30_000)) {
+      try {
+        return await sourceName(this.#api);
+      } catch (error) {
+        if (this.#stopped) throw error;
+        this.#options.log.warn('the namespace kube-system cannot be read, tried again', sketch(error));
+        await sleep(delay);
+      }
+    }
+  }
+
+  async #sources(name: string): Promise<Parts> {
+    const { watchNamespaces, watchSecrets, log } = this.#options;
+    const view: ClusterView = {
+      api: this.#api,
+      ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
+      onProblem: ({ path, reason, error }) => {
+        const level = reason === 'expired' ? 'debug' : 'warn';
+        log
+          .named('watch')
+          [level]('a watch begins anew', { 'nauthera.url': path, ...sketch(error), 'error.type': reason });
+      },
+    };
+    const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
+      this.#operator?.noteChange({ kind, namespace, name: one });
+    const parts: Parts = {
+      source: new KubernetesSource({ ...view, name }),
+      secrets: new KubernetesSecrets({ ...view, watch: watchSecrets, onChange: note('Secret') }),
+      configMaps: new KubernetesConfigMaps({ ...view, onChange: note('ConfigMap') }),
+      since: performance.now(),
+    };
+    this.#parts = parts;
+    const all = [parts.source, parts.secrets, parts.configMaps];
+    this.#undo.push(async () => {
+      await Promise.all(all.map((one) => one.stop()));
+    });
+    await Promise.all(all.map((one) => one.start()));
+    log.info('everything is listed');
+    return parts;
+  }
+
+  #events(): EventSink {
+    const recorder = createEventRecorder({
+      api: this.#api,
+      apiVersion: 'auth.nauthera.io/v1alpha1',
+      instance: hostname(),
+      onProblem: (error) => this.#options.log.named('events').warn('Events are lost', sketch(error)),
+    });
+    this.#undo.push(() => recorder.stop());
+    return {
+      record: ({ kind, namespace, name, uid }, { type, reason, note }) =>
+        recorder.record({ regarding: { kind, namespace, name, uid }, type, reason, action: 'Reconcile', note }),
+    };
+  }
+
+  #tell(events: EventSink, ...[resource, to]: Parameters<OperatorOptions['onTransition']>): void {
+    const { kind, namespace, name } = resource;
+    this.#options.log.info('Ready has another reason', {
+      'nauthera.kind': kind,
+      'nauthera.id': `${namespace}/${name}`,
+      'error.type': to.reason,
+    });
+    const isStalled = readyOrder[kind].some((type) => reasonInfo(kind, type, to.reason)?.standing === 'Stalled');
+    events.record(resource, {
+      type: to.status !== 'True' && isStalled ? 'Warning' : 'Normal',
+      reason: to.reason,
+      note: to.message,
+    });
+  }
+
+  #note({ controller, key, error, retryIn }: Parameters<OperatorOptions['onFailure']>[0]): void {
+    if (error instanceof NotLeading) return;
+    // Told by the status of its server, and by every resource on it that waits.
+    const level = error instanceof DatabaseUnavailable ? 'debug' : 'warn';
+    this.#options.log.named('operator')[level]('a pass failed and will be repeated', {
+      'nauthera.kind': controller,
+      'nauthera.id': key,
+      duration_ms: Math.round(retryIn),
+      ...sketch(error),
+    });
+  }
+}
+
+function fenceOf({ leaseCreated, leaseTransitions }: Leadership): Leadership {
+  return { leaseCreated, leaseTransitions };
+}
+
+/** Of a stranger's error its kind; our own speak for people. */
+function sketch(error: unknown): { readonly 'error.type': string; readonly 'error.detail'?: string } {
+  if (!(error instanceof Error)) return { 'error.type': typeof error };
+  const type = 'code' in error ? String(error.code) : error.name;
+  const ours = error instanceof ApiError || error instanceof ApiUnavailable || error instanceof DatabaseUnavailable;
+  return { 'error.type': type, ...(ours ? { 'error.detail': error.message } : {}) };
+}
