@@ -5,7 +5,9 @@
 import type { Kind } from '@nauthera/crds';
 import type { StoredRegistration } from '@nauthera/server/registry';
 import { attach, type ServerResource, type WithSpec } from './controllers/attachment.ts';
+import { adoptedNameOf } from './controllers/client/adopted-secret.ts';
 import { type ClientInputs, planClient } from './controllers/client/plan.ts';
+import { secretKeyOf } from './controllers/client/secret-values.ts';
 import { isChosen, type NamespaceFacts } from './controllers/invitation.ts';
 import { planLdapBinding } from './controllers/ldap-binding/plan.ts';
 import { planScope } from './controllers/scope/plan.ts';
@@ -114,6 +116,15 @@ function bindingFindings(world: OfflineWorld, servers: readonly ServerResource[]
   });
 }
 
+/** One that is not in the set is taken to be in order. */
+function adoptedSecret({ secrets }: OfflineWorld, { namespace, spec }: WithSpec<'Client'>): Secret | undefined {
+  const name = adoptedNameOf(spec);
+  if (name === undefined) return undefined;
+  const found = secrets.find((one) => one.namespace === namespace && one.name === name);
+  const data = { [secretKeyOf(spec)]: '-'.repeat(32) };
+  return found ?? { namespace, name, type: 'Opaque', labels: {}, annotations: {}, owner: undefined, data, version: '' };
+}
+
 function clientFindings(world: OfflineWorld, servers: readonly ServerResource[], scopes: Scopes): OfflineFinding[] {
   const claimed = new Claims('client');
   const hasDirectory = ofKind(world, 'LdapBinding').length > 0;
@@ -130,7 +141,7 @@ function clientFindings(world: OfflineWorld, servers: readonly ServerResource[],
       serverHolds: 'yes',
       issuer,
       scopes: scopes.on(server, namespace),
-      secret: undefined,
+      secret: adoptedSecret(world, client),
       otherSecrets: [],
       stored: claimed.of(server, clientId),
       hasDirectory,

@@ -95,7 +95,7 @@ describe('what is told', () => {
     expect([found.status, found.message]).toEqual(['False', message]);
     // The same words on the terminal, behind the resource.
     await expect
-      .poll(() => product.tables.at(-1), { timeout: 10_000 })
+      .poll(() => product.tables.at(-1), { timeout: 60_000 })
       .toContain(`Client ${namespace}/${name}: ${message}`);
   });
 
@@ -115,7 +115,7 @@ describe('what is told', () => {
     await product.write('shop/late.yaml', client('late', '  secret: {name: there}\n'));
     const found = await product.untilReason('Client', 'shop', 'late', 'SecretNotOwned', 'ResolvedRefs');
     expect(found.message).toBe(
-      'Secret "there" exists and was not made for this Client. Choose another spec.secret.name',
+      'Secret "there" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt',
     );
   });
 

@@ -157,7 +157,7 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
       await product.write('shop/taken.yaml', aClientFile('', 'taken'));
       const refs = await product.untilReason('Client', 'shop', 'taken', 'SecretNotOwned', 'ResolvedRefs');
       expect(refs.message).toBe(
-        'Secret "taken-oauth2" exists and was not made for this Client. Choose another spec.secret.name',
+        'Secret "taken-oauth2" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt',
       );
       expect(await product.sql("SELECT id FROM registry WHERE id = 'shop.taken'")).toEqual([]);
       await product.remove('foreign.yaml');

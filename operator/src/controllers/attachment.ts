@@ -18,15 +18,22 @@ export type Attachment =
       readonly outcome: 'unresolved';
       readonly reason: 'ServerNotFound' | 'DefaultServerAmbiguous';
       readonly message: string;
+      /** It is known where it belongs, and nothing else: what is registered there stays as it is. */
+      readonly undecided?: true;
     }
   | { readonly outcome: 'uninvited'; readonly server: ServerResource; readonly message: string };
 
+/**
+ * @param defaults the namespace in which `is-default` counts: elsewhere everybody could make himself the default of all, or
+ *   leave all without one; `undefined`: anywhere
+ */
 export function attach<K extends AttachedKind>(
   resource: WithSpec<K>,
   servers: readonly Observed<'AuthorizationServer'>[],
   namespace: NamespaceFacts,
+  defaults?: string,
 ): Attachment {
-  const found = resolveServer(resource, servers);
+  const found = resolveServer(resource, servers, defaults);
   if (found.outcome !== 'attached') return found;
   const { server } = found;
   const choice = server.spec[`allowed${resource.kind}s` as const].namespaces;
@@ -44,27 +51,42 @@ type Resolved = Exclude<Attachment, { outcome: 'uninvited' }>;
 function resolveServer<K extends AttachedKind>(
   resource: WithSpec<K>,
   servers: readonly Observed<'AuthorizationServer'>[],
+  defaults: string | undefined,
 ): Resolved {
-  const alive = servers.filter((server): server is ServerResource => server.spec !== undefined && !server.deleting);
+  const alive = servers.filter(({ deleting }) => !deleting);
   const byName = (wanted: string): Resolved => {
     const server = alive.find((one) => nameOf(one) === wanted);
-    if (server !== undefined) return { outcome: 'attached', server };
+    if (server !== undefined) return usable(server);
     const message = `no AuthorizationServer ${wanted}. Check spec.authorizationServerRef`;
     return { outcome: 'unresolved', reason: 'ServerNotFound', message };
   };
   const ref = resource.spec.authorizationServerRef;
   if (ref !== undefined) return byName(`${ref.namespace ?? resource.namespace}/${ref.name}`);
   const kept = keptServer(resource);
-  return kept === undefined ? defaultServer(alive) : byName(kept);
+  return kept === undefined ? defaultServer(alive, defaults) : byName(kept);
 }
 
-/** What was resolved for this content stays: a default that changes moves nobody. */
+/** One that does not pass today's rules says nothing about whom it takes: it keeps those that it has. */
+function usable(server: Observed<'AuthorizationServer'>): Resolved {
+  const { spec } = server;
+  if (spec !== undefined) return { outcome: 'attached', server: { ...server, spec } };
+  const message = `AuthorizationServer ${nameOf(server)} does not pass today's rules. What is served goes on; waiting for its owner to mend it`;
+  return { outcome: 'unresolved', reason: 'ServerNotFound', message, undecided: true };
+}
+
+/**
+ * What was resolved for this content stays: a default that changes moves nobody. Whoever forges it in his own status gets
+ * what `spec.authorizationServerRef` gives him: a server, if that one takes his namespace.
+ */
 function keptServer<K extends AttachedKind>({ status, specGeneration }: WithSpec<K>): string | undefined {
   return status.observedGeneration >= specGeneration ? status.authorizationServer : undefined;
 }
 
-function defaultServer(servers: readonly ServerResource[]): Resolved {
-  const [first, ...more] = servers.filter(({ annotations }) => annotations[defaultServerAnnotation] === 'true');
+function defaultServer(servers: readonly Observed<'AuthorizationServer'>[], defaults: string | undefined): Resolved {
+  const [first, ...more] = servers.filter(
+    ({ annotations, namespace }) =>
+      annotations[defaultServerAnnotation] === 'true' && (defaults === undefined || namespace === defaults),
+  );
   if (first === undefined) {
     const message = 'no default AuthorizationServer here: set spec.authorizationServerRef';
     return { outcome: 'unresolved', reason: 'ServerNotFound', message };
@@ -73,7 +95,29 @@ function defaultServer(servers: readonly ServerResource[]): Resolved {
     const message = `${more.length + 1} AuthorizationServers are annotated ${defaultServerAnnotation}: keep one, or set spec.authorizationServerRef`;
     return { outcome: 'unresolved', reason: 'DefaultServerAmbiguous', message };
   }
-  return { outcome: 'attached', server: first };
+  return usable(first);
+}
+
+/** `status.authorizationServer`: what was resolved without a reference stays known while that server is only unreadable. */
+export function serverInStatus<K extends AttachedKind>(
+  resource: WithSpec<K>,
+  attachment: Attachment,
+): { readonly authorizationServer?: string } {
+  if (attachment.outcome !== 'unresolved') return { authorizationServer: nameOf(attachment.server) };
+  const kept = attachment.undecided === true ? keptServer(resource) : undefined;
+  return kept === undefined ? {} : { authorizationServer: kept };
+}
+
+/** What becomes of a registration whose server cannot be told. */
+export function unresolvedAction({ undecided }: Extract<Attachment, { outcome: 'unresolved' }>): 'leave' | 'withdraw' {
+  return undecided === true ? 'leave' : 'withdraw';
+}
+
+/** Servers that a resource may belong to, as far as it says so itself. */
+export function belongsTo<K extends AttachedKind>({ namespace, spec, status }: Observed<K>): readonly string[] {
+  const ref = spec?.authorizationServerRef;
+  const named = ref === undefined ? undefined : `${ref.namespace ?? namespace}/${ref.name}`;
+  return [...new Set([status.authorizationServer, named])].filter((name) => name !== undefined);
 }
 
 export function nameOf({ namespace, name }: { readonly namespace: string; readonly name: string }): string {

@@ -9,7 +9,9 @@ import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runt
 import type { Outcome } from '../runtime/controller.ts';
 import type { ReferenceIndex } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
+import { handled } from './annotations.ts';
 import type { WithSpec } from './attachment.ts';
+import { letGo } from './deletion.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 import type { World } from './world.ts';
 
@@ -40,8 +42,14 @@ export interface Reconciled<K extends Kind> {
 export interface KindController<K extends Kind> {
   readonly kind: K;
   reconcile(resource: WithSpec<K>): Promise<Reconciled<K>>;
-  /** Removes what the resource left anywhere; it is released afterwards. */
+  /**
+   * Ends what the resource registered.
+   *
+   * @throws StillRegistered, DatabaseUnavailable: it comes again, for ten minutes
+   */
   cleanUp(resource: Observed<K>): Promise<void>;
+  /** Removes what else it left, after the registration; it is released afterwards. */
+  discard?(resource: Observed<K>): Promise<void>;
 }
 
 export interface Tools {
@@ -65,15 +73,13 @@ export async function reconcileKey<K extends Kind>(
   const dependent = `${kind}/${key}`;
   const [namespace = '', name = ''] = key.split('/');
   const resource = await world.source.get(kind, namespace, name);
-  if (resource === undefined || resource.deleting) {
-    if (resource !== undefined) {
-      await controller.cleanUp(resource);
-      await world.source.release(resource);
-    }
+  if (resource?.deleting === true) return letGo(controller, tools, resource);
+  if (resource === undefined) {
     references.record(dependent, []);
     world.pend(dependent, undefined);
     return { outcome: 'done' };
   }
+  // Before anything is written anywhere: whatever a crash leaves is found and removed when the resource goes.
   await world.source.hold(resource);
   const result = await passOver(controller, resource);
   if (result.references !== undefined) references.record(dependent, result.references);
@@ -113,10 +119,18 @@ function invalid(kind: Kind, message: string): ConditionDraft {
   };
 }
 
+/**
+ * What was accepted in its time and does not pass today's rules: its registration stays, and what is known about it too.
+ */
 function neverAccepted<K extends Kind>({ kind, refused, status }: Observed<K>): Passed<K> {
   const draft = invalid(kind, refused ?? 'nothing of it was ever accepted');
   const order: readonly string[] = readyOrder[kind];
-  const conditions = order.map((type) => (type === draft.type ? draft : blocked(type, draft.type)));
+  const served = status.conditions.some(({ type, status: is }) => type === order.at(-1) && is === 'True');
+  const conditions = order.map((type) => {
+    const before = status.conditions.find((condition) => condition.type === type);
+    if (type === draft.type) return draft;
+    return before?.status === 'True' || (served && before !== undefined) ? before : blocked(type, draft.type);
+  });
   return {
     conditions,
     status,
@@ -166,12 +180,43 @@ async function writeStatus<K extends Kind>(tools: Tools, resource: Observed<K>, 
     ...(result.ready === undefined ? {} : { ready: result.ready }),
     now: rfc3339(tools.world.now()),
   });
-  const own = Object.fromEntries(Object.entries(result.status).filter(([member]) => member !== 'conditions'));
-  const status = { ...own, observedGeneration: generation, conditions: [...conditions] } as ResourceByKind[K]['status'];
-  if (isDeepStrictEqual(status, resource.status)) return;
+  const own = Object.fromEntries(
+    Object.entries(result.status).filter(([member]) => member !== 'conditions' && member !== 'lastHandled'),
+  );
+  const lastHandled = handled(resource, result.acted);
+  const status = {
+    ...own,
+    ...(lastHandled === undefined ? {} : { lastHandled }),
+    observedGeneration: generation,
+    conditions: [...conditions],
+  } as ResourceByKind[K]['status'];
+  if (isSameStatus(status, resource.status)) return;
   await tools.world.source.writeStatus(resource, status);
   const before = resource.status.conditions.find((condition) => condition.type === 'Ready');
   const after = conditions.find((condition) => condition.type === 'Ready');
   if (after !== undefined && (before?.status !== after.status || before.reason !== after.reason))
     tools.onTransition(resource, after);
+}
+
+/**
+ * An API server keeps lists in an order of its own, and what is left out is not there: neither is a difference. No list of
+ * a status says anything by its order.
+ */
+export function isSameStatus(one: unknown, other: unknown): boolean {
+  return isDeepStrictEqual(unordered(one), unordered(other));
+}
+
+function unordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(unordered).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([, member]) => member !== undefined)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, unordered(member)]),
+  );
+}
+
+function keyOf(value: unknown): string {
+  return JSON.stringify(value) ?? '';
 }

@@ -2,7 +2,7 @@
  * When to look again at objects whose changes nobody tells (Secrets and ConfigMaps without the label that has them
  * watched): after as long as they have stayed the same, 5 s at first, 5 min at last.
  */
-import { contentVersion } from '../sources/object.ts';
+import { createHash } from 'node:crypto';
 import type { World } from './world.ts';
 
 const soonest = 5_000;
@@ -35,7 +35,8 @@ export class Polling {
       return undefined;
     }
     const now = this.#world.now();
-    const seen = contentVersion(unwatched);
+    // Of secrets too: nothing of them is kept here.
+    const seen = createHash('sha256').update(JSON.stringify(unwatched)).digest('base64url');
     const before = this.#looks.get(dependent);
     const since = before?.seen === seen ? before.since : now;
     this.#looks.set(dependent, { seen, since });

@@ -4,9 +4,9 @@ import {
   type PutResult,
   type Registration,
   type RegistrationKind,
+  type Registry,
   type StoredRegistration,
 } from '@nauthera/server/registry';
-import type { Observed } from '../sources/source.ts';
 import { isOwner } from './ownership.ts';
 import type { Written } from './programmed.ts';
 import type { RegistryHandle } from './registry-handle.ts';
@@ -60,29 +60,133 @@ async function put(
   registration: Registration,
   own: StoredRegistration | null,
 ): Promise<PutResult> {
+  noteRow(registry, registration.owner.uid);
   const result = await registry.put(registration);
   if (result.outcome === 'invalid' && registration.withdrawn === true && own !== null)
     await registry.delete(own.kind, own.owner.uid);
   return result;
 }
 
-/** Removes what a resource registered on the server that it left. */
-export async function leaveFormerServer(
+/**
+ * Ends what a resource has on servers that it does not belong to, or no longer. Which these are is asked of the registries:
+ * a status that says so could be forged by its own author, who would be served on where he is not invited any more.
+ *
+ * @param now the registry of the server that it belongs to
+ * @param intent `undefined` server: a `withdraw` keeps the rows, served to nobody, until it is known where they belong
+ */
+export async function leaveOtherServers(
   world: World,
-  kind: RegistrationKind,
-  resource: Observed & { readonly status: { readonly authorizationServer?: string } },
-  now: RegistryHandle | undefined,
+  resource: { readonly uid: string },
+  now: { readonly registry: RegistryHandle | undefined; readonly resolved: boolean },
+  { action, registration }: Intent,
 ): Promise<void> {
-  const before = resource.status.authorizationServer;
-  const registry = before === undefined ? undefined : world.registryOf(before);
-  if (registry !== undefined && now !== undefined && registry !== now) await registry.delete(kind, resource.uid);
+  if (registration === undefined || (!now.resolved && action === 'leave')) return;
+  for (const registry of world.registries()) {
+    if (registry === now.registry) continue;
+    try {
+      const uids = await rowsOf(registry);
+      if (!uids.has(resource.uid) || !(await isItsOwn(world, registry))) continue;
+      if (now.resolved) {
+        await registry.delete(registration.kind, resource.uid);
+        uids.delete(resource.uid);
+      } else await withdraw(world, registry, registration);
+    } catch (failure) {
+      // A database that comes back wakes everybody who may have something there.
+      if (!(failure instanceof DatabaseUnavailable)) throw failure;
+    }
+  }
 }
 
-/** Removes what a resource registered, wherever that is: a status that says where may not have been written. */
+/** Not the database of another server, which this one only names too: what stands there is none of its business. */
+async function isItsOwn({ source }: World, registry: RegistryHandle): Promise<boolean> {
+  if (registry.name === '') return true;
+  const owner = (await registry.get('server', 'self'))?.owner;
+  return owner?.source === source.name && `${owner.namespace}/${owner.name}` === registry.name;
+}
+
+/** Served to nobody, and nothing of it is lost: it may come back. */
+async function withdraw({ source }: World, registry: RegistryHandle, registration: Registration): Promise<void> {
+  const stored = await registry.get(registration.kind, registration.id);
+  if (stored === null || stored.withdrawn || !isOwner(stored.owner, source.name, registration.owner)) return;
+  const kept: Registration =
+    registration.kind === 'client'
+      ? { ...registration, value: { ...registration.value, client_secret_digests: [...stored.secretDigests] } }
+      : registration;
+  await put(registry, { ...kept, withdrawn: true }, stored);
+}
+
+/** Uids with a row in a registry. Read once: from then on nobody else writes there for this source. */
+const rows = new WeakMap<Registry, Promise<Set<string>>>();
+
+function rowsOf({ registry }: RegistryHandle): Promise<Set<string>> {
+  const known = rows.get(registry);
+  if (known !== undefined) return known;
+  const reading = readRows(registry);
+  rows.set(registry, reading);
+  reading.catch(() => rows.delete(registry));
+  return reading;
+}
+
+async function readRows(registry: Registry): Promise<Set<string>> {
+  const uids = new Set<string>();
+  for await (const { owner } of registry.scanFingerprints()) uids.add(owner.uid);
+  return uids;
+}
+
+function noteRow(handle: RegistryHandle, uid: string): void {
+  if (!handle.isOpen) return;
+  void rows.get(handle.registry)?.then(
+    (uids) => uids.add(uid),
+    () => undefined,
+  );
+}
+
+/** The registration may still be there: these servers' databases are away. */
+export class StillRegistered extends Error {
+  readonly code = 'still_registered';
+  /** `<namespace>/<name>` */
+  readonly servers: readonly string[];
+  constructor(servers: readonly string[]) {
+    super(`the database of ${servers.join(', ')} is away`);
+    this.servers = servers;
+  }
+}
+
+/**
+ * Removes what a resource registered, wherever that is: a status that says where may not have been written. A database that
+ * is away is waited for only where the resource belongs, and only while it can come back; rows elsewhere are retired when
+ * their database is back, as nobody stands behind them.
+ *
+ * @param belongs `<namespace>/<name>` of the servers that it may belong to, as far as it says so itself
+ * @throws StillRegistered
+ */
 export async function unregister(
   world: World,
   kind: RegistrationKind,
   { uid }: { readonly uid: string },
+  belongs: readonly string[] = [],
 ): Promise<void> {
-  for (const registry of world.registries()) await registry.delete(kind, uid);
+  const away: string[] = [];
+  const awaited = new Map(belongs.map((name) => [world.registryOf(name), name]));
+  for (const registry of new Set([...awaited.keys(), ...world.registries()])) {
+    if (registry === undefined) continue;
+    try {
+      await registry.delete(kind, uid);
+    } catch (failure) {
+      if (!(failure instanceof DatabaseUnavailable)) throw failure;
+      const server = awaited.get(registry);
+      if (server !== undefined && !(await isGone(world, server))) away.push(server);
+    }
+  }
+  if (away.length > 0) throw new StillRegistered(away);
+}
+
+/** Nothing is left that could bring the database back: the server's resource, or the Secret that says where it is. */
+async function isGone({ source, secrets, deployment }: World, name: string): Promise<boolean> {
+  const servers = await source.list('AuthorizationServer');
+  const server = servers.find((one) => `${one.namespace}/${one.name}` === name);
+  if (server === undefined) return true;
+  if (deployment.database === 'given' || server.spec === undefined) return false;
+  const ref = server.spec.database?.secretRef;
+  return ref === undefined || (await secrets.read(server.namespace, ref.name)) === undefined;
 }

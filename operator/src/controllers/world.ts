@@ -1,4 +1,5 @@
 /** What every controller is given. */
+import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
 import type { RegistryHandle } from './registry-handle.ts';
@@ -26,6 +27,8 @@ export interface World {
   readonly defaultServerNamespace: string | undefined;
   /** How servers run here. */
   readonly deployment: Deployment;
+  /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */
+  clusterKeys(): readonly ClusterKey[] | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** 256 random bits, base64url. */

@@ -214,7 +214,7 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
     { inputs: { secret: aSecret('web-oauth2', {}) } },
     'ResolvedRefs',
     'SecretNotOwned',
-    'Secret "web-oauth2" exists and was not made for this Client. Choose another spec.secret.name',
+    'Secret "web-oauth2" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt',
     'leave',
   ],
   [
@@ -233,7 +233,7 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
     },
     'ResolvedRefs',
     'SecretNotOwned',
-    'Secret "web-oauth2" exists and was not made for this Client. Choose another spec.secret.name',
+    'Secret "web-oauth2" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt',
     'leave',
   ],
 ];

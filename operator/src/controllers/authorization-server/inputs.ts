@@ -22,6 +22,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     issuer: world.issuerOf(server),
     retirementHeld: registry?.retirementHeld ?? 0,
     database,
+    clusterKeys: world.clusterKeys() ?? [],
     others: (await source.list('AuthorizationServer'))
       .filter((one) => one.uid !== server.uid && one.spec !== undefined && !one.deleting)
       .map((one) => ({ createdAt: one.createdAt, name: nameOf(one), issuer: one.status.issuer })),

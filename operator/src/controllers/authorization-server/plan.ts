@@ -3,6 +3,7 @@ import type { AuthorizationServerStatus } from '@nauthera/crds';
 import { endpointUrl, type LiveReport, type Registration } from '@nauthera/server/registry';
 import { registerServer } from '../../registrations/server.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
+import type { ClusterKey } from '../../sources/cluster-keys.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasReached, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
@@ -17,6 +18,8 @@ export interface ServerInputs {
   /** Rows without a resource that are kept, because they are suspiciously many. */
   readonly retirementHeld: number;
   readonly database: DatabaseState;
+  /** Empty: there is no cluster, or its keys are not known. */
+  readonly clusterKeys: readonly ClusterKey[];
   readonly others: readonly {
     readonly createdAt: string;
     readonly name: string;
@@ -59,7 +62,7 @@ export function planServer(inputs: ServerInputs): ServerPlan {
     kind: 'server',
     id: 'self',
     owner: { source: inputs.source, namespace, name, uid },
-    value: registerServer(spec, issuer),
+    value: registerServer(spec, issuer, inputs.clusterKeys),
   };
   return { action: 'put', blockedBy: '', registration, databaseReady, deployed, issuer };
 }

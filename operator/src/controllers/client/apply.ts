@@ -1,10 +1,11 @@
 /** Carries out a Client's plan: the Secret first, so that a crash in between repeats safely, then the registration. */
-import type { Observed } from '../../sources/source.ts';
-import { leaveFormerServer, type Registered, register, unregister } from '../registering.ts';
+import type { Observed, Secret } from '../../sources/source.ts';
+import { leaveOtherServers, type Registered, register } from '../registering.ts';
 import type { World } from '../world.ts';
 import type { GatheredClient } from './inputs.ts';
 import type { ClientPlan } from './plan.ts';
 import type { SecretWrite } from './secret.ts';
+import { releasedSecret, secretAnnotations } from './secret-values.ts';
 
 export async function applyClient(
   world: World,
@@ -12,15 +13,31 @@ export async function applyClient(
   plan: ClientPlan,
 ): Promise<Registered> {
   for (const write of plan.secret?.writes ?? []) await writeSecret(world, write);
+  const { client } = inputs;
+  if (plan.secret?.event !== undefined) world.events.record(client, { type: 'Normal', ...plan.secret.event });
   const registered = await register(world, registry, inputs.stored, plan);
-  await leaveFormerServer(world, 'client', inputs.client, registry);
+  await leaveOtherServers(world, client, { registry, resolved: inputs.attachment.outcome !== 'unresolved' }, plan);
   return registered;
 }
 
-/** The registration first: an application whose Secret is gone must not find its id still valid. */
-export async function removeClient(world: World, client: Observed<'Client'>): Promise<void> {
-  await unregister(world, 'client', client);
-  for (const secret of await world.secrets.ownedBy(client)) await world.secrets.delete(secret);
+/**
+ * Deletes what was written for a Client that goes; one that is to stay is of nobody from then on, so that nothing collects
+ * it. What its Client said stands on the Secret too: a Client that is gone already cannot be asked.
+ */
+export async function discardSecrets(world: World, client: Observed<'Client'>): Promise<void> {
+  const { secrets } = world;
+  for (const secret of await secrets.ownedBy(client)) {
+    if (!stays(client, secret)) await secrets.delete(secret);
+    else if ((await secrets.update(secret, releasedSecret(secret))) === 'changed') throw new SecretMoved(secret.name);
+  }
+  const [left] = await secrets.ownedBy(client);
+  if (left !== undefined) throw new SecretMoved(left.name);
+}
+
+function stays({ spec }: Observed<'Client'>, { annotations }: Secret): boolean {
+  if (annotations[secretAnnotations.removeAfter] !== undefined) return false;
+  const policy = spec === undefined ? annotations[secretAnnotations.deletionPolicy] : spec.deletionPolicy;
+  return policy === 'Retain';
 }
 
 async function writeSecret({ secrets }: World, write: SecretWrite): Promise<void> {

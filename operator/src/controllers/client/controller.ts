@@ -1,30 +1,49 @@
 /** What a Client depends on, and what its pass says. */
 import type { ConditionDraft } from '../../runtime/conditions.ts';
-import type { WithSpec } from '../attachment.ts';
+import { belongsTo, nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
+import { Polling } from '../polling.ts';
 import { programmed } from '../programmed.ts';
-import type { Registered } from '../registering.ts';
+import { type Registered, unregister } from '../registering.ts';
 import type { World } from '../world.ts';
-import { applyClient, removeClient } from './apply.ts';
+import { adoptedNameOf } from './adopted-secret.ts';
+import { applyClient, discardSecrets } from './apply.ts';
 import { type GatheredClient, gatherClient } from './inputs.ts';
 import { type ClientPlan, conflictMessage, planClient } from './plan.ts';
 
 export function clientController(world: World): KindController<'Client'> {
+  const polling = new Polling(world);
   return {
     kind: 'Client',
-    cleanUp: (client) => removeClient(world, client),
+    // The registration first: an application whose Secret is gone must not find its id still valid.
+    cleanUp: (client) => unregister(world, 'client', client, belongsTo(client)),
+    async discard(client) {
+      polling.forget(nameOf(client));
+      await discardSecrets(world, client);
+    },
     async reconcile(client: WithSpec<'Client'>) {
       const gathered = await gatherClient(world, client);
       const plan = planClient(gathered.inputs);
       const registered = await applyClient(world, gathered, plan);
-      return { ...conclude(gathered, plan, registered), references: gathered.references };
+      const adopted = adoptedNameOf(client.spec);
+      const { namespace } = client;
+      const lookAgain = polling.next(
+        nameOf(client),
+        adopted === undefined ? [] : [{ kind: 'Secret', namespace, name: adopted, found: gathered.inputs.secret }],
+      );
+      return { ...conclude(gathered, plan, registered, lookAgain), references: gathered.references };
     },
   };
 }
 
 type Conclusion = Omit<Reconciled<'Client'>, 'references'>;
 
-function conclude(gathered: GatheredClient, plan: ClientPlan, { written, failure }: Registered): Conclusion {
+function conclude(
+  gathered: GatheredClient,
+  plan: ClientPlan,
+  { written, failure }: Registered,
+  lookAgain: number | undefined,
+): Conclusion {
   const { inputs, registry } = gathered;
   const { client } = inputs;
   const { condition, pending } = programmed({
@@ -39,6 +58,7 @@ function conclude(gathered: GatheredClient, plan: ClientPlan, { written, failure
   const conflict = written.outcome === 'conflict' ? conflictMessage(written.owner, inputs) : undefined;
   const conditions = [...plan.conditions.map((one) => withConflict(one, conflict)), condition];
   const settled = conditions.every(({ status }) => status === 'True');
+  const times = [lookAgain, plan.secret?.wakeIn].filter((time) => time !== undefined);
   const suspended: ConditionDraft = {
     type: 'Ready',
     status: 'False',
@@ -50,7 +70,7 @@ function conclude(gathered: GatheredClient, plan: ClientPlan, { written, failure
     status: plan.status,
     readyMessage: plan.readyMessage(condition.message),
     ...(client.spec.suspend && plan.action === 'put' && conflict === undefined ? { ready: suspended } : {}),
-    outcome: outcomeOf(settled, plan.secret?.wakeIn),
+    outcome: outcomeOf(settled, times.length === 0 ? undefined : Math.min(...times)),
     pending,
     registry,
     failure,

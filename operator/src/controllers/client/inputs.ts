@@ -3,12 +3,12 @@
 import type { RegistrationKind } from '@nauthera/server/registry';
 import { clientIdOf } from '../../registrations/client.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
-import { hasDirectoryOn, namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
+import { elsewhere, hasDirectoryOn, namespaceFacts, openScopes, registriesOf, serverHolds } from '../look-up.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
-import type { ClientInputs } from './plan.ts';
-import { isBuiltIn } from './plan.ts';
-import { secretNameOf } from './secret.ts';
+import { adoptedNameOf } from './adopted-secret.ts';
+import { type ClientInputs, isBuiltIn } from './plan.ts';
+import { secretNameOf } from './secret-values.ts';
 
 export interface GatheredClient {
   readonly inputs: ClientInputs;
@@ -21,12 +21,13 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
   const { source, secrets } = world;
   const { namespace, name, spec } = client;
   const facts = await namespaceFacts(world, namespace);
-  const attachment = attach(client, await source.list('AuthorizationServer'), facts);
+  const servers = await source.list('AuthorizationServer');
+  const attachment = attach(client, servers, facts, world.defaultServerNamespace);
   const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
-  const serverName = server === undefined ? client.status.authorizationServer : nameOf(server);
+  const serverName = server === undefined ? undefined : nameOf(server);
   const registry = serverName === undefined ? undefined : world.registryOf(serverName);
   const clientId = clientIdOf(client);
-  const secretName = secretNameOf(client);
+  const secretName = adoptedNameOf(spec) ?? secretNameOf(client);
   const issuer = server === undefined ? undefined : world.issuerOf(server);
   const invited = attachment.outcome === 'attached' ? attachment.server : undefined;
   const owned = await secrets.ownedBy(client, secretName);
@@ -38,19 +39,23 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     serverHolds:
       server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
     issuer: issuer !== undefined && 'issuer' in issuer ? issuer.issuer : undefined,
-    scopes: invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, facts),
+    scopes:
+      invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, invited, facts),
     secret: await secrets.read(namespace, secretName),
     otherSecrets: owned.filter((secret) => secret.namespace === namespace),
     stored: registry === undefined ? null : await registry.get('client', clientId),
     hasDirectory: invited !== undefined && (await hasDirectoryOn(world, invited)),
+    withoutCluster: world.clusterKeys() === undefined,
     fresh: world.freshSecret(),
     now: world.now(),
   };
-  const own = (kind: RegistrationKind, id: string) => (registry === undefined ? [] : [registry.reference(kind, id)]);
+  const own = (kind: RegistrationKind, id: string) =>
+    registriesOf(world, registry).map((one) => one.reference(kind, id));
   const references = [
     'AuthorizationServer',
     ...(spec.grantTypes.includes('authorization_code') ? ['LdapBinding'] : []),
     ...registryReference(registry, serverName),
+    ...elsewhere(world, servers, registry),
     ...own('server', 'self'),
     ...own('client', clientId),
     `Namespace//${namespace}`,

@@ -4,12 +4,21 @@ import type { Registration, StoredRegistration } from '@nauthera/server/registry
 import { clientIdOf, registerClient, responseTypesOf } from '../../registrations/client.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { Secret } from '../../sources/source.ts';
-import { type Attachment, nameOf, type ServerResource, type WithSpec } from '../attachment.ts';
+import {
+  type Attachment,
+  nameOf,
+  type ServerResource,
+  serverInStatus,
+  unresolvedAction,
+  type WithSpec,
+} from '../attachment.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { isOwner } from '../ownership.ts';
 import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
 import type { Intent } from '../registering.ts';
-import { hasSecret, planSecret, type SecretPlan, secretNameOf } from './secret.ts';
+import { type Adopted, adoptedNameOf, planAdopted, readAdopted } from './adopted-secret.ts';
+import { hasSecret, planSecret, type SecretInputs, type SecretPlan } from './secret.ts';
+import { secretNameOf } from './secret-values.ts';
 
 /** Read by `inputs.ts`, all of it before anything is decided. */
 export interface ClientInputs {
@@ -22,11 +31,15 @@ export interface ClientInputs {
   readonly issuer: string | undefined;
   /** Scopes of that server which are registered: open to this namespace or not. */
   readonly scopes: ReadonlyMap<string, 'open' | 'closed'>;
+  /** Of the name to write, or to adopt. */
   readonly secret: Secret | undefined;
+  /** Made for this Client, under other names. */
   readonly otherSecrets: readonly Secret[];
   /** The row that has the client id. */
   readonly stored: StoredRegistration | null;
   readonly hasDirectory: boolean;
+  /** The resources come from a folder: there is no cluster whose ServiceAccounts could be meant. */
+  readonly withoutCluster?: boolean;
   readonly fresh: string;
   readonly now: number;
 }
@@ -36,7 +49,7 @@ export interface ClientPlan {
   readonly action: Intent['action'];
   readonly registration: Registration;
   readonly secret: SecretPlan | undefined;
-  /** `ResolvedRefs`, `Accepted`. */
+  /** `ResolvedRefs`, `Accepted`, and what stands only while True. */
   readonly conditions: readonly ConditionDraft[];
   readonly blockedBy: string;
   readonly status: Omit<ClientStatus, 'conditions' | 'observedGeneration' | 'lastHandled'>;
@@ -68,7 +81,7 @@ export function planClient(inputs: ClientInputs): ClientPlan {
   const { attachment, client } = inputs;
   if (attachment.outcome === 'unresolved') {
     const conditions = [unresolved(attachment.reason, attachment.message), blocked('Accepted', 'ResolvedRefs')];
-    return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'ResolvedRefs' });
+    return compose(inputs, { action: unresolvedAction(attachment), conditions, blockedBy: 'ResolvedRefs' });
   }
   const { server } = attachment;
   // Whoever is not invited learns nothing about the scopes of that server.
@@ -79,29 +92,49 @@ export function planClient(inputs: ClientInputs): ClientPlan {
     ];
     return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
   }
-  const refs = references(inputs, server);
+  const adopted = readWanted(inputs);
+  const refs = references(inputs, server, adopted);
   const acceptance = accept(inputs, server);
   const conditions = [refs, acceptance];
   if (acceptance.reason === 'Conflict') return compose(inputs, { action: 'leave', conditions, blockedBy: 'Accepted' });
   if (acceptance.status !== 'True') return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
-  if (refs.reason === 'SecretNotOwned')
+  if (adopted?.outcome === 'unusable' || refs.reason === 'SecretNotOwned')
     return compose(inputs, { action: 'leave', conditions, blockedBy: 'ResolvedRefs' });
   const { issuer } = inputs;
   if (inputs.serverHolds !== 'yes' || issuer === undefined) {
     const action = inputs.serverHolds === 'other' ? 'withdraw' : 'leave';
     return compose(inputs, { action, conditions, blockedBy: `AuthorizationServer ${nameOf(server)}` });
   }
-  const secret = planSecret({
-    client,
-    issuer,
-    target: inputs.secret,
+  const facts = {
     others: inputs.otherSecrets,
     storedDigests: inputs.stored?.secretDigests ?? [],
     known: client.status.secrets ?? [],
-    fresh: inputs.fresh,
     now: inputs.now,
+  };
+  const secret = adopted === undefined ? planGenerated(inputs, issuer, facts) : planAdopted(facts, adopted);
+  return compose(inputs, {
+    action: 'put',
+    conditions: secret.blocked === undefined ? conditions : [...conditions, immutable(secret.blocked)],
+    blockedBy: '',
+    secret,
   });
-  return compose(inputs, { action: 'put', conditions, blockedBy: '', secret });
+}
+
+function readWanted({ client, secret }: ClientInputs): Adopted | undefined {
+  const name = adoptedNameOf(client.spec);
+  return name === undefined ? undefined : readAdopted(client, name, secret);
+}
+
+function planGenerated(
+  { client, secret, fresh }: ClientInputs,
+  issuer: string,
+  facts: Pick<SecretInputs, 'others' | 'storedDigests' | 'known' | 'now'>,
+): SecretPlan {
+  return planSecret({ ...facts, client, issuer, target: secret, fresh });
+}
+
+function immutable(message: string): ConditionDraft {
+  return { type: 'RotationBlocked', status: 'True', reason: 'SecretImmutable', message };
 }
 
 type Decision = Pick<ClientPlan, 'action' | 'conditions' | 'blockedBy'> & { readonly secret?: SecretPlan };
@@ -120,7 +153,6 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
     scopes: spec.scopes.filter((scope) => isBuiltIn(scope) || scopes.get(scope) === 'open'),
     secretDigests: secret?.digests ?? keptDigests(inputs),
   });
-  const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
   return {
     ...decision,
     action,
@@ -135,7 +167,7 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
     },
     status: {
       clientId,
-      ...(server === undefined ? {} : { authorizationServer: nameOf(server) }),
+      ...serverInStatus(client, attachment),
       ...(inputs.issuer === undefined ? {} : { issuer: inputs.issuer }),
       responseTypes: [...responseTypesOf(spec)],
       ...(secret === undefined
@@ -162,13 +194,17 @@ function readyMessage({ client, hasDirectory }: ClientInputs, served: string, cl
   return `Ready; no LdapBinding yet, so users cannot sign in${works}`;
 }
 
-function references(inputs: ClientInputs, server: ServerResource): ConditionDraft {
-  const { client, scopes, namespace } = inputs;
-  const { secret } = inputs;
-  if (secret !== undefined && !(secret.owner?.kind === 'Client' && secret.owner.uid === client.uid))
+function references(inputs: ClientInputs, server: ServerResource, adopted: Adopted | undefined): ConditionDraft {
+  const { client, scopes, namespace, secret } = inputs;
+  if (adopted?.outcome === 'unusable') return unresolved(adopted.reason, adopted.message);
+  if (
+    adopted === undefined &&
+    secret !== undefined &&
+    !(secret.owner?.kind === 'Client' && secret.owner.uid === client.uid)
+  )
     return unresolved(
       'SecretNotOwned',
-      `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name`,
+      `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt`,
     );
   const wanted = client.spec.scopes.filter((scope) => !isBuiltIn(scope));
   const missing = wanted.find((scope) => !scopes.has(scope));
@@ -209,6 +245,11 @@ function accept(inputs: ClientInputs, server: ServerResource): ConditionDraft {
   };
   const refusal = firstRefusal(ground, demandsOf(client));
   if (refusal !== undefined) return refused('PolicyViolation', refusalMessage(refusal, nameOf(server)));
+  if (inputs.withoutCluster === true && client.spec.authentication.method === 'kubernetes_service_account')
+    return refused(
+      'PolicyViolation',
+      'spec.authentication.method: kubernetes_service_account trusts the ServiceAccounts of a cluster, and these resources come from a folder. Use private_key_jwt or client_secret_basic',
+    );
   const { signingAlgorithm } = client.spec.idToken;
   if (!server.spec.signing.algorithms.includes(signingAlgorithm))
     return refused(

@@ -1,6 +1,7 @@
 /** Carries out an LdapBinding's plan. */
 import type { Observed } from '../../sources/source.ts';
-import { leaveFormerServer, type Registered, register, unregister } from '../registering.ts';
+import { belongsTo } from '../attachment.ts';
+import { leaveOtherServers, type Registered, register, unregister } from '../registering.ts';
 import type { World } from '../world.ts';
 import type { GatheredLdapBinding } from './inputs.ts';
 import type { LdapBindingPlan } from './plan.ts';
@@ -11,10 +12,15 @@ export async function applyLdapBinding(
   plan: LdapBindingPlan,
 ): Promise<Registered> {
   const registered = await register(world, registry, inputs.stored, plan);
-  await leaveFormerServer(world, 'directory', inputs.binding, registry);
+  await leaveOtherServers(
+    world,
+    inputs.binding,
+    { registry, resolved: inputs.attachment.outcome !== 'unresolved' },
+    plan,
+  );
   return registered;
 }
 
 export function removeLdapBinding(world: World, binding: Observed<'LdapBinding'>): Promise<void> {
-  return unregister(world, 'directory', binding);
+  return unregister(world, 'directory', binding, belongsTo(binding));
 }

@@ -1,14 +1,15 @@
 /** What an LdapBinding depends on, and what its pass says: the plan's conditions, then what the replicas found. */
 import type { Condition, LdapBindingStatus } from '@nauthera/crds';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
-import type { WithSpec } from '../attachment.ts';
+import { nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
+import { type Looked, Polling } from '../polling.ts';
 import { programmed } from '../programmed.ts';
 import type { RegistryHandle } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import { applyLdapBinding, removeLdapBinding } from './apply.ts';
 import { gatherLdapBinding } from './inputs.ts';
-import { directoryIdOf, type LdapBindingPlan, planLdapBinding } from './plan.ts';
+import { directoryIdOf, type LdapBindingInputs, type LdapBindingPlan, planLdapBinding } from './plan.ts';
 import { ProbeHistory } from './probe-history.ts';
 import { judgeProbes } from './probes.ts';
 
@@ -16,11 +17,13 @@ const probeTypes = ['TLSReady', 'BindSucceeded', 'SearchBaseFound'] as const;
 
 export function ldapBindingController(world: World): KindController<'LdapBinding'> {
   const history = new ProbeHistory();
+  const polling = new Polling(world);
   return {
     kind: 'LdapBinding',
     async cleanUp(binding) {
       await removeLdapBinding(world, binding);
       history.forget(directoryIdOf(binding));
+      polling.forget(nameOf(binding));
     },
     async reconcile(binding: WithSpec<'LdapBinding'>): Promise<Reconciled<'LdapBinding'>> {
       const gathered = await gatherLdapBinding(world, binding);
@@ -41,7 +44,7 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
         conditions,
         status: { ...plan.status, ...found.status },
         readyMessage: `${condition.message}; ${found.status.activeServer ?? ''} answers`,
-        outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
+        outcome: outcomeOf(settled, polling.next(nameOf(binding), lookedAt(gathered.inputs))),
         pending: pending || found.pending,
         registry: gathered.registry,
         references: gathered.references,
@@ -49,6 +52,24 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
       };
     },
   };
+}
+
+function outcomeOf(settled: boolean, lookAgain: number | undefined): Reconciled<'LdapBinding'>['outcome'] {
+  if (settled) return { outcome: 'done', ...(lookAgain === undefined ? {} : { resyncAfter: lookAgain }) };
+  return {
+    outcome: 'waiting',
+    on: 'what its conditions name',
+    ...(lookAgain === undefined ? {} : { lookAgainAfter: lookAgain }),
+  };
+}
+
+function lookedAt({ binding, passwordSecret, caBundle }: LdapBindingInputs): readonly Looked[] {
+  const { namespace, spec } = binding;
+  const bundle = spec.tls?.caBundleRef;
+  return [
+    { kind: 'Secret', namespace, name: spec.bind.passwordSecretRef.name, found: passwordSecret },
+    ...(bundle === undefined ? [] : [{ kind: 'ConfigMap' as const, namespace, name: bundle.name, found: caBundle }]),
+  ];
 }
 
 interface Found {

@@ -4,7 +4,14 @@ import type { StoredRegistration } from '@nauthera/server/registry';
 import { registerDirectory, subjectNamespaceOf } from '../../registrations/directory.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ConfigMap, Observed, Secret } from '../../sources/source.ts';
-import { type Attachment, nameOf, type ServerResource, type WithSpec } from '../attachment.ts';
+import {
+  type Attachment,
+  nameOf,
+  type ServerResource,
+  serverInStatus,
+  unresolvedAction,
+  type WithSpec,
+} from '../attachment.ts';
 import { isBuiltIn, scopeNotFound } from '../client/plan.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { builtInPolicy, refusalMessage } from '../policy.ts';
@@ -42,7 +49,6 @@ export function planLdapBinding(inputs: LdapBindingInputs): LdapBindingPlan {
   const { binding, attachment } = inputs;
   const credentials = readCredentials(inputs);
   const { resolvedRefs, accepted } = judge(inputs, credentials);
-  const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
   const intent = intentOf(inputs, { resolvedRefs, accepted }, credentials);
   return {
     ...intent,
@@ -51,7 +57,7 @@ export function planLdapBinding(inputs: LdapBindingInputs): LdapBindingPlan {
     resolvedRefs,
     accepted,
     status: {
-      ...(server === undefined ? {} : { authorizationServer: nameOf(server) }),
+      ...serverInStatus(binding, attachment),
       subjectNamespace: subjectNamespaceOf(binding),
       unlistedScopes: binding.spec.unlistedScopes,
     },
@@ -100,7 +106,7 @@ function intentOf(
   credentials: Credentials,
 ): Pick<Intent, 'action' | 'blockedBy'> {
   const { attachment, serverHolds } = inputs;
-  if (attachment.outcome === 'unresolved') return { action: 'withdraw', blockedBy: 'ResolvedRefs' };
+  if (attachment.outcome === 'unresolved') return { action: unresolvedAction(attachment), blockedBy: 'ResolvedRefs' };
   if (accepted.status !== 'True') return { action: 'withdraw', blockedBy: 'Accepted' };
   // What was served with the last password goes on; nobody knows another one.
   if (credentials.outcome === 'missing') return { action: 'leave', blockedBy: 'ResolvedRefs' };

@@ -1,6 +1,7 @@
 /** Carries out a Scope's plan. */
 import type { Observed } from '../../sources/source.ts';
-import { leaveFormerServer, type Registered, register, unregister } from '../registering.ts';
+import { belongsTo } from '../attachment.ts';
+import { leaveOtherServers, type Registered, register, unregister } from '../registering.ts';
 import type { World } from '../world.ts';
 import type { GatheredScope } from './inputs.ts';
 import type { ScopePlan } from './plan.ts';
@@ -11,10 +12,15 @@ export async function applyScope(
   plan: ScopePlan,
 ): Promise<Registered> {
   const registered = await register(world, registry, inputs.stored, plan);
-  await leaveFormerServer(world, 'scope', inputs.scope, registry);
+  await leaveOtherServers(
+    world,
+    inputs.scope,
+    { registry, resolved: inputs.attachment.outcome !== 'unresolved' },
+    plan,
+  );
   return registered;
 }
 
 export function removeScope(world: World, scope: Observed<'Scope'>): Promise<void> {
-  return unregister(world, 'scope', scope);
+  return unregister(world, 'scope', scope, belongsTo(scope));
 }

@@ -3,7 +3,7 @@ import { durationSeconds, type ScopeStatus } from '@nauthera/crds';
 import type { StoredRegistration } from '@nauthera/server/registry';
 import { registerScope, scopeNameOf } from '../../registrations/scope.ts';
 import type { ConditionDraft } from '../../runtime/conditions.ts';
-import { type Attachment, nameOf, type WithSpec } from '../attachment.ts';
+import { type Attachment, nameOf, serverInStatus, unresolvedAction, type WithSpec } from '../attachment.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { isOwner } from '../ownership.ts';
 import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
@@ -33,6 +33,7 @@ export function planScope(inputs: ScopeInputs): ScopePlan {
   const server = attachment.outcome === 'unresolved' ? undefined : attachment.server;
   const intent = ((): Pick<Intent, 'action' | 'blockedBy'> => {
     if (accepted.reason === 'Conflict') return { action: 'leave', blockedBy: 'Accepted' };
+    if (attachment.outcome === 'unresolved') return { action: unresolvedAction(attachment), blockedBy: 'Accepted' };
     if (accepted.status !== 'True' || server === undefined) return { action: 'withdraw', blockedBy: 'Accepted' };
     if (serverHolds === 'yes') return { action: 'put', blockedBy: '' };
     return {
@@ -51,7 +52,7 @@ export function planScope(inputs: ScopeInputs): ScopePlan {
     },
     scope,
     accepted,
-    status: { name: scope, ...(server === undefined ? {} : { authorizationServer: nameOf(server) }) },
+    status: { name: scope, ...serverInStatus(resource, attachment) },
   };
 }
 

@@ -1,0 +1,169 @@
+/** What a generated Secret of a Client holds, pure. */
+import type { ClientSpec, SecretKey } from '@nauthera/crds';
+import { endpointUrl } from '@nauthera/server/registry';
+import { clientIdOf } from '../../registrations/client.ts';
+import type { NewSecret, Secret } from '../../sources/source.ts';
+
+export const secretAnnotations = {
+  /** Id of the secret that stands in the value. */
+  id: 'auth.nauthera.io/secret-id',
+  /** Key of the value: `secret.keys` may rename it. */
+  key: 'auth.nauthera.io/secret-key',
+  createdAt: 'auth.nauthera.io/secret-created-at',
+  /** `<digest> <created at> <accepted until>` */
+  retiring: 'auth.nauthera.io/retiring-secret',
+  /** On a Secret whose name is no longer wanted. */
+  removeAfter: 'auth.nauthera.io/remove-after',
+  /** `Retain`: it stays when its Client goes. It stands here too because a Client that is gone cannot be asked. */
+  deletionPolicy: 'auth.nauthera.io/deletion-policy',
+  /** Names, with commas, of what stands here because the Client asked for it: taken away when it no longer does. */
+  addedLabels: 'auth.nauthera.io/added-labels',
+  addedAnnotations: 'auth.nauthera.io/added-annotations',
+} as const;
+
+export interface SecretOwnerFacts {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly spec: ClientSpec;
+}
+
+export interface Current {
+  readonly id: string;
+  readonly value: string;
+  readonly createdAt: string;
+}
+
+export interface Retiring {
+  readonly digest: string;
+  readonly createdAt: string;
+  readonly until: string;
+}
+
+export function secretNameOf({ name, spec }: { readonly name: string; readonly spec: ClientSpec }): string {
+  return spec.secret?.name ?? `${name}-oauth2`;
+}
+
+/** The key under which the secret stands. */
+export function secretKeyOf(spec: ClientSpec): string {
+  const keys: Partial<Record<string, string>> = spec.secret?.keys ?? {};
+  return keys['client-secret'] ?? 'client-secret';
+}
+
+export function renderSecret(
+  client: SecretOwnerFacts,
+  issuer: string,
+  target: Secret | undefined,
+  secrets: { readonly current: Current | undefined; readonly retiring: Retiring | undefined },
+): NewSecret {
+  const { namespace, name, uid, spec } = client;
+  const { current, retiring } = secrets;
+  const keys: Partial<Record<string, string>> = spec.secret?.keys ?? {};
+  const data = Object.entries(valuesOf(client, issuer, current?.value)).map(
+    ([key, value]) => [keys[key] ?? key, value] as const,
+  );
+  const labels = spec.secret?.labels ?? {};
+  const annotations = spec.secret?.annotations ?? {};
+  const before = target?.annotations ?? {};
+  const ours = {
+    [secretAnnotations.id]: current?.id,
+    [secretAnnotations.key]: current === undefined ? undefined : secretKeyOf(spec),
+    [secretAnnotations.createdAt]: current?.createdAt,
+    [secretAnnotations.retiring]:
+      retiring === undefined ? undefined : `${retiring.digest} ${retiring.createdAt} ${retiring.until}`,
+    [secretAnnotations.removeAfter]: undefined,
+    [secretAnnotations.deletionPolicy]: spec.deletionPolicy === 'Retain' ? 'Retain' : undefined,
+    [secretAnnotations.addedLabels]: namesIn(labels),
+    [secretAnnotations.addedAnnotations]: namesIn(annotations),
+  };
+  return {
+    namespace,
+    name: secretNameOf(client),
+    type: 'servicebinding.io/oauth2',
+    // What others put on it stays.
+    labels: {
+      ...without(target?.labels ?? {}, before[secretAnnotations.addedLabels]),
+      ...labels,
+      'app.kubernetes.io/managed-by': 'nauthera-operator',
+      'auth.nauthera.io/client': name,
+      'auth.nauthera.io/watch': 'true',
+    },
+    annotations: present({
+      ...without(before, before[secretAnnotations.addedAnnotations]),
+      ...annotations,
+      ...ours,
+    }),
+    owner: { kind: 'Client', name, uid },
+    data: Object.fromEntries(data),
+  };
+}
+
+/** As it stays behind when its Client goes: of nobody, and no longer ours. */
+export function releasedSecret({ version: _version, immutable: _immutable, ...secret }: Secret): NewSecret {
+  const { 'app.kubernetes.io/managed-by': _by, 'auth.nauthera.io/client': _client, ...labels } = secret.labels;
+  const ours = new Set<string>(Object.values(secretAnnotations));
+  const annotations = Object.fromEntries(Object.entries(secret.annotations).filter(([name]) => !ours.has(name)));
+  return { ...secret, labels, annotations, owner: undefined };
+}
+
+export function isSameSecret(secret: Secret, next: NewSecret): boolean {
+  return (
+    secret.type === next.type &&
+    isEqual(secret.data, next.data) &&
+    isEqual(secret.labels, next.labels) &&
+    isEqual(secret.annotations, next.annotations)
+  );
+}
+
+function namesIn(texts: Readonly<Record<string, string>>): string | undefined {
+  const names = Object.keys(texts).sort();
+  return names.length === 0 ? undefined : names.join(',');
+}
+
+/** Nothing of the operator's own is taken away, whatever the list says: anybody may have edited it. */
+function without(texts: Readonly<Record<string, string>>, names: string | undefined): Record<string, string> {
+  const gone = new Set(names?.split(',').filter((name) => !name.startsWith('auth.nauthera.io/')));
+  return Object.fromEntries(Object.entries(texts).filter(([name]) => !gone.has(name)));
+}
+
+/** Spring's names, which Service Binding consumers share. */
+function valuesOf(
+  client: SecretOwnerFacts,
+  issuer: string,
+  secret: string | undefined,
+): Partial<Record<SecretKey, string>> {
+  const { name, spec } = client;
+  const { grantTypes, redirectUris = [] } = spec;
+  const main = (['authorization_code', 'client_credentials'] as const).find((grant) => grantTypes.includes(grant));
+  return present({
+    type: 'oauth2',
+    provider: 'nauthera',
+    'client-id': clientIdOf(client),
+    'client-name': spec.displayName ?? name,
+    'user-name-attribute': 'sub',
+    'client-secret': secret,
+    'client-authentication-method': secret === undefined ? undefined : spec.authentication.method,
+    'authorization-grant-type': main,
+    'authorization-grant-types': grantTypes.join(','),
+    'redirect-uri': redirectUris.length === 1 ? redirectUris[0] : undefined,
+    'redirect-uris': redirectUris.length > 0 ? redirectUris.join(',') : undefined,
+    scope: spec.scopes.join(','),
+    'issuer-uri': issuer,
+    'authorization-uri': endpointUrl(issuer, 'authorization'),
+    'token-uri': endpointUrl(issuer, 'token'),
+    'user-info-uri': endpointUrl(issuer, 'userinfo'),
+    'jwk-set-uri': endpointUrl(issuer, 'jwks'),
+  });
+}
+
+function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<string, string>>): boolean {
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => Object.hasOwn(other, key) && one[key] === other[key])
+  );
+}
+
+function present<K extends string>(values: Partial<Record<K, string | undefined>>): Record<K, string> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<K, string>;
+}
