@@ -10,8 +10,8 @@ import { isEqual } from './kubernetes-objects.ts';
 import { type ClusterView, metadataAccept, Reflectors } from './kubernetes-reflectors.ts';
 import type { Change, Observed, ResourceKey, ResourceSource } from './source.ts';
 
-export { ResourceMoved } from './kubernetes-kind.ts';
 export type { ClusterView } from './kubernetes-reflectors.ts';
+export { ResourceMoved } from './kubernetes-writer.ts';
 
 export interface KubernetesSourceOptions extends ClusterView {
   /** See {@link sourceName}. */
