@@ -6,6 +6,7 @@ import type { Log } from '@nauthera/server/log';
 import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
 import { type Operator, type OperatorOptions, startOperator } from './app.ts';
 import type { RunSettings } from './config.ts';
+import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
 import type { EventSink } from './controllers/world.ts';
 import { createEventRecorder } from './runtime/events.ts';
@@ -13,6 +14,7 @@ import { ApiError, ApiUnavailable, type KubernetesApi, NotLeading } from './runt
 import { connect, createApi, type KubernetesConnection } from './runtime/kubernetes-client.ts';
 import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
 import { startManagement } from './runtime/management.ts';
+import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
 import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
@@ -22,6 +24,17 @@ export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logForma
   readonly log: Log;
   /** This process must end, and be started again by whoever runs it; one line for people. Once. */
   onEnd(reason: string): void;
+  readonly seams?: ClusterSeams;
+}
+
+/** What tests choose, so that what takes minutes can be tried in seconds. */
+export interface ClusterSeams {
+  readonly reflectors?: Partial<ReflectorTimes>;
+  readonly orphans?: OrphanTimes;
+  /** Each pass that failed. */
+  onFailure?(failure: Parameters<OperatorOptions['onFailure']>[0]): void;
+  /** Each list or watch that failed. */
+  onWatchProblem?(problem: ReflectorProblem): void;
 }
 
 export interface Cluster {
@@ -134,7 +147,7 @@ class ClusterProcess {
   }
 
   async #work(): Promise<void> {
-    const { log, version } = this.#options;
+    const { log, version, seams } = this.#options;
     log.info('waiting for the Lease', { 'nauthera.id': `${this.#namespace}/nauthera-operator` });
     const leadership = await this.#leader.acquire();
     if (leadership === undefined) return;
@@ -148,8 +161,11 @@ class ClusterProcess {
       secrets,
       fence: { source: name, ...fenceOf(leadership) },
       events,
+      ...(seams?.orphans === undefined ? {} : { orphans: seams.orphans }),
       onProblem: (server, problem) =>
         log.named('database').warn('database', { 'nauthera.id': server, 'error.detail': problem }),
+      onProgress: (server, line) =>
+        log.named('database').info('database', { 'nauthera.id': server, 'error.detail': line }),
     });
     this.#operator = await startOperator({
       source,
@@ -184,11 +200,14 @@ class ClusterProcess {
   }
 
   async #sources(name: string): Promise<Parts> {
-    const { watchNamespaces, watchSecrets, log } = this.#options;
+    const { watchNamespaces, watchSecrets, log, seams } = this.#options;
     const view: ClusterView = {
       api: this.#api,
       ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
-      onProblem: ({ path, reason, error }) => {
+      ...(seams?.reflectors === undefined ? {} : { times: seams.reflectors }),
+      onProblem: (problem) => {
+        seams?.onWatchProblem?.(problem);
+        const { path, reason, error } = problem;
         const level = reason === 'expired' ? 'debug' : 'warn';
         log
           .named('watch')
@@ -242,7 +261,9 @@ class ClusterProcess {
     });
   }
 
-  #note({ controller, key, error, retryIn }: Parameters<OperatorOptions['onFailure']>[0]): void {
+  #note(failure: Parameters<OperatorOptions['onFailure']>[0]): void {
+    const { controller, key, error, retryIn } = failure;
+    this.#options.seams?.onFailure?.(failure);
     if (error instanceof NotLeading) return;
     // Told by the status of its server, and by every resource on it that waits.
     const level = error instanceof DatabaseUnavailable ? 'debug' : 'warn';

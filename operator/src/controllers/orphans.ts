@@ -7,15 +7,20 @@ import { type Kind, kindNames } from '@nauthera/crds';
 import type { RegistrationKind, Registry, StoredRegistration } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 
-export interface OrphansOptions {
+/** Milliseconds. */
+export interface OrphanTimes {
+  /** From one look at every row to the next. Default 5 min. */
+  readonly every?: number;
+  /** How long a row stays that no resource stands behind. Default 10 min. */
+  readonly patience?: number;
+}
+
+export interface OrphansOptions extends OrphanTimes {
   readonly registry: Registry;
   readonly source: ResourceSource;
   onError(error: unknown): void;
   /** {@link Orphans.held} changed. */
   onHeld?(): void;
-  /** Milliseconds. */
-  readonly every?: number;
-  readonly patience?: number;
   readonly now?: () => number;
 }
 

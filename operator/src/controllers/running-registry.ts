@@ -1,7 +1,7 @@
 /** A registry at work: what moves in it, what its replicas report, which of its rows nobody stands behind. */
 import type { LiveReport, Registry, Stop } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
-import { Orphans } from './orphans.ts';
+import { Orphans, type OrphanTimes } from './orphans.ts';
 import type { Changed, RegistryFindings } from './registry-handle.ts';
 import { ServedWatch } from './served-watch.ts';
 
@@ -27,7 +27,7 @@ export class RunningRegistry implements RegistryFindings {
   readonly #orphans: Orphans;
   #unfollow: Stop | undefined;
 
-  constructor(registry: Registry, source: ResourceSource, listener: RegistryListener) {
+  constructor(registry: Registry, source: ResourceSource, listener: RegistryListener, orphans: OrphanTimes = {}) {
     this.registry = registry;
     this.#listener = listener;
     this.#served = new ServedWatch({
@@ -37,6 +37,7 @@ export class RunningRegistry implements RegistryFindings {
       onRecovery: () => listener.onRecovery(),
     });
     this.#orphans = new Orphans({
+      ...orphans,
       registry,
       source,
       onError: (error) => listener.onError(error),

@@ -15,6 +15,7 @@ import {
 } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
+import type { OrphanTimes } from './orphans.ts';
 import { RegistryHandle } from './registry-handle.ts';
 import { type RegistryListener, RunningRegistry } from './running-registry.ts';
 
@@ -41,6 +42,9 @@ export interface ServerDatabaseOptions {
   readonly onMigration: (step: 'MigrationStarted' | 'MigrationCompleted', names: readonly string[]) => void;
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (problem: string) => void;
+  /** One line about what was done or is waited for. */
+  readonly onProgress: (line: string) => void;
+  readonly orphans?: OrphanTimes;
   /** Milliseconds. */
   readonly retryFrom?: number;
   readonly retryTo?: number;
@@ -189,7 +193,7 @@ export class ServerDatabase {
   }
 
   async #attempt(asked: Connection): Promise<{ readonly open: Open; readonly asked: Connection }> {
-    const { source, fence, listener, onProblem } = this.#options;
+    const { source, fence, listener, onProblem, orphans } = this.#options;
     const database = await openDatabase(asked.url, {
       max: connections,
       onProblem,
@@ -202,7 +206,7 @@ export class ServerDatabase {
       const keys = empty ? await asked.makeKeys?.() : asked.keys;
       const sealer = createSealer(keys ?? [randomBytes(32)]);
       const registry = openRegistry({ database, fence, sealer, onProblem });
-      const running = new RunningRegistry(registry, source, listener);
+      const running = new RunningRegistry(registry, source, listener, orphans);
       await running.start();
       const connection = { ...asked, keys };
       return { asked, open: { connection, database, running, keys: keys === undefined ? 'missing' : 'there' } };
@@ -213,7 +217,7 @@ export class ServerDatabase {
   }
 
   async #migrate(database: Database): Promise<void> {
-    const { onMigration, onProblem } = this.#options;
+    const { onMigration, onProgress } = this.#options;
     await database.run({ name: 'ping', text: 'SELECT 1' }, []);
     const names = await migrate(database, {
       onPending: (pending) => {
@@ -221,7 +225,7 @@ export class ServerDatabase {
         this.#tried.resolve();
         onMigration('MigrationStarted', pending);
       },
-      onProgress: onProblem,
+      onProgress,
     });
     if (names.length > 0) onMigration('MigrationCompleted', names);
   }

@@ -7,6 +7,7 @@ import { nameOf, type ServerResource } from './attachment.ts';
 import { explainFailure } from './database-failure.ts';
 import { refuseUrl } from './database-url.ts';
 import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
+import type { OrphanTimes } from './orphans.ts';
 import type { Looked } from './polling.ts';
 import type { Changed, RegistryHandle } from './registry-handle.ts';
 import { type Connection, ServerDatabase } from './server-database.ts';
@@ -20,6 +21,9 @@ export interface ServerRegistriesOptions {
   readonly events: EventSink;
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (server: string, problem: string) => void;
+  readonly orphans?: OrphanTimes;
+  /** One line about what was done or is waited for. */
+  readonly onProgress: (server: string, line: string) => void;
 }
 
 /** Milliseconds that the pass of a server waits for a first answer of its own database. */
@@ -169,7 +173,7 @@ export class ServerRegistries implements Registries {
   }
 
   #open(name: string): ServerDatabase {
-    const { source, fence, onProblem, events } = this.#options;
+    const { source, fence, orphans, onProblem, onProgress, events } = this.#options;
     const tell = (what: (listener: RegistriesListener, handle: RegistryHandle) => void) => {
       const entry = this.#entries.get(name);
       if (entry !== undefined && this.#listener !== undefined) what(this.#listener, entry.database.handle);
@@ -178,7 +182,9 @@ export class ServerRegistries implements Registries {
       server: name,
       source,
       fence,
+      ...(orphans === undefined ? {} : { orphans }),
       onProblem: (problem) => onProblem(name, problem),
+      onProgress: (line) => onProgress(name, line),
       onState: () => {
         const entry = this.#entries.get(name);
         if (entry?.database.state.standing === 'open') entry.had = true;
