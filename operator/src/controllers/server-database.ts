@@ -43,7 +43,7 @@ export interface ServerDatabaseOptions {
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (problem: string) => void;
   /** One line about what was done or is waited for. */
-  readonly onProgress: (line: string) => void;
+  readonly onProgress?: (line: string) => void;
   readonly orphans?: OrphanTimes;
   /** Milliseconds. */
   readonly retryFrom?: number;
@@ -225,7 +225,7 @@ export class ServerDatabase {
         this.#tried.resolve();
         onMigration('MigrationStarted', pending);
       },
-      onProgress,
+      ...(onProgress === undefined ? {} : { onProgress }),
     });
     if (names.length > 0) onMigration('MigrationCompleted', names);
   }

@@ -23,7 +23,7 @@ export interface ServerRegistriesOptions {
   readonly onProblem: (server: string, problem: string) => void;
   readonly orphans?: OrphanTimes;
   /** One line about what was done or is waited for. */
-  readonly onProgress: (server: string, line: string) => void;
+  readonly onProgress?: (server: string, line: string) => void;
 }
 
 /** Milliseconds that the pass of a server waits for a first answer of its own database. */
@@ -184,7 +184,7 @@ export class ServerRegistries implements Registries {
       fence,
       ...(orphans === undefined ? {} : { orphans }),
       onProblem: (problem) => onProblem(name, problem),
-      onProgress: (line) => onProgress(name, line),
+      onProgress: (line) => onProgress?.(name, line),
       onState: () => {
         const entry = this.#entries.get(name);
         if (entry?.database.state.standing === 'open') entry.had = true;
