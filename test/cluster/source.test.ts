@@ -60,7 +60,7 @@ interface Started {
   readonly source: KubernetesSource;
   readonly changes: Change[];
   /** Waits until the change is told, and forgets it. */
-  told(kind: Change['kind'], name: string): Promise<void>;
+  readonly told: (kind: Change['kind'], name: string) => Promise<void>;
 }
 
 async function aSource(
@@ -80,7 +80,7 @@ async function aSource(
   return {
     source,
     changes,
-    async told(kind, name) {
+    told: async (kind, name) => {
       await until(() => changes.some((change) => change.kind === kind && change.name === name));
       changes.splice(0, changes.length, ...changes.filter((change) => change.kind !== kind || change.name !== name));
     },
@@ -324,7 +324,7 @@ describe('deletion', () => {
     const ghost = await found(source, 'Client', namespace, 'web');
     expect(ghost).toMatchObject({ uid: first.metadata.uid, deleting: true, spec: undefined });
     const uids = (await source.keys('Client')).filter((key) => key.namespace === namespace && key.name === 'web');
-    expect(uids.map(({ uid }) => uid).toSorted()).toEqual([first.metadata.uid, second.metadata.uid].toSorted());
+    expect(new Set(uids.map(({ uid }) => uid))).toEqual(new Set([first.metadata.uid, second.metadata.uid]));
     await source.hold(ghost);
     await source.writeStatus(ghost, ready('of the dead'));
     await source.release(ghost);

@@ -23,7 +23,7 @@ export interface ResourceWriterOptions<K extends Kind> {
   readonly api: KubernetesApi;
   readonly writes: WritesUnderWay<ResourceObject>;
   /** How the object stands after a write. */
-  onWritten(resource: Observed<K>, answer: ResourceObject): void;
+  readonly onWritten: (resource: Observed<K>, answer: ResourceObject) => void;
 }
 
 /** Of one status write, against others that change the object. */
