@@ -6,7 +6,11 @@ import type { Observed } from './sources/source.ts';
 const claimScopes = ['profile', 'email', 'phone', 'address'];
 
 export function offlineNotes(world: OfflineWorld): readonly OfflineFinding[] {
-  return world.resources.flatMap((one) => [...withoutOpenid(one), ...absentReferences(one, world)]);
+  return world.resources.flatMap((one) => [
+    ...withoutOpenid(one),
+    ...needsACluster(one),
+    ...absentReferences(one, world),
+  ]);
 }
 
 function withoutOpenid(resource: Observed): readonly OfflineFinding[] {
@@ -16,6 +20,15 @@ function withoutOpenid(resource: Observed): readonly OfflineFinding[] {
   if (claims.length === 0 || scopes?.includes('openid') === true) return [];
   const message = `${claims.join(' and ')} without openid tells the app nothing about the user: add openid`;
   return [{ resource: resource.uid, field: 'spec.scopes', message }];
+}
+
+/** Files may be meant for a cluster or for a folder: only in one of them can this work. */
+function needsACluster(resource: Observed): readonly OfflineFinding[] {
+  if (resource.kind !== 'Client') return [];
+  const { authentication } = (resource as Observed<'Client'>).spec ?? {};
+  if (authentication?.method !== 'kubernetes_service_account') return [];
+  const message = 'kubernetes_service_account works in a cluster alone: served from a folder, this Client is refused';
+  return [{ resource: resource.uid, field: 'spec.authentication.method', message }];
 }
 
 /** Secrets and ConfigMaps often live elsewhere; where some stand in the files, one that does not may be a slip. */

@@ -1,9 +1,20 @@
 /** PURE. AuthorizationServer → the settings of the server that its database serves. */
 import { type AuthorizationServerSpec, durationSeconds } from '@nauthera/crds';
-import type { ServerRegistration } from '@nauthera/server/registry';
+import { type PublicJwk, readPublicJwk, type ServerRegistration } from '@nauthera/server/registry';
 
-/** @param issuer the one in force: of the resource, or computed where it names none */
-export function registerServer(spec: AuthorizationServerSpec, issuer: string): ServerRegistration {
+/** Most keys of a cluster that are taken over. */
+const mostClusterKeys = 20;
+
+/**
+ * @param issuer the one in force: of the resource, or computed where it names none
+ * @param clusterKeys as the cluster lists them; empty: there is no cluster, or its keys are not known
+ */
+export function registerServer(
+  spec: AuthorizationServerSpec,
+  issuer: string,
+  clusterKeys: readonly unknown[],
+): ServerRegistration {
+  const keys = usableKeys(clusterKeys);
   const { lifetimes, signing } = spec;
   return {
     issuer,
@@ -23,5 +34,16 @@ export function registerServer(spec: AuthorizationServerSpec, issuer: string): S
       publish_before: durationSeconds(signing.rotation.publishBefore),
       retire_after: durationSeconds(signing.rotation.retireAfter),
     },
+    ...(keys.length === 0 ? {} : { kubernetes: { jwks: { keys } } }),
   };
+}
+
+/** One that may not be used must not cost the others. */
+function usableKeys(listed: readonly unknown[]): PublicJwk[] {
+  const keys = new Map<string, PublicJwk>();
+  for (const one of listed) {
+    const key = readPublicJwk(one);
+    if (key !== null && !keys.has(key.kid)) keys.set(key.kid, key);
+  }
+  return [...keys.values()].slice(0, mostClusterKeys);
 }

@@ -42,6 +42,7 @@ class PolledKeys implements ClusterKeys {
   #failing = false;
   #timer: NodeJS.Timeout | undefined;
   #reading: Promise<unknown> = Promise.resolve();
+  #answered: () => void = () => undefined;
 
   constructor(options: ClusterKeysOptions) {
     this.#options = options;
@@ -56,23 +57,27 @@ class PolledKeys implements ClusterKeys {
   }
 
   start(): Promise<void> {
-    return new Promise((resolve) => this.#round(resolve));
+    const first = new Promise<void>((resolve) => {
+      this.#answered = resolve;
+    });
+    this.#round();
+    return first;
   }
 
   async stop(): Promise<void> {
     this.#stopping.abort();
     clearTimeout(this.#timer);
     await this.#reading;
+    this.#answered();
   }
 
   /** A row that is written before the first answer would have no keys, and turn away everybody who was let in before. */
-  #round(answered: () => void): void {
+  #round(): void {
     this.#reading = this.#read().then((known) => {
+      if (this.#stopping.signal.aborted) return;
       const { every = 60_000, retry = 1000 } = this.#options;
-      const stopped = this.#stopping.signal.aborted;
-      if (known || stopped) answered();
-      if (stopped) return;
-      this.#timer = setTimeout(() => this.#round(answered), known ? every : retry);
+      if (known) this.#answered();
+      this.#timer = setTimeout(() => this.#round(), known ? every : retry);
       this.#timer.unref();
     });
   }
@@ -88,8 +93,7 @@ class PolledKeys implements ClusterKeys {
       this.#take(keys);
       return true;
     } catch (error) {
-      if (this.#stopping.signal.aborted) return true;
-      this.#fail(error);
+      if (!this.#stopping.signal.aborted) this.#fail(error);
       return !(error instanceof ApiUnavailable) && !(error instanceof ApiError && isPassing(error));
     }
   }

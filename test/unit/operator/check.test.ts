@@ -109,6 +109,17 @@ describe('check', () => {
     expect(findings.every(({ file, line, column }) => file === '-' && line > 0 && column > 0)).toBe(true);
   });
 
+  it('a Client of a ServiceAccount is noted: a folder cannot serve it', async () => {
+    const spec = 'spec:\n  authentication: {method: kubernetes_service_account, serviceAccounts: [{name: batch}]}';
+    const { lines, notes } = await ask(aServerFile(), aScopeFile(), aClientFile().replace('spec:', spec));
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /spec\.authentication\.method: kubernetes_service_account works in a cluster alone: served from a folder, this Client is refused$/,
+      ),
+    ]);
+    expect(lines).toEqual(['3 resources, 0 problems']);
+  });
+
   it('a claim without openid is noted, not refused', async () => {
     const client = aClientFile().replace('scopes: [', 'scopes: [profile, email, ');
     const { lines, notes } = await ask(aServerFile(), aScopeFile(), client);

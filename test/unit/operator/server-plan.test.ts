@@ -44,6 +44,7 @@ function conclude(
     issuer: { issuer: 'https://id.example.com' },
     retirementHeld: 0,
     database: answers,
+    clusterKeys: [],
     others: [],
     ...more,
   };

@@ -206,7 +206,8 @@ function references(inputs: ClientInputs, server: ServerResource, adopted: Adopt
       'SecretNotOwned',
       `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt`,
     );
-  const wanted = client.spec.scopes.filter((scope) => !isBuiltIn(scope));
+  // Without its database nobody knows which scopes there are.
+  const wanted = inputs.serverHolds === 'not yet' ? [] : client.spec.scopes.filter((scope) => !isBuiltIn(scope));
   const missing = wanted.find((scope) => !scopes.has(scope));
   if (missing !== undefined) return unresolved('ScopeNotFound', scopeNotFound('spec.scopes', missing, server, scopes));
   const closed = wanted.find((scope) => scopes.get(scope) === 'closed');
