@@ -14,4 +14,4 @@ export * from './registry.ts';
 export * from './report.ts';
 export { holdsSealed } from './sealed.ts';
 export type { Revision } from './snapshot.ts';
-export { checkRegistration } from './validate.ts';
+export { checkRegistration, readPublicJwk } from './validate.ts';

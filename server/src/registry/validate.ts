@@ -4,11 +4,13 @@
  */
 import { Compile } from 'typebox/compile';
 import { checkClientMetadata, checkServerMetadata, isPlainText, reservedClaims } from '../protocol/client-metadata.ts';
+import { publicKeyProblem } from '../protocol/public-keys.ts';
 import { isScopeToken } from '../protocol/scope.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import {
   ClientRegistration,
   DirectoryRegistration,
+  PublicJwk,
   type RegistrationKind,
   ScopeRegistration,
   ServerRegistration,
@@ -31,6 +33,13 @@ export function checkRegistration(kind: RegistrationKind, id: string, value: unk
   } catch {
     return 'it could not be checked';
   }
+}
+
+const publicJwk = Compile(PublicJwk);
+
+/** A key that may verify assertions, or `null`: a cluster may list some that may not. */
+export function readPublicJwk(value: unknown): PublicJwk | null {
+  return publicJwk.Check(value) && publicKeyProblem(value) === null ? value : null;
 }
 
 function check(kind: RegistrationKind, id: string, value: unknown): string | null {
