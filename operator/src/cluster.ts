@@ -15,6 +15,7 @@ import { connect, createApi, type KubernetesConnection } from './runtime/kuberne
 import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
 import { startManagement } from './runtime/management.ts';
 import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
+import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
 import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
@@ -31,6 +32,8 @@ export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logForma
 export interface ClusterSeams {
   readonly reflectors?: Partial<ReflectorTimes>;
   readonly orphans?: OrphanTimes;
+  /** Milliseconds between two looks at the keys of the cluster. */
+  readonly clusterKeysEvery?: number;
   /** Each pass that failed. */
   onFailure?(failure: Parameters<OperatorOptions['onFailure']>[0]): void;
   /** Each list or watch that failed. */
@@ -155,6 +158,7 @@ class ClusterProcess {
     const name = await this.#sourceName();
     const events = this.#events();
     const { source, secrets, configMaps } = await this.#sources(name);
+    const clusterKeys = await this.#clusterKeys();
     if (this.#stopped) return;
     const registries = new ServerRegistries({
       source,
@@ -173,6 +177,7 @@ class ClusterProcess {
       configMaps,
       registries,
       events,
+      clusterKeys,
       defaultServerNamespace: this.#namespace,
       issuerOf: ({ namespace, name: server, spec }) => ({
         issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
@@ -230,6 +235,18 @@ class ClusterProcess {
     await Promise.all(all.map((one) => one.start()));
     log.info('everything is listed');
     return parts;
+  }
+
+  async #clusterKeys(): Promise<ClusterKeys> {
+    const { log, seams } = this.#options;
+    const keys = createClusterKeys({
+      api: this.#api,
+      onProblem: (problem) => log.named('keys').warn('the keys of the cluster', { 'error.detail': problem }),
+      ...(seams?.clusterKeysEvery === undefined ? {} : { every: seams.clusterKeysEvery }),
+    });
+    this.#undo.push(() => keys.stop());
+    await keys.start();
+    return keys;
   }
 
   #events(): EventSink {
