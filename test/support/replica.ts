@@ -104,6 +104,10 @@ export class Replica {
     return this.#end('SIGTERM');
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.kill();
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#process;
     if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;

@@ -1,0 +1,68 @@
+/** The operator on a test cluster inside of this process: quicker than a process of its own, with times that tests choose. */
+import { type Cluster, type ClusterSeams, startCluster } from '../../operator/src/cluster.ts';
+import { createLog } from '../../operator/src/standalone.ts';
+import type { Scene } from './cluster-scene.ts';
+import type { Endpoint } from './kube-files.ts';
+import { until } from './product.ts';
+
+export interface HereOptions extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery'> {
+  /** In front of the API server. */
+  readonly proxy?: Endpoint;
+}
+
+type Failure = Parameters<NonNullable<ClusterSeams['onFailure']>>[0];
+type WatchProblem = Parameters<NonNullable<ClusterSeams['onWatchProblem']>>[0];
+
+export class OperatorHere {
+  /** Passes that failed. */
+  readonly failures: Failure[] = [];
+  /** Lists and watches that failed. */
+  readonly problems: WatchProblem[] = [];
+  readonly log: string[] = [];
+  /** Why it wants to end. */
+  ended: string | undefined;
+  #cluster: Cluster | undefined;
+
+  /** Resolves when it leads and knows everything. */
+  static async start(scene: Scene, { proxy, ...times }: HereOptions = {}): Promise<OperatorHere> {
+    const here = new OperatorHere();
+    const options = {
+      kubeconfig: await scene.kubeconfig(proxy),
+      namespace: scene.namespaces.system,
+      watchNamespaces: scene.watchNamespaces,
+      watchSecrets: true,
+      management: { host: '127.0.0.1', port: 0 },
+      version: '0.0.0',
+      onEnd: (reason: string) => {
+        here.ended = reason;
+      },
+    };
+    const destination = { write: (line: string) => void here.log.push(line) };
+    here.#cluster = await startCluster({
+      ...options,
+      log: createLog({ level: 'info', format: 'json', service: 'test', version: '0', destination }),
+      seams: {
+        ...times,
+        onFailure: (failure) => void here.failures.push(failure),
+        onWatchProblem: (problem) => void here.problems.push(problem),
+      },
+    });
+    const works = () => here.log.some((line) => line.includes('everything is listed'));
+    await until(
+      () => `the operator works:\n${here.log.join('')}`,
+      async () => works(),
+      60_000,
+    );
+    return here;
+  }
+
+  async stop(): Promise<void> {
+    const cluster = this.#cluster;
+    this.#cluster = undefined;
+    await cluster?.stop();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+}
