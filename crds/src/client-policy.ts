@@ -13,7 +13,7 @@ const patterns = (what: string, max: number, example: readonly string[]) =>
       allowed:
         'exact values, or prefixes that end with *; what belongs to another namespace needs a pattern that spells that namespace out',
       example,
-      leftOut: 'as where no policy matches',
+      leftOut: 'what holds where no policy matches; see clientPolicies',
     }),
   );
 
@@ -41,9 +41,17 @@ export const clientPolicy = entry({
       leftOut: 'code',
     }),
   ),
-  clientIds: patterns('Client ids that Clients may take, beside <namespace>.….', 256, ['shop-*']),
+  clientIds: patterns(
+    'Client ids that Clients may take, beside those that begin with their own namespace and a dot.',
+    256,
+    ['shop-*'],
+  ),
   scopes: patterns('Scopes that Clients may list. Each Scope must also be open to the namespace.', 128, ['orders:*']),
-  scopeNames: patterns('Names that Scopes may take, beside <namespace>:….', 128, ['orders:*']),
+  scopeNames: patterns(
+    'Names that Scopes may take, beside those that begin with their own namespace and a colon.',
+    128,
+    ['orders:*'],
+  ),
   audiences: patterns('Audiences that Clients and Scopes may name, beside client ids of their own namespace.', 512, [
     'https://api.example.com',
   ]),

@@ -31,7 +31,8 @@ export function customResourceDefinition(info: KindInfo, bundleVersion: string):
             name,
             type,
             jsonPath,
-            priority,
+            // The API server keeps no zero: one that stands here would be a difference that never ends.
+            ...(priority === 0 ? {} : { priority }),
           })),
           ...(info.selectableFields.length === 0
             ? {}

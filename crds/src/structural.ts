@@ -139,7 +139,8 @@ function describe(doc: unknown, schema: Structural, path: string): { description
 function limitsOf(schema: Structural): string | undefined {
   const { maxItems, maxLength, maxProperties, maximum, minimum = 0 } = schema;
   if (schema.enum !== undefined) return schema.enum.join(', ');
-  if (schema.items?.enum !== undefined) return `any of ${schema.items.enum.join(', ')}`;
+  const choices = schema.items?.enum;
+  if (choices !== undefined) return choices.length === 1 ? choices[0] : `any of ${choices.join(', ')}`;
   if (maxItems !== undefined) return range(schema.minItems, maxItems, 'items');
   if (maxLength !== undefined) return range(schema.minLength, maxLength, 'characters');
   if (maxProperties !== undefined) return `at most ${maxProperties} entries`;
