@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { loadStandaloneSettings, type SettingSources } from '../../../operator/src/config.ts';
+import { loadRunSettings, loadStandaloneSettings, type SettingSources } from '../../../operator/src/config.ts';
 
 const flags = { resources: 'r', database: 'pglite:d', listen: '127.0.0.1:8080' };
 const load = (more: Partial<SettingSources> = {}) =>
@@ -88,5 +88,45 @@ describe('settings of standalone', () => {
     expect(warnings).toHaveLength(warning === undefined ? 0 : 1);
     if (warning !== undefined) expect(warnings[0]).toMatch(warning);
     expect(warnings.join()).not.toContain('canary');
+  });
+});
+
+describe('settings of run', () => {
+  const run = (more: Partial<SettingSources> = {}) =>
+    loadRunSettings({ flags: {}, environment: {}, readFile: () => '', ...more });
+
+  it('in a pod nothing needs to be said', () => {
+    expect(run()).toEqual({
+      settings: {
+        kubeconfig: undefined,
+        namespace: undefined,
+        watchNamespaces: undefined,
+        watchSecrets: true,
+        management: { host: '127.0.0.1', port: 9090 },
+        logLevel: 'info',
+        logFormat: 'json',
+      },
+      warnings: [],
+    });
+  });
+
+  it('namespaces are a list, each once, from wherever they are given', () => {
+    const watchSecrets = { NAUTHERA_WATCH_SECRETS: 'false' };
+    expect(run({ flags: { watchNamespaces: 'auth, shop,auth' }, environment: watchSecrets })).toMatchObject({
+      settings: { watchNamespaces: ['auth', 'shop'], watchSecrets: false },
+    });
+    expect(run({ environment: { NAUTHERA_WATCH_NAMESPACES: 'auth' } })).toMatchObject({
+      settings: { watchNamespaces: ['auth'] },
+    });
+  });
+
+  it.each([
+    [{ watchNamespaces: 'auth,,shop' }, '--watch-namespaces'],
+    [{ watchNamespaces: 'auth/../shop' }, '--watch-namespaces'],
+    [{ namespace: 'Auth' }, '--namespace'],
+    [{ watchSecrets: 'yes' }, '--watch-secrets "yes" (from the command line) must be one of true, false'],
+    [{ kubeconfig: '' }, '--kubeconfig'],
+  ])('%j is refused', (flags, problem) => {
+    expect(run({ flags })).toMatchObject({ problems: [expect.stringContaining(problem)] });
   });
 });

@@ -62,6 +62,22 @@ describe('rows without a resource', () => {
     expect(await at(21)).toEqual(['client a']);
   });
 
+  it('that are held back go once somebody says so, and only this once', async () => {
+    const many = Array.from({ length: 100 }, (_, index) => row(`r${index}`));
+    const held = aWorld(many, { Client: many.slice(20).map(({ owner }) => owner.uid) });
+    held.orphans.confirm();
+    await held.at(0);
+    // Said before anything was held back it was a yes to nothing.
+    expect(await held.at(10)).toEqual([]);
+    held.orphans.confirm();
+    expect(new Set(await held.at(10)).size).toBe(20);
+    expect(held.orphans.held).toBe(0);
+    held.uids.Client = many.slice(60).map(({ owner }) => owner.uid);
+    await held.at(20);
+    expect(new Set(await held.at(31)).size).toBe(20);
+    expect(held.orphans.held).toBe(40);
+  });
+
   it('are held back when they are more than ten and more than 5 %: a list that was read wrong empties nothing', async () => {
     const many = Array.from({ length: 100 }, (_, index) => row(`r${index}`));
     const held = aWorld(many, { Client: many.slice(11).map(({ owner }) => owner.uid) });
