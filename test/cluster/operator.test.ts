@@ -1,0 +1,199 @@
+/** From `kubectl apply` to a token and back, with operator and servers as processes of their own. */
+import { createHash, randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { root } from '../rules/sources.ts';
+import { renderChart } from '../support/chart.ts';
+import { TestCluster } from '../support/kube-cluster.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
+import { Replica } from '../support/replica.ts';
+
+const example = async (file: string) => readFile(join(root, 'examples/resources', file), 'utf8');
+
+describe('the operator of a cluster', () => {
+  let cluster: TestCluster;
+  let postgres: TestPostgres;
+  let databaseUrl: string;
+  let operator: OperatorProcess;
+  const replicas: Replica[] = [];
+
+  const apply = (text: string | object | object[]) => cluster.apply(text as string);
+  const wait = async (what: string, namespace: string, condition = 'Ready') => {
+    const { code, stderr } = await cluster.kubectl(
+      ['wait', `--for=condition=${condition}`, '--timeout=60s', '-n', namespace, what],
+      { timeout: 70_000 },
+    );
+    if (code !== 0) throw new Error(`${stderr}${await described(what, namespace)}${operator.log}`);
+  };
+  const described = async (what: string, namespace: string) =>
+    (await cluster.kubectl(['describe', '-n', namespace, what])).stdout;
+  const secret = async (namespace: string, name: string): Promise<Readonly<Record<string, string>>> => {
+    const { data } = await cluster.call('GET', `/api/v1/namespaces/${namespace}/secrets/${name}`);
+    return Object.fromEntries(
+      Object.entries(data as Record<string, string>).map(([key, value]) => [
+        key,
+        Buffer.from(value, 'base64').toString(),
+      ]),
+    );
+  };
+  const token = async (replica: Replica, credentials: Readonly<Record<string, string>>) => {
+    const basic = Buffer.from(`${credentials['client-id']}:${credentials['client-secret']}`).toString('base64');
+    const body = new URLSearchParams({ grant_type: 'client_credentials' });
+    const answer = await fetch(`${replica.url}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${basic}` },
+      body,
+    });
+    return { status: answer.status, body: (await answer.json()) as Readonly<Record<string, unknown>> };
+  };
+  /** Whether that redirect URI is registered on that replica: otherwise nobody is sent anywhere, and told so. */
+  const takes = async (replica: Replica, redirectUri: string) => {
+    const query = new URLSearchParams({
+      client_id: 'orders.order-desk',
+      redirect_uri: redirectUri,
+      response_type: 'code',
+      scope: 'openid',
+      code_challenge: createHash('sha256').update('x'.repeat(43)).digest('base64url'),
+      code_challenge_method: 'S256',
+    });
+    const answer = await fetch(`${replica.url}/authorize?${query.toString()}`, { redirect: 'manual' });
+    return answer.status < 400;
+  };
+
+  beforeAll(async () => {
+    [cluster, postgres] = await Promise.all([TestCluster.start(), startPostgres('newest')]);
+    databaseUrl = await postgres.createDatabase();
+    const named = ['nauthera', 'identity', 'orders', 'finance'].map((name) => ({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name },
+    }));
+    await apply(named);
+    await apply(await renderChart({ namespace: 'nauthera' }));
+    const kubeconfig = await cluster.serviceAccountKubeconfig('nauthera', 'nauthera-operator');
+    operator = await OperatorProcess.start({ kubeconfig });
+    await operator.live();
+  });
+  afterAll(async () => {
+    await Promise.all([operator?.stop(), ...replicas.map((replica) => replica.kill())]);
+    await Promise.all([cluster?.stop(), postgres?.stop()]);
+  });
+
+  it('says what it waits for, until the database Secret comes', async () => {
+    const server = parse(await example('authorization-server.yaml')) as { spec: object };
+    await apply({ ...server, spec: { ...server.spec, database: { secretRef: { name: 'pg' } } } });
+    for (const file of ['scopes.yaml', 'night-report.yaml', 'order-desk.yaml', 'ledger.yaml'])
+      await apply(await example(file));
+    await until('the server says so', async () =>
+      (await described('nas/demo', 'identity')).includes('Secret "pg" named in spec.database.secretRef does not exist'),
+    );
+    // In the operator's own namespace alone a default counts: elsewhere a Client names its server.
+    const ref = JSON.stringify({ spec: { authorizationServerRef: { name: 'demo', namespace: 'identity' } } });
+    for (const [namespace, what] of [
+      ['orders', 'nclient/night-report'],
+      ['orders', 'nclient/order-desk'],
+      ['finance', 'nclient/ledger'],
+      ['orders', 'nscope/read'],
+      ['orders', 'nscope/write'],
+    ] as const)
+      expect((await cluster.kubectl(['patch', '-n', namespace, what, '--type=merge', '-p', ref])).code).toBe(0);
+    await apply({
+      apiVersion: 'v1',
+      kind: 'Secret',
+      metadata: { name: 'pg', namespace: 'identity', labels: { 'auth.nauthera.io/watch': 'true' } },
+      stringData: { uri: databaseUrl },
+    });
+    await wait('nas/demo', 'identity', 'DatabaseReady');
+  });
+
+  it('makes the key-encryption key, of nobody, with which three servers begin', async () => {
+    const key = await until(
+      'the key',
+      async () => secret('identity', 'demo-key-encryption-key').catch(() => undefined),
+      60_000,
+    );
+    const { metadata } = await cluster.call('GET', '/api/v1/namespaces/identity/secrets/demo-key-encryption-key');
+    expect(metadata.ownerReferences).toBeUndefined();
+    expect(metadata.labels).toMatchObject({ 'auth.nauthera.io/authorization-server': 'demo' });
+    const keyFile = join(cluster.folder, `${randomBytes(4).toString('hex')}.key`);
+    await writeFile(keyFile, key['key-encryption-key'] ?? '', { mode: 0o600 });
+    replicas.push(...(await Promise.all([1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile })))));
+    await wait('nas/demo', 'identity');
+    const { status } = await cluster.call(
+      'GET',
+      '/apis/auth.nauthera.io/v1alpha1/namespaces/identity/authorizationservers/demo',
+    );
+    expect(status).toMatchObject({ issuer: 'https://demo.identity.svc', replicas: 3, readyReplicas: 3 });
+  });
+
+  it('Ready means that the next request works, on every server process', async () => {
+    await wait('nclient/night-report', 'orders');
+    const credentials = await secret('orders', 'night-report-oauth2');
+    expect(credentials['issuer-uri']).toBe('https://demo.identity.svc');
+    for (const replica of replicas)
+      expect(await token(replica, credentials)).toMatchObject({ status: 200, body: { token_type: 'Bearer' } });
+  });
+
+  it('a new redirect URI works at once on every server process', async () => {
+    await wait('nclient/order-desk', 'orders');
+    const added = 'https://orders.example.com/callback';
+    expect(await Promise.all(replicas.map((replica) => takes(replica, added)))).toEqual([false, false, false]);
+    const patch = JSON.stringify({ spec: { redirectUris: ['http://127.0.0.1:9500/callback', added] } });
+    await cluster.kubectl(['patch', '-n', 'orders', 'nclient/order-desk', '--type=merge', '-p', patch]);
+    await until('the new generation is Ready', async () => {
+      const { metadata, status } = await cluster.call(
+        'GET',
+        '/apis/auth.nauthera.io/v1alpha1/namespaces/orders/clients/order-desk',
+      );
+      const programmed = status.conditions.find((one: { type: string }) => one.type === 'Programmed');
+      return status.observedGeneration === metadata.generation && programmed?.status === 'True';
+    });
+    expect(await Promise.all(replicas.map((replica) => takes(replica, added)))).toEqual([true, true, true]);
+  });
+
+  it('a Client that is deleted is refused by every server process', async () => {
+    const credentials = await secret('orders', 'night-report-oauth2');
+    const { code } = await cluster.kubectl(['delete', '-n', 'orders', 'nclient/night-report', '--timeout=60s']);
+    expect(code).toBe(0);
+    for (const replica of replicas)
+      await until('it is refused', async () => {
+        const { status, body } = await token(replica, credentials);
+        return status === 401 && body.error === 'invalid_client';
+      });
+  });
+
+  it('tells what happened in Events, one a change', async () => {
+    const { items } = await cluster.call('GET', '/apis/events.k8s.io/v1/namespaces/identity/events');
+    const told = (items as { reason: string; type: string; reportingController: string }[]).filter(
+      ({ reportingController }) => reportingController === 'auth.nauthera.io/operator',
+    );
+    const reasons = told.map(({ reason }) => reason);
+    expect(reasons).toEqual(
+      expect.arrayContaining(['SecretNotFound', 'MigrationStarted', 'MigrationCompleted', 'SecretCreated', 'Ready']),
+    );
+    expect(reasons.filter((reason) => reason === 'MigrationCompleted')).toHaveLength(1);
+  });
+
+  it('a server that goes takes its rows with it, and leaves the key', async () => {
+    const { code } = await cluster.kubectl(['delete', '-n', 'identity', 'nas/demo', '--timeout=60s']);
+    expect(code).toBe(0);
+    expect(await secret('identity', 'demo-key-encryption-key')).toHaveProperty('key-encryption-key');
+    const client = new pg.Client({ connectionString: databaseUrl });
+    await client.connect();
+    const { rows } = await client.query(`SELECT id FROM registry WHERE kind = 'server'`);
+    await client.end();
+    expect(rows).toEqual([]);
+  });
+
+  it('A78: the password of the database and the keys stand in no log, status or Event', async () => {
+    const key = (await secret('identity', 'demo-key-encryption-key'))['key-encryption-key'] ?? '';
+    const everything = `${operator.log}${(await cluster.kubectl(['get', 'nauthera,events', '-A', '-o', 'yaml'])).stdout}`;
+    expect(everything).not.toContain(databaseUrl);
+    expect(everything).not.toContain(key.trim());
+  });
+});
