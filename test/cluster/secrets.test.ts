@@ -2,7 +2,12 @@
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { ApiError } from '../../operator/src/runtime/kubernetes-api.ts';
+import {
+  ApiError,
+  type ApiRequest,
+  type KubernetesApi,
+  type WatchRequest,
+} from '../../operator/src/runtime/kubernetes-api.ts';
 import { KubernetesConfigMaps } from '../../operator/src/sources/config-maps-kubernetes.ts';
 import type { NewSecret, Secret } from '../../operator/src/sources/secret.ts';
 import { KubernetesSecrets } from '../../operator/src/sources/secrets-kubernetes.ts';
@@ -288,7 +293,71 @@ describe('what others do', () => {
   });
 });
 
+/** The same API; what it answered in bulk is kept. */
+function listening(api: KubernetesApi): {
+  readonly api: KubernetesApi;
+  readonly heard: { accept: string; text: string }[];
+} {
+  const heard: { accept: string; text: string }[] = [];
+  return {
+    heard,
+    api: {
+      async request<T>(request: ApiRequest) {
+        const answer = await api.request<T>(request);
+        if (request.query?.['labelSelector'] !== undefined)
+          heard.push({ accept: request.accept ?? '', text: JSON.stringify(answer) });
+        return answer;
+      },
+      async *watch(request: WatchRequest) {
+        for await (const line of api.watch(request)) {
+          heard.push({ accept: request.accept ?? '', text: JSON.stringify(line) });
+          yield line;
+        }
+      },
+      close: () => api.close(),
+    },
+  };
+}
+
 describe('what is asked for', () => {
+  it('I9: neither a list nor a watch brings content, of Secrets or ConfigMaps', async () => {
+    const namespace = await cluster.namespace('shop');
+    const labelled = (name: string) => ({ metadata: { name, labels: watchLabel } });
+    await create(namespace, { ...labelled('listed'), stringData: { password: 'canary' } });
+    await create(namespace, { ...labelled('listed'), data: { 'ca.crt': 'canary' } }, 'configmaps');
+    const { api, heard } = listening(await operator.api());
+    const changes: string[] = [];
+    const onChange = (_: string, name: string) => void changes.push(name);
+    const stores = [new KubernetesSecrets({ api, onChange }), new KubernetesConfigMaps({ api, onChange })];
+    for (const store of stores) {
+      closing.push(() => store.stop());
+      await store.start();
+    }
+    await create(namespace, { ...labelled('watched-secret'), stringData: { password: 'canary' } });
+    await create(namespace, { ...labelled('watched-map'), data: { 'ca.crt': 'canary' } }, 'configmaps');
+    await until(() => changes.includes('watched-secret') && changes.includes('watched-map'));
+    expect(heard.filter(({ text }) => text.includes('listed'))).toHaveLength(2);
+    for (const { accept, text } of heard) {
+      expect(accept).toMatch(/^application\/json;as=PartialObjectMetadata(List)?;g=meta\.k8s\.io;v=v1$/);
+      expect(text).not.toContain('canary');
+      expect(text).not.toContain(Buffer.from('canary').toString('base64'));
+    }
+  });
+
+  it('A72: a name that would be another path is no name', async () => {
+    const namespace = await cluster.namespace('shop');
+    const { secrets } = await someSecrets();
+    const maps = new KubernetesConfigMaps({ api: await operator.api(), onChange: () => undefined });
+    const before = (await cluster.auditEvents()).length;
+    for (const name of ['..', '.', '', '../secrets', 'a/b', '%2e%2e', 'a?b', 'a%2Fb']) {
+      expect(await secrets.read(namespace, name), name).toBeUndefined();
+      expect(await maps.read(namespace, name), name).toBeUndefined();
+      expect(await secrets.read(name, 'web'), name).toBeUndefined();
+    }
+    const asked = filterAudit((await cluster.auditEvents()).slice(before), { user: operator.user });
+    expect(asked.filter(({ verb }) => verb === 'get' || verb === '')).toEqual([]);
+  });
+
   it('I9: content by name alone; lists and watches are of metadata and by label', async () => {
     const namespace = await cluster.namespace('shop');
     const owner = await aClient(namespace);

@@ -2,6 +2,7 @@
 import { ApiError, apiPath } from '../runtime/kubernetes-api.ts';
 import type { KubernetesObject } from '../runtime/reflected.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
+import { isLabel, isSubdomain } from './object.ts';
 import type { ConfigMap, ConfigMapReader } from './secret.ts';
 import { watchLabel } from './secrets-kubernetes.ts';
 
@@ -50,6 +51,8 @@ export class KubernetesConfigMaps implements ConfigMapReader {
   async read(namespace: string, name: string): Promise<ConfigMap | undefined> {
     const { api, namespaces } = this.#options;
     if (namespaces !== undefined && !namespaces.includes(namespace)) return undefined;
+    // Names come from resources: one like `..` would be another path.
+    if (!isLabel(namespace) || !isSubdomain(name)) return undefined;
     const path = `${configMapsPath(namespace)}${apiPath(name)}`;
     try {
       const { data = {} } = await api.request<ConfigMapObject>({ method: 'GET', path });

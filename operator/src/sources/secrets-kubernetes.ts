@@ -9,6 +9,7 @@ import { OwnerIndex } from './kubernetes-owners.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 import { changedSecretObject, newSecretObject, ownerOf, readSecret, type SecretObject } from './kubernetes-secret.ts';
 import { WritesUnderWay } from './kubernetes-writing.ts';
+import { isLabel, isSubdomain } from './object.ts';
 import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
 
 export interface KubernetesSecretsOptions extends ClusterView {
@@ -167,6 +168,8 @@ export class KubernetesSecrets implements SecretStore {
   async #get(namespace: string, name: string): Promise<SecretObject | undefined> {
     const { namespaces } = this.#options;
     if (namespaces !== undefined && !namespaces.includes(namespace)) return undefined;
+    // Names come from resources: one like `..` would be another path.
+    if (!isLabel(namespace) || !isSubdomain(name)) return undefined;
     try {
       return await this.#request<SecretObject>({ method: 'GET', path: secretPath({ namespace, name }) });
     } catch (error) {
