@@ -203,7 +203,10 @@ function keysOf(data: Readonly<Record<string, string>>): string {
 }
 
 /** A rule that names an unknown scope stays in force. */
-function unknownScope({ binding, scopes }: LdapBindingInputs, server: ServerResource): ConditionDraft | undefined {
+function unknownScope(inputs: LdapBindingInputs, server: ServerResource): ConditionDraft | undefined {
+  const { binding, scopes, serverHolds } = inputs;
+  // Without its database nobody knows which scopes there are.
+  if (serverHolds === 'not yet') return undefined;
   for (const [index, rule] of (binding.spec.consentRules ?? []).entries()) {
     const missing = rule.scopes.find((scope) => !isBuiltIn(scope) && !scopes.has(scope));
     if (missing !== undefined)
