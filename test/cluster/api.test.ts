@@ -1,6 +1,10 @@
-import { existsSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { filterAudit, writesOf } from '../support/kube-audit.ts';
+import { kubePrograms } from '../support/kube-binaries.ts';
 import { startCluster, type TestCluster } from '../support/kube-cluster.ts';
 
 let cluster: TestCluster;
@@ -97,4 +101,53 @@ describe('the Kubernetes API that tests run against', () => {
     expect(existsSync(other.folder)).toBe(false);
     await expect(other.request('GET', '/readyz')).rejects.toThrow();
   });
+
+  it('leaves nothing behind when the process that started it is killed', async () => {
+    const folder = await mkdtemp(join(cluster.folder, 'killed-'));
+    const script = `
+      import { Guardian, Program } from ${JSON.stringify(join(import.meta.dirname, '../support/kube-process.ts'))};
+      const folder = ${JSON.stringify(folder)};
+      const guardian = new Guardian(folder);
+      const program = new Program({ name: 'sleep', program: 'sleep', args: () => ['600'], folder, guardian, isReady: async () => true });
+      await program.start();
+      console.log(program.pid);
+    `;
+    const parent = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const pid = Number(
+      await new Promise((resolve) => parent.stdout.once('data', (text: Buffer) => resolve(String(text)))),
+    );
+    const isAlive = () => runs(pid);
+    expect(isAlive()).toBe(true);
+    parent.kill('SIGKILL');
+    await expect.poll(isAlive, { timeout: 10_000 }).toBe(false);
+    await expect.poll(() => existsSync(folder), { timeout: 10_000 }).toBe(false);
+  });
+
+  it('takes its programs from KUBEBUILDER_ASSETS before all others', async () => {
+    const folder = await mkdtemp(join(cluster.folder, 'assets-'));
+    await writeFile(join(folder, 'kubectl'), '');
+    const before = process.env.KUBEBUILDER_ASSETS;
+    process.env.KUBEBUILDER_ASSETS = folder;
+    try {
+      const found = await kubePrograms();
+      expect(found.kubectl).toBe(join(folder, 'kubectl'));
+      expect(found.etcd).not.toContain(folder);
+    } finally {
+      if (before === undefined) delete process.env.KUBEBUILDER_ASSETS;
+      else process.env.KUBEBUILDER_ASSETS = before;
+    }
+  });
 });
+
+function runs(pid: number): boolean {
+  const status = `/proc/${pid}/status`;
+  // Dead, and nobody has asked how it ended.
+  if (existsSync(status)) return !/^State:\tZ/m.test(readFileSync(status, 'utf8'));
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

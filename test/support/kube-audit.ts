@@ -1,5 +1,5 @@
 /** What the audit log of a test cluster says: one event for each request. */
-import { readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 
 export interface AuditEvent {
   /** When the request arrived; milliseconds since 1970. */
@@ -59,10 +59,43 @@ export function countAudit(events: readonly AuditEvent[]): Record<string, number
   return counts;
 }
 
-export async function readAudit(path: string): Promise<readonly AuditEvent[]> {
-  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n');
-  // The last line may still be in the making.
-  return lines.slice(0, -1).flatMap((line) => eventOf(line) ?? []);
+/** The log file, read on from where it was read before. */
+export class AuditLog {
+  readonly #path: string;
+  readonly #events: AuditEvent[] = [];
+  #offset = 0;
+  #rest = '';
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** All events so far. */
+  async read(): Promise<readonly AuditEvent[]> {
+    const file = await open(this.#path).catch(() => undefined);
+    if (file === undefined) return [];
+    try {
+      const buffer = Buffer.alloc(1024 * 1024);
+      for (;;) {
+        const { bytesRead } = await file.read(buffer, 0, buffer.length, this.#offset);
+        if (bytesRead === 0) return [...this.#events];
+        this.#offset += bytesRead;
+        this.#take(buffer.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  }
+
+  #take(bytes: Buffer): void {
+    // Names of Kubernetes are ASCII; a text that is cut between two bytes stands in no field that is read here.
+    const lines = (this.#rest + bytes.toString()).split('\n');
+    this.#rest = lines.pop() ?? '';
+    for (const line of lines) {
+      const event = eventOf(line);
+      if (event !== undefined) this.#events.push(event);
+    }
+  }
 }
 
 interface RawEvent {

@@ -13,7 +13,7 @@ import { fileURLToPath } from 'node:url';
 import { Agent, request as send } from 'undici';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import { makeAuthority } from './certificates.ts';
-import { type AuditEvent, readAudit } from './kube-audit.ts';
+import { type AuditEvent, AuditLog } from './kube-audit.ts';
 import { type KubePrograms, kubePrograms } from './kube-binaries.ts';
 import {
   auditPolicy,
@@ -97,6 +97,7 @@ export class TestCluster implements Endpoint {
   readonly #programs: KubePrograms;
   readonly #guardian: Guardian;
   readonly #agent: Agent;
+  readonly #audit: AuditLog;
   /** The first one signs. */
   #keys: readonly ServiceAccountKey[];
 
@@ -111,6 +112,7 @@ export class TestCluster implements Endpoint {
     this.#programs = programs;
     this.#guardian = guardian;
     this.#keys = [made.key];
+    this.#audit = new AuditLog(join(folder, 'audit.log'));
     this.#agent = new Agent({ connect: { ca: caPem }, connections: 20 });
     const common = { folder, guardian };
     this.etcd = new Program({
@@ -291,14 +293,16 @@ export class TestCluster implements Endpoint {
 
   // ---- audit ----
 
-  /** Everything that was answered so far, in the order of the answers. */
+  /**
+   * Everything that was answered so far, in the order of the answers. What came after a moment:
+   * `events.slice(before.length)`.
+   */
   async auditEvents(): Promise<readonly AuditEvent[]> {
     const mark = randomBytes(8).toString('hex');
     // The log is written in the order of the answers: what stands before our mark is complete.
     await this.request('GET', `/livez?mark=${mark}`);
-    const path = join(this.folder, 'audit.log');
-    for (const deadline = Date.now() + 10_000; ; await sleep(10)) {
-      const events = await readAudit(path);
+    for (const deadline = Date.now() + 30_000; ; await sleep(10)) {
+      const events = await this.#audit.read();
       if (events.some(({ uri }) => uri.endsWith(mark))) return events.filter(({ uri }) => !uri.startsWith('/livez?'));
       if (Date.now() > deadline) throw new Error('the audit log of the API server does not arrive');
     }
