@@ -147,6 +147,7 @@ describe('what is told', () => {
 
   it('M12: no server at all', async () => {
     await product.remove('server.yaml');
+    await product.untilReason('Client', 'shop', 'batch', 'ServerNotFound', 'ResolvedRefs');
     await product.write('shop/orphan.yaml', client('orphan', ''));
     await expect
       .poll(async () => (await product.condition('Client', 'shop', 'orphan', 'ResolvedRefs'))?.message, {

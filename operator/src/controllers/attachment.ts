@@ -98,13 +98,13 @@ function defaultServer(servers: readonly Observed<'AuthorizationServer'>[], defa
   return usable(first);
 }
 
-/** `status.authorizationServer`: what was resolved without a reference stays known while that server is only unreadable. */
+/** `status.authorizationServer`: what was resolved without a reference is not replaced by another default, though it is gone. */
 export function serverInStatus<K extends AttachedKind>(
   resource: WithSpec<K>,
   attachment: Attachment,
 ): { readonly authorizationServer?: string } {
   if (attachment.outcome !== 'unresolved') return { authorizationServer: nameOf(attachment.server) };
-  const kept = attachment.undecided === true ? keptServer(resource) : undefined;
+  const kept = resource.spec.authorizationServerRef === undefined ? keptServer(resource) : undefined;
   return kept === undefined ? {} : { authorizationServer: kept };
 }
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { standing } from '../../../crds/src/index.ts';
-import { attach } from '../../../operator/src/controllers/attachment.ts';
+import { attach, nameOf } from '../../../operator/src/controllers/attachment.ts';
 import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
+import { digestOf } from '../../../operator/src/controllers/client/secret.ts';
 import type { Observed } from '../../../operator/src/sources/source.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { aSecret, aServerResource, aStored, observed, shop } from './resources.ts';
@@ -218,6 +219,44 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
     'leave',
   ],
   [
+    'M14: an adopted Secret that is not there',
+    { spec: { secret: { adopt: 'login' } } },
+    'ResolvedRefs',
+    'SecretNotFound',
+    'Secret "login" named in spec.secret.adopt does not exist in namespace shop. Waiting; nothing is generated in its place',
+    'leave',
+  ],
+  [
+    'an adopted Secret without the key',
+    { spec: { secret: { adopt: 'login' } }, inputs: { secret: aSecret('login', { password: 'x', user: 'y' }) } },
+    'ResolvedRefs',
+    'SecretKeyNotFound',
+    'Secret "login" has no key "client-secret" (keys: password, user). Add it, or name it in spec.secret.keys, for example {client-secret: password}',
+    'leave',
+  ],
+  ...(
+    [
+      ['short', 'x'.repeat(12), 'has 12 characters, 32 are needed'],
+      ['one character', 'x', 'has 1 character, 32 are needed'],
+      ['31 characters', 'x'.repeat(31), 'has 31 characters, 32 are needed'],
+      ['a newline behind', `${'x'.repeat(40)}\n`, 'ends in a newline'],
+      ['a space before', ` ${'x'.repeat(40)}`, 'begins with white space'],
+      ['a space behind', `${'x'.repeat(40)} `, 'ends in white space'],
+      ['a tab inside', `${'x'.repeat(20)}\t${'x'.repeat(20)}`, 'holds something else than printable ASCII'],
+      ['letters of another alphabet', 'ж'.repeat(40), 'holds something else than printable ASCII'],
+    ] as const
+  ).map(
+    ([what, value, problem]) =>
+      [
+        `M15: an adopted secret: ${what}`,
+        { spec: { secret: { adopt: 'login' } }, inputs: { secret: aSecret('login', { 'client-secret': value }) } },
+        'ResolvedRefs',
+        'SecretInvalid',
+        `Secret "login", key "client-secret": ${problem}. Write a new one, for example with: openssl rand -hex 32`,
+        'leave',
+      ] as const,
+  ),
+  [
     'A80: labels and annotations make no owner',
     {
       inputs: {
@@ -291,6 +330,48 @@ describe('what keeps a Client from being served as written', () => {
   });
 });
 
+describe('the Secret of a Client', () => {
+  const good = 'x'.repeat(32);
+
+  it('is used as it is when it is adopted, whoever it was made for', () => {
+    const secret = aSecret('login', { PASSWORD: good });
+    const result = plan({
+      spec: { secret: { adopt: 'login', keys: { 'client-secret': 'PASSWORD' } } },
+      inputs: { secret },
+    });
+    expect(result).toMatchObject({ action: 'put', status: { binding: { name: 'login' } } });
+    expect(result.secret).toMatchObject({ writes: [], digests: [digestOf(good)] });
+    expect(result.registration.value).toMatchObject({ client_secret_digests: [digestOf(good)] });
+    expect(JSON.stringify([result.conditions, result.status])).not.toContain(good);
+  });
+
+  it('that is immutable is left alone, and only where it would have to change', () => {
+    const owner = { kind: 'Client', name: 'web', uid: 'uid-Client-shop-web' };
+    const first = plan();
+    const [write] = first.secret?.writes ?? [];
+    if (write?.write !== 'create') throw new Error('nothing was written');
+    const written = { ...write.next, owner, version: 'v', immutable: true };
+    expect(plan({ inputs: { secret: written } }).conditions.map(({ type }) => type)).toEqual([
+      'ResolvedRefs',
+      'Accepted',
+    ]);
+    const edited = plan({ spec: { displayName: 'Shop' }, inputs: { secret: written, fresh: 'G'.repeat(43) } });
+    expect(edited.conditions[2]).toEqual({
+      type: 'RotationBlocked',
+      status: 'True',
+      reason: 'SecretImmutable',
+      message: 'Secret "web-oauth2" is immutable and was left as it is. Delete it to have it rewritten',
+    });
+    expect(edited.secret).toMatchObject({ writes: [], digests: [digestOf('F'.repeat(43))] });
+    expect(standing('Client', 'RotationBlocked', 'SecretImmutable')).toBe('None');
+  });
+
+  it('nobody hears of missing scopes while the server has no database', () => {
+    const { conditions } = plan({ spec: { scopes: ['orders:read'] }, inputs: { serverHolds: 'not yet' } });
+    expect(conditions[0]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
+  });
+});
+
 describe('the default server', () => {
   const other = aServerResource({}, { name: 'other', annotations: {} });
   const before = { status: { observedGeneration: 1, conditions: [], authorizationServer: 'auth/other' } };
@@ -309,6 +390,30 @@ describe('the default server', () => {
       reason: 'ServerNotFound',
       message: 'no AuthorizationServer auth/other. Check spec.authorizationServerRef',
     });
+    // Nor by the next pass.
+    expect(plan({ servers: [aServerResource()], client: before }).status.authorizationServer).toBe('auth/other');
+  });
+
+  it('counts in the operator’s own namespace alone, where there is a cluster', () => {
+    const hostile = aServerResource({}, { namespace: 'evil', name: 'mine' });
+    const at = (servers: readonly Observed<'AuthorizationServer'>[], defaults?: string) => {
+      const found = attach(observed('Client', 'web'), servers, shop, defaults);
+      return found.outcome === 'unresolved' ? found.reason : nameOf(found.server);
+    };
+    expect(at([aServerResource(), hostile])).toBe('DefaultServerAmbiguous');
+    expect(at([aServerResource(), hostile], 'auth')).toBe('auth/main');
+    expect(at([hostile], 'auth')).toBe('ServerNotFound');
+  });
+
+  it('that does not pass today’s rules keeps those that it has', () => {
+    const [unreadable] = [{ ...aServerResource(), spec: undefined, refused: 'spec.issuer: too old' }];
+    const kept = { status: { observedGeneration: 1, conditions: [], authorizationServer: 'auth/main' } };
+    const result = plan({ servers: [unreadable], client: kept });
+    expect(result).toMatchObject({ action: 'leave', blockedBy: 'ResolvedRefs' });
+    expect(result.conditions[0]).toMatchObject({ status: 'False', reason: 'ServerNotFound' });
+    expect(result.status.authorizationServer).toBe('auth/main');
+    // Whoever suspends it is heard all the same.
+    expect(plan({ servers: [unreadable], client: kept, spec: { suspend: true } }).action).toBe('withdraw');
   });
 
   it('a refused edit moves nobody either', () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { planAdopted } from '../../../operator/src/controllers/client/adopted-secret.ts';
 import {
   digestOf,
   idOfDigest,
@@ -6,6 +7,7 @@ import {
   planSecret,
   type SecretInputs,
 } from '../../../operator/src/controllers/client/secret.ts';
+import { releasedSecret } from '../../../operator/src/controllers/client/secret-values.ts';
 import type { Secret } from '../../../operator/src/sources/source.ts';
 import { observed } from './resources.ts';
 
@@ -226,5 +228,138 @@ describe('a Client’s Secret', () => {
     const { data, ...rest } = written();
     expect(JSON.stringify(rest)).not.toContain(data['client-secret']);
     expect(JSON.stringify(rest)).not.toContain(digestOf(data['client-secret'] ?? ''));
+  });
+});
+
+describe('what a Client asks for on its Secret', () => {
+  const labelled = client({ secret: { labels: { team: 'red' }, annotations: { 'a.b/c': 'x' } } });
+
+  it('stands there, and goes when it is no longer asked for; what others put there stays', () => {
+    const secret = written({ client: labelled });
+    expect(secret).toMatchObject({
+      labels: { team: 'red', 'auth.nauthera.io/client': 'web', 'auth.nauthera.io/watch': 'true' },
+      annotations: { 'a.b/c': 'x' },
+    });
+    const target = { ...secret, labels: { ...secret.labels, theirs: 'y' } };
+    expect(plan({ client: labelled, target }).writes).toEqual([]);
+    const after = written({ target });
+    expect(after.labels).toEqual({ ...written().labels, theirs: 'y' });
+    expect(after.annotations).toEqual(written().annotations);
+  });
+
+  it('A80: a list that somebody edited takes nothing of the operator’s away', () => {
+    const secret = written();
+    const target = {
+      ...secret,
+      annotations: {
+        ...secret.annotations,
+        'auth.nauthera.io/added-labels': 'auth.nauthera.io/client,auth.nauthera.io/watch',
+        'auth.nauthera.io/added-annotations': 'auth.nauthera.io/secret-id',
+      },
+    };
+    const after = written({ target, fresh: 'other' });
+    expect(after.labels).toEqual(secret.labels);
+    expect(after.annotations).toEqual(secret.annotations);
+  });
+
+  it('to stay when it goes stands on the Secret too, and leaves it to nobody', () => {
+    const secret = written({ client: client({ deletionPolicy: 'Retain' }) });
+    expect(secret.annotations['auth.nauthera.io/deletion-policy']).toBe('Retain');
+    const left = releasedSecret({ ...secret, annotations: { ...secret.annotations, note: 'x' } });
+    expect(left).toMatchObject({ owner: undefined, data: secret.data, annotations: { note: 'x' } });
+    expect(left.labels).toEqual({ 'auth.nauthera.io/watch': 'true' });
+    expect(written().annotations['auth.nauthera.io/deletion-policy']).toBeUndefined();
+  });
+});
+
+describe('an adopted Secret', () => {
+  const [one, two, three] = ['1'.repeat(32), '2'.repeat(32), '3'.repeat(32)] as const;
+  const adopt = (value: string, more: Partial<Parameters<typeof planAdopted>[0]> = {}) =>
+    planAdopted(
+      { others: [], storedDigests: [], known: [], now: t0, ...more },
+      { outcome: 'usable', name: 'login', value },
+    );
+  /** The pass after `before`, with what that one left behind. */
+  const after = (before: { digests: readonly string[]; accepted: SecretInputs['known'] }, now: number) => ({
+    storedDigests: before.digests,
+    known: before.accepted,
+    now,
+  });
+  const hour = 3_600_000;
+
+  it('is told of once, and nothing is written', () => {
+    const first = adopt(one);
+    expect(first).toMatchObject({ name: 'login', writes: [], digests: [digestOf(one)], wakeIn: undefined });
+    expect(first.event).toEqual({ reason: 'SecretAdopted', note: 'Secret "login" is used as it is' });
+    const second = adopt(one, after(first, t0 + hour));
+    expect(second.accepted).toEqual(first.accepted);
+    expect(second.event).toBeUndefined();
+  });
+
+  it('that its owner changed: the former secret is accepted for 24 h after the new one was seen', () => {
+    const first = adopt(one);
+    const changed = adopt(two, after(first, t0 + hour));
+    expect(changed).toMatchObject({ digests: [digestOf(two), digestOf(one)], wakeIn: overlap });
+    const later = adopt(two, after(changed, t0 + 2 * hour));
+    expect(later).toMatchObject({ digests: [digestOf(two), digestOf(one)], wakeIn: overlap - hour });
+    expect(later.accepted).toEqual(changed.accepted);
+    expect(adopt(two, after(later, t0 + hour + overlap))).toMatchObject({
+      digests: [digestOf(two)],
+      wakeIn: undefined,
+    });
+    // Two at most.
+    expect(adopt(three, after(changed, t0 + 2 * hour)).digests).toEqual([digestOf(three), digestOf(two)]);
+  });
+
+  it('from generated to adopted and back: nobody is cut off', () => {
+    const generated = plan();
+    const ours = written();
+    const adopted = adopt(one, { ...after(generated, t0 + hour), others: [ours] });
+    expect(adopted.digests).toEqual([digestOf(one), digestOf('fresh-secret')]);
+    expect(adopted.writes).toMatchObject([{ write: 'update', before: { name: 'web-oauth2' } }]);
+    const [write] = adopted.writes;
+    if (write?.write !== 'update') throw new Error('it was not marked');
+    const marked = { ...write.next, version: 'v2' };
+    const back = plan({ ...after(adopted, t0 + 2 * hour), target: marked, fresh: 'other' });
+    expect(back.digests).toEqual([digestOf('fresh-secret'), digestOf(one)]);
+    const [unmark] = back.writes;
+    if (unmark?.write !== 'update') throw new Error('it was not taken back');
+    expect(unmark.next.annotations['auth.nauthera.io/remove-after']).toBeUndefined();
+    // The Secret remembers from then on: a crash before the status was written repeats safely.
+    const repeated = plan({
+      ...after(adopted, t0 + 3 * hour),
+      target: { ...unmark.next, version: 'v3' },
+      fresh: 'other',
+    });
+    expect(repeated).toMatchObject({ writes: [], digests: [digestOf('fresh-secret'), digestOf(one)] });
+    expect(
+      plan({ ...after(back, t0 + 2 * hour + overlap), target: { ...unmark.next, version: 'v3' } }).digests,
+    ).toEqual([digestOf('fresh-secret')]);
+  });
+
+  it('and back after ours is gone: a new one is generated, the adopted one is accepted meanwhile', () => {
+    const adopted = adopt(one);
+    expect(plan({ ...after(adopted, t0 + hour), fresh: 'new' }).digests).toEqual([digestOf('new'), digestOf(one)]);
+  });
+
+  it('a status that somebody wrote makes no digest accepted that the row does not hold', () => {
+    const known = [
+      { id: idOfDigest(digestOf('mine')), createdAt: '2030-01-01T00:00:00Z', state: 'Current' as const },
+      { id: idOfDigest(digestOf(two)), createdAt: 'nonsense', state: 'Retiring' as const },
+    ];
+    expect(adopt(one, { known }).digests).toEqual([digestOf(one)]);
+  });
+});
+
+describe('an immutable Secret that lost what ties its value to a digest', () => {
+  it('goes on being accepted as it was', () => {
+    const { annotations: _annotations, ...bare } = written();
+    const target = { ...bare, annotations: {}, immutable: true };
+    const known = [
+      { id: idOfDigest(digestOf('fresh-secret')), createdAt: '2026-05-01T00:00:00Z', state: 'Current' as const },
+    ];
+    const result = plan({ target, known, storedDigests: [digestOf('fresh-secret')], fresh: 'other' });
+    expect(result).toMatchObject({ writes: [], digests: [digestOf('fresh-secret')], accepted: known });
+    expect(result.blocked).toBeDefined();
   });
 });
