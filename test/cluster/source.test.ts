@@ -2,7 +2,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kind, kinds } from '@nauthera/crds';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { KubernetesSource, ResourceMoved, sourceName } from '../../operator/src/sources/kubernetes.ts';
+import {
+  type ClusterView,
+  KubernetesSource,
+  ResourceMoved,
+  sourceName,
+} from '../../operator/src/sources/kubernetes.ts';
 import type { Change, Observed } from '../../operator/src/sources/source.ts';
 import { ApiProxy, on } from '../support/api-proxy.ts';
 import { type ChartOperator, chartOperator } from '../support/chart-operator.ts';
@@ -64,15 +69,14 @@ interface Started {
 }
 
 async function aSource(
-  options: { readonly via?: Endpoint; readonly as?: ChartOperator; readonly namespaces?: readonly string[] } = {},
+  options: Pick<ClusterView, 'namespaces' | 'patience' | 'times'> & {
+    readonly via?: Endpoint;
+    readonly as?: ChartOperator;
+  } = {},
 ): Promise<Started> {
-  const api = await (options.as ?? operator).api(options.via);
-  const { namespaces } = options;
-  const source = new KubernetesSource({
-    api,
-    name: await sourceName(api),
-    ...(namespaces === undefined ? {} : { namespaces }),
-  });
+  const { via, as = operator, ...view } = options;
+  const api = await as.api(via);
+  const source = new KubernetesSource({ ...view, api, name: await sourceName(api) });
   closing.push(() => source.stop());
   const changes: Change[] = [];
   await source.start();
@@ -495,5 +499,42 @@ describe('listed namespaces', () => {
     const places = asked.map(({ resource, namespace, name }) => (resource === 'namespaces' ? name : namespace));
     expect([...new Set(places)].toSorted()).toEqual(['kube-system', mine, yours].toSorted());
     expect(asked.filter(({ code }) => code === 403)).toEqual([]);
+  });
+
+  it('one whose ruler takes our rights away harms no other, and counts for nothing until they are back', async () => {
+    const [mine, lost] = [await cluster.namespace('mine'), await cluster.namespace('lost')];
+    const limited = await chartOperator(cluster, { namespaces: [mine, lost] });
+    closing.push(() => limited.close());
+    for (const namespace of [mine, lost]) await create('Client', namespace, client(`of-${namespace}`));
+    const bindings = `/apis/rbac.authorization.k8s.io/v1/namespaces/${lost}/rolebindings`;
+    const [binding] = (await cluster.call('GET', bindings)).items as AnyObject[];
+    await cluster.call('DELETE', bindings);
+    const api = await limited.api();
+    const clients = `/apis/${group}/v1alpha1/namespaces/${lost}/clients`;
+    const mayRead = () =>
+      api.request({ method: 'GET', path: clients }).then(
+        () => true,
+        () => false,
+      );
+    await until(async () => !(await mayRead()));
+    const started = await aSource({
+      as: limited,
+      namespaces: [mine, lost],
+      patience: 500,
+      times: { longestDelay: 500, gap: 100 },
+    });
+    const { source, told } = started;
+    expect([source.knows(mine), source.knows(lost), source.knows('never-named')]).toEqual([true, false, false]);
+    expect((await source.keys('Client')).map(({ namespace }) => namespace)).toEqual([mine]);
+    expect(Object.values(source.sinceLastSync()).every((age) => age !== undefined && age < 60_000)).toBe(true);
+    await create('Client', mine, client('later'));
+    await told('Client', 'later');
+    const { metadata, subjects, roleRef } = binding ?? {};
+    await cluster.call('POST', bindings, { body: { metadata: { name: metadata.name }, subjects, roleRef } });
+    await told('Client', `of-${lost}`);
+    await until(() => source.knows(lost));
+    await cluster.call('DELETE', bindings);
+    expect(await source.get('Client', lost, `of-${lost}`)).toMatchObject({ deleting: false });
+    expect((await source.keys('Client')).map(({ namespace }) => namespace)).toContain(lost);
   });
 });

@@ -80,12 +80,14 @@ export class Orphans {
 
   /** One look at every row. */
   async sweep(): Promise<void> {
-    const { registry, patience = 600_000, now = Date.now } = this.#options;
+    const { registry, source, patience = 600_000, now = Date.now } = this.#options;
     const uids = await this.#uids();
     const gone = new Map<string, StoredRegistration>();
     let rows = 0;
     for await (const stored of registry.scanFingerprints()) {
       rows += 1;
+      // Of a namespace that cannot be looked at, or no longer is, nothing counts as gone.
+      if (!source.knows(stored.owner.namespace)) continue;
       if (!uids.has(stored.owner.uid)) gone.set(`${stored.kind}/${stored.owner.uid}`, stored);
       else await this.#removeStray(stored, uids);
     }

@@ -113,6 +113,10 @@ export class FolderSource implements ResourceSource, ConfigMapReader {
     return this.list(kind);
   }
 
+  knows(): boolean {
+    return true;
+  }
+
   read(namespace: string, name: string): Promise<ConfigMap | undefined> {
     return Promise.resolve(this.#configMaps.get(`${namespace}/${name}`));
   }

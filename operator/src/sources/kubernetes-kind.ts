@@ -69,6 +69,10 @@ export class ClusterKind<K extends Kind> {
     return this.#reflectors.sinceLastSync();
   }
 
+  knows(namespace: string): boolean {
+    return this.#reflectors.knows(namespace);
+  }
+
   async get(namespace: string, name: string): Promise<Observed<K> | undefined> {
     const gone = this.#ghosts.first(idOf({ namespace, name }));
     if (gone !== undefined) return gone;

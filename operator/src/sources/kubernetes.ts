@@ -59,7 +59,7 @@ export class KubernetesSource implements ResourceSource {
     );
   }
 
-  /** Resolves when every resource and namespace is known; goes on trying until then. */
+  /** Resolves when every resource and namespace is known, but for {@link ClusterView.patience}; goes on trying until then. */
   async start(): Promise<void> {
     await Promise.all([this.#namespaces.start(), ...kindNames.map((kind) => this.#kinds[kind].start())]);
   }
@@ -78,6 +78,10 @@ export class KubernetesSource implements ResourceSource {
 
   keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
     return Promise.resolve(this.#kinds[kind].keys());
+  }
+
+  knows(namespace: string): boolean {
+    return kindNames.every((kind) => this.#kinds[kind].knows(namespace));
   }
 
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>> {

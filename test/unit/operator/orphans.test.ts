@@ -7,7 +7,7 @@ import { aStored } from './resources.ts';
 
 const minutes = 60_000;
 
-function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>>) {
+function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>>, known = ['shop']) {
   let now = 0;
   const deleted: string[] = [];
   const registry = {
@@ -23,6 +23,7 @@ function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>
   } as unknown as Registry;
   const source = {
     name: 'test',
+    knows: (namespace: string) => known.includes(namespace),
     keys: (kind: Kind) =>
       Promise.resolve((uids[kind] ?? []).map((uid) => ({ kind, namespace: 'shop', name: uid, uid }))),
   } as unknown as ResourceSource;
@@ -50,6 +51,16 @@ describe('rows without a resource', () => {
     expect(await at(0)).toEqual([]);
     expect(await at(9.99)).toEqual([]);
     expect(await at(10)).toEqual(['client gone']);
+  });
+
+  it('of a namespace that cannot be looked at, or is no longer, stay (A77)', async () => {
+    const known = ['auth'];
+    const { at } = aWorld([row('gone')], { Client: [] }, known);
+    await at(0);
+    expect(await at(60)).toEqual([]);
+    known.push('shop');
+    expect(await at(61)).toEqual([]);
+    expect(await at(71)).toEqual(['client gone']);
   });
 
   it('whose resource comes back in between begin anew', async () => {
