@@ -15,7 +15,7 @@ const layers = [
   { name: 'unit', about: 'pure rules, tables, the rules of the repository', workers: 2 },
   { name: 'registry', about: 'one suite on PGlite and on the newest and the oldest Postgres', workers: 2 },
   { name: 'flows', about: 'HTTP against real servers, Postgres and slapd', workers: 2 },
-  { name: 'cluster', about: 'kubectl and the operator against a real Kubernetes API', workers: 1 },
+  { name: 'cluster', about: 'kubectl and the operator against a real Kubernetes API', workers: 2 },
   { name: 'browser', about: 'Chromium: pages, keyboard, accessibility', workers: 1 },
   { name: 'demo', about: 'the demo and the steps of the README', workers: 1 },
 ] as const;
