@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { renderChart } from './chart.ts';
@@ -255,26 +256,23 @@ export class Scene {
   }
 
   /** Resolves with the state once it is that, or with what it is instead after `limit`. */
-  async stateLike(wanted: EndState, limit = 60_000): Promise<EndState> {
-    let found = await this.state();
-    await until('', async () => isDeepStrictEqual((found = await this.state()), wanted), limit).catch(() => undefined);
-    return found;
+  async stateLike(wanted: EndState, limit = 90_000): Promise<EndState> {
+    for (const deadline = performance.now() + limit; ; await sleep(300)) {
+      const found = await this.state();
+      if (isDeepStrictEqual(found, wanted) || performance.now() > deadline) return found;
+    }
   }
 
   /** The state once nothing of it has moved for a while. */
-  async settled(quiet = 1500, limit = 60_000): Promise<EndState> {
+  async settled(quiet = 1500, limit = 90_000): Promise<EndState> {
     let found = await this.state();
     let since = performance.now();
-    await until(
-      'nothing moves any more',
-      async () => {
-        const now = await this.state();
-        if (!isDeepStrictEqual(now, found)) since = performance.now();
-        found = now;
-        return performance.now() - since > quiet;
-      },
-      limit,
-    );
+    for (const deadline = since + limit; performance.now() - since < quiet; await sleep(300)) {
+      const now = await this.state();
+      if (!isDeepStrictEqual(now, found)) since = performance.now();
+      found = now;
+      if (performance.now() > deadline) throw new Error(`still moving after ${limit} ms`);
+    }
     return found;
   }
 
@@ -291,6 +289,8 @@ export class Scene {
 
   async sql(text: string, values: readonly unknown[] = []): Promise<readonly Record<string, unknown>[]> {
     const client = new pg.Client({ connectionString: this.databaseUrl });
+    // The server may end while a test is being given up.
+    client.on('error', () => undefined);
     await client.connect();
     try {
       return (await client.query<Record<string, unknown>>(text, [...values])).rows;

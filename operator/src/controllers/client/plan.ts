@@ -107,7 +107,7 @@ export function planClient(inputs: ClientInputs): ClientPlan {
   }
   const facts = {
     others: inputs.otherSecrets,
-    storedDigests: inputs.stored?.secretDigests ?? [],
+    storedDigests: ownDigests(inputs),
     known: client.status.secrets ?? [],
     now: inputs.now,
   };
@@ -178,9 +178,13 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
   };
 }
 
-function keptDigests({ client, stored, source }: ClientInputs): readonly string[] {
-  const keeps = hasSecret(client.spec) && stored !== null && isOwner(stored.owner, source, client);
-  return keeps ? stored.secretDigests : [];
+function keptDigests(inputs: ClientInputs): readonly string[] {
+  return hasSecret(inputs.client.spec) ? ownDigests(inputs) : [];
+}
+
+/** Whoever deletes a Client and makes it anew under its name has ended its secrets: by uid, not by name. */
+function ownDigests({ client, stored }: ClientInputs): readonly string[] {
+  return stored?.owner.uid === client.uid ? stored.secretDigests : [];
 }
 
 function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {
