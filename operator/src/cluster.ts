@@ -22,6 +22,8 @@ import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
 
 export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logFormat'> {
   readonly version: string;
+  /** Of the process: without `kubeconfig` it tells where the API server is. Default: empty. */
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
   /** This process must end, and be started again by whoever runs it; one line for people. Once. */
   onEnd(reason: string): void;
@@ -62,8 +64,8 @@ const deaf = 120_000;
  * @throws ClusterError
  */
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { kubeconfig, version, management } = options;
-  const connection = await connect({ kubeconfig, version }).catch((error: unknown) => {
+  const { kubeconfig, version, management, environment = {} } = options;
+  const connection = await connect({ kubeconfig, version, environment }).catch((error: unknown) => {
     throw new ClusterError(error instanceof Error ? error.message : 'there is no API server to talk to');
   });
   const process = new ClusterProcess(options, connection);

@@ -99,7 +99,13 @@ async function runInCluster(flags: Flags): Promise<void> {
   const end = new Ending();
   exitOnSurprises(log, end);
   const { startCluster } = await import('./cluster.ts');
-  const starting = startCluster({ ...settings, version, log, onEnd: (reason) => end.now(new Exit(1, reason)) });
+  const starting = startCluster({
+    ...settings,
+    version,
+    environment: process.env,
+    log,
+    onEnd: (reason) => end.now(new Exit(1, reason)),
+  });
   const cluster = await end.unless(starting);
   console.error(`talking to ${cluster.apiServer}, health on ${cluster.managementUrl}/readyz`);
   await end.wait(cluster);

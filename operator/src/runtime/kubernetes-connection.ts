@@ -1,7 +1,7 @@
 /**
  * Which API server, and who this process is to it. In a pod: the ServiceAccount's files, read by ourselves. Elsewhere a
  * kubeconfig, read by `@kubernetes/client-node`, which is loaded only then: importing it loads a class for every kind of
- * the API, 55 MiB and 0.8 s that a pod never needs.
+ * the API, some 50 MiB and 0.8 s that a pod never needs.
  */
 import { createHash } from 'node:crypto';
 import { accessSync } from 'node:fs';
@@ -9,18 +9,21 @@ import { readFile } from 'node:fs/promises';
 import type { RequestOptions } from 'node:https';
 import { isIPv6 } from 'node:net';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { Agent } from 'undici';
 import { ApiUnavailable } from './kubernetes-api.ts';
 
 export interface ConnectOptions {
-  /** Path of a kubeconfig. Default: KUBECONFIG, else the pod's ServiceAccount, else `~/.kube/config`. */
+  /**
+   * Path of a kubeconfig. Default, all found by {@link environment}: KUBECONFIG, else the pod's ServiceAccount, else
+   * `~/.kube/config`.
+   */
   readonly kubeconfig?: string | undefined;
   /** A context of the kubeconfig. Default: its current one. */
   readonly context?: string | undefined;
   /** For the User-Agent. */
   readonly version?: string | undefined;
-  /** Default `process.env`. */
+  /** Of the process. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   /** Where a pod finds `token`, `ca.crt` and `namespace`. */
   readonly serviceAccountFolder?: string;
@@ -80,16 +83,17 @@ export async function connect(options: ConnectOptions = {}): Promise<KubernetesC
 }
 
 async function configure(options: ConnectOptions): Promise<Configuration> {
-  const environment = options.environment ?? process.env;
-  if (options.kubeconfig !== undefined) return fromKubeconfig(options.kubeconfig, options.context);
-  if ((environment['KUBECONFIG'] ?? '') !== '') return fromKubeconfig(undefined, options.context);
+  const environment = options.environment ?? {};
+  const given = options.kubeconfig === undefined ? environment['KUBECONFIG']?.split(delimiter) : [options.kubeconfig];
+  const paths = (given ?? []).filter((path) => path !== '');
+  if (paths.length > 0) return fromKubeconfig(paths, options.context);
   const folder = options.serviceAccountFolder ?? '/var/run/secrets/kubernetes.io/serviceaccount';
   const host = environment['KUBERNETES_SERVICE_HOST'] ?? '';
   if (host !== '' && isThere(join(folder, 'token'))) {
     return fromServiceAccount(folder, host, environment['KUBERNETES_SERVICE_PORT'] ?? '443');
   }
   const own = join(environment['HOME'] ?? homedir(), '.kube', 'config');
-  if (isThere(own)) return fromKubeconfig(own, options.context);
+  if (isThere(own)) return fromKubeconfig([own], options.context);
   throw new Error(
     'No Kubernetes configuration: give --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount',
   );
@@ -109,11 +113,15 @@ async function fromServiceAccount(folder: string, host: string, port: string): P
   };
 }
 
-async function fromKubeconfig(path: string | undefined, context: string | undefined): Promise<Configuration> {
+async function fromKubeconfig(paths: readonly string[], context: string | undefined): Promise<Configuration> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
-  if (path === undefined) config.loadFromDefault();
-  else config.loadFromFile(path);
+  for (const [index, path] of paths.entries()) {
+    const one = new KubeConfig();
+    one.loadFromFile(path);
+    // As kubectl does, the first one says which context is the current one.
+    config.mergeConfig(one, index > 0);
+  }
   if (context !== undefined) config.setCurrentContext(context);
   const chosen = config.getContextObject(config.getCurrentContext());
   const cluster = config.getCurrentCluster();

@@ -18,6 +18,7 @@ import {
   withSpec,
 } from './lease.ts';
 import { processTimers, type Timers } from './queue.ts';
+import { rest } from './rest.ts';
 
 export interface LeaderOptions {
   /** Without a gate for writes: the Lease is what opens it. */
@@ -229,17 +230,7 @@ class LeaseLoop implements Leader {
   }
 
   #rest(): Promise<void> {
-    const { signal } = this.#stop;
-    if (signal.aborted || this.#state === 'over') return Promise.resolve();
-    const delay = this.#times.retry * (1 + this.#random() / 5);
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const cancel = this.#timers.after(delay, end);
-      signal.addEventListener('abort', end, { once: true });
-    });
+    if (this.#state === 'over') return Promise.resolve();
+    return rest(this.#timers, this.#times.retry * (1 + this.#random() / 5), this.#stop.signal);
   }
 }

@@ -12,6 +12,7 @@ import { ObjectIndex, type Verdict, versionOf } from './object-index.ts';
 import { processTimers, type Timers } from './queue.ts';
 import type { Known, KubernetesObject, Reflector, ReflectorHandler } from './reflected.ts';
 import { delayAfter, isExpired, type ReflectorProblem, reasonOf, StaleList } from './reflector-problem.ts';
+import { rest } from './rest.ts';
 
 export type { ReflectorProblem } from './reflector-problem.ts';
 
@@ -134,7 +135,7 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
   async #relistFromTimeToTime(signal: AbortSignal, onBeginAnew: () => void): Promise<void> {
     for (;;) {
       const sinceList = this.#timers.now() - this.#listBegan;
-      await this.#rest(this.#times.relist * (0.8 + 0.2 * this.#random()) - sinceList, signal);
+      await rest(this.#timers, this.#times.relist * (0.8 + 0.2 * this.#random()) - sinceList, signal);
       if (signal.aborted) return;
       await this.#listUntilComplete(signal, onBeginAnew);
     }
@@ -151,13 +152,13 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
         this.#problem('list', error, delay);
         this.#failures = Math.max(this.#failures, failures + 1);
         if (doubted) onBeginAnew?.();
-        await this.#rest(delay, signal);
+        await rest(this.#timers, delay, signal);
       }
     }
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    await this.#rest(this.#listBegan + this.#times.gap - this.#timers.now(), signal);
+    await rest(this.#timers, this.#listBegan + this.#times.gap - this.#timers.now(), signal);
     if (signal.aborted) return;
     const { api, path, query } = this.#options;
     const before = this.#position;
@@ -199,7 +200,7 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
         const delay = lost && this.#failures === 0 ? 0 : this.#delay(this.#failures, error);
         this.#problem('watch', error, delay);
         this.#failures += 1;
-        await this.#rest(delay, signal);
+        await rest(this.#timers, delay, signal);
         if (lost) return;
       }
     }
@@ -294,18 +295,5 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
   #accept(kind: string): string {
     const { metadataOnly = false } = this.#options;
     return metadataOnly ? `application/json;as=${kind};g=meta.k8s.io;v=v1` : 'application/json';
-  }
-
-  #rest(delay: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted || delay <= 0) return Promise.resolve();
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const cancel = this.#timers.after(delay, end);
-      signal.addEventListener('abort', end, { once: true });
-    });
   }
 }

@@ -129,6 +129,18 @@ describe('who this process is to the API server', () => {
     await expect(connect({ kubeconfig: path, context })).rejects.toThrow(says);
   });
 
+  it('KUBECONFIG may name several, the first of which says which context counts', async () => {
+    const one = join(api.folder, 'one');
+    const two = join(api.folder, 'two');
+    await writeFile(one, JSON.stringify({ 'current-context': 'second', clusters: [], users: [], contexts: [] }));
+    await writeFile(two, kubeconfig(api, { token: 'from-two' }));
+    const connection = await connect({ environment: { KUBECONFIG: `${one}:${two}`, KUBERNETES_SERVICE_HOST: 'x' } });
+    expect(connection.namespace).toBe('team');
+    await createApi(connection).request(get);
+    expect(api.calls[0]?.headers.authorization).toBe('Bearer from-two');
+    await connection.close();
+  });
+
   it('no configuration at all is said in one line', async () => {
     const home = await mkdtemp(join(tmpdir(), 'nauthera-home-'));
     await expect(connect({ environment: { HOME: home } })).rejects.toThrow('No Kubernetes configuration');

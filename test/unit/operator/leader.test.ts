@@ -37,7 +37,10 @@ class LeaseServer {
       const sent = JSON.parse(call.body) as StoredLease;
       if (sent.metadata.resourceVersion !== this.lease.metadata.resourceVersion)
         return status(response, 409, 'Conflict');
-      this.edit((lease) => Object.assign(lease, { spec: sent.spec }));
+      this.edit((lease) => {
+        lease.spec = sent.spec;
+        lease.metadata = { ...sent.metadata, uid: lease.metadata.uid };
+      });
     }
     json(response, this.lease);
   };
