@@ -7,11 +7,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Agent, createServer, type Server, request as send } from 'node:https';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, type FalseAnswer, passedOn, statusAnswer } from './api-answers.ts';
 import { type ApiCall, apiCall, type CallMatch } from './api-call.ts';
 import { type EventChange, type WatchEvent, Watches, WatchStream } from './api-watches.ts';
 import { makeAuthority } from './certificates.ts';
 import type { Endpoint } from './kube-files.ts';
 
+export type { Answer, FalseAnswer } from './api-answers.ts';
 export { type ApiCall, type CallFilter, type CallMatch, on } from './api-call.ts';
 export { goneEvent, type WatchEvent } from './api-watches.ts';
 
@@ -37,20 +39,6 @@ export interface KeptLists extends Rule {
   replay(): void;
 }
 
-export interface FalseAnswer {
-  readonly status: number;
-  /** Of the `Status` object; default: what Kubernetes says with this code. */
-  readonly reason?: string;
-  readonly message?: string;
-  readonly headers?: Readonly<Record<string, string>>;
-}
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly body: Buffer;
-}
-
 /** How a call goes on: to the API server, with another answer, or with a reset connection. */
 type Verdict = 'pass' | 'reset' | Answer;
 
@@ -62,18 +50,6 @@ interface Stage {
   readonly after?: (call: ApiCall, answer: Answer) => Verdict | Promise<Verdict>;
   readonly change?: EventChange;
 }
-
-const reasons: Readonly<Record<number, string>> = {
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'NotFound',
-  409: 'Conflict',
-  410: 'Expired',
-  429: 'TooManyRequests',
-  500: 'InternalError',
-  503: 'ServiceUnavailable',
-  504: 'Timeout',
-};
 
 export class ApiProxy implements Endpoint {
   readonly caPem: string;
@@ -405,32 +381,6 @@ export const startApiProxy = (target: Endpoint): Promise<ApiProxy> => ApiProxy.s
 
 function isChange({ type }: WatchEvent): boolean {
   return type !== 'BOOKMARK' && type !== 'ERROR';
-}
-
-function statusAnswer({ status, reason = reasons[status], message, headers = {} }: FalseAnswer): Answer {
-  const body = {
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: message ?? `the proxy answers ${status}`,
-    reason,
-    code: status,
-  };
-  return {
-    status,
-    headers: { 'content-type': 'application/json', ...headers },
-    body: Buffer.from(JSON.stringify(body)),
-  };
-}
-
-function passedOn(headers: Answer['headers']): Record<string, string | string[]> {
-  const hop = ['connection', 'transfer-encoding', 'content-length', 'keep-alive'];
-  return Object.fromEntries(
-    Object.entries(headers).flatMap(([name, value]) =>
-      value === undefined || hop.includes(name) ? [] : [[name, typeof value === 'string' ? value : [...value]]],
-    ),
-  );
 }
 
 function reset(socket: Socket): void {
