@@ -1,0 +1,264 @@
+/**
+ * A full life of resources under an operator that has the rights of the chart and no others: nothing is forbidden to it, and
+ * no right is there that it never uses. The API server also checks owner references (as OpenShift's does).
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Right, renderChart, rightsOf } from '../support/chart.ts';
+import { type AuditEvent, filterAudit } from '../support/kube-audit.ts';
+import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
+
+const home = 'nauthera-system';
+const namespaces = ['identity', 'shop'] as const;
+const group = '/apis/auth.nauthera.io/v1alpha1';
+const mergePatch = 'application/merge-patch+json';
+
+/** Rights that leave no mark of their own in the audit log, or wait for what no quiet day brings. */
+const unmarked: Readonly<Record<string, string>> = {
+  'update authorizationservers/finalizers': 'asked by the admission of owner references, which is no request',
+  'update clients/finalizers': 'asked by the admission of owner references, which is no request',
+  'get authorizationservers': 'after a write that met a namesake: a race',
+  'get scopes': 'after a write that met a namesake: a race',
+  'get ldapbindings': 'after a write that met a namesake: a race',
+};
+
+let cluster: TestCluster;
+let postgres: TestPostgres;
+beforeAll(async () => {
+  [cluster, postgres] = await Promise.all([
+    startCluster({ apiServerArgs: ['--enable-admission-plugins=OwnerReferencesPermissionEnforcement'] }),
+    startPostgres('newest'),
+  ]);
+  for (const name of [home, ...namespaces, 'elsewhere'])
+    await cluster.call('POST', '/api/v1/namespaces', { body: { metadata: { name, labels: { team: name } } } });
+}, 120_000);
+afterAll(() => Promise.all([cluster?.stop(), postgres?.stop()]));
+
+const what = ({ verb, resource }: Pick<Right, 'verb' | 'resource'>) => `${verb} ${resource}`;
+
+function used(events: readonly AuditEvent[], right: Right): boolean {
+  const [resource = '', subresource = ''] = right.resource.startsWith('/') ? [''] : right.resource.split('/');
+  return events.some(
+    (event) =>
+      event.verb === right.verb &&
+      (right.resource.startsWith('/')
+        ? event.uri.split('?')[0] === right.resource
+        : event.group === right.group && event.resource === resource && event.subresource === subresource) &&
+      (right.namespace === undefined || event.namespace === right.namespace || event.resource === 'namespaces') &&
+      (right.name === undefined || event.name === right.name),
+  );
+}
+
+const modes = [
+  { mode: 'cluster-wide', release: 'wide', listed: false },
+  { mode: 'listed namespaces', release: 'narrow', listed: true },
+] as const;
+
+describe.each(modes)('A74 A77 F40 a full life with the rights of the chart, $mode', ({ release, listed }) => {
+  let rights: readonly Right[];
+  let events: readonly AuditEvent[];
+  let user: string;
+
+  beforeAll(async () => {
+    const set = listed ? [`watchNamespaces={${namespaces.join(',')}}`] : [];
+    const rendered = await renderChart({ release, set });
+    await cluster.apply(rendered);
+    rights = rightsOf(rendered);
+    const account = `${release}-nauthera-operator`;
+    user = `system:serviceaccount:${home}:${account}`;
+    const kubeconfig = await cluster.serviceAccountKubeconfig(home, account);
+    await live(kubeconfig, listed ? namespaces : undefined);
+    events = filterAudit(await cluster.auditEvents(), { user });
+  }, 300_000);
+
+  it('nothing was forbidden', () => {
+    expect(events.length).toBeGreaterThan(50);
+    expect(events.filter(({ code }) => code === 401 || code === 403).map(({ verb, uri }) => `${verb} ${uri}`)).toEqual(
+      [],
+    );
+  });
+
+  it('every right was used', () => {
+    const unused = rights.filter((right) => unmarked[what(right)] === undefined && !used(events, right));
+    expect(unused).toEqual([]);
+  });
+
+  it.runIf(listed)('A77 elsewhere it asked for nothing, and touched nothing', async () => {
+    const touched = events.filter(({ namespace, resource, name }) =>
+      resource === 'namespaces' ? name === 'elsewhere' : ![home, ...namespaces, ''].includes(namespace),
+    );
+    expect(touched.map(({ verb, uri }) => `${verb} ${uri}`)).toEqual([]);
+    // Lists and watches without a namespace would be of the whole cluster.
+    const everywhere = events.filter(({ namespace, uri }) => namespace === '' && /^\/(api|apis)\//.test(uri));
+    expect(new Set(everywhere.map(({ resource }) => resource))).toEqual(new Set(['namespaces']));
+    const client = await cluster.call('GET', `${group}/namespaces/elsewhere/clients/unseen`);
+    expect(client.metadata.finalizers).toBeUndefined();
+    expect(client.status.observedGeneration).toBe(-1);
+    expect((await cluster.call('GET', '/api/v1/namespaces/elsewhere/secrets')).items).toEqual([]);
+  });
+});
+
+/** Everything that resources go through, once. */
+async function live(kubeconfig: string, watchNamespaces: readonly string[] | undefined): Promise<void> {
+  const post = (path: string, body: AnyObject) => cluster.call('POST', path, { body });
+  const patch = (path: string, body: AnyObject) => cluster.call('PATCH', path, { body, contentType: mergePatch });
+  const core = (namespace: string, plural: string) => `/api/v1/namespaces/${namespace}/${plural}`;
+  const ours = (namespace: string, plural: string) => `${group}/namespaces/${namespace}/${plural}`;
+  const resource = (kind: string, name: string, spec: AnyObject) => ({
+    apiVersion: 'auth.nauthera.io/v1alpha1',
+    kind,
+    metadata: { name },
+    spec,
+  });
+  const watched = { 'auth.nauthera.io/watch': 'true' };
+  const secret = (name: string, stringData: AnyObject) => ({ metadata: { name, labels: watched }, stringData });
+  const reason = (path: string, type: string, wanted: string) =>
+    until(
+      () => `${path}: ${type} is ${wanted}; the operator says:\n${operator.log}`,
+      async () => {
+        const { metadata, status } = await cluster.call('GET', path);
+        const found = (status.conditions as AnyObject[]).find((one) => one.type === type);
+        return (
+          status.observedGeneration === metadata.generation && (found?.reason === wanted || found?.status === wanted)
+        );
+      },
+      60_000,
+    );
+  const gone = (path: string) =>
+    until(`${path} is gone`, async () => (await cluster.request('GET', path)).status === 404, 60_000);
+
+  if (watchNamespaces !== undefined)
+    await post(ours('elsewhere', 'clients'), resource('Client', 'unseen', { grantTypes: ['client_credentials'] }));
+  // Of the operator before this one.
+  await cluster.request('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${home}/leases/nauthera-operator`);
+  const args = ['--namespace', home];
+  let operator = await OperatorProcess.start({
+    kubeconfig,
+    args,
+    ...(watchNamespaces === undefined ? {} : { watchNamespaces }),
+  });
+  try {
+    await operator.ready();
+    const ref = { authorizationServerRef: { name: 'main', namespace: 'identity' } };
+    // Both namespaces have one of each: with listed namespaces each has rights of its own.
+    for (const space of namespaces) {
+      const name = space === 'identity' ? 'main' : 'second';
+      await post(core(space, 'secrets'), secret('database', { uri: await postgres.createDatabase() }));
+      const all = { namespaces: { from: 'All' } };
+      await post(
+        ours(space, 'authorizationservers'),
+        resource('AuthorizationServer', name, {
+          issuer: `https://${name}.example`,
+          database: { secretRef: { name: 'database' } },
+          allowedClients: all,
+          allowedScopes: all,
+          allowedLdapBindings: all,
+        }),
+      );
+      await reason(`${ours(space, 'authorizationservers')}/${name}`, 'DatabaseReady', 'True');
+    }
+    for (const space of namespaces) {
+      await post(
+        ours(space, 'scopes'),
+        resource('Scope', 'read', { ...ref, displayName: 'Read', name: `${space}:read` }),
+      );
+      await post(
+        ours(space, 'clients'),
+        resource('Client', 'batch', { ...ref, grantTypes: ['client_credentials'], scopes: [`${space}:read`] }),
+      );
+      await post(core(space, 'secrets'), secret('reader', { password: 'whatever-it-is' }));
+      await post(core(space, 'configmaps'), { metadata: { name: 'ca', labels: watched }, data: { 'ca.crt': 'none' } });
+      await post(
+        ours(space, 'ldapbindings'),
+        resource('LdapBinding', 'people', {
+          ...ref,
+          vendor: 'OpenLDAP',
+          servers: [{ url: 'ldaps://127.0.0.1:9' }],
+          tls: { caBundleRef: { name: 'ca' } },
+          bind: { dn: 'cn=reader,dc=example', passwordSecretRef: { name: 'reader' } },
+          userSearch: { base: 'dc=example' },
+        }),
+      );
+      const client = `${ours(space, 'clients')}/batch`;
+      await reason(client, 'Accepted', 'True');
+      await until(
+        `${space}: the Secret`,
+        async () => (await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`)).status === 200,
+        30_000,
+      );
+      // A deleted Secret is written again; twice the same Event is one that counts.
+      for (const time of ['first', 'second']) {
+        const { uid } = (await cluster.call('GET', `${core(space, 'secrets')}/batch-oauth2`)).metadata;
+        await cluster.call('DELETE', `${core(space, 'secrets')}/batch-oauth2`);
+        await until(
+          `${space}: the Secret is written again, the ${time} time`,
+          async () => {
+            const { status, body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
+            return status === 200 && body.metadata.uid !== uid;
+          },
+          30_000,
+        );
+      }
+      // Looked at twice without a change of its own, a Client is read by name.
+      let words = 0;
+      await until(
+        `${space}: the Client is read by name`,
+        async () => {
+          words += 1;
+          await patch(`${ours(space, 'scopes')}/read`, { spec: { displayName: `Read ${words}` } });
+          await sleep(500);
+          const read = { verb: 'get', resource: 'clients', namespace: space, subresource: '' };
+          return filterAudit(await cluster.auditEvents(), read).some(({ user }) => user.endsWith('nauthera-operator'));
+        },
+        30_000,
+      );
+      await patch(`${core(space, 'secrets')}/batch-oauth2`, { stringData: { 'client-id': 'wrong' } });
+      await until(
+        'the Secret is repaired',
+        async () => {
+          const { body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
+          return Buffer.from(String(body.data?.['client-id']), 'base64').toString() === `${space}.batch`;
+        },
+        30_000,
+      );
+    }
+    for (const space of namespaces) {
+      const { uid } = (await cluster.call('GET', `${ours(space, 'clients')}/batch`)).metadata;
+      await until(
+        `${space}: an Event that counts`,
+        async () => {
+          const { items } = await cluster.call('GET', `/apis/events.k8s.io/v1/namespaces/${space}/events`);
+          return (items as AnyObject[]).some(({ regarding, series }) => regarding.uid === uid && series?.count > 1);
+        },
+        60_000,
+      );
+    }
+    for (const space of namespaces) {
+      await cluster.call('DELETE', `${ours(space, 'clients')}/batch`);
+      await gone(`${ours(space, 'clients')}/batch`);
+      await cluster.call('DELETE', `${ours(space, 'scopes')}/read`);
+      await gone(`${ours(space, 'scopes')}/read`);
+      await cluster.call('DELETE', `${ours(space, 'ldapbindings')}/people`);
+    }
+    // Another one leads after this one.
+    await operator.stop();
+    operator = await OperatorProcess.start({
+      kubeconfig,
+      args,
+      ...(watchNamespaces === undefined ? {} : { watchNamespaces }),
+    });
+    await operator.ready();
+    for (const space of namespaces) {
+      const name = space === 'identity' ? 'main' : 'second';
+      await cluster.call('DELETE', `${ours(space, 'authorizationservers')}/${name}`);
+      await gone(`${ours(space, 'authorizationservers')}/${name}`);
+      for (const one of ['secrets/database', 'secrets/reader', 'configmaps/ca'])
+        await cluster.call('DELETE', `/api/v1/namespaces/${space}/${one}`);
+    }
+  } finally {
+    await operator.stop();
+  }
+}
