@@ -1,0 +1,239 @@
+/**
+ * What a tenant tries who may write anything in its own namespace, `mallory`: resources that aim at namespace `bank`, at
+ * the server `nauthera-system/main`, or at nobody in particular. Each says how it must end.
+ */
+import type { AnyObject } from '../support/kube-cluster.ts';
+
+/** How it must end: the API server refuses it, or the operator says why it counts for nothing. */
+export type Answer =
+  | { readonly refused: RegExp }
+  | { readonly condition: string; readonly reason: string; readonly says: RegExp };
+
+export interface Attack {
+  readonly title: string;
+  readonly kind: 'AuthorizationServer' | 'Client' | 'Scope' | 'LdapBinding';
+  readonly spec: AnyObject;
+  readonly answer: Answer;
+}
+
+/** Objects of `bank` that no resource names: whoever reads one was sent there by the tenant. */
+export const decoys = { secret: 'decoy', configMap: 'decoy-ca' } as const;
+
+const machine = { grantTypes: ['client_credentials'] };
+const own = { authorizationServerRef: { name: 'own' } };
+const main = { authorizationServerRef: { name: 'main', namespace: 'nauthera-system' } };
+const directory = {
+  vendor: 'OpenLDAP',
+  servers: [{ url: 'ldaps://127.0.0.1:9' }],
+  bind: { dn: 'cn=reader,dc=example', passwordSecretRef: { name: 'reader' } },
+  userSearch: { base: 'dc=example' },
+};
+
+/** Every field that names a Secret or a ConfigMap. */
+const references: readonly {
+  readonly field: string;
+  readonly kind: Attack['kind'];
+  readonly decoy: string;
+  readonly spec: (ref: AnyObject) => AnyObject;
+  readonly missing: { readonly condition: string; readonly reason: string };
+}[] = [
+  {
+    field: 'secret.adopt',
+    kind: 'Client',
+    decoy: decoys.secret,
+    spec: ({ name, ...more }) => ({ ...own, ...machine, secret: { adopt: name, ...more } }),
+    missing: { condition: 'ResolvedRefs', reason: 'SecretNotFound' },
+  },
+  {
+    field: 'bind.passwordSecretRef',
+    kind: 'LdapBinding',
+    decoy: decoys.secret,
+    spec: (ref) => ({ ...own, ...directory, bind: { ...directory.bind, passwordSecretRef: ref } }),
+    missing: { condition: 'ResolvedRefs', reason: 'SecretNotFound' },
+  },
+  {
+    field: 'tls.caBundleRef',
+    kind: 'LdapBinding',
+    decoy: decoys.configMap,
+    spec: (ref) => ({ ...own, ...directory, tls: { caBundleRef: ref } }),
+    missing: { condition: 'ResolvedRefs', reason: 'CaNotFound' },
+  },
+  {
+    field: 'database.secretRef',
+    kind: 'AuthorizationServer',
+    decoy: decoys.secret,
+    spec: (ref) => ({ issuer: 'https://mallory.example', database: { secretRef: ref } }),
+    missing: { condition: 'DatabaseReady', reason: 'SecretNotFound' },
+  },
+];
+
+const paths = (decoy: string) => [
+  `bank/${decoy}`,
+  `../bank/${decoy}`,
+  `../../bank/secrets/${decoy}`,
+  `%2e%2e%2fbank%2f${decoy}`,
+  `bank%2F${decoy}`,
+  `${decoy}?namespace=bank`,
+  `${decoy}#`,
+  `bank\\${decoy}`,
+  `${decoy}\u0000`,
+  '..',
+  '',
+];
+
+const byReference: readonly Attack[] = references.flatMap(({ field, kind, decoy, spec, missing }) => [
+  ...paths(decoy).map((name) => ({
+    title: `${field} ${JSON.stringify(name)}`,
+    kind,
+    spec: spec({ name }),
+    answer: { refused: new RegExp(`spec\\.${field.replace('.', '\\.')}`) },
+  })),
+  {
+    title: `${field} by the bare name`,
+    kind,
+    spec: spec({ name: decoy }),
+    answer: { ...missing, says: /namespace mallory/ },
+  },
+  {
+    title: `${field} with a namespace beside it`,
+    kind,
+    spec: spec({ name: decoy, namespace: 'bank' }),
+    answer: { ...missing, says: /namespace mallory/ },
+  },
+]);
+
+const policy = (title: string, kind: Attack['kind'], spec: AnyObject, says: RegExp): Attack => ({
+  title,
+  kind,
+  spec: { ...main, ...spec },
+  answer: { condition: 'Accepted', reason: 'PolicyViolation', says },
+});
+const schema = (title: string, kind: Attack['kind'], spec: AnyObject, refused: RegExp): Attack => ({
+  title,
+  kind,
+  spec,
+  answer: { refused },
+});
+
+const authority: readonly Attack[] = [
+  policy('the client id of a neighbour', 'Client', { ...machine, clientId: 'bank.ledger' }, /bank\.ledger/),
+  policy(
+    'a client id that a neighbour may take one day',
+    'Client',
+    { ...machine, clientId: 'bank.next' },
+    /bank\.next/,
+  ),
+  policy('a client id of nobody', 'Client', { ...machine, clientId: 'admin' }, /"admin"/),
+  policy('a client id like its own, and not', 'Client', { ...machine, clientId: 'mallory' }, /"mallory"/),
+  policy('a host beyond the policy', 'Client', { redirectUris: ['https://evil.example/cb'] }, /evil\.example/),
+  policy('a host that only ends like one', 'Client', { redirectUris: ['https://xapps.example/cb'] }, /xapps\.example/),
+  policy(
+    'consent that nobody gives',
+    'Client',
+    { redirectUris: ['https://m.apps.example/cb'], consent: { mode: 'Implicit' } },
+    /Implicit/,
+  ),
+  policy(
+    'the audience of a neighbour',
+    'Client',
+    { ...machine, accessToken: { audiences: ['bank.ledger'] } },
+    /bank\.ledger/,
+  ),
+  policy(
+    'a scope for the audience of a neighbour',
+    'Scope',
+    { name: 'mallory:x', displayName: 'x', audiences: ['bank.ledger'] },
+    /bank\.ledger/,
+  ),
+  policy('a scope named like those of a neighbour', 'Scope', { name: 'bank:take', displayName: 'x' }, /bank:take/),
+  policy('a scope named like nobody’s', 'Scope', { name: 'admin', displayName: 'x' }, /"admin"/),
+  {
+    title: 'a scope that is not opened to it',
+    kind: 'Client',
+    spec: { ...main, ...machine, scopes: ['bank:read'] },
+    answer: { condition: 'ResolvedRefs', reason: 'ScopeNotAllowed', says: /bank:read/ },
+  },
+  {
+    title: 'a server that does not invite it',
+    kind: 'Client',
+    spec: { ...machine, authorizationServerRef: { name: 'vault', namespace: 'bank' } },
+    answer: { condition: 'Accepted', reason: 'NotAllowedByServer', says: /bank\/vault takes no Clients/ },
+  },
+  {
+    title: 'a scope on a server that does not invite it',
+    kind: 'Scope',
+    spec: { displayName: 'x', authorizationServerRef: { name: 'vault', namespace: 'bank' } },
+    answer: { condition: 'Accepted', reason: 'NotAllowedByServer', says: /bank\/vault takes no Scopes/ },
+  },
+  {
+    title: 'a directory of its own for everybody’s sign-in',
+    kind: 'LdapBinding',
+    spec: { ...main, ...directory, priority: 0 },
+    answer: { condition: 'Accepted', reason: 'NotAllowedByServer', says: /takes no LdapBindings/ },
+  },
+  schema(
+    'a server by a path',
+    'Client',
+    { ...machine, authorizationServerRef: { name: '../vault', namespace: 'bank' } },
+    /authorizationServerRef\.name/,
+  ),
+  schema(
+    'a namespace by a path',
+    'Client',
+    { ...machine, authorizationServerRef: { name: 'vault', namespace: 'bank/..' } },
+    /authorizationServerRef\.namespace/,
+  ),
+  schema('a client id like a subject', 'Client', { ...machine, clientId: 'u_ada' }, /clientId/),
+  schema('a built-in scope', 'Scope', { name: 'openid', displayName: 'x' }, /built in/),
+  schema('a claim of the protocol', 'Scope', { displayName: 'x', claims: ['sub'] }, /claims/),
+  schema('a script as redirect URI', 'Client', { redirectUris: ['javascript:alert(1)'] }, /redirectUris/),
+  schema(
+    'labels of the operator on its Secret',
+    'Client',
+    { ...machine, secret: { labels: { 'auth.nauthera.io/client': 'ledger' } } },
+    /labels/,
+  ),
+  schema(
+    'annotations of the operator on its Secret',
+    'Client',
+    { ...machine, secret: { annotations: { 'auth.nauthera.io/x': 'y' } } },
+    /annotations/,
+  ),
+  schema('a Secret by a path', 'Client', { ...machine, secret: { name: '../bank/ledger-oauth2' } }, /secret\.name/),
+  schema(
+    'the ServiceAccount of a neighbour',
+    'Client',
+    {
+      ...machine,
+      authentication: { method: 'kubernetes_service_account', serviceAccounts: [{ name: 'bank/ledger' }] },
+    },
+    /serviceAccounts/,
+  ),
+  schema(
+    'a ServiceAccount by its subject',
+    'Client',
+    {
+      ...machine,
+      authentication: {
+        method: 'kubernetes_service_account',
+        serviceAccounts: [{ name: 'system:serviceaccount:bank:ledger' }],
+      },
+    },
+    /serviceAccounts/,
+  ),
+];
+
+export const attacks: readonly Attack[] = [...byReference, ...authority];
+
+/** Database URLs that would have the operator read its own files, or trust whoever answers. */
+export const hostileDatabaseUrls: Readonly<Record<string, string>> = {
+  'a root certificate from a file': 'postgres://m:p@127.0.0.1:1/m?sslmode=verify-full&sslrootcert=/etc/passwd',
+  'a certificate from a file': 'postgres://m:p@127.0.0.1:1/m?sslcert=/etc/passwd',
+  'a key from a file': 'postgres://m:p@127.0.0.1:1/m?sslkey=/var/run/secrets/kubernetes.io/serviceaccount/token',
+  'a passfile': 'postgres://m@127.0.0.1:1/m?passfile=/etc/passwd',
+  'a service file': 'postgres://m@127.0.0.1:1/m?service=x&servicefile=/etc/passwd',
+  'a socket on the machine': 'postgres://m:p@%2Fvar%2Frun%2Fpostgresql/m',
+  'a socket as parameter': 'postgres://m:p@localhost/m?host=/var/run/postgresql',
+  'a folder': 'pglite:/tmp/x',
+  'a file': 'file:///etc/passwd',
+};

@@ -1,0 +1,275 @@
+/**
+ * A tenant that may do anything in its own namespace, on a real API server with real RBAC: it gains nothing elsewhere, the
+ * operator reads nothing there on its word, and its neighbours notice nothing.
+ */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { filterAudit } from '../support/kube-audit.ts';
+import type { AnyObject } from '../support/kube-cluster.ts';
+import { until } from '../support/product.ts';
+import { attacks, decoys, hostileDatabaseUrls } from './tenants-attacks.ts';
+import { home, ours, pathOf, TenantsWorld } from './tenants-world.ts';
+
+const mergePatch = 'application/merge-patch+json';
+
+let world: TenantsWorld;
+beforeAll(async () => {
+  world = await TenantsWorld.start();
+  await world.begin();
+  // Everything of the others has come to rest: a write from now on is one too many.
+  await world.untilReason('AuthorizationServer', home, 'main', 'Ready', 'True');
+  await world.untilReason('Scope', 'bank', 'read', 'Ready', 'True');
+  for (const name of ['ledger', 'portal']) await world.untilReason('Client', 'bank', name, 'Ready', 'True');
+  await world.untilReason('AuthorizationServer', 'bank', 'vault', 'DatabaseReady', 'True');
+  await world.untilReason('AuthorizationServer', 'mallory', 'own', 'DatabaseReady', 'True');
+}, 300_000);
+afterAll(() => world?.stop());
+
+/** Reads of what nobody in that namespace asked for. */
+async function foreignReads(): Promise<readonly string[]> {
+  const events = await world.cluster.auditEvents();
+  return filterAudit(events, {
+    user: world.operatorUser,
+    resource: ['secrets', 'configmaps'],
+    name: [decoys.secret, decoys.configMap],
+  })
+    .filter(({ namespace }) => namespace !== 'mallory')
+    .map(({ verb, resource, namespace, name, uri }) => `${verb} ${resource} ${namespace}/${name} ${uri}`);
+}
+
+/** What the others have, as the API server and the registry know it. */
+async function others(): Promise<unknown> {
+  return {
+    resources: await world.othersResources(),
+    secrets: await world.othersSecrets(),
+    rows: await world.rows({ not: 'mallory' }),
+  };
+}
+
+const attack = (kind: string, name: string, spec: AnyObject, metadata: AnyObject = {}) =>
+  world.tries('POST', pathOf(kind, 'mallory'), { apiVersion: ours, kind, metadata: { ...metadata, name }, spec });
+
+const untilCondition = (kind: string, name: string, type: string, reason: string) =>
+  world.untilReason(kind, 'mallory', name, type, reason);
+
+describe('real rights', () => {
+  it('mallory may do anything at home, and nothing elsewhere', async () => {
+    expect((await world.tries('GET', pathOf('Secret', 'mallory'))).status).toBe(200);
+    for (const path of [
+      pathOf('Secret', 'bank'),
+      pathOf('Secret', 'bank', decoys.secret),
+      pathOf('Client', 'bank', 'ledger'),
+      pathOf('AuthorizationServer', home, 'main'),
+      '/api/v1/namespaces/bank',
+    ])
+      expect((await world.tries('GET', path)).status, path).toBe(403);
+    expect((await world.tries('POST', pathOf('Client', 'bank'), { metadata: { name: 'x' }, spec: {} })).status).toBe(
+      403,
+    );
+  });
+});
+
+describe('I9 A71 A72 F39 resources that reach for what is not theirs', () => {
+  let before: unknown;
+  beforeAll(async () => {
+    before = await others();
+  });
+
+  it.each(attacks.map((one, at) => ({ ...one, at })))('$kind: $title', async ({ at, kind, spec, answer }) => {
+    const { status, body } = await attack(kind, `try-${at}`, spec);
+    if ('refused' in answer) {
+      expect([400, 422], body.message).toContain(status);
+      expect(body.message).toMatch(answer.refused);
+      return;
+    }
+    expect(status, body.message).toBe(201);
+    const condition = await untilCondition(kind, `try-${at}`, answer.condition, answer.reason);
+    expect(condition.status).not.toBe('True');
+    expect(condition.message).toMatch(answer.says);
+    expect((await world.condition(kind, 'mallory', `try-${at}`, 'Ready'))?.status).not.toBe('True');
+  });
+
+  it('nothing of another namespace was read for it', async () => {
+    expect(await foreignReads()).toEqual([]);
+  });
+
+  it('nobody else noticed, and none of it is registered', async () => {
+    expect(await others()).toEqual(before);
+    const registered = (await world.rows({ of: 'mallory' })).filter(({ withdrawn }) => withdrawn !== true);
+    // A Client that lists a scope which is not open to it is served without that scope.
+    const partly = attacks.findIndex(({ title }) => title === 'a scope that is not opened to it');
+    expect(registered.map(({ id }) => id)).toEqual([`mallory.try-${partly}`]);
+    expect(JSON.stringify(registered)).not.toContain('bank:read');
+  });
+});
+
+describe('A76 A78 a database of its own choice', () => {
+  it.each(Object.entries(hostileDatabaseUrls))('%s: refused, and nothing of the file is told', async (title, uri) => {
+    const name = `db-${title.replaceAll(/[^a-z]+/g, '-')}`.slice(0, 40).replace(/-$/, '');
+    await world.putSecret('mallory', name, { uri });
+    const issuer = `https://${name}.mallory.example`;
+    const made = await attack('AuthorizationServer', name, { issuer, database: { secretRef: { name } } });
+    expect(made.status, made.body.message).toBe(201);
+    const found = await world.untilReason('AuthorizationServer', 'mallory', name, 'DatabaseReady', 'False');
+    // Not tried and failed: not taken.
+    expect(found.message).toMatch(/is not taken|is no Postgres URL|must name user/);
+    expect(JSON.stringify(await world.get('AuthorizationServer', 'mallory', name))).not.toMatch(/root:|BEGIN|eyJ|:p@/);
+  });
+});
+
+describe('forged words', () => {
+  let before: unknown;
+  beforeAll(async () => {
+    before = await others();
+  });
+
+  const forge = async (status: AnyObject) => {
+    const path = `${pathOf('Client', 'mallory', 'liar')}/status`;
+    const answer = await world.tries('PATCH', path, { status }, mergePatch);
+    expect(answer.status, answer.body.message).toBe(200);
+  };
+  const statusOfLiar = async () => (await world.get('Client', 'mallory', 'liar'))?.status;
+
+  it('a status that it writes itself gives it nothing, and is corrected', async () => {
+    expect((await attack('Client', 'liar', { grantTypes: ['client_credentials'] })).status).toBe(201);
+    await untilCondition('Client', 'liar', 'Ready', 'Ready');
+    const honest = await statusOfLiar();
+    await forge({
+      clientId: 'bank.ledger',
+      issuer: 'https://vault.bank.example',
+      binding: { name: decoys.secret },
+      conditions: [],
+    });
+    let seen: AnyObject | undefined;
+    const corrected = await until(
+      () => `the status is the operator’s again; it is ${JSON.stringify(seen)}`,
+      async () => {
+        seen = await statusOfLiar();
+        return seen?.clientId === 'mallory.liar' && seen.conditions.length > 0 && seen;
+      },
+      30_000,
+    );
+    expect({ ...corrected, conditions: [] }).toEqual({ ...honest, conditions: [] });
+    expect((await world.rows({ of: 'mallory' })).map(({ id }) => id)).not.toContain('bank.ledger');
+  });
+
+  it('a server that it writes into its status invites it no more than before', async () => {
+    await forge({ authorizationServer: 'bank/vault' });
+    const refused = await untilCondition('Client', 'liar', 'Accepted', 'NotAllowedByServer');
+    expect(refused.message).toContain('bank/vault takes no Clients from namespace mallory');
+    const row = (await world.rows({ of: 'mallory' })).find(({ id }) => id === 'mallory.liar');
+    expect(row?.withdrawn ?? true).toBe(true);
+  });
+
+  it('A80 a Secret that claims to belong to a neighbour’s Client is not theirs', async () => {
+    const ledger = await world.get('Client', 'bank', 'ledger');
+    const owner = { apiVersion: ours, kind: 'Client', name: 'ledger', uid: ledger?.metadata.uid, controller: true };
+    const labels = {
+      'auth.nauthera.io/client': 'ledger',
+      'auth.nauthera.io/watch': 'true',
+      'app.kubernetes.io/managed-by': 'nauthera-operator',
+    };
+    await world.tries('POST', pathOf('Secret', 'mallory'), {
+      metadata: { name: 'ledger-oauth2', labels, ownerReferences: [owner] },
+      stringData: { 'client-secret': 'a-secret-that-mallory-would-like-to-be-the-ledgers' },
+    });
+    const digest = (await world.get('Secret', 'bank', 'ledger-oauth2'))?.data['client-secret'];
+    const look = { metadata: { annotations: { 'auth.nauthera.io/reconcile': 'mallory-1' } } };
+    await world.cluster.call('PATCH', pathOf('Client', 'bank', 'ledger'), {
+      body: look,
+      contentType: mergePatch,
+    });
+    await until(
+      'it was looked at again',
+      async () =>
+        (await world.get('Client', 'bank', 'ledger'))?.status.lastHandled?.['auth.nauthera.io/reconcile'] ===
+        'mallory-1',
+      30_000,
+    );
+    expect((await world.get('Secret', 'bank', 'ledger-oauth2'))?.data['client-secret']).toBe(digest);
+    before = await others();
+  });
+
+  it('A80 the Secret of a Client is not taken over, whatever it says of itself', async () => {
+    const labels = { 'auth.nauthera.io/client': 'taker', 'app.kubernetes.io/managed-by': 'nauthera-operator' };
+    const annotations = { 'auth.nauthera.io/owner': 'taker', 'auth.nauthera.io/adopt': 'true' };
+    await world.putSecret('mallory', 'precious', { value: 'keep me' }, { labels, annotations });
+    const spec = { grantTypes: ['client_credentials'], secret: { name: 'precious' } };
+    expect((await attack('Client', 'taker', spec)).status).toBe(201);
+    await untilCondition('Client', 'taker', 'ResolvedRefs', 'SecretNotOwned');
+    expect(Object.keys((await world.get('Secret', 'mallory', 'precious'))?.data ?? {})).toEqual(['value']);
+  });
+
+  it('its own server is nobody’s default', async () => {
+    const annotate = { metadata: { annotations: { 'auth.nauthera.io/is-default': 'true' } } };
+    const path = pathOf('AuthorizationServer', 'mallory', 'own');
+    expect((await world.tries('PATCH', path, annotate, mergePatch)).status).toBe(200);
+    const spec = { grantTypes: ['client_credentials'] };
+    expect((await attack('Client', 'after-default', spec)).status).toBe(201);
+    await untilCondition('Client', 'after-default', 'Accepted', 'Accepted');
+    expect((await world.get('Client', 'mallory', 'after-default'))?.status.authorizationServer).toBe(`${home}/main`);
+  });
+
+  it('the issuer of the server of everybody stays its own', async () => {
+    const main = await world.get('AuthorizationServer', home, 'main');
+    await world.putSecret('mallory', 'twin-database', { uri: await world.postgres.createDatabase() });
+    const spec = { issuer: main?.spec.issuer, database: { secretRef: { name: 'twin-database' } } };
+    expect((await attack('AuthorizationServer', 'twin', spec)).status).toBe(201);
+    await untilCondition('AuthorizationServer', 'twin', 'Deployed', 'Conflict');
+  });
+
+  it('the database of the server of everybody serves no second one', async () => {
+    await world.putSecret('mallory', 'stolen-database', { uri: world.databaseUrl });
+    const spec = { issuer: 'https://stolen.mallory.example', database: { secretRef: { name: 'stolen-database' } } };
+    expect((await attack('AuthorizationServer', 'stolen', spec)).status).toBe(201);
+    await untilCondition('AuthorizationServer', 'stolen', 'DatabaseReady', 'DatabaseInUse');
+  });
+
+  it('nobody else noticed any of it', async () => {
+    expect(await others()).toEqual(before);
+    expect(await foreignReads()).toEqual([]);
+  });
+});
+
+describe('F38 names that others had', () => {
+  it('a freed client id stays reserved for its namespace', async () => {
+    await world.cluster.call('DELETE', pathOf('Client', 'bank', 'portal'));
+    await until('the portal is gone', async () => (await world.get('Client', 'bank', 'portal')) === undefined, 30_000);
+    const spec = { grantTypes: ['client_credentials'], clientId: 'shared-portal' };
+    expect((await attack('Client', 'portal', spec)).status).toBe(201);
+    const condition = await untilCondition('Client', 'portal', 'Accepted', 'Conflict');
+    expect(condition.message).not.toContain('bank');
+  });
+});
+
+describe('size', () => {
+  it('resources at every limit work, or say why not, and others are not delayed', async () => {
+    const padding = { 'mallory.example/padding': 'x'.repeat(250_000) };
+    const uri = (at: number) => `https://m.apps.example/${String(at).padStart(4, '0')}/${'a'.repeat(1900)}`;
+    const large = {
+      redirectUris: Array.from({ length: 32 }, (_, at) => uri(at)),
+      postLogoutRedirectUris: Array.from({ length: 32 }, (_, at) => uri(at)),
+    };
+    const scopes = Array.from({ length: 50 }, (_, at) => `mallory:${String(at).padStart(3, '0')}${'s'.repeat(200)}`);
+    const made = await attack('Client', 'large', { ...large, scopes }, { annotations: padding });
+    expect([201, 422], made.body.message).toContain(made.status);
+    await world.putSecret('mallory', 'huge', { 'client-secret': 'h'.repeat(900_000) });
+    await attack('Client', 'huge', { grantTypes: ['client_credentials'], secret: { adopt: 'huge' } });
+    await world.put('Client', 'bank', 'beside', { spec: { grantTypes: ['client_credentials'] } });
+    await until(
+      'the neighbour is served',
+      async () => (await world.condition('Client', 'bank', 'beside', 'Ready'))?.status === 'True',
+      30_000,
+    );
+    const huge = await until('a verdict on the huge Secret', async () => {
+      const found = await world.condition('Client', 'mallory', 'huge', 'ResolvedRefs');
+      return found !== undefined && found.reason !== 'Pending' && found;
+    });
+    expect(huge.message.length).toBeLessThanOrEqual(250);
+    if (made.status === 201)
+      await until(
+        'a verdict',
+        async () => (await world.condition('Client', 'mallory', 'large', 'Ready')) !== undefined,
+        30_000,
+      );
+  });
+});
