@@ -120,9 +120,9 @@ function namesIn(texts: Readonly<Record<string, string>>): string | undefined {
   return names.length === 0 ? undefined : names.join(',');
 }
 
-/** Nothing of the operator's own is taken away, whatever the list says: anybody may have edited it. */
+/** Anybody may have edited the list: what is the operator's own is put there again afterwards. */
 function without(texts: Readonly<Record<string, string>>, names: string | undefined): Record<string, string> {
-  const gone = new Set(names?.split(',').filter((name) => !name.startsWith('auth.nauthera.io/')));
+  const gone = new Set(names?.split(','));
   return Object.fromEntries(Object.entries(texts).filter(([name]) => !gone.has(name)));
 }
 
