@@ -29,6 +29,8 @@ export interface ClusterKeysOptions {
 
 /** Served to ServiceAccounts, the operator's among them, by the API server's own roles. */
 const path = '/openid/v1/jwks';
+/** The API server serves this document under its own type alone (RFC 7517 §8.5), and answers 406 to any other. */
+const accept = 'application/jwk-set+json';
 
 export function createClusterKeys(options: ClusterKeysOptions): ClusterKeys {
   return new PolledKeys(options);
@@ -86,7 +88,7 @@ class PolledKeys implements ClusterKeys {
   async #read(): Promise<boolean> {
     try {
       const { signal } = this.#stopping;
-      const answer = await this.#options.api.request<unknown>({ method: 'GET', path, signal });
+      const answer = await this.#options.api.request<unknown>({ method: 'GET', path, accept, signal });
       const keys = readKeys(answer);
       if (keys.length === 0) throw new Error('the answer holds no keys');
       this.#failing = false;

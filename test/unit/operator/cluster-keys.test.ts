@@ -18,9 +18,9 @@ function begin(...answers: readonly Answer[]) {
   let changes = 0;
   const keys = createClusterKeys({
     api: {
-      request: <T>({ method, path }: { method: string; path: string }) => {
+      request: <T>({ method, path, accept }: { method: string; path: string; accept?: string }) => {
         const answer = answers[Math.min(asked.length, answers.length - 1)];
-        asked.push(`${method} ${path}`);
+        asked.push(`${method} ${path} ${accept}`);
         return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer as T);
       },
     },
@@ -51,7 +51,7 @@ describe('the keys of the cluster', () => {
     const { keys, kids, asked } = begin({ keys: [key('b'), key('a')] });
     await keys.start();
     expect(kids()).toEqual(['a', 'b']);
-    expect(asked[0]).toBe('GET /openid/v1/jwks');
+    expect(asked[0]).toBe('GET /openid/v1/jwks application/jwk-set+json');
   });
 
   it('rotation is followed: the new one beside the old one, then alone', async () => {
