@@ -373,6 +373,7 @@ describe('deletion', () => {
     expect((await current('Client', namespace, 'web')).body.metadata.finalizers).toEqual(['example.com/theirs']);
     await told('Client', 'web');
     const going = await found(source, 'Client', namespace, 'web');
+    await source.hold(going);
     await source.release(going);
     await merge('Client', namespace, 'web', { metadata: { finalizers: null } });
     await until(async () => (await current('Client', namespace, 'web')).status === 404);
