@@ -120,6 +120,6 @@ describe('A70: supply chain', () => {
         path.startsWith('node_modules/') && entry.dev !== true && entry.optional !== true && entry.link !== true,
     );
     // A budget: raise it only with a reason in the commit.
-    expect(needed.length).toBeLessThanOrEqual(290);
+    expect(needed.length).toBeLessThanOrEqual(320);
   });
 });

@@ -88,7 +88,7 @@ export class ServerRegistries implements Registries {
   }
 
   pend(dependent: string, on: RegistryHandle | undefined): void {
-    for (const { database } of this.#entries.values()) database.pend(dependent, database.handle === on);
+    for (const { database } of this.#entries.values()) database.pend(dependent, Object.is(database.handle, on));
   }
 
   lookAtStray(handle: RegistryHandle, row: Exclude<Changed, 'all'>[number]): void {
