@@ -2,7 +2,7 @@
 
 import type { World } from '../../../operator/src/controllers/world.ts';
 import type { Observed, ResourceSource, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
-import { Rows } from './fake-registry.ts';
+import type { Rows } from './fake-registry.ts';
 
 export interface Written {
   readonly name: string;

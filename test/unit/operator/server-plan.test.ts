@@ -12,7 +12,6 @@ import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { aServerResource } from './resources.ts';
 
 const standalone = { reason: 'Standalone', version: '1.2.3', database: 'given' } as const;
-const inCluster = { reason: 'Deployed', version: '1.2.3', database: 'secretRef' } as const;
 const answers: DatabaseState = {
   ready: { type: 'DatabaseReady', status: 'True', reason: 'DatabaseReady', message: 'the database answers' },
   keyProblem: undefined,
