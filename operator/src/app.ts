@@ -99,6 +99,7 @@ class RunningOperator implements Operator {
     this.#tools = {
       world,
       references: this.#references,
+      wake: (dependent) => this.#wake(dependent),
       onTransition: (resource, to) => {
         // Whether a scope counts stands in its status too, which is written after its row.
         if (resource.kind === 'Scope') void this.#wakeByScope(resource.namespace, resource.name);
@@ -184,7 +185,7 @@ class RunningOperator implements Operator {
   }
 
   #wakeDependents(reference: string): boolean {
-    const dependents = this.#references.dependents(reference);
+    const dependents = this.#references.moved(reference);
     for (const dependent of dependents) this.#wake(dependent);
     return dependents.length > 0;
   }
@@ -206,7 +207,7 @@ class RunningOperator implements Operator {
       return;
     }
     if (kind === 'AuthorizationServer') this.#wake(`${kind}/${handle.name}`, urgency);
-    for (const dependent of this.#references.dependents(`registry/${handle.name}`))
+    for (const dependent of this.#references.moved(`registry/${handle.name}`))
       if (dependent.startsWith(`${kind}/`)) this.#wake(dependent, urgency);
   }
 

@@ -19,6 +19,7 @@ import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
 import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
+import type { Change } from './sources/source.ts';
 
 export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logFormat'> {
   readonly version: string;
@@ -104,6 +105,8 @@ class ClusterProcess {
   readonly #undo: Stop[] = [];
   #parts: Parts | undefined;
   #operator: Operator | undefined;
+  /** What moved since everything was listed, until the operator has started: its first passes may have looked before. */
+  #early: Change[] | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -162,6 +165,7 @@ class ClusterProcess {
     const { source, secrets, configMaps } = await this.#sources(name);
     const clusterKeys = await this.#clusterKeys();
     if (this.#stopped) return;
+    this.#early = [];
     const registries = new ServerRegistries({
       source,
       secrets,
@@ -190,6 +194,8 @@ class ClusterProcess {
       onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
     });
     this.#undo.push(() => this.#operator?.stop() ?? Promise.resolve());
+    for (const change of this.#early) this.#operator.noteChange(change);
+    this.#early = undefined;
     log.info('working');
   }
 
@@ -222,7 +228,7 @@ class ClusterProcess {
       },
     };
     const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
-      this.#operator?.noteChange({ kind, namespace, name: one });
+      this.#noteChange({ kind, namespace, name: one });
     const parts: Parts = {
       source: new KubernetesSource({ ...view, name }),
       secrets: new KubernetesSecrets({ ...view, watch: watchSecrets, onChange: note('Secret') }),
@@ -249,6 +255,11 @@ class ClusterProcess {
     this.#undo.push(() => keys.stop());
     await keys.start();
     return keys;
+  }
+
+  #noteChange(change: Change): void {
+    if (this.#operator === undefined) this.#early?.push(change);
+    else this.#operator.noteChange(change);
   }
 
   #events(): EventSink {

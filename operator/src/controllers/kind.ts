@@ -55,6 +55,8 @@ export interface KindController<K extends Kind> {
 export interface Tools {
   readonly world: World;
   readonly references: ReferenceIndex;
+  /** Has `<kind>/<namespace>/<name>` looked at once more. */
+  wake(this: void, dependent: string): void;
   /** `Ready` changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -81,14 +83,31 @@ export async function reconcileKey<K extends Kind>(
   }
   // Before anything is written anywhere: whatever a crash leaves is found and removed when the resource goes.
   await world.source.hold(resource);
-  const result = await passOver(controller, resource);
-  if (result.references !== undefined) references.record(dependent, result.references);
-  // What it depends on is not known: whatever database comes back, it may be this one.
-  else if (result.failure !== undefined && !references.knows(dependent)) references.record(dependent, [anyDatabase]);
+  const result = await lookAndPass(controller, tools, resource);
   world.pend(dependent, result.pending ? result.registry : undefined);
   await writeStatus(tools, resource, result);
   if (result.failure !== undefined) throw result.failure;
   return result.outcome;
+}
+
+async function lookAndPass<K extends Kind>(
+  controller: KindController<K>,
+  { references, wake }: Tools,
+  resource: Observed<K>,
+): Promise<Passed<K>> {
+  const dependent = `${resource.kind}/${resource.namespace}/${resource.name}`;
+  const look = references.beginLook();
+  try {
+    const result = await passOver(controller, resource);
+    // What it looked at for the first time may have moved since, and nobody knew whom to tell.
+    if (result.references !== undefined && references.record(dependent, result.references, look)) wake(dependent);
+    // What it depends on is not known: whatever database comes back, it may be this one.
+    if (result.references === undefined && result.failure !== undefined && !references.knows(dependent))
+      references.record(dependent, [anyDatabase]);
+    return result;
+  } finally {
+    references.endLook(look);
+  }
 }
 
 type Passed<K extends Kind> = Omit<Reconciled<K>, 'references'> & { readonly references?: readonly string[] };

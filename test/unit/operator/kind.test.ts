@@ -42,7 +42,12 @@ async function pass(client: Observed<'Client'>, result: Partial<Reconciled<'Clie
     },
     cleanUp: () => Promise.resolve(),
   };
-  const tools = { world: fake.world, references: new ReferenceIndex(), onTransition: () => undefined };
+  const tools = {
+    world: fake.world,
+    references: new ReferenceIndex(),
+    wake: () => undefined,
+    onTransition: () => undefined,
+  };
   await reconcileKey(controller, tools, 'shop/web');
   return { steps: fake.steps, status: fake.statuses[0]?.status as Observed<'Client'>['status'] | undefined };
 }
