@@ -255,11 +255,15 @@ export class Scene {
     return endState({ cluster: this.cluster, databaseUrl: this.databaseUrl, namespaces: { auth, shop } });
   }
 
-  /** Resolves with the state once it is that, or with what it is instead after `limit`. */
-  async stateLike(wanted: EndState, limit = 90_000): Promise<EndState> {
-    for (const deadline = performance.now() + limit; ; await sleep(300)) {
+  /** Resolves with the state once it is that, or with what it is instead when it has `ended`, or after 90 s. */
+  async stateLike(wanted: EndState, ended?: Promise<void>): Promise<EndState> {
+    let isOver = false;
+    void ended?.then(() => {
+      isOver = true;
+    });
+    for (const deadline = performance.now() + 90_000; ; await sleep(300)) {
       const found = await this.state();
-      if (isDeepStrictEqual(found, wanted) || performance.now() > deadline) return found;
+      if (isOver || isDeepStrictEqual(found, wanted) || performance.now() > deadline) return found;
     }
   }
 

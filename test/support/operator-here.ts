@@ -1,4 +1,6 @@
 /** The operator on a test cluster inside of this process: quicker than a process of its own, with times that tests choose. */
+
+import packageOfOperator from '../../operator/package.json' with { type: 'json' };
 import { type Cluster, type ClusterSeams, startCluster } from '../../operator/src/cluster.ts';
 import { createLog } from '../../operator/src/standalone.ts';
 import type { Scene } from './cluster-scene.ts';
@@ -32,7 +34,8 @@ export class OperatorHere {
       watchNamespaces: scene.watchNamespaces,
       watchSecrets: true,
       management: { host: '127.0.0.1', port: 0 },
-      version: '0.0.0',
+      // As the process says of itself.
+      version: packageOfOperator.version,
       onEnd: (reason: string) => {
         here.ended = reason;
       },
