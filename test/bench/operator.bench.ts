@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Scene } from '../support/cluster-scene.ts';
-import { countAudit, writesOf } from '../support/kube-audit.ts';
+import { countAudit, filterAudit, writesOf } from '../support/kube-audit.ts';
 import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres } from '../support/postgres.ts';
@@ -72,28 +72,39 @@ async function createClients(scene: Scene, count: number): Promise<void> {
 }
 
 /** By lists in pages: `kubectl wait --all` asks for one object after the other, five a second. */
-async function allReady(scene: Scene): Promise<void> {
+async function reasonsOf(scene: Scene): Promise<Record<string, number>> {
+  const reasons: Record<string, number> = {};
   for (let next = ''; ; ) {
     const path = `${scene.path('Client', 'shop')}?limit=500${next === '' ? '' : `&continue=${encodeURIComponent(next)}`}`;
     const { items, metadata } = await scene.cluster.call('GET', path);
-    const ready = (items as AnyObject[]).every(({ status }) =>
-      (status?.conditions as AnyObject[] | undefined)?.some(
-        ({ type, status: is }) => type === 'Ready' && is === 'True',
-      ),
-    );
-    if (!ready) {
-      await sleep(1000);
-      continue;
+    for (const { status } of items as AnyObject[]) {
+      const ready = (status?.conditions as AnyObject[] | undefined)?.find(({ type }) => type === 'Ready');
+      const reason = String(ready?.reason);
+      reasons[reason] = (reasons[reason] ?? 0) + 1;
     }
     next = String(metadata.continue ?? '');
-    if (next === '') return;
+    if (next === '') return reasons;
+  }
+}
+
+async function allReady(scene: Scene, clients: number): Promise<void> {
+  const began = performance.now();
+  for (let told = began; ; await sleep(1000)) {
+    const reasons = await reasonsOf(scene);
+    if (reasons.Ready === clients) return;
+    if (performance.now() - told < 10_000) continue;
+    told = performance.now();
+    console.error(`${((told - began) / 1000).toFixed(0)} s: ${JSON.stringify(reasons)}`);
   }
 }
 
 async function measure(scene: Scene, clients: number): Promise<void> {
   const { cluster } = scene;
-  const writes = async (since: number) =>
-    countAudit(writesOf(await cluster.auditEvents(), { user: scene.user }).filter(({ at }) => at >= since));
+  const writes = async (since: number) => {
+    const calls = filterAudit(await cluster.auditEvents(), { user: scene.user }).filter(({ at }) => at >= since);
+    console.log(`calls: ${JSON.stringify(countAudit(calls))}`);
+    return countAudit(writesOf(calls));
+  };
   const without = (counts: Record<string, number>) =>
     Object.fromEntries(Object.entries(counts).filter(([what]) => !what.endsWith(' leases')));
 
@@ -111,7 +122,7 @@ async function measure(scene: Scene, clients: number): Promise<void> {
   let since = Date.now();
   began = performance.now();
   const cold = await scene.operator();
-  await allReady(scene);
+  await allReady(scene, clients);
   const coldTime = (performance.now() - began) / 1000;
   await quiet(cold);
   row('cold start, all new', coldTime, await useOf(cold.pid), without(await writes(since)));
