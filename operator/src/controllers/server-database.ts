@@ -65,6 +65,8 @@ interface Open {
 
 /** Connections for the passes; LISTEN takes one more, a migration two while it runs. */
 const connections = 4;
+/** A page of a thousand rows is the most that is asked for. A tenant's database may answer anything. */
+const answers = { largest: 32 * 1024 * 1024, together: 128 * 1024 * 1024 };
 /** Milliseconds in which a statement that was sent has ended: its limit on both sides. */
 const statementLimit = 5_000;
 
@@ -196,6 +198,7 @@ export class ServerDatabase {
     const { source, fence, listener, onProblem, orphans } = this.#options;
     const database = await openDatabase(asked.url, {
       max: connections,
+      answers,
       onProblem,
       ...(asked.ca === undefined ? {} : { ca: asked.ca }),
       ...(asked.directUrl === undefined ? {} : { directUrl: asked.directUrl }),

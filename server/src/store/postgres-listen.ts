@@ -4,6 +4,7 @@
  */
 import pg from 'pg';
 import type { Stop } from './database.ts';
+import { type AnswerLimits, guardedClient } from './guarded-client.ts';
 import { processId } from './postgres-pool.ts';
 
 const probeEvery = 5_000;
@@ -15,6 +16,7 @@ type OnNotify = (payload: string) => void;
 
 export class Listener {
   readonly #config: pg.ClientConfig;
+  readonly #Client: typeof pg.Client;
   readonly #onProblem: (problem: string) => void;
   readonly #channels = new Map<string, Set<OnNotify>>();
   #client: pg.Client | undefined;
@@ -23,8 +25,9 @@ export class Listener {
   #failures = 0;
   #closed = false;
 
-  constructor(config: pg.ClientConfig, onProblem: (problem: string) => void) {
+  constructor(config: pg.ClientConfig, onProblem: (problem: string) => void, answers?: AnswerLimits) {
     this.#config = config;
+    this.#Client = guardedClient(answers);
     this.#onProblem = onProblem;
   }
 
@@ -57,7 +60,7 @@ export class Listener {
 
   /** `false` where LISTEN is not possible. */
   async #connect(): Promise<boolean> {
-    const client = new pg.Client({ ...this.#config, query_timeout: probeTimeout });
+    const client = new this.#Client({ ...this.#config, query_timeout: probeTimeout });
     client.on('error', (error) => this.#lost(client, error));
     client.on('end', () => this.#lost(client, new Error('the connection ended')));
     client.on('notification', ({ channel, payload }) => this.#tell(channel, payload ?? ''));

@@ -3,6 +3,7 @@ import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { DatabaseUnavailable } from './database.ts';
 import { leavesConnectionUsable } from './failures.ts';
+import { type AnswerLimits, guardedClient } from './guarded-client.ts';
 import { beginSession, queryTimeout } from './postgres-settings.ts';
 
 export interface Query {
@@ -48,6 +49,7 @@ export interface PoolOptions {
   readonly onProblem: (problem: string) => void;
   /** Session limits (the default), or none for migrations. */
   readonly limited: boolean;
+  readonly answers?: AnswerLimits | undefined;
 }
 
 export class Pool {
@@ -55,10 +57,11 @@ export class Pool {
   readonly #maxWaiting: number;
   readonly #pooled = new WeakSet<pg.ClientBase>();
 
-  constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited }: PoolOptions) {
+  constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited, answers }: PoolOptions) {
     this.#maxWaiting = maxWaiting;
     this.#pool = new pg.Pool({
       ...config,
+      Client: guardedClient(answers),
       ...(limited ? { query_timeout: queryTimeout } : {}),
       max,
       idleTimeoutMillis: 300_000,

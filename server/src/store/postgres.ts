@@ -3,6 +3,7 @@ import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
 import type { Database, Result, Statement, Stop, Transaction } from './database.ts';
 import { asFailure, isWorthAnotherConnection, type Progress } from './failures.ts';
+import type { AnswerLimits } from './guarded-client.ts';
 import { Listener } from './postgres-listen.ts';
 import { type Lease, Pool } from './postgres-pool.ts';
 import { clientConfig, limitTransaction } from './postgres-settings.ts';
@@ -19,6 +20,8 @@ export interface PostgresOptions {
   readonly directUrl?: string;
   /** The pooler keeps track of prepared statements (PgBouncer ≥ 1.21 with `max_prepared_statements`). Default `false`. */
   readonly poolerTracksStatements?: boolean;
+  /** For a database that somebody else chose. Default: none. */
+  readonly answers?: AnswerLimits;
   /** One line about something that repaired itself or needs an eye. Default: nobody hears it. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -52,19 +55,22 @@ class PostgresDatabase implements Database {
   readonly #scope = new TransactionScope();
   readonly #nameless: boolean;
   readonly #onProblem: (problem: string) => void;
+  readonly #answers: AnswerLimits | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(url: string, options: PostgresOptions) {
     const onProblem = options.onProblem ?? (() => undefined);
     this.#onProblem = onProblem;
+    this.#answers = options.answers;
     this.#direct = clientConfig(options.directUrl ?? url, options.ca);
     this.#pool = new Pool(clientConfig(url, options.ca), {
       max: options.max ?? 14,
       maxWaiting: options.maxWaiting ?? 256,
       onProblem,
       limited: true,
+      answers: this.#answers,
     });
-    this.#listener = new Listener(this.#direct, onProblem);
+    this.#listener = new Listener(this.#direct, onProblem, this.#answers);
     this.#nameless = options.poolerTracksStatements !== true;
     const borrow = () => {
       this.#scope.refuseInside();
@@ -159,7 +165,13 @@ class PostgresDatabase implements Database {
 
   async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T> {
     this.#scope.refuseInside();
-    const pool = new Pool(this.#direct, { max: 2, maxWaiting: 2, onProblem: this.#onProblem, limited: false });
+    const pool = new Pool(this.#direct, {
+      max: 2,
+      maxWaiting: 2,
+      onProblem: this.#onProblem,
+      limited: false,
+      answers: this.#answers,
+    });
     const borrow = () => pool.connect();
     const kysely = new Kysely<unknown>({
       dialect: new PostgresDialect({ pool: pool.forKysely({ borrow, end: () => Promise.resolve() }) }),
