@@ -33,7 +33,7 @@ const writesIn = (scene: Scene) => (call: ApiCall) =>
 
 interface Scenario {
   /** Brings the scene so far that the operator has something to do; none runs. */
-  prepare(scene: Scene): Promise<void>;
+  readonly prepare: (scene: Scene) => Promise<void>;
   /** So many writes it needs at least. */
   readonly writes: number;
 }
@@ -171,7 +171,7 @@ describe('F35: others write at the same time', () => {
     const changes = 40;
     for (let round = 0; round < changes / 2; round += 1) {
       const client = await scene.get('Client', 'shop', 'batch');
-      const forged = (client?.status.conditions as AnyObject[]).map((one) => ({
+      const forged = ((client?.status.conditions ?? []) as AnyObject[]).map((one) => ({
         ...one,
         status: 'False',
         reason: 'Pending',
