@@ -9,7 +9,6 @@ import { filterAudit, writesOf } from '../support/kube-audit.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorHere } from '../support/operator-here.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { until } from '../support/product.ts';
 
 let cluster: TestCluster;
 let postgres: TestPostgres;
