@@ -104,6 +104,7 @@ describe('what keeps a Scope from being served', () => {
     const result = plan(given);
     expect(result).toMatchObject({ action, accepted: { type: 'Accepted', status: 'False', reason, message } });
     expect(['Reconciling', 'Stalled']).toContain(standing('Scope', 'Accepted', reason));
+    expect(result.status).not.toHaveProperty('name');
   });
 
   it.each([

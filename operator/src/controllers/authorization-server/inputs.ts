@@ -1,4 +1,5 @@
 /** Everything that an AuthorizationServer's plan looks at, read at once. */
+import type { Observed } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
@@ -23,9 +24,9 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     retirementHeld: registry?.retirementHeld ?? 0,
     database,
     clusterKeys: world.clusterKeys() ?? [],
-    others: (await source.list('AuthorizationServer'))
-      .filter((one) => one.uid !== server.uid && one.spec !== undefined && !one.deleting)
-      .map((one) => ({ createdAt: one.createdAt, name: nameOf(one), issuer: one.status.issuer })),
+    others: (await source.list('AuthorizationServer')).flatMap((one) =>
+      one.uid === server.uid || one.deleting ? [] : claimOf(world, one),
+    ),
   };
   const references = [
     ...registryReference(registry, name),
@@ -34,4 +35,11 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     ...database.looked.map((one) => `${one.kind}/${one.namespace}/${one.name}`),
   ];
   return { inputs, registry, references };
+}
+
+/** By its content, never by its status: that could name the issuer of somebody else. */
+function claimOf(world: World, { spec, ...rest }: Observed<'AuthorizationServer'>): ServerInputs['others'] {
+  if (spec === undefined) return [];
+  const found = world.issuerOf({ ...rest, spec });
+  return 'issuer' in found ? [{ createdAt: rest.createdAt, name: nameOf(rest), issuer: found.issuer }] : [];
 }

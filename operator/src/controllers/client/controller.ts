@@ -67,7 +67,7 @@ function conclude(
   };
   return {
     conditions,
-    status: plan.status,
+    status: conflict === undefined ? plan.status : withoutIdentity(plan.status),
     readyMessage: plan.readyMessage(condition.message),
     ...(client.spec.suspend && plan.action === 'put' && conflict === undefined ? { ready: suspended } : {}),
     outcome: outcomeOf(settled, times.length === 0 ? undefined : Math.min(...times)),
@@ -90,6 +90,10 @@ function outcomeOf(settled: boolean, wakeIn: number | undefined): Reconciled<'Cl
 function withConflict(condition: ConditionDraft, message: string | undefined): ConditionDraft {
   if (message === undefined || condition.type !== 'Accepted') return condition;
   return { type: 'Accepted', status: 'False', reason: 'Conflict', message };
+}
+
+function withoutIdentity({ clientId: _, issuer: __, ...rest }: ClientPlan['status']): ClientPlan['status'] {
+  return rest;
 }
 
 function currentSecret({

@@ -166,9 +166,8 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       withdrawn: action === 'withdraw' || spec.suspend,
     },
     status: {
-      clientId,
+      ...(isAccepted(decision) ? identityOf(clientId, inputs.issuer) : {}),
       ...serverInStatus(client, attachment),
-      ...(inputs.issuer === undefined ? {} : { issuer: inputs.issuer }),
       responseTypes: [...responseTypesOf(spec)],
       ...(secret === undefined
         ? keptSecret(status)
@@ -176,6 +175,15 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
     },
     readyMessage: (served) => readyMessage(inputs, served, clientId),
   };
+}
+
+/** Whoever is refused, or not yet judged, is shown no client id as if it were its own. */
+function isAccepted({ conditions }: Decision): boolean {
+  return conditions.some(({ type, status }) => type === 'Accepted' && status === 'True');
+}
+
+function identityOf(clientId: string, issuer: string | undefined): Pick<ClientStatus, 'clientId' | 'issuer'> {
+  return { clientId, ...(issuer === undefined ? {} : { issuer }) };
 }
 
 function keptDigests(inputs: ClientInputs): readonly string[] {

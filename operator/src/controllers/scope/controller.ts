@@ -5,7 +5,7 @@ import { programmed } from '../programmed.ts';
 import type { World } from '../world.ts';
 import { applyScope, removeScope } from './apply.ts';
 import { gatherScope } from './inputs.ts';
-import { planScope, scopeConflict } from './plan.ts';
+import { planScope, type ScopePlan, scopeConflict } from './plan.ts';
 
 export function scopeController(world: World): KindController<'Scope'> {
   return {
@@ -35,7 +35,7 @@ export function scopeController(world: World): KindController<'Scope'> {
       const settled = accepted.status === 'True' && condition.status === 'True';
       return {
         conditions: [accepted, condition],
-        status: plan.status,
+        status: written.outcome === 'conflict' ? withoutName(plan.status) : plan.status,
         readyMessage: `${condition.message} as ${plan.scope}`,
         outcome: settled ? { outcome: 'done' } : { outcome: 'waiting', on: 'what its conditions name' },
         pending,
@@ -45,4 +45,8 @@ export function scopeController(world: World): KindController<'Scope'> {
       };
     },
   };
+}
+
+function withoutName({ name: _, ...rest }: ScopePlan['status']): ScopePlan['status'] {
+  return rest;
 }

@@ -52,7 +52,8 @@ export function planScope(inputs: ScopeInputs): ScopePlan {
     },
     scope,
     accepted,
-    status: { name: scope, ...serverInStatus(resource, attachment) },
+    // Whoever is refused is shown no name as if it were its own.
+    status: { ...(accepted.status === 'True' ? { name: scope } : {}), ...serverInStatus(resource, attachment) },
   };
 }
 
