@@ -239,6 +239,7 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
       ['short', 'x'.repeat(12), 'has 12 characters, 32 are needed'],
       ['one character', 'x', 'has 1 character, 32 are needed'],
       ['31 characters', 'x'.repeat(31), 'has 31 characters, 32 are needed'],
+      ['longer than a request carries', 'x'.repeat(1025), 'has 1025 characters, 1024 are the most that is taken'],
       ['a newline behind', `${'x'.repeat(40)}\n`, 'ends in a newline'],
       ['a space before', ` ${'x'.repeat(40)}`, 'begins with white space'],
       ['a space behind', `${'x'.repeat(40)} `, 'ends in white space'],
@@ -288,6 +289,12 @@ describe('what keeps a Client from being served as written', () => {
     expect(['Reconciling', 'Stalled']).toContain(standing('Client', type, reason));
     expect(result.registration.withdrawn).toBe(action === 'withdraw');
     if (action !== 'put') expect(result.secret).toBeUndefined();
+    // What it may not have is not shown as its own.
+    const isAccepted = result.conditions.some((one) => one.type === 'Accepted' && one.status === 'True');
+    expect([result.status.clientId !== undefined, result.status.issuer !== undefined]).toEqual([
+      isAccepted,
+      isAccepted,
+    ]);
   });
 
   it.each(refusals.filter(([, , , , , action]) => action === 'put'))(
@@ -303,7 +310,7 @@ describe('what keeps a Client from being served as written', () => {
   );
 
   it('an unresolved server blocks what depends on it, and names the blocker', () => {
-    const { conditions, blockedBy } = plan({ servers: [] });
+    const { conditions, blockedBy, status } = plan({ servers: [] });
     expect(conditions[1]).toMatchObject({
       type: 'Accepted',
       status: 'Unknown',
@@ -311,6 +318,7 @@ describe('what keeps a Client from being served as written', () => {
       message: 'waits for ResolvedRefs',
     });
     expect(blockedBy).toBe('ResolvedRefs');
+    expect(status).not.toHaveProperty('clientId');
   });
 
   it('who is not invited learns nothing of the scopes of that server', () => {

@@ -24,6 +24,8 @@ export type Adopted =
     };
 
 const shortest = 32;
+/** No request carries a longer one. */
+const longest = 1024;
 
 /** Name of the Secret that is adopted; `undefined`: a secret is generated, or none is needed. */
 export function adoptedNameOf(spec: ClientSpec): string | undefined {
@@ -70,6 +72,7 @@ function problemOf(value: string): string | undefined {
   if (!/^[ -~]*$/.test(value)) return 'holds something else than printable ASCII';
   if (value.length < shortest)
     return `has ${value.length} ${value.length === 1 ? 'character' : 'characters'}, ${shortest} are needed`;
+  if (value.length > longest) return `has ${value.length} characters, ${longest} are the most that is taken`;
   return undefined;
 }
 
