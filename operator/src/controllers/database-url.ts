@@ -14,7 +14,8 @@ const weak = ['allow', 'no-verify'];
 export function refuseUrl(text: string, where: string): DatabaseProblem | undefined {
   const shape = 'postgres://USER:PASSWORD@HOST:PORT/DATABASE';
   const cannot = (problem: string): DatabaseProblem => ({
-    reason: 'DatabaseUnreachable',
+    // No login can come of it, and waiting does not help: only an edit does.
+    reason: 'DatabaseLoginFailed',
     message: `${where}: ${problem}. Write ${shape}`,
   });
   const url = URL.canParse(text) ? new URL(text) : undefined;

@@ -35,23 +35,24 @@ describe('A76: the database URL of a tenant', () => {
     ['TLS if it happens to be there', url('?sslmode=allow'), 'DatabaseTlsFailed', 'checks no certificate'],
     ['what libpq means by require', url('?uselibpqcompat=true&sslmode=require'), 'DatabaseTlsFailed', 'uselibpqcompat'],
     ['TLS by another name', url('?ssl=no-verify'), 'DatabaseTlsFailed', 'parameter ssl is not taken'],
-    ['another host', url('?host=/var/run/postgresql'), 'DatabaseUnreachable', 'parameter host is not taken'],
-    ['other session options', url('?options=-c%20search_path=x'), 'DatabaseUnreachable', 'parameter options'],
-    ['a password file', url('?passfile=/root/.pgpass'), 'DatabaseUnreachable', 'parameter passfile'],
-    ['other limits', url('?query_timeout=1'), 'DatabaseUnreachable', 'parameter query_timeout'],
+    ['another host', url('?host=/var/run/postgresql'), 'DatabaseLoginFailed', 'parameter host is not taken'],
+    ['other session options', url('?options=-c%20search_path=x'), 'DatabaseLoginFailed', 'parameter options'],
+    ['a password file', url('?passfile=/root/.pgpass'), 'DatabaseLoginFailed', 'parameter passfile'],
+    ['other limits', url('?query_timeout=1'), 'DatabaseLoginFailed', 'parameter query_timeout'],
     [
       'a socket of this machine',
       `postgres://app:${secret}@%2Fvar%2Frun/app`,
-      'DatabaseUnreachable',
+      'DatabaseLoginFailed',
       'Write postgres://',
     ],
-    ['no user: that of this process', 'postgres://pg-rw.auth/app', 'DatabaseUnreachable', 'must name user'],
-    ['no database', `postgres://app:${secret}@pg-rw.auth`, 'DatabaseUnreachable', 'must name user'],
-    ['an embedded database', 'pglite:/var/lib/x', 'DatabaseUnreachable', 'is no Postgres URL'],
-    ['no URL at all', secret, 'DatabaseUnreachable', 'is no Postgres URL'],
+    ['no user: that of this process', 'postgres://pg-rw.auth/app', 'DatabaseLoginFailed', 'must name user'],
+    ['no database', `postgres://app:${secret}@pg-rw.auth`, 'DatabaseLoginFailed', 'must name user'],
+    ['an embedded database', 'pglite:/var/lib/x', 'DatabaseLoginFailed', 'is no Postgres URL'],
+    ['no URL at all', secret, 'DatabaseLoginFailed', 'is no Postgres URL'],
   ])('with %s is refused', (_, text, reason, message) => {
     const refused = refuseUrl(text, where);
     expect(refused).toMatchObject({ reason, message: expect.stringContaining(message) });
+    expect(standing('AuthorizationServer', 'DatabaseReady', refused?.reason ?? '')).toBe('Stalled');
     expect(refused?.message).toContain(where);
     expect(refused?.message).not.toContain(secret);
     expect(refused?.message.length).toBeLessThanOrEqual(250);
