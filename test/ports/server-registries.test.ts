@@ -160,6 +160,33 @@ describe('the database of an AuthorizationServer', () => {
     expect((await reason(aServer('a', 'pg'))).message).toContain('key "direct-uri": parameter host is not taken');
   });
 
+  it('F37, I9: that says that a newer leader wrote there is its own server’s trouble, and ends no process', async () => {
+    const url = await postgres.createDatabase();
+    const { registries } = await aWorld({ pg: url });
+    const server = aServer('main', 'pg');
+    await settled(registries, server);
+    await sql(
+      url,
+      'DROP FUNCTION registry_delete',
+      `CREATE FUNCTION registry_delete(text, bigint, bigint, text, text) RETURNS TABLE (outcome text, epoch text, n bigint)
+        LANGUAGE sql AS $$ SELECT 'fenced', 'e', 1::bigint $$`,
+    );
+    const failure: unknown = await registries
+      .registryOf('auth/main')
+      ?.delete('client', 'x')
+      .catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(DatabaseUnavailable);
+    expect(registries.explain(server, failure)).toMatchObject({ reason: 'DatabaseInUse' });
+  });
+
+  it('I9: whose functions are not what they were holds up nobody else', async () => {
+    const url = await postgres.createDatabase();
+    const { registries } = await aWorld({ pg: url });
+    await settled(registries, aServer('main', 'pg'));
+    await sql(url, 'DROP FUNCTION registry_delete');
+    await expect(registries.registryOf('auth/main')?.delete('client', 'u')).rejects.toBeInstanceOf(DatabaseUnavailable);
+  });
+
   // Who may log in how is changed there: not on a server that belongs to somebody else.
   describe.skipIf(process.env.DATABASE_URL !== undefined)('that cannot be used', () => {
     let url: string;

@@ -1,6 +1,11 @@
 /** What it means that a database could not be opened or used, pure: the reason and message of `DatabaseReady`. */
 import type { ReasonOf } from '@nauthera/crds';
-import { DatabaseVersionUnsupported, DirectConnectionNeeded, MigrationFailed } from '@nauthera/server/registry';
+import {
+  DatabaseVersionUnsupported,
+  DirectConnectionNeeded,
+  MigrationFailed,
+  RegistryFenced,
+} from '@nauthera/server/registry';
 
 export interface DatabaseProblem {
   readonly reason: ReasonOf<'AuthorizationServer', 'DatabaseReady'>;
@@ -22,6 +27,11 @@ export function explainFailure(error: unknown, secret: string): DatabaseProblem 
       message: `${named} leads through a pooler, and migrations need a connection past it. Add the entry direct-uri`,
     };
   const chain = causes(error);
+  if (chain.some((one) => one instanceof RegistryFenced))
+    return {
+      reason: 'DatabaseInUse',
+      message: `an operator that was made leader later has written to the database of ${named}. Give this server a database of its own`,
+    };
   const code = chain
     .map(codeOf)
     .find((one) => one !== '' && one !== 'database_unavailable' && one !== 'migration_failed');

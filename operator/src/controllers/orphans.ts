@@ -26,6 +26,8 @@ export interface OrphansOptions extends OrphanTimes {
 
 /** At most so many, and at most 5 % of the rows, are retired at once. */
 const fewEnough = 10;
+/** Rows that wait to be looked at, at most. */
+const mostStrays = 1_000;
 const share = 0.05;
 
 const kindOf: Readonly<Record<RegistrationKind, Kind>> = {
@@ -35,9 +37,15 @@ const kindOf: Readonly<Record<RegistrationKind, Kind>> = {
   directory: 'LdapBinding',
 };
 
+interface Row {
+  readonly kind: RegistrationKind;
+  readonly id: string;
+}
+
 export class Orphans {
   readonly #options: OrphansOptions;
   readonly #since = new Map<string, number>();
+  readonly #strays = new Map<string, Row>();
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #stopped = false;
@@ -64,11 +72,22 @@ export class Orphans {
   }
 
   /** A row moved that nothing here knows. */
-  look({ kind, id }: { readonly kind: RegistrationKind; readonly id: string }): void {
-    this.#alone(async () => {
+  look({ kind, id }: Row): void {
+    // Of very many the next sweep takes care.
+    if (this.#strays.size >= mostStrays) return;
+    this.#strays.set(`${kind}/${id}`, { kind, id });
+    if (this.#strays.size === 1) this.#alone(() => this.#lookAtStrays());
+  }
+
+  async #lookAtStrays(): Promise<void> {
+    const strays = [...this.#strays.values()];
+    this.#strays.clear();
+    const uids = await this.#uids();
+    for (const { kind, id } of strays) {
+      if (this.#stopped) return;
       const stored = await this.#options.registry.get(kind, id);
-      if (stored !== null) await this.#removeStray(stored, await this.#uids());
-    });
+      if (stored !== null) await this.#removeStray(stored, uids);
+    }
   }
 
   /** Those that are held back may go after all, this once. */

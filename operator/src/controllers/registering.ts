@@ -119,6 +119,11 @@ async function withdraw({ source }: World, registry: RegistryHandle, registratio
 const rows = new WeakMap<Registry, Promise<Set<string>>>();
 
 function rowsOf({ registry }: RegistryHandle): Promise<Set<string>> {
+  return knowRows(registry);
+}
+
+/** Reads them, unless they are known. */
+export function knowRows(registry: Registry): Promise<Set<string>> {
   const known = rows.get(registry);
   if (known !== undefined) return known;
   const reading = readRows(registry);
@@ -171,6 +176,8 @@ export async function unregister(
   for (const registry of new Set([...awaited.keys(), ...world.registries()])) {
     if (registry === undefined) continue;
     try {
+      // Where it has nothing it does not wait either: the database of somebody else may be slow on purpose.
+      if (!awaited.has(registry) && !(await rowsOf(registry)).has(uid)) continue;
       await registry.delete(kind, uid);
     } catch (failure) {
       if (!(failure instanceof DatabaseUnavailable)) throw failure;

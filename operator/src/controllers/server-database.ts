@@ -15,7 +15,9 @@ import {
 } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
+import { distrusted } from './distrusted-registry.ts';
 import type { OrphanTimes } from './orphans.ts';
+import { knowRows } from './registering.ts';
 import { RegistryHandle } from './registry-handle.ts';
 import { type RegistryListener, RunningRegistry } from './running-registry.ts';
 
@@ -208,7 +210,9 @@ export class ServerDatabase {
       const empty = asked.keys === undefined && !(await holdsSealed(database));
       const keys = empty ? await asked.makeKeys?.() : asked.keys;
       const sealer = createSealer(keys ?? [randomBytes(32)]);
-      const registry = openRegistry({ database, fence, sealer, onProblem });
+      const registry = distrusted(openRegistry({ database, fence, sealer, onProblem }));
+      // Before anybody has it: the passes of all resources ask what stands there, and wait for no tenant's database.
+      await knowRows(registry);
       const running = new RunningRegistry(registry, source, listener, orphans);
       await running.start();
       const connection = { ...asked, keys };

@@ -4,6 +4,9 @@ import type { RegistrationKind } from './registration.ts';
 import { Repeating } from './repeating.ts';
 import type { Revision } from './snapshot.ts';
 
+/** Of more rows at once nobody is told one by one. */
+const mostChanges = 50_000;
+
 type Changed = readonly { kind: RegistrationKind; id: string }[] | 'all';
 
 /**
@@ -47,6 +50,10 @@ async function tellChanges(
       return page.revision;
     }
     for (const { kind, id } of page.rows) changed.set(`${kind}/${id}`, { kind, id });
+    if (changed.size > mostChanges) {
+      onChange('all');
+      return page.revision;
+    }
     if (page.complete) {
       if (changed.size > 0) onChange([...changed.values()]);
       return page.revision;

@@ -122,7 +122,7 @@ describe('a Client that is going', () => {
     const ghost = { ...rest, spec: undefined, status: { observedGeneration: -1, conditions: [] } } as never;
     const { pass, main, steps } = scene({ client: ghost });
     expect(await pass()).toEqual({ outcome: 'done' });
-    expect([main.calls, steps]).toEqual([[`delete client ${uid}`], ['release web']]);
+    expect([main.calls, steps]).toEqual([['scan', `delete client ${uid}`], ['release web']]);
   });
 
   it('its Secret goes after the registration, before it is released', async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Kind } from '../../../crds/src/index.ts';
 import { Orphans } from '../../../operator/src/controllers/orphans.ts';
 import type { ResourceSource } from '../../../operator/src/sources/source.ts';
@@ -114,6 +114,7 @@ describe('rows without a resource', () => {
     orphans.look({ kind: 'scope', id: 'id-c' });
     orphans.look({ kind: 'client', id: 'id-x' });
     orphans.look({ kind: 'client', id: 'absent' });
+    await vi.waitFor(() => expect(deleted).not.toEqual([]));
     await orphans.stop();
     expect(deleted).toEqual(['scope c']);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openScopes } from '../../../operator/src/controllers/look-up.ts';
-import { type Intent, leaveOtherServers } from '../../../operator/src/controllers/registering.ts';
+import { type Intent, leaveOtherServers, unregister } from '../../../operator/src/controllers/registering.ts';
 import type { Observed } from '../../../operator/src/sources/source.ts';
 import { Rows } from './fake-registry.ts';
 import { fakeWorld } from './fake-world.ts';
@@ -74,6 +74,23 @@ describe('what a resource has on servers that it does not belong to', () => {
     const { world } = fakeWorld({ registries: { 'auth/here': here, 'evil/thief': thief } });
     await leaveOtherServers(world, { uid }, { registry: here.handle, resolved: true }, intent);
     expect(thief.rows.has('client/shop.web')).toBe(true);
+  });
+});
+
+describe('what a resource that goes has registered', () => {
+  it('is asked for nowhere else: the database of another server, slow or broken, is in nobody’s way', async () => {
+    const [here, there] = [new Rows('auth/here', [row()]), new Rows('evil/slow')];
+    const { world } = fakeWorld({ registries: { 'auth/here': here, 'evil/slow': there } });
+    await unregister(world, 'client', { uid }, ['auth/here']);
+    expect(here.rows.has('client/shop.web')).toBe(false);
+    expect(there.calls).toEqual(['scan']);
+  });
+
+  it('goes wherever it is', async () => {
+    const there = new Rows('auth/there', [row()]);
+    const { world } = fakeWorld({ registries: { 'auth/there': there } });
+    await unregister(world, 'client', { uid }, []);
+    expect(there.rows.has('client/shop.web')).toBe(false);
   });
 });
 
