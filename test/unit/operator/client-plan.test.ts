@@ -3,7 +3,7 @@ import { standing } from '../../../crds/src/index.ts';
 import { attach, nameOf } from '../../../operator/src/controllers/attachment.ts';
 import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
 import { digestOf } from '../../../operator/src/controllers/client/secret.ts';
-import type { Observed } from '../../../operator/src/sources/source.ts';
+import type { Observed, Secret } from '../../../operator/src/sources/source.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { aSecret, aServerResource, aStored, observed, shop } from './resources.ts';
 
@@ -353,6 +353,24 @@ describe('the Secret of a Client', () => {
     expect(JSON.stringify([result.conditions, result.status])).not.toContain(good);
   });
 
+  it('that somebody edited is put back with an Event; what the Client itself changes is none', () => {
+    const owner = { kind: 'Client', name: 'web', uid: 'uid-Client-shop-web' };
+    const first = plan();
+    const [write] = first.secret?.writes ?? [];
+    if (write?.write !== 'create') throw new Error('nothing was written');
+    const status = { ...first.status, observedGeneration: 1, conditions: [] };
+    const written = { ...write.next, owner, version: 'v' };
+    const edited = { ...written, data: { ...written.data, 'issuer-uri': 'https://evil.example' } };
+    const seen = (secret: Secret, more: Partial<Observed<'Client'>> = {}) =>
+      plan({ client: { status, ...more }, inputs: { secret } }).secret;
+    expect(seen(edited)).toMatchObject({ writes: [{ write: 'update' }], event: { reason: 'DriftRepaired' } });
+    expect(seen(edited)?.event?.note).toBe('Secret "web-oauth2" was edited and has been put back');
+    expect(seen(written)).not.toHaveProperty('event');
+    // An edit of the Client, or a server with another issuer, changes the Secret too.
+    expect(seen(edited, { generation: 2 })).not.toHaveProperty('event');
+    expect(seen(edited, { status: { ...status, issuer: 'https://former.example' } })).not.toHaveProperty('event');
+  });
+
   it('that is immutable is left alone, and only where it would have to change', () => {
     const owner = { kind: 'Client', name: 'web', uid: 'uid-Client-shop-web' };
     const first = plan();
@@ -493,6 +511,14 @@ describe('an accepted Client', () => {
   it('made anew under the same name is its own owner', () => {
     const result = plan({ inputs: { stored: aStored('shop.web', { namespace: 'shop', name: 'web', uid: 'older' }) } });
     expect(result.action).toBe('put');
+  });
+
+  it('F38: made anew under the same name, the secrets of its predecessor are refused', () => {
+    const former = aStored('shop.web', { namespace: 'shop', name: 'web', uid: 'older' });
+    const stored = { ...former, secretDigests: ['digest-of-the-former'] };
+    const own = { ...stored, owner: { ...stored.owner, uid: 'uid-Client-shop-web' } };
+    expect(plan({ inputs: { stored: own } }).secret?.digests).toContain('digest-of-the-former');
+    expect(plan({ inputs: { stored } }).secret?.digests).not.toContain('digest-of-the-former');
   });
 
   it('whose row was given to another namespace by hand takes it back', () => {
