@@ -1,4 +1,5 @@
 /** What a Client comes to, pure: registration, Secret, conditions. */
+import { isDeepStrictEqual } from 'node:util';
 import { builtInScopes, type ClientStatus, durationSeconds, nearest } from '@nauthera/crds';
 import type { Registration, StoredRegistration } from '@nauthera/server/registry';
 import { clientIdOf, registerClient, responseTypesOf } from '../../registrations/client.ts';
@@ -130,7 +131,18 @@ function planGenerated(
   issuer: string,
   facts: Pick<SecretInputs, 'others' | 'storedDigests' | 'known' | 'now'>,
 ): SecretPlan {
-  return planSecret({ ...facts, client, issuer, target: secret, fresh });
+  const plan = planSecret({ ...facts, client, issuer, target: secret, fresh });
+  const repair = plan.event === undefined && repairs(client, issuer, plan);
+  return repair ? { ...plan, event: { reason: 'DriftRepaired', note: driftNote(plan.name) } } : plan;
+}
+
+const driftNote = (name: string): string => `Secret "${name}" was edited and has been put back`;
+
+/** What it holds was right for this generation, and nobody but an editor of the Secret can have changed it. */
+function repairs({ status, generation }: WithSpec<'Client'>, issuer: string, { name, writes }: SecretPlan): boolean {
+  if (status.observedGeneration !== generation || status.issuer !== issuer || status.binding?.name !== name)
+    return false;
+  return writes.some((one) => one.write === 'update' && !isDeepStrictEqual(one.before.data, one.next.data));
 }
 
 function immutable(message: string): ConditionDraft {

@@ -45,7 +45,7 @@ export type SecretWrite =
   | { readonly write: 'delete'; readonly before: Secret };
 
 export interface SecretEvent {
-  readonly reason: 'SecretCreated' | 'SecretRecreated' | 'SecretAdopted';
+  readonly reason: 'SecretCreated' | 'SecretRecreated' | 'SecretAdopted' | 'DriftRepaired';
   readonly note: string;
 }
 
