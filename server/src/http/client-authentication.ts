@@ -18,6 +18,7 @@ import {
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import { networkOf, type Source } from './source.ts';
+import { createTurns } from './turns.ts';
 
 export interface KnownClient {
   readonly value: ClientRegistration;
@@ -77,6 +78,7 @@ export type AuthenticateClient = (request: CredentialsRequest) => Promise<Authen
  */
 export function createClientAuthentication(options: ClientAuthenticationOptions): AuthenticateClient {
   const limiter = createLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
+  const turns = createTurns();
 
   return async ({ authorization, parameters, source }) => {
     const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
@@ -90,15 +92,21 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     // All unknown ids of one source share a bucket, or a stranger could fill the memory with names.
     const key = `${networkOf(source.address)} ${clientId ?? ''}`;
     const method = methodOf(claim, client);
-    const wait = limiter.wait(key, source.limitFactor);
-    if (wait > 0) {
+    const left = (): number => {
+      const wait = limiter.wait(key, source.limitFactor);
+      if (wait === 0) return limiter.left(key, source.limitFactor);
       options.onFailure({ reason: 'throttled', method, clientId, source });
       throw tooManyFailures(wait);
-    }
-    const problem = claim.method === 'assertion' ? await judgeClaim(options, client, claim) : judge(client, claim);
-    if (client === undefined || problem !== null) {
-      limiter.count(key, source.limitFactor);
-      throw fail(problem ?? 'unknown_client', { method, clientId });
+    };
+    const end = await turns.take(key, left);
+    try {
+      const problem = claim.method === 'assertion' ? await judgeClaim(options, client, claim) : judge(client, claim);
+      if (client === undefined || problem !== null) {
+        limiter.count(key, source.limitFactor);
+        throw fail(problem ?? 'unknown_client', { method, clientId });
+      }
+    } finally {
+      end();
     }
     return AuthenticatedClient.of(client.value, client.owner.uid, client.value.token_endpoint_auth_method);
   };

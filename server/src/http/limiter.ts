@@ -3,6 +3,8 @@
 export interface Limiter {
   /** Whole seconds to wait; `0`: go on. Does not count. */
   wait(key: string, factor: number): number;
+  /** How many more may be counted before there is something to wait for. */
+  left(key: string, factor: number): number;
   /** Counts one. */
   count(key: string, factor: number): void;
 }
@@ -33,6 +35,9 @@ export function createLimiter({ perMinute, maxKeys, now }: LimiterOptions): Limi
     wait(key, factor) {
       const over = usedNow(key, factor) - (perMinute * factor - 1);
       return over <= 0 ? 0 : Math.ceil((over * 60) / (perMinute * factor));
+    },
+    left(key, factor) {
+      return Math.max(0, Math.floor(perMinute * factor - usedNow(key, factor)));
     },
     count(key, factor) {
       const used = Math.min(usedNow(key, factor) + 1, perMinute * factor);

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import {
   type AuthenticationFailure,
+  type ClientAuthenticationOptions,
   createClientAuthentication,
 } from '../../../server/src/http/client-authentication.ts';
 import { HttpError } from '../../../server/src/http/http-error.ts';
@@ -15,16 +17,18 @@ const clients = [
   aClient('public').public(),
   aClient('a:b/ü'.replace('ü', 'u')),
   aClient('rotating').with({ client_secret_digests: [digestOf('new'), digestOf('old')] }),
+  aClient('signer').with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [] }),
   aClient('empty').with({ client_secret_digests: [] }),
 ].map((client) => ({ value: client.build(), owner: anOwner(client.build().client_id) }));
 
-function setUp() {
+function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAssertion' | 'useAssertion'>> = {}) {
   const failures: AuthenticationFailure[] = [];
   let now = 0;
   const authenticate = createClientAuthentication({
     client: (id) => clients.find((one) => one.value.client_id === id),
     judgeAssertion: () => Promise.reject(new Error('no assertion was sent')),
     useAssertion: () => Promise.reject(new Error('no assertion was sent')),
+    ...assertions,
     onFailure: (failure) => failures.push(failure),
     now: () => now,
   });
@@ -210,5 +214,54 @@ describe('A49: failed client authentication is limited', () => {
   it('success does not count', async () => {
     const { ask } = setUp();
     expect(await times(100, () => ask(right))).not.toContain('invalid_client');
+  });
+
+  describe('assertions, which take a while to verify', () => {
+    const type = encodeURIComponent('urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+    const request = { body: `client_id=signer&client_assertion_type=${type}&client_assertion=x.y.z` };
+    const atOnce = (count: number, ask: (one: typeof request) => Promise<unknown>) =>
+      Promise.all(Array.from({ length: count }, () => codeOf(() => ask(request))));
+    const holds = { problem: null, once: null } as const;
+
+    it('wrong ones that come all at once are no more than those that come one by one', async () => {
+      let judged = 0;
+      const { ask, failures } = setUp({
+        judgeAssertion: async () => {
+          judged += 1;
+          await sleep(5);
+          return { problem: 'wrong_signature' };
+        },
+      });
+      await atOnce(200, ask);
+      expect(judged).toBe(20);
+      expect(failures.filter(({ reason }) => reason === 'throttled')).toHaveLength(180);
+    });
+
+    it('right ones that come all at once get in', async () => {
+      let running = 0;
+      const { ask } = setUp({
+        judgeAssertion: async () => {
+          running += 1;
+          expect(running).toBeLessThanOrEqual(20);
+          await sleep(1);
+          running -= 1;
+          return holds;
+        },
+      });
+      expect(await atOnce(200, ask)).toEqual(Array.from({ length: 200 }, () => 'no error'));
+    });
+
+    it('one that nobody could judge counts as no failure, and keeps nobody waiting', async () => {
+      let judged = 0;
+      const judgeAssertion = () => {
+        judged += 1;
+        return judged <= 100
+          ? Promise.reject(new HttpError(503, 'temporarily_unavailable', { description: 'x' }))
+          : Promise.resolve(holds);
+      };
+      const { ask } = setUp({ judgeAssertion });
+      expect(new Set(await atOnce(100, ask))).toEqual(new Set(['temporarily_unavailable']));
+      expect(await codeOf(() => ask(request))).toBe('no error');
+    });
   });
 });
