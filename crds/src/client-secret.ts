@@ -47,7 +47,7 @@ export const secret = Type.Optional(
           max: 253,
           rules: [objectName],
           allowed:
-            'name of a Secret with the key client-secret (or its name in keys): at least 32 printable ASCII characters without surrounding spaces or newline',
+            'name of a Secret with the key client-secret (or its name in keys): 32 to 1024 printable ASCII characters without surrounding spaces or newline',
           example: 'web-login',
           leftOut: 'a secret is generated',
         }),
