@@ -10,7 +10,11 @@ export default defineConfig({
       layer('unit', ['unit/**/*.test.ts', 'rules/**/*.test.ts'], 20_000),
       layer('registry', ['ports/**/*.test.ts'], 60_000),
       layer('flows', ['flows/**/*.test.ts'], 120_000),
-      layer('cluster', ['cluster/**/*.test.ts'], 120_000, { globalSetup: ['support/kube-setup.ts'] }),
+      // A control plane of its own for each file: slow where the cores do other work too.
+      layer('cluster', ['cluster/**/*.test.ts'], 300_000, {
+        hookTimeout: 300_000,
+        globalSetup: ['support/kube-setup.ts'],
+      }),
       layer('browser', ['browser/**/*.test.ts'], 120_000),
       layer('demo', ['demo/**/*.test.ts'], 300_000),
     ],
