@@ -65,7 +65,7 @@ async function watch(namespace: string) {
     seen,
     end: () => end,
     /** Resolves when `last` has come. */
-    until: (last: string) => expect.poll(() => seen, { timeout: 10_000 }).toContain(last),
+    until: (last: string) => expect.poll(() => seen, { timeout: 60_000 }).toContain(last),
     stop: () => body.destroy(),
   };
 }

@@ -92,7 +92,7 @@ describe('the Kubernetes API that tests run against', () => {
     await cluster.call('POST', path, { body: { metadata: { name: 'owned', ownerReferences } } });
     await cluster.call('DELETE', `${path}/owner`);
     await expect
-      .poll(async () => (await cluster.request('GET', `${path}/owned`)).status, { timeout: 30_000 })
+      .poll(async () => (await cluster.request('GET', `${path}/owned`)).status, { timeout: 60_000 })
       .toBe(404);
     await cluster.deleteNamespace(namespace);
     const other = await startCluster({ crds: false });
@@ -121,8 +121,8 @@ describe('the Kubernetes API that tests run against', () => {
     const isAlive = () => runs(pid);
     expect(isAlive()).toBe(true);
     parent.kill('SIGKILL');
-    await expect.poll(isAlive, { timeout: 10_000 }).toBe(false);
-    await expect.poll(() => existsSync(folder), { timeout: 10_000 }).toBe(false);
+    await expect.poll(isAlive, { timeout: 60_000 }).toBe(false);
+    await expect.poll(() => existsSync(folder), { timeout: 60_000 }).toBe(false);
   });
 
   it('takes its programs from KUBEBUILDER_ASSETS before all others', async () => {

@@ -29,7 +29,7 @@ async function declared(scene: Scene, ...clients: string[]): Promise<void> {
 
 describe('F36: a Client is deleted', () => {
   it('while the database is away: its deletion ends soon after it is back, and it is refused', {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     const url = new URL(scene.databaseUrl);
@@ -66,7 +66,7 @@ describe('F36: a Client is deleted', () => {
   });
 
   it('while the operator is gone: it waits, the documented patch frees it, and it is refused once the operator is back', {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     await declared(scene, 'stays', 'goes');
@@ -98,7 +98,7 @@ describe('F36: a Client is deleted', () => {
   });
 
   it('with its namespace: the namespace goes, whether the operator runs meanwhile or comes back', {
-    timeout: 240_000,
+    timeout: 400_000,
   }, async () => {
     for (const runs of [true, false]) {
       const scene = await Scene.make({ cluster, postgres, rights: 'cluster-wide' });
@@ -137,7 +137,7 @@ describe('F36: a Client is deleted', () => {
 
 describe('F38: a Client is made anew under its old name', () => {
   for (const when of ['while the operator runs', 'while it is away'])
-    it(`${when}: it is another one, and nothing of the former one is accepted`, { timeout: 120_000 }, async () => {
+    it(`${when}: it is another one, and nothing of the former one is accepted`, { timeout: 400_000 }, async () => {
       const scene = await Scene.make({ cluster, postgres });
       await declared(scene, 'batch');
       let operator = await OperatorHere.start(scene);
@@ -165,7 +165,7 @@ describe('F38: a Client is made anew under its old name', () => {
     });
 
   it('a client id in two namespaces: the later one is a Conflict, until the older one has let it go', {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     const clientPolicies = [{ name: 'all', namespaces: { from: 'All' }, clientIds: ['shared-*'] }];

@@ -136,7 +136,7 @@ describe('F32: killed before and after each of its writes, the operator ends in 
 });
 
 describe('F35: others write at the same time', () => {
-  it('a conflict at each first write: the same end state', { timeout: 120_000 }, async () => {
+  it('a conflict at each first write: the same end state', { timeout: 400_000 }, async () => {
     const calm = await Scene.make({ cluster, postgres });
     const contradicted = await Scene.make({ cluster, postgres });
     for (const scene of [calm, contradicted]) await withEverything(scene);
@@ -156,7 +156,7 @@ describe('F35: others write at the same time', () => {
   });
 
   it('a second writer of statuses and Secrets: each is repaired, in at most five passes a change', {
-    timeout: 120_000,
+    timeout: 400_000,
   }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);
@@ -200,7 +200,7 @@ describe('F35: others write at the same time', () => {
     expect(await askForToken(replica.url, (await scene.secret('shop', 'batch-oauth2')) ?? {})).toBe('200');
   });
 
-  it('an edit costs at most five passes and two writes', { timeout: 120_000 }, async () => {
+  it('an edit costs at most five passes and two writes', { timeout: 400_000 }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);
     await using _operator = await OperatorHere.start(scene);
@@ -226,7 +226,7 @@ describe('F35: others write at the same time', () => {
 
 describe('F37: the leader is frozen in the midst of a pass, and thaws when another one leads', () => {
   it('it writes nothing any more, neither to the cluster nor to the registry, and ends', {
-    timeout: 180_000,
+    timeout: 400_000,
   }, async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);

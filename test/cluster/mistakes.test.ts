@@ -54,7 +54,7 @@ beforeAll(async () => {
   operator = await scene.operator();
   replica = await scene.replica();
   await scene.untilReason('Client', 'shop', 'batch');
-}, 240_000);
+}, 300_000);
 afterAll(async () => {
   await replica?.kill();
   await operator?.stop();
@@ -373,7 +373,7 @@ describe('what kubectl get and describe tell', () => {
     await secret('there', { a: 'b' });
   });
 
-  it.each(told)('%s', { timeout: 120_000 }, async (_, { object, type, reason, message }) => {
+  it.each(told)('%s', { timeout: 400_000 }, async (_, { object, type, reason, message }) => {
     const made = object();
     const { name, namespace } = made.metadata;
     expect((await apply(made)).stderr).toBe('');
@@ -410,7 +410,7 @@ describe('what kubectl get and describe tell', () => {
     );
   });
 
-  it('M14: once it is there, it is used as it is, and never written', { timeout: 120_000 }, async () => {
+  it('M14: once it is there, it is used as it is, and never written', { timeout: 400_000 }, async () => {
     const value = 'a-secret-of-forty-characters-and-no-less';
     await secret('later', { 'client-secret': value });
     await scene.untilReason('Client', 'shop', 'early');

@@ -34,7 +34,7 @@ beforeAll(async () => {
   ]);
   for (const name of [home, ...namespaces, 'elsewhere'])
     await cluster.call('POST', '/api/v1/namespaces', { body: { metadata: { name, labels: { team: name } } } });
-}, 120_000);
+}, 300_000);
 afterAll(() => Promise.all([cluster?.stop(), postgres?.stop()]));
 
 const what = ({ verb, resource }: Pick<Right, 'verb' | 'resource'>) => `${verb} ${resource}`;

@@ -36,7 +36,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-const until = (holds: () => boolean | Promise<boolean>) => vi.waitUntil(holds, { timeout: 10_000, interval: 20 });
+const until = (holds: () => boolean | Promise<boolean>) => vi.waitUntil(holds, { timeout: 60_000, interval: 20 });
 const path = (namespace: string, name?: string, plural = 'secrets') =>
   `/api/v1/namespaces/${namespace}/${plural}${name === undefined ? '' : `/${name}`}`;
 const create = (namespace: string, body: AnyObject, plural?: string) =>

@@ -28,7 +28,7 @@ beforeAll(async () => {
   operator = await OperatorHere.start(scene, { clusterKeysEvery: 300 });
   replica = await scene.replica();
   await scene.untilReason('AuthorizationServer', 'auth', 'main');
-}, 240_000);
+}, 300_000);
 afterAll(async () => {
   await operator?.stop();
   await replica?.stop();
@@ -107,7 +107,7 @@ describe('kubernetes_service_account', () => {
     expect(await ask('edited', await token('nightly'))).toMatchObject({ status: 200 });
   });
 
-  it('a web application without a secret: code flow and refresh', { timeout: 120_000 }, async () => {
+  it('a web application without a secret: code flow and refresh', { timeout: 400_000 }, async () => {
     await directory();
     const web = { grantTypes: ['authorization_code', 'refresh_token'], redirectUris: [callback] };
     const scopes = ['openid', 'profile', 'email', 'offline_access'];
@@ -129,7 +129,7 @@ describe('kubernetes_service_account', () => {
     expect(await ask('web', pod, refreshFields(tokens.refresh_token))).toMatchObject({ status: 200 });
   });
 
-  it('I11: the cluster changes its keys: both count, then the new one alone', { timeout: 240_000 }, async () => {
+  it('I11: the cluster changes its keys: both count, then the new one alone', { timeout: 400_000 }, async () => {
     const before = await token();
     const [first = ''] = await keysInRow();
     await cluster.rotateServiceAccountKeys();
@@ -148,7 +148,7 @@ describe('kubernetes_service_account', () => {
     for (const old of [before, after]) expect(await ask('batch', old)).toMatchObject(refused);
   });
 
-  it('F29: while the API server is away, and when it is back, the last keys count', { timeout: 120_000 }, async () => {
+  it('F29: while the API server is away, and when it is back, the last keys count', { timeout: 400_000 }, async () => {
     const one = await token();
     await cluster.killApiServer();
     expect(await ask('batch', one)).toMatchObject({ status: 200 });

@@ -146,8 +146,8 @@ export class Scene {
 
   /** `nauthera-server serve`, as a process of its own, once there are a key and a database for it. */
   async replica(): Promise<Replica> {
-    const key = await until('there is a key', () => this.secret('auth', 'main-key-encryption-key'), 60_000);
-    await until('the database is ready', async () => (await this.state()).registry.length > 0, 60_000);
+    const key = await until('there is a key', () => this.secret('auth', 'main-key-encryption-key'), 120_000);
+    await until('the database is ready', async () => (await this.state()).registry.length > 0, 120_000);
     const keyFile = join(this.cluster.folder, `${randomBytes(6).toString('hex')}.key`);
     await writeFile(keyFile, key['key-encryption-key'] ?? '', { mode: 0o600 });
     return Replica.start({ databaseUrl: this.databaseUrl, keyFile });
@@ -230,7 +230,7 @@ export class Scene {
     namespace: keyof Namespaces,
     name: string,
     reason = 'Ready',
-    limit = 60_000,
+    limit = 120_000,
   ): Promise<AnyObject> {
     let seen: unknown;
     return until(
@@ -244,7 +244,7 @@ export class Scene {
     );
   }
 
-  untilGone(kind: string, namespace: keyof Namespaces, name: string, limit = 60_000): Promise<true> {
+  untilGone(kind: string, namespace: keyof Namespaces, name: string, limit = 120_000): Promise<true> {
     return until(`${kind} ${name} is gone`, async () => (await this.get(kind, namespace, name)) === undefined, limit);
   }
 

@@ -39,7 +39,7 @@ export interface KubectlOptions {
   readonly namespace?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Milliseconds; default 60,000. */
+  /** Milliseconds; default 120,000. */
   readonly timeout?: number;
 }
 
@@ -180,7 +180,7 @@ export class TestCluster implements Endpoint {
       const child = execFile(
         this.#programs.kubectl,
         [...more, ...args],
-        { env, cwd: options.cwd, timeout: options.timeout ?? 60_000, maxBuffer: 64 * 1024 * 1024 },
+        { env, cwd: options.cwd, timeout: options.timeout ?? 120_000, maxBuffer: 64 * 1024 * 1024 },
         (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
           resolve({ code, stdout, stderr: error?.killed === true ? `${stderr}killed after its timeout\n` : stderr });
@@ -233,7 +233,7 @@ export class TestCluster implements Endpoint {
   }
 
   /** Deletes it and resolves when it is gone. */
-  async deleteNamespace(name: string, timeout = 60_000): Promise<void> {
+  async deleteNamespace(name: string, timeout = 120_000): Promise<void> {
     await this.call('DELETE', `/api/v1/namespaces/${name}`);
     for (const deadline = Date.now() + timeout; ; await sleep(100)) {
       const { status, body } = await this.request('GET', `/api/v1/namespaces/${name}`);
@@ -334,7 +334,7 @@ export class TestCluster implements Endpoint {
   /** With the same data; resolves when the API server is ready again. */
   async startEtcd(): Promise<void> {
     await this.etcd.start();
-    for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(50)) {
       if (await isOk(this.request('GET', '/readyz').then(({ status }) => status))) return;
       if (Date.now() > deadline) throw new Error('the API server does not find its store again');
     }

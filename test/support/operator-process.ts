@@ -82,7 +82,7 @@ export class OperatorProcess {
     await until(
       () => `the operator is alive:\n${this.#log}`,
       async () => (await this.#status('/livez')) === 200,
-      60_000,
+      120_000,
     );
     return this;
   }
@@ -92,7 +92,7 @@ export class OperatorProcess {
     await until(
       () => `the operator is ready:\n${this.#log}`,
       async () => (await this.#status('/readyz')) === 200,
-      60_000,
+      120_000,
     );
     return this;
   }

@@ -181,11 +181,11 @@ export class Product {
   }
 }
 
-/** Waits for what must come within a minute, a wide margin; says what did not. */
+/** Waits for what must come within two minutes, a wide margin; says what did not. */
 export async function until<T>(
   what: string | (() => string),
   found: () => Promise<T | undefined | false>,
-  limit = 60_000,
+  limit = 120_000,
 ): Promise<T> {
   for (const deadline = performance.now() + limit; ; await sleep(25)) {
     const value = await found();

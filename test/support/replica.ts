@@ -70,7 +70,7 @@ export class Replica {
     const endsWithUs = () => child.kill('SIGKILL');
     process.once('exit', endsWithUs);
     child.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 60_000; !(await this.#isReady()); await sleep(25)) {
+    for (const deadline = Date.now() + 120_000; !(await this.#isReady()); await sleep(25)) {
       if (child.exitCode !== null) throw new Error(`the replica ended with ${child.exitCode}:\n${this.#log}`);
       if (Date.now() > deadline) throw new Error(`the replica is not ready after 60 s:\n${this.#log}`);
     }
