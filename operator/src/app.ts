@@ -45,7 +45,7 @@ export interface OperatorOptions {
   }): void;
   /** A newer process writes for this source: this one must end. */
   onFenced(): void;
-  /** Keys of a kind worked on at once. Default 10. */
+  /** Keys of a kind worked on at once. Default 14, with one registry for all 10. */
   readonly workers?: number;
   readonly now?: () => number;
 }
@@ -64,21 +64,28 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
 /** Milliseconds that the first attempts to open databases may keep the passes of everybody waiting. */
 const patience = 5_000;
 
+/** Workers on each kind that one namespace alone never has, where databases are its own choice. */
+const spare = 4;
+
 class RunningOperator implements Operator {
   readonly #options: OperatorOptions;
   readonly #references = new ReferenceIndex();
   readonly #queues: Readonly<Record<Kind, WorkQueue>>;
   readonly #tools: Tools;
+  readonly #workers: number;
   #controllers: readonly Controller[] = [];
 
   constructor(options: OperatorOptions) {
     this.#options = options;
     const { registries } = options;
+    // A given registry has no database that a namespace chose.
+    this.#workers = options.workers ?? (registries.perServer ? 14 : 10);
+    const mostPerNamespace = registries.perServer ? Math.max(1, this.#workers - spare) : this.#workers;
     this.#queues = {
-      AuthorizationServer: new WorkQueue(),
-      Client: new WorkQueue(),
-      Scope: new WorkQueue(),
-      LdapBinding: new WorkQueue(),
+      AuthorizationServer: new WorkQueue({ mostPerNamespace }),
+      Client: new WorkQueue({ mostPerNamespace }),
+      Scope: new WorkQueue({ mostPerNamespace }),
+      LdapBinding: new WorkQueue({ mostPerNamespace }),
     };
     const world: World = {
       source: options.source,
@@ -164,11 +171,10 @@ class RunningOperator implements Operator {
   }
 
   #run<K extends Kind>(controller: KindController<K>): Controller {
-    const { workers } = this.#options;
     return startController({
       name: controller.kind,
       queue: this.#queues[controller.kind],
-      ...(workers === undefined ? {} : { workers }),
+      workers: this.#workers,
       reconcile: (key) => reconcileKey(controller, this.#tools, key),
       onFailure: ({ key, error, retryIn }) => this.#fail(controller.kind, key, error, retryIn),
     });

@@ -30,6 +30,11 @@ export interface QueueOptions {
   readonly firstDelay?: number;
   /** Default 5 min. */
   readonly longestDelay?: number;
+  /**
+   * Keys of one namespace that are worked on at once. Fewer than there are workers: a tenant whose database answers slowly
+   * cannot keep them all. Default: any number.
+   */
+  readonly mostPerNamespace?: number;
   /** The part of a key that takes turns. Default: what stands before the first `/`. */
   readonly namespaceOf?: (key: string) => string;
 }
@@ -59,16 +64,18 @@ class Turns {
     if (keys?.delete(key) === true && keys.size === 0) this.#namespaces.delete(namespace);
   }
 
-  take(): string | undefined {
-    const [first] = this.#namespaces;
-    if (first === undefined) return undefined;
-    const [namespace, keys] = first;
-    const [key] = keys;
-    this.#namespaces.delete(namespace);
-    if (key === undefined) return undefined;
-    keys.delete(key);
-    if (keys.size > 0) this.#namespaces.set(namespace, keys);
-    return key;
+  /** @param mayRun whether a namespace may have one more */
+  take(mayRun: (namespace: string) => boolean): string | undefined {
+    for (const [namespace, keys] of this.#namespaces) {
+      if (!mayRun(namespace)) continue;
+      const [key] = keys;
+      this.#namespaces.delete(namespace);
+      if (key === undefined) continue;
+      keys.delete(key);
+      if (keys.size > 0) this.#namespaces.set(namespace, keys);
+      return key;
+    }
+    return undefined;
   }
 }
 
@@ -78,6 +85,8 @@ export class WorkQueue {
   readonly #firstDelay: number;
   readonly #longestDelay: number;
   readonly #namespaceOf: (key: string) => string;
+  readonly #mostPerNamespace: number;
+  readonly #activeIn = new Map<string, number>();
   readonly #entries = new Map<string, Entry>();
   readonly #turns: Record<Urgency, Turns> = { change: new Turns(), resync: new Turns() };
   readonly #takers: ((key: string | null) => void)[] = [];
@@ -90,6 +99,7 @@ export class WorkQueue {
     this.#random = options.random ?? Math.random;
     this.#firstDelay = options.firstDelay ?? 1000;
     this.#longestDelay = options.longestDelay ?? 300_000;
+    this.#mostPerNamespace = options.mostPerNamespace ?? Number.POSITIVE_INFINITY;
     this.#namespaceOf = options.namespaceOf ?? ((key) => key.slice(0, Math.max(0, key.indexOf('/'))));
   }
 
@@ -132,11 +142,8 @@ export class WorkQueue {
   /** The next key, as soon as there is one; `null` once the queue has stopped. Each key taken must be given back. */
   take(): Promise<string | null> {
     if (this.#stopped) return Promise.resolve(null);
-    const key = this.#turns.change.take() ?? this.#turns.resync.take();
-    if (key !== undefined) {
-      this.#begin(key);
-      return Promise.resolve(key);
-    }
+    const key = this.#next();
+    if (key !== undefined) return Promise.resolve(key);
     return new Promise((resolve) => this.#takers.push(resolve));
   }
 
@@ -182,15 +189,30 @@ export class WorkQueue {
     return entry;
   }
 
+  #mayRun = (namespace: string): boolean => (this.#activeIn.get(namespace) ?? 0) < this.#mostPerNamespace;
+
+  #next(): string | undefined {
+    const key = this.#turns.change.take(this.#mayRun) ?? this.#turns.resync.take(this.#mayRun);
+    if (key !== undefined) this.#begin(key);
+    return key;
+  }
+
   #wait(key: string, entry: Entry, urgency: Urgency): void {
     const namespace = this.#namespaceOf(key);
     if (entry.waiting === urgency || entry.waiting === 'change') return;
     if (entry.waiting === 'resync') this.#turns.resync.delete(namespace, key);
     entry.waiting = urgency;
-    const taker = this.#takers.shift();
-    if (taker === undefined) return this.#turns[urgency].add(namespace, key);
-    this.#begin(key);
-    taker(key);
+    this.#turns[urgency].add(namespace, key);
+    this.#handOut();
+  }
+
+  /** To workers that have nothing to do. */
+  #handOut(): void {
+    while (this.#takers.length > 0) {
+      const key = this.#next();
+      if (key === undefined) return;
+      this.#takers.shift()?.(key);
+    }
   }
 
   #begin(key: string): void {
@@ -198,6 +220,8 @@ export class WorkQueue {
     entry.waiting = undefined;
     entry.active = true;
     this.#active += 1;
+    const namespace = this.#namespaceOf(key);
+    this.#activeIn.set(namespace, (this.#activeIn.get(namespace) ?? 0) + 1);
   }
 
   #release(key: string): Entry | undefined {
@@ -205,6 +229,10 @@ export class WorkQueue {
     if (entry?.active !== true) return undefined;
     entry.active = false;
     this.#active -= 1;
+    const namespace = this.#namespaceOf(key);
+    const others = (this.#activeIn.get(namespace) ?? 1) - 1;
+    if (others > 0) this.#activeIn.set(namespace, others);
+    else this.#activeIn.delete(namespace);
     if (this.#active === 0) for (const idle of this.#idle.splice(0)) idle();
     return entry;
   }
@@ -214,6 +242,8 @@ export class WorkQueue {
     entry.again = undefined;
     if (again !== undefined && !this.#stopped) this.#wait(key, entry, again);
     else if (entry.delayed === undefined && entry.failures === 0) this.#entries.delete(key);
+    // Another one of its namespace may have waited for it.
+    if (!this.#stopped) this.#handOut();
   }
 
   #cancelDelay(entry: Entry): void {

@@ -176,4 +176,24 @@ describe('work queue', () => {
     await end;
     expect(ended).toBe(true);
   });
+
+  it('keeps workers free of a namespace that has many at work, and gives it more as they end', async () => {
+    const queue = new WorkQueue({ mostPerNamespace: 2 });
+    for (const name of ['1', '2', '3', '4']) queue.add(`slow/${name}`);
+    const taken: (string | null)[] = [];
+    const take = () => void queue.take().then((key) => taken.push(key));
+    for (let worker = 0; worker < 4; worker += 1) take();
+    await Promise.resolve();
+    expect(taken).toEqual(['slow/1', 'slow/2']);
+    queue.add('shop/x');
+    await Promise.resolve();
+    expect(taken).toEqual(['slow/1', 'slow/2', 'shop/x']);
+    queue.done('slow/1');
+    queue.failed('slow/2');
+    queue.done('shop/x');
+    take();
+    await Promise.resolve();
+    expect(taken).toEqual(['slow/1', 'slow/2', 'shop/x', 'slow/3', 'slow/4']);
+    await Promise.all([queue.stop(), ...['slow/3', 'slow/4'].map((key) => Promise.resolve(queue.done(key)))]);
+  });
 });
