@@ -5,6 +5,7 @@ import { readyOrder, reasonInfo } from '@nauthera/crds';
 import type { Log } from '@nauthera/server/log';
 import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
 import { type Operator, type OperatorOptions, startOperator } from './app.ts';
+import { adviceFor, Rarely } from './cluster-problems.ts';
 import type { RunSettings } from './config.ts';
 import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
@@ -93,8 +94,6 @@ interface Parts {
   readonly source: KubernetesSource;
   readonly secrets: KubernetesSecrets;
   readonly configMaps: KubernetesConfigMaps;
-  /** Monotonic: since when they are there. */
-  readonly since: number;
 }
 
 class ClusterProcess {
@@ -109,19 +108,29 @@ class ClusterProcess {
   #early: Change[] | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
+  readonly #rarely = new Rarely();
 
   constructor(options: ClusterOptions, connection: KubernetesConnection) {
     this.#options = options;
     this.#namespace = options.namespace ?? connection.namespace;
-    const { log } = options;
     this.#leader = createLeader({
       api: createApi(connection),
       namespace: this.#namespace,
       name: 'nauthera-operator',
       onLost: (reason) => this.#end(`the Lease is lost (${reason}): this process ends, another leads`),
-      onProblem: (error) => log.named('leader').warn('the Lease cannot be had or kept at the moment', sketch(error)),
+      onProblem: (error) => this.#warn('leader', 'the Lease cannot be had or kept', error),
     });
     this.#api = createApi(connection, { mayWrite: () => this.#leader.leading() });
+  }
+
+  /** Once a minute: what was found, and what to do where we know. */
+  #warn(logger: string, message: string, error: unknown, more: Readonly<Record<string, string>> = {}): void {
+    const advice = adviceFor(error);
+    const found = { ...sketch(error), ...more };
+    // Every kind meets the same wall: one line says it.
+    if (!this.#rarely.isNews(advice ?? `${message} ${JSON.stringify(found)}`)) return;
+    const detail = [found['error.detail'], advice].filter((part) => part !== undefined).join(': ');
+    this.#options.log.named(logger).warn(message, { ...found, ...(detail === '' ? {} : { 'error.detail': detail }) });
   }
 
   start(): void {
@@ -131,14 +140,16 @@ class ClusterProcess {
     });
   }
 
-  /** A process that waits for the Lease is ready: it is there to take over. */
+  /**
+   * A process that waits for the Lease is ready: it is there to take over. One that leads is, once everything is listed and
+   * as long as the watches tell something.
+   */
   hears(): boolean {
     const parts = this.#parts;
     if (parts === undefined) return true;
-    const { source, secrets, configMaps, since } = parts;
+    const { source, secrets, configMaps } = parts;
     const heard = [...Object.values(source.sinceLastSync()), secrets.sinceLastSync(), configMaps.sinceLastSync()];
-    // Before the first complete list the time counts from the beginning.
-    return heard.every((silent) => (silent ?? performance.now() - since) <= deaf);
+    return heard.every((silent) => silent !== undefined && silent <= deaf);
   }
 
   async stop(): Promise<void> {
@@ -206,7 +217,7 @@ class ClusterProcess {
         return await sourceName(this.#api);
       } catch (error) {
         if (this.#stopped) throw error;
-        this.#options.log.warn('the namespace kube-system cannot be read, tried again', sketch(error));
+        this.#warn('main', 'the namespace kube-system cannot be read', error);
         await sleep(delay);
       }
     }
@@ -221,10 +232,8 @@ class ClusterProcess {
       onProblem: (problem) => {
         seams?.onWatchProblem?.(problem);
         const { path, reason, error } = problem;
-        const level = reason === 'expired' ? 'debug' : 'warn';
-        log
-          .named('watch')
-          [level]('a watch begins anew', { 'nauthera.url': path, ...sketch(error), 'error.type': reason });
+        if (reason === 'expired') log.named('watch').debug('a watch begins anew', { 'nauthera.url': path });
+        else this.#warn('watch', 'a watch begins anew', error, { 'nauthera.url': path, 'error.type': reason });
       },
     };
     const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
@@ -233,7 +242,6 @@ class ClusterProcess {
       source: new KubernetesSource({ ...view, name }),
       secrets: new KubernetesSecrets({ ...view, watch: watchSecrets, onChange: note('Secret') }),
       configMaps: new KubernetesConfigMaps({ ...view, onChange: note('ConfigMap') }),
-      since: performance.now(),
     };
     this.#parts = parts;
     const all = [parts.source, parts.secrets, parts.configMaps];
@@ -267,7 +275,11 @@ class ClusterProcess {
       api: this.#api,
       apiVersion: 'auth.nauthera.io/v1alpha1',
       instance: hostname(),
-      onProblem: (error) => this.#options.log.named('events').warn('Events are lost', sketch(error)),
+      onProblem: (error) =>
+        // Nobody hears of what happens in a namespace that is ending.
+        isForbidden(error)
+          ? this.#options.log.named('events').debug('Events are lost', sketch(error))
+          : this.#warn('events', 'Events are lost', error),
     });
     this.#undo.push(() => recorder.stop());
     return {
@@ -304,6 +316,10 @@ class ClusterProcess {
       ...sketch(error),
     });
   }
+}
+
+function isForbidden(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
 }
 
 function fenceOf({ leaseCreated, leaseTransitions }: Leadership): Leadership {

@@ -57,7 +57,10 @@ function resolveServer<K extends AttachedKind>(
   const byName = (wanted: string): Resolved => {
     const server = alive.find((one) => nameOf(one) === wanted);
     if (server !== undefined) return usable(server);
-    const message = `no AuthorizationServer ${wanted}. Check spec.authorizationServerRef`;
+    const message =
+      resource.spec.authorizationServerRef === undefined
+        ? `no AuthorizationServer ${wanted}, the default that this was bound to. Bring it back, or set spec.authorizationServerRef`
+        : `no AuthorizationServer ${wanted}. Check spec.authorizationServerRef`;
     return { outcome: 'unresolved', reason: 'ServerNotFound', message };
   };
   const ref = resource.spec.authorizationServerRef;

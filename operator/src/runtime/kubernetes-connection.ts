@@ -95,7 +95,7 @@ async function configure(options: ConnectOptions): Promise<Configuration> {
   const own = join(environment['HOME'] ?? homedir(), '.kube', 'config');
   if (isThere(own)) return fromKubeconfig([own], options.context);
   throw new Error(
-    'No Kubernetes configuration: give --kubeconfig or KUBECONFIG, or run in a pod with a ServiceAccount',
+    'No Kubernetes configuration: give --kubeconfig or KUBECONFIG, put one at ~/.kube/config, or run in a pod with a ServiceAccount',
   );
 }
 
@@ -113,12 +113,21 @@ async function fromServiceAccount(folder: string, host: string, port: string): P
   };
 }
 
+function load(config: { loadFromFile(path: string): void }, path: string): void {
+  try {
+    config.loadFromFile(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : ': it is no kubeconfig';
+    throw new Error(`kubeconfig ${path} cannot be read${code}. Check --kubeconfig or KUBECONFIG`, { cause: error });
+  }
+}
+
 async function fromKubeconfig(paths: readonly string[], context: string | undefined): Promise<Configuration> {
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   for (const [index, path] of paths.entries()) {
     const one = new KubeConfig();
-    one.loadFromFile(path);
+    load(one, path);
     // As kubectl does, the first one says which context is the current one.
     config.mergeConfig(one, index > 0);
   }

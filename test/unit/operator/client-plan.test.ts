@@ -414,7 +414,8 @@ describe('the default server', () => {
     const { conditions } = plan({ servers: [aServerResource()], client: before });
     expect(conditions[0]).toMatchObject({
       reason: 'ServerNotFound',
-      message: 'no AuthorizationServer auth/other. Check spec.authorizationServerRef',
+      message:
+        'no AuthorizationServer auth/other, the default that this was bound to. Bring it back, or set spec.authorizationServerRef',
     });
     // Nor by the next pass.
     expect(plan({ servers: [aServerResource()], client: before }).status.authorizationServer).toBe('auth/other');
