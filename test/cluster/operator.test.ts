@@ -124,11 +124,14 @@ describe('the operator of a cluster', () => {
     await writeFile(keyFile, key['key-encryption-key'] ?? '', { mode: 0o600 });
     replicas.push(...(await Promise.all([1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile })))));
     await wait('nas/demo', 'identity');
-    const { status } = await cluster.call(
-      'GET',
-      '/apis/auth.nauthera.io/v1alpha1/namespaces/identity/authorizationservers/demo',
-    );
-    expect(status).toMatchObject({ issuer: 'https://demo.identity.svc', replicas: 3, readyReplicas: 3 });
+    // Ready as soon as all that report serve; the last one may report later.
+    const seen = async () => {
+      const path = '/apis/auth.nauthera.io/v1alpha1/namespaces/identity/authorizationservers/demo';
+      return (await cluster.call('GET', path)).status as unknown;
+    };
+    await expect
+      .poll(seen, { timeout: 60_000 })
+      .toMatchObject({ issuer: 'https://demo.identity.svc', replicas: 3, readyReplicas: 3 });
   });
 
   it('Ready means that the next request works, on every server process', async () => {
