@@ -73,13 +73,15 @@ export class FolderReader {
 
   /** Looks at every file; reads those that changed since the last time. */
   async scan(): Promise<Scan> {
+    // One moment for all, before anything is listed: whoever reads a file also reads those that were written before it.
+    const now = this.#now();
     const listing: Listing = { complete: true, paths: [], problems: [] };
     const root = await this.#openRoot(listing);
     if (root !== undefined) await this.#list(root, root, 0, listing);
     const known = new Map<string, Known>();
     const files: ScannedFile[] = [];
     for (const path of listing.paths.sort()) {
-      const file = await this.#look(root ?? '', path, known);
+      const file = await this.#look(root ?? '', path, { next: known, now });
       if (file !== undefined) files.push(file);
     }
     // What could not be listed keeps what is known of it.
@@ -128,7 +130,11 @@ export class FolderReader {
     }
   }
 
-  async #look(root: string, path: string, next: Map<string, Known>): Promise<ScannedFile | undefined> {
+  async #look(
+    root: string,
+    path: string,
+    { next, now }: { readonly next: Map<string, Known>; readonly now: number },
+  ): Promise<ScannedFile | undefined> {
     const shown = path.split(sep).join('/');
     const before = this.#known.get(path);
     const broken = (message: string): ScannedFile => {
@@ -151,7 +157,6 @@ export class FolderReader {
     }
     if ('refused' in opened) return broken(opened.refused);
     try {
-      const now = this.#now();
       const known: Known =
         before?.signature === opened.signature
           ? before

@@ -186,6 +186,19 @@ describe('folder reader', () => {
       expect((await look(reader)).files).toEqual({ 'x.yaml': 'settling 1' });
     });
 
+    it('is not read before those that were written before it, however long a look takes', async () => {
+      let now = Date.now() + 10_000;
+      const written = new Date(now);
+      for (const path of ['first.yaml', 'second.yaml']) {
+        await put(path, aDocument('a'));
+        await utimes(join(folder, path), written, written);
+      }
+      // Every question for the time takes longer than a file settles.
+      const reader = aReader(100, () => (now += 90));
+      expect((await look(reader)).files).toEqual({ 'first.yaml': 'settling 0', 'second.yaml': 'settling 0' });
+      expect((await look(reader)).files).toEqual({ 'first.yaml': 'read 1', 'second.yaml': 'read 1' });
+    });
+
     it('with a time from the future is read all the same', async () => {
       let now = Date.now();
       const reader = aReader(100, () => now);
