@@ -60,7 +60,7 @@ async function settledWithEverything(scene: Scene): Promise<void> {
 const scenarios: Readonly<Record<string, Scenario>> = {
   'it takes up a server, a scope and a Client': { writes: 9, prepare: withOneOfEach },
   'a Client and a scope are edited, a Client and a Secret deleted': {
-    writes: 5,
+    writes: 4,
     prepare: async (scene) => {
       await settledWithEverything(scene);
       await scene.apply(scene.aClient('batch', { displayName: 'Edited' }));
@@ -70,7 +70,7 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
   'all of it is deleted': {
-    writes: 5,
+    writes: 4,
     prepare: async (scene) => {
       await settledWithEverything(scene);
       for (const name of ['batch', 'gone']) await scene.delete('Client', 'shop', name);
@@ -152,7 +152,8 @@ describe('F35: others write at the same time', () => {
     await using _contradicted = await OperatorHere.start(contradicted, { proxy });
     const whole = await calm.settled();
     expect(await contradicted.stateLike(whole)).toEqual(whole);
-    expect(rule.fired).toBeGreaterThan(10);
+    // Of each kind of write at least one: finalizers, Secrets, statuses of five resources.
+    expect(rule.fired).toBeGreaterThan(5);
   });
 
   it('a second writer of statuses and Secrets: each is repaired, in at most five passes a change', {
