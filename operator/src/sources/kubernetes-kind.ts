@@ -15,8 +15,8 @@ import {
 } from './kubernetes-objects.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 import { ResourceWriter } from './kubernetes-writer.ts';
-import { WritesUnderWay } from './kubernetes-writing.ts';
 import type { Observed } from './source.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 
 /** Bytes of objects that wait for somebody to look at them. */
 const passingLimit = 16 * 1024 * 1024;

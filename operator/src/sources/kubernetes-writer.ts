@@ -11,8 +11,8 @@ import {
   originOf,
   type ResourceObject,
 } from './kubernetes-objects.ts';
-import type { WritesUnderWay } from './kubernetes-writing.ts';
 import type { Observed } from './source.ts';
+import type { WritesUnderWay } from './writes-under-way.ts';
 
 /** The resource went, or another took its name, while something was about to be written: there is nothing to write to. */
 export class ResourceMoved extends Error {

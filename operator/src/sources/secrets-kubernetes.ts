@@ -8,9 +8,9 @@ import { idOf } from './kubernetes-objects.ts';
 import { OwnerIndex } from './kubernetes-owners.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 import { changedSecretObject, newSecretObject, ownerOf, readSecret, type SecretObject } from './kubernetes-secret.ts';
-import { WritesUnderWay } from './kubernetes-writing.ts';
 import { isLabel, isSubdomain } from './object.ts';
 import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
+import { WritesUnderWay } from './writes-under-way.ts';
 
 export interface KubernetesSecretsOptions extends ClusterView {
   /** Default true. `false`: Secrets are neither listed nor watched, and no right to do so is needed. */

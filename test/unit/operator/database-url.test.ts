@@ -37,7 +37,7 @@ describe('A76: the database URL of a tenant', () => {
     ['TLS by another name', url('?ssl=no-verify'), 'DatabaseTlsFailed', 'parameter ssl is not taken'],
     ['another host', url('?host=/var/run/postgresql'), 'DatabaseLoginFailed', 'parameter host is not taken'],
     ['other session options', url('?options=-c%20search_path=x'), 'DatabaseLoginFailed', 'parameter options'],
-    ['a password file', url('?passfile=/root/.pgpass'), 'DatabaseLoginFailed', 'parameter passfile'],
+    ['a password file', url('?passfile=/etc/pgpass'), 'DatabaseLoginFailed', 'parameter passfile'],
     ['other limits', url('?query_timeout=1'), 'DatabaseLoginFailed', 'parameter query_timeout'],
     [
       'a socket of this machine',

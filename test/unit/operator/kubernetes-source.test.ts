@@ -14,7 +14,7 @@ import {
 } from '../../../operator/src/sources/kubernetes-objects.ts';
 import { OwnerIndex } from '../../../operator/src/sources/kubernetes-owners.ts';
 import { ownerOf, readSecret } from '../../../operator/src/sources/kubernetes-secret.ts';
-import { WritesUnderWay } from '../../../operator/src/sources/kubernetes-writing.ts';
+import { WritesUnderWay } from '../../../operator/src/sources/writes-under-way.ts';
 
 type Metadata = ResourceObject['metadata'] & { readonly managedFields?: unknown };
 
