@@ -7,9 +7,9 @@ import { authorizationServerController } from './controllers/authorization-serve
 import { clientController } from './controllers/client/controller.ts';
 import { anyDatabase, type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
 import { ldapBindingController } from './controllers/ldap-binding/controller.ts';
+import type { Registries } from './controllers/registries.ts';
 import type { Changed, RegistryHandle } from './controllers/registry-handle.ts';
 import { scopeController } from './controllers/scope/controller.ts';
-import type { Registries } from './controllers/server-databases.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, startController } from './runtime/controller.ts';

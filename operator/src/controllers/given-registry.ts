@@ -2,9 +2,9 @@
 import type { Registry } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
+import type { DatabaseState, Registries, RegistriesListener } from './registries.ts';
 import { type Changed, RegistryHandle } from './registry-handle.ts';
 import { RunningRegistry } from './running-registry.ts';
-import type { DatabaseState, Registries, RegistriesListener } from './server-databases.ts';
 
 export interface GivenRegistryOptions {
   readonly registry: Registry;

@@ -9,9 +9,9 @@ import { refuseUrl } from './database-url.ts';
 import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
 import type { OrphanTimes } from './orphans.ts';
 import type { Looked } from './polling.ts';
+import type { DatabaseState, Registries, RegistriesListener } from './registries.ts';
 import type { Changed, RegistryHandle } from './registry-handle.ts';
 import { type Connection, ServerDatabase } from './server-database.ts';
-import type { DatabaseState, Registries, RegistriesListener } from './server-databases.ts';
 import type { EventSink } from './world.ts';
 
 export interface ServerRegistriesOptions {

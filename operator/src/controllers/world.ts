@@ -2,8 +2,8 @@
 import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
+import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
-import type { ServerDatabases } from './server-databases.ts';
 
 export interface World {
   readonly source: ResourceSource;

@@ -6,7 +6,7 @@ import {
   type ServerInputs,
 } from '../../../operator/src/controllers/authorization-server/plan.ts';
 import type { Written } from '../../../operator/src/controllers/programmed.ts';
-import type { DatabaseState } from '../../../operator/src/controllers/server-databases.ts';
+import type { DatabaseState } from '../../../operator/src/controllers/registries.ts';
 import type { LiveReport } from '../../../server/src/registry/index.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { aServerResource } from './resources.ts';

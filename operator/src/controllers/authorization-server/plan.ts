@@ -7,7 +7,7 @@ import type { ClusterKey } from '../../sources/cluster-keys.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasReached, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
-import type { DatabaseState } from '../server-databases.ts';
+import type { DatabaseState } from '../registries.ts';
 import type { Deployment } from '../world.ts';
 
 export interface ServerInputs {
