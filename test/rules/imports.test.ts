@@ -45,10 +45,11 @@ const server: Record<string, Room> = {
   },
   http: {
     rooms: ['protocol', 'telemetry'],
-    types: ['registry', 'views', 'keys/keys.ts'],
-    packages: ['fastify', '@fastify/cookie', 'jose'],
+    types: ['registry', 'views', 'keys/keys.ts', 'outbound/gate.ts'],
+    packages: ['fastify', '@fastify/cookie', '@fastify/cors', 'jose'],
   },
   views: { types: ['protocol'], packages: ['intl-messageformat'] },
+  outbound: { rooms: ['protocol'], packages: [] },
   telemetry: { rooms: ['protocol'], types: ['registry'], packages: ['pino', 'prom-client'] },
   config: { rooms: ['protocol'], packages: ['typebox', 'typebox/compile', 'typebox/value', 'yaml', 'commander'] },
   endpoints: {
@@ -65,7 +66,7 @@ const server: Record<string, Room> = {
       'views',
       'telemetry',
     ],
-    types: ['keys/keys.ts', 'store', 'registry'],
+    types: ['keys/keys.ts', 'store', 'registry', 'outbound/gate.ts'],
     packages: ['fastify'],
   },
 };

@@ -7,7 +7,6 @@ import {
   clientAuthenticationMethods,
   type GrantType,
   prompts,
-  responseTypes,
 } from '../protocol/terms.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
 import { mountDocument } from './document.ts';
@@ -47,7 +46,7 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     jwks_uri: endpointUrl(issuer, 'jwks'),
     // Scopes of the tenants are not published: their names tell who works on what.
     scopes_supported: builtInScopes,
-    response_types_supported: responseTypes,
+    response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: grantTypes,
     subject_types_supported: ['public'],

@@ -14,8 +14,7 @@ import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError, ProtocolError } from '../protocol/errors.ts';
-import type { GrantType } from '../protocol/terms.ts';
-import { parseTokenRequest } from '../protocol/token-request.ts';
+import { parseTokenRequest, type TokenGrantType } from '../protocol/token-request.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Issuance, IssueTokens, TokenResponseWire } from '../tokens/issue.ts';
@@ -33,7 +32,7 @@ interface Progress {
   /** The peer went away. */
   readonly departed: AbortSignal;
   client?: AuthenticatedClient;
-  grantType?: GrantType;
+  grantType?: TokenGrantType;
 }
 
 export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): void {
@@ -89,7 +88,7 @@ function told(
   issuance: Issuance,
   response: TokenResponseWire,
   client: AuthenticatedClient,
-  grantType: GrantType,
+  grantType: TokenGrantType,
   request: { readonly requestId: string; readonly clientAddress: string },
 ): void {
   metrics.tokensIssued.inc({ kind: 'access', format: 'jwt', grant_type: grantType });

@@ -3,8 +3,7 @@
  * client may use the grant type, asks the grant, signs and answers. A grant owns its difference alone.
  */
 import type { AuthenticatedClient } from '../protocol/client.ts';
-import type { GrantType } from '../protocol/terms.ts';
-import type { TokenRequest } from '../protocol/token-request.ts';
+import type { TokenGrantType, TokenRequest } from '../protocol/token-request.ts';
 import type { Issuance } from '../tokens/issue.ts';
 
 /** Facts about the HTTP request that grants write into audit rows or pass on. */
@@ -15,9 +14,9 @@ export interface GrantContext {
   readonly signal: AbortSignal;
 }
 
-export type RequestOf<T extends GrantType> = Extract<TokenRequest, { readonly grantType: T }>;
+export type RequestOf<T extends TokenGrantType> = Extract<TokenRequest, { readonly grantType: T }>;
 
-export interface Grant<T extends GrantType> {
+export interface Grant<T extends TokenGrantType> {
   readonly grantType: T;
   /**
    * Decides, and makes the decision durable where it must be, before anything is signed.

@@ -1,12 +1,12 @@
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
-import type { GrantType } from '../protocol/terms.ts';
-import type { TokenRequest } from '../protocol/token-request.ts';
+import { deviceCodeGrant } from '../protocol/terms.ts';
+import type { TokenGrantType, TokenRequest } from '../protocol/token-request.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import type { Grant, GrantContext } from './grant.ts';
 
 /** The grant types that this server serves; one that is left out is unsupported. */
-export type Grants = { readonly [T in GrantType]?: Grant<T> };
+export type Grants = { readonly [T in TokenGrantType]?: Grant<T> };
 
 /** @throws ProtocolError `unsupported_grant_type`, and what the grant throws */
 export function redeem(
@@ -22,6 +22,8 @@ export function redeem(
       return ask(grants.refresh_token, request, client, context);
     case 'client_credentials':
       return ask(grants.client_credentials, request, client, context);
+    case deviceCodeGrant:
+      return ask(grants[deviceCodeGrant], request, client, context);
   }
 }
 
@@ -35,6 +37,6 @@ function ask<R extends TokenRequest>(
   return grant.redeem(request, client, context);
 }
 
-export function grantTypesOf(grants: Grants): readonly GrantType[] {
+export function grantTypesOf(grants: Grants): readonly TokenGrantType[] {
   return Object.values(grants).map((grant) => grant.grantType);
 }

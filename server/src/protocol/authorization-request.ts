@@ -8,7 +8,7 @@ import type { ParameterReading, Parameters } from './parameters.ts';
 import { challengeProblem } from './pkce.ts';
 import { verifyRedirectUri } from './redirect-uri.ts';
 import { chooseScopes, parseScope } from './scope.ts';
-import { type Prompt, prompts, type ResponseType, responseTypes } from './terms.ts';
+import { type Prompt, prompts, type ResponseType } from './terms.ts';
 import { type Seconds, seconds } from './time.ts';
 
 /** A request that may be shown to a user. Only {@link parseAuthorizationRequest} makes one. */
@@ -42,6 +42,8 @@ export const authorizationParameters: readonly string[] = [
   'login_hint',
   'ui_locales',
 ];
+
+const served: readonly ResponseType[] = ['code'];
 
 const maxNonceLength = 2048;
 const maxLoginHintLength = 256;
@@ -251,5 +253,5 @@ function isPrompt(value: string): value is Prompt {
 }
 
 function isResponseType(value: string | undefined): value is ResponseType {
-  return value !== undefined && (responseTypes as readonly string[]).includes(value);
+  return value !== undefined && (served as readonly string[]).includes(value);
 }

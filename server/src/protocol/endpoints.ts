@@ -4,6 +4,10 @@ export const endpointPaths = {
   token: '/token',
   userinfo: '/userinfo',
   jwks: '/jwks',
+  deviceAuthorization: '/device_authorization',
+  introspection: '/introspect',
+  revocation: '/revoke',
+  endSession: '/logout',
   openidConfiguration: '/.well-known/openid-configuration',
   authorizationServer: '/.well-known/oauth-authorization-server',
 } as const;

@@ -1,10 +1,37 @@
-/** Grant types of the token endpoint that this version knows (RFC 6749 §4, §6). */
-export const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+/** RFC 8628 §3.4 */
+export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+
+/**
+ * Grant types that a client may list (RFC 7591 §2): the verbs of the token endpoint (RFC 6749 §4, §6; RFC 8628 §3.4), and
+ * `implicit`, whose tokens come from the authorization endpoint alone.
+ */
+export const grantTypes = [
+  'authorization_code',
+  'implicit',
+  'refresh_token',
+  'client_credentials',
+  deviceCodeGrant,
+] as const;
 export type GrantType = (typeof grantTypes)[number];
 
-/** Response types of the authorization endpoint that this version knows (RFC 6749 §3.1.1). */
-export const responseTypes = ['code'] as const;
+/**
+ * Response types of the authorization endpoint (RFC 6749 §3.1.1, OAuth 2.0 Multiple Response Type Encoding Practices §3,
+ * §5), each as this server writes it: the order of their words means nothing.
+ */
+export const responseTypes = [
+  'code',
+  'token',
+  'id_token',
+  'id_token token',
+  'code id_token',
+  'code token',
+  'code id_token token',
+] as const;
 export type ResponseType = (typeof responseTypes)[number];
+
+/** OAuth 2.0 Multiple Response Type Encoding Practices §2.1, OAuth 2.0 Form Post Response Mode §2. */
+export const responseModes = ['query', 'fragment', 'form_post'] as const;
+export type ResponseMode = (typeof responseModes)[number];
 
 /**
  * How a client proves who it is at the token endpoint (RFC 7591 §2, OpenID Connect Core §9). Our one extension is

@@ -3,7 +3,7 @@ import { jsonError, type ProtocolError } from './errors.ts';
 import type { Parameters } from './parameters.ts';
 import { isCodeVerifier } from './pkce.ts';
 import { parseScope } from './scope.ts';
-import { type GrantType, grantTypes } from './terms.ts';
+import { deviceCodeGrant, grantTypes } from './terms.ts';
 
 export interface AuthorizationCodeRequest {
   readonly grantType: 'authorization_code';
@@ -26,7 +26,20 @@ export interface ClientCredentialsRequest {
   readonly scopes: readonly string[] | undefined;
 }
 
-export type TokenRequest = AuthorizationCodeRequest | RefreshTokenRequest | ClientCredentialsRequest;
+/** RFC 8628 §3.4 */
+export interface DeviceCodeRequest {
+  readonly grantType: typeof deviceCodeGrant;
+  readonly deviceCode: string;
+}
+
+export type TokenRequest =
+  | AuthorizationCodeRequest
+  | RefreshTokenRequest
+  | ClientCredentialsRequest
+  | DeviceCodeRequest;
+
+/** Grant types that the token endpoint knows. */
+export type TokenGrantType = TokenRequest['grantType'];
 
 /** Longest code, refresh token or other handle that is looked at; ours are far shorter. */
 export const maxHandleLength = 512;
@@ -52,14 +65,16 @@ export function parseTokenRequest(parameters: Parameters): TokenRequest {
       return { grantType, refreshToken: handle(parameters, 'refresh_token'), scopes: scopes(parameters) };
     case 'client_credentials':
       return { grantType, scopes: scopes(parameters) };
+    case deviceCodeGrant:
+      return { grantType, deviceCode: handle(parameters, 'device_code') };
   }
 }
 
-function isGrantType(text: string): text is GrantType {
-  return (grantTypes as readonly string[]).includes(text);
+function isGrantType(text: string): text is TokenGrantType {
+  return text !== 'implicit' && (grantTypes as readonly string[]).includes(text);
 }
 
-function handle(parameters: Parameters, name: 'code' | 'refresh_token'): string {
+function handle(parameters: Parameters, name: 'code' | 'refresh_token' | 'device_code'): string {
   const value = parameters.get(name);
   if (value === undefined) throw jsonError('invalid_request', `${name} is missing`);
   if (value.length > maxHandleLength) throw unknownHandle(name);

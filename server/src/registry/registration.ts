@@ -47,6 +47,39 @@ export type PublicJwk = Static<typeof PublicJwk>;
 
 const jwks = (maxItems: number) => Type.Object({ keys: Type.Array(PublicJwk, { minItems: 1, maxItems }) }, closed);
 
+/** A PNG picture in base64; 64 KiB at most before encoding. */
+const picture = Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 87_384 });
+const color = Type.String({ pattern: '^#[0-9a-f]{6}$' });
+
+/** How the pages look and what they link to. */
+const Branding = Type.Object(
+  {
+    /** Accent colours that were judged readable by whoever declared them. */
+    colors: Type.Optional(Type.Object({ light: Type.Optional(color), dark: Type.Optional(color) }, closed)),
+    logo: Type.Optional(picture),
+    /** `https` pages. */
+    links: Type.Optional(
+      Type.Object(
+        { help: Type.Optional(text(2048)), privacy: Type.Optional(text(2048)), terms: Type.Optional(text(2048)) },
+        closed,
+      ),
+    ),
+    texts: Type.Optional(
+      Type.Object(
+        {
+          username_label: Type.Optional(text(64)),
+          username_hint: Type.Optional(text(128)),
+          help: Type.Optional(text(256)),
+          footer: Type.Optional(text(256)),
+        },
+        closed,
+      ),
+    ),
+  },
+  closed,
+);
+export type Branding = Static<typeof Branding>;
+
 /** Settings of the one AuthorizationServer that a database serves; its id is always `self`. */
 export const ServerRegistration = Type.Object(
   {
@@ -61,6 +94,8 @@ export const ServerRegistration = Type.Object(
         refresh_token_absolute: lifetime,
         session_idle: lifetime,
         session_absolute: lifetime,
+        /** Left out: 600. */
+        device_code: Type.Optional(lifetime),
       },
       closed,
     ),
@@ -74,6 +109,19 @@ export const ServerRegistration = Type.Object(
       },
       closed,
     ),
+    /** What the policies of its owner let any client use, for the metadata; left out: what needs no policy. */
+    grant_types_supported: Type.Optional(Type.Array(literals(grantTypes), { maxItems: 8, uniqueItems: true })),
+    response_types_supported: Type.Optional(Type.Array(literals(responseTypes), { maxItems: 8, uniqueItems: true })),
+    /** Peers whose forwarded headers are believed: CIDRs, and the header that names the client's address. */
+    trusted_proxies: Type.Optional(
+      Type.Object(
+        { cidrs: list(text(64), 64), header: literals(['x-forwarded-for', 'forwarded', 'x-real-ip']) },
+        closed,
+      ),
+    ),
+    /** Hosts and CIDRs that may be called on a client's word although the outbound gate would refuse them. */
+    outbound_allowed: Type.Optional(list(text(253), 64)),
+    branding: Type.Optional(Branding),
     /** The cluster that its clients live in: the keys with which it signs the tokens of its ServiceAccounts. */
     kubernetes: Type.Optional(Type.Object({ jwks: jwks(20) }, closed)),
   },
@@ -93,6 +141,12 @@ export const ClientRegistration = Type.Object(
     grant_types: Type.Array(literals(grantTypes), { minItems: 1, maxItems: 8, uniqueItems: true }),
     response_types: Type.Array(literals(responseTypes), { maxItems: 8, uniqueItems: true }),
     redirect_uris: list(text(2048), 32),
+    /** OpenID Connect RP-Initiated Logout §3.1 */
+    post_logout_redirect_uris: Type.Optional(list(text(2048), 32)),
+    /** Origins whose scripts may call token, userinfo and revocation endpoints (CORS). */
+    allowed_origins: Type.Optional(list(text(512), 32)),
+    /** A PNG for the pages, served by us. */
+    logo: Type.Optional(picture),
     /** Scopes that the client may request and that are open to it, built-in ones included; an inert one is left out. */
     scopes: list(text(128), 64),
     /** What it gets when it sends no `scope` (RFC 6749 §3.3); a subset of `scopes`. */
@@ -103,8 +157,10 @@ export const ClientRegistration = Type.Object(
       maxItems: 2,
       uniqueItems: true,
     }),
-    /** Keys of its assertions; exactly with `private_key_jwt`. */
+    /** Keys of its assertions; one of the two exactly with `private_key_jwt`. */
     jwks: Type.Optional(jwks(10)),
+    /** Where its keys are fetched, through the outbound gate. */
+    jwks_uri: Type.Optional(text(2048)),
     /** ServiceAccounts whose tokens speak for it; exactly with `kubernetes_service_account`. */
     service_accounts: Type.Optional(
       Type.Array(Type.Object({ namespace: text(63), name: text(253) }, closed), {
@@ -133,6 +189,19 @@ export const ClientRegistration = Type.Object(
     refresh_token_absolute: Type.Optional(lifetime),
     /** Audiences of its access tokens beside those of the granted scopes; none at all: `client_id`. */
     access_token_audiences: list(text(512), 16),
+    /** Left out: `jwt`. */
+    access_token_format: Type.Optional(literals(['jwt', 'opaque'])),
+    /** A resource server's: audiences whose tokens it may introspect beside those issued to it or for its own id. */
+    introspection_audiences: Type.Optional(list(text(512), 16)),
+    /** Left out: `public` (OpenID Connect Core §8). */
+    subject_type: Type.Optional(literals(['public', 'pairwise'])),
+    /** Host that pairwise subjects are computed for; exactly with `pairwise`. */
+    sector_identifier: Type.Optional(text(253)),
+    /** Left out: userinfo is plain JSON. */
+    userinfo_signed_response_alg: Type.Optional(literals(signingAlgorithms)),
+    /** OpenID Connect Back-Channel Logout §2.2, Front-Channel Logout §2. */
+    backchannel_logout_uri: Type.Optional(text(2048)),
+    frontchannel_logout_uri: Type.Optional(text(2048)),
   },
   closed,
 );
@@ -147,6 +216,13 @@ export const ScopeRegistration = Type.Object(
     claims: list(text(128), 50),
     audiences: list(text(512), 16),
     consent: literals(['required', 'implicit']),
+    /** By BCP 47 tag: the same two texts in other languages. */
+    translations: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$', maxLength: 35 }),
+        Type.Object({ display_name: text(128), description: Type.Optional(text(512)) }, closed),
+      ),
+    ),
   },
   closed,
 );
