@@ -69,17 +69,17 @@ const signIn = (softly: boolean): Statement => ({
   // A sign-in always gives a new handle, whatever cookie came along: an id planted before it opens nothing after it.
   text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
     n AS MATERIALIZED (SELECT * FROM soft, jsonb_to_record($1::jsonb) AS n(handle text, id text, renews boolean, ends text, browser text,
-      subject text, directory text, entry_id text, username text, name text, claims jsonb, idle integer, absolute integer)),
+      subject text, directory text, entry_id text, username text, name text, claims jsonb, user_agent text, idle integer, absolute integer)),
     renewed AS (
       UPDATE sessions s SET handle = decode(n.handle, 'hex'), directory = n.directory, entry_id = n.entry_id, username = n.username,
-        name = n.name, claims = n.claims, auth_time = now(), last_seen_at = now(), idle_seconds = n.idle,
+        name = n.name, claims = n.claims, user_agent = n.user_agent, auth_time = now(), last_seen_at = now(), idle_seconds = n.idle,
         expires_at = now() + make_interval(secs => n.absolute)
       FROM n WHERE n.renews AND s.id = n.id AND s.subject = n.subject AND ${liveSession('s')}
       RETURNING s.id),
     created AS (
-      INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, auth_time, last_seen_at,
-        idle_seconds, expires_at)
-      SELECT decode(handle, 'hex'), id, decode(browser, 'hex'), subject, directory, entry_id, username, name, claims, now(), now(),
+      INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, user_agent,
+        auth_time, last_seen_at, idle_seconds, expires_at)
+      SELECT decode(handle, 'hex'), id, decode(browser, 'hex'), subject, directory, entry_id, username, name, claims, user_agent, now(), now(),
         idle, now() + make_interval(secs => absolute) FROM n WHERE NOT renews
       RETURNING id),
     signed_in AS (SELECT id FROM renewed UNION ALL SELECT id FROM created),
@@ -103,6 +103,8 @@ export interface SignIn {
   /** Plain value of the browser's binding cookie. */
   readonly browser: string;
   readonly session: Omit<Session, 'authTime'>;
+  /** What the browser calls itself, bounded; for the account page alone. */
+  readonly userAgent?: string | undefined;
   /** The session goes on under a new handle: same browser, same user. */
   readonly renews: boolean;
   /** Another user's session in this browser, which ends. */
@@ -192,7 +194,7 @@ function sessionOf(row: StateRow, id: string): Session {
   };
 }
 
-function signInJson({ handle, browser, session, renews, ends, idle, absolute }: SignIn): string {
+function signInJson({ handle, browser, session, userAgent, renews, ends, idle, absolute }: SignIn): string {
   return JSON.stringify({
     handle: digest(handle).toString('hex'),
     id: session.id,
@@ -205,6 +207,7 @@ function signInJson({ handle, browser, session, renews, ends, idle, absolute }: 
     username: session.username,
     name: session.name,
     claims: session.claims,
+    user_agent: userAgent,
     idle,
     absolute,
   });

@@ -1,5 +1,6 @@
 /** Every migration by name, in order. A name that has run somewhere never changes; a new one sorts after all others. */
 import type { Migration } from 'kysely/migration';
+import { account } from './account.ts';
 import { flows } from './flows.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
@@ -12,4 +13,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003_signing_keys': signingKeys,
   '0004_service_binds': serviceBinds,
   '0005_used_assertions': usedAssertions,
+  '0011_account': account,
 };
