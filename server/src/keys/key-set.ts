@@ -84,7 +84,11 @@ class ReplicaKeys implements Keys {
       clock,
       ...(onVerified === undefined ? {} : { onVerified }),
     });
-    this.keySet = { jwks: () => this.#jwks, verify: (jwt, type) => Promise.resolve(verify(jwt, type)) };
+    this.keySet = {
+      jwks: () => this.#jwks,
+      verify: (jwt, type) => Promise.resolve(verify(jwt, type)),
+      readHint: (idToken) => Promise.resolve(verify(idToken, 'JWT', 'any')),
+    };
   }
 
   confirmedAt(): number | undefined {

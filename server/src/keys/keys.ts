@@ -18,6 +18,11 @@ export interface KeySet {
    * @param type the expected `typ` header.
    */
   verify(jwt: string, type: string): Promise<Readonly<Record<string, unknown>> | null>;
+  /**
+   * Reads an ID token of ours that came as a hint (`id_token_hint`): as {@link verify}, but one that has expired is as
+   * good (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §4). It proves whom it was issued about, and nothing else.
+   */
+  readHint(idToken: string): Promise<Readonly<Record<string, unknown>> | null>;
 }
 
 /**

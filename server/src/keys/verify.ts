@@ -28,7 +28,8 @@ export interface VerifierOptions {
   readonly onVerified?: () => void;
 }
 
-export type VerifyJwt = (jwt: string, type: string) => Claims | null;
+/** @param expiry `any`: a token that has run out is read too, as a hint about its user and session. */
+export type VerifyJwt = (jwt: string, type: string, expiry?: 'any') => Claims | null;
 
 interface Remembered {
   readonly claims: Claims;
@@ -46,13 +47,13 @@ export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptio
     seen.set(digest, entry);
   };
 
-  return (jwt, type) => {
+  return (jwt, type, expiry) => {
     if (jwt.length > maxTokenLength) return null;
     const digest = hash('sha256', `${type} ${jwt}`, 'base64url');
     const known = seen.get(digest);
     // A key that is no longer published takes its tokens along, remembered or not.
     if (known !== undefined && key(known.key.kid) === known.key) {
-      return isCurrent(known.claims, issuer(), clock) ? known.claims : null;
+      return isAccepted(known.claims, issuer(), clock, expiry) ? known.claims : null;
     }
     const parts = splitJwt(jwt);
     if (parts === null) return null;
@@ -61,7 +62,7 @@ export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptio
     onVerified?.();
     if (!signatureHolds(found, parts.input, parts.signature)) return null;
     const claims = parseObject(parts.payload);
-    if (claims === null || !isCurrent(claims, issuer(), clock)) return null;
+    if (claims === null || !isAccepted(claims, issuer(), clock, expiry)) return null;
     remember(digest, { claims, key: found });
     return claims;
   };
@@ -95,9 +96,10 @@ export function signatureHolds(key: Omit<VerificationKey, 'kid'>, input: string,
   return verify('sha256', Buffer.from(input), options, bytes);
 }
 
-function isCurrent(claims: Claims, issuer: string | undefined, clock: Clock): boolean {
+function isAccepted(claims: Claims, issuer: string | undefined, clock: Clock, expiry: 'any' | undefined): boolean {
   const { iss, exp } = claims;
-  return iss === issuer && typeof exp === 'number' && Number.isFinite(exp) && exp > clock.now();
+  if (iss !== issuer || typeof exp !== 'number' || !Number.isFinite(exp)) return false;
+  return expiry === 'any' || exp > clock.now();
 }
 
 function parseObject(encoded: string): Record<string, unknown> | null {

@@ -179,4 +179,18 @@ describe('F20: verifying', () => {
     const spellings = Array.from(last, (letter) => jwt.slice(0, -1) + letter);
     expect(spellings.filter((one) => verify(one, 'at+jwt') !== null)).toEqual([jwt]);
   });
+
+  it('as a hint, an expired token is read like one that is not, seen before or not; nothing else is forgiven', async () => {
+    const jwt = await signer.sign('ES256', 'JWT', claims);
+    now = start + 10_000;
+    expect(verify(jwt, 'JWT')).toBeNull();
+    expect(verify(jwt, 'JWT', 'any')).toEqual(claims);
+    expect(verify(jwt, 'JWT', 'any')).toEqual(claims);
+    expect(verify(jwt, 'JWT')).toBeNull();
+    expect(verify(jwt, 'at+jwt', 'any')).toBeNull();
+    const elsewhere = forge({ alg: 'ES256', typ: 'JWT', kid: 'ec' }, { ...claims, iss: 'https://x' }, es256);
+    expect(verify(elsewhere, 'JWT', 'any')).toBeNull();
+    published.delete('ec');
+    expect(verify(jwt, 'JWT', 'any')).toBeNull();
+  });
 });
