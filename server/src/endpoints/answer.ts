@@ -12,7 +12,7 @@ import { sealNonce } from '../tokens/code-nonce.ts';
 import { newHandle } from '../tokens/handle.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import type { Decision, Going } from './interaction.ts';
+import type { Decision, Going, PageSignIn } from './interaction.ts';
 import type { Visit } from './visit.ts';
 
 export type Issue = Extract<Decision, { readonly step: 'issue' }>;
@@ -136,10 +136,10 @@ export function unavailableEvent(visit: Visit, going: Going, directory: string):
   });
 }
 
-/** What every event of this request says. */
+/** What every event of this request says; a sign-in for a page of ours knows no client. */
 export function facts(
   visit: Visit,
-  { client, interaction, request }: Going,
+  { client, interaction, request }: Going | PageSignIn,
   answerer: Answerer,
 ): Omit<AuditEvent, 'event' | 'outcome'> {
   return {
@@ -148,10 +148,14 @@ export function facts(
     userId: answerer.subject,
     userName: answerer.username,
     directory: answerer.directory,
-    clientId: client.value.client_id,
-    clientUid: client.owner.uid,
-    grantId: interaction.grantId,
-    scopes: request.scopes,
+    ...(client === undefined
+      ? {}
+      : {
+          clientId: client.value.client_id,
+          clientUid: client.owner.uid,
+          grantId: interaction.grantId,
+          scopes: request.scopes,
+        }),
     sessionId: answerer.id,
   };
 }

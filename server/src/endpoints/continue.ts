@@ -32,6 +32,7 @@ async function cancelled(ports: FlowPorts, visit: Visit, text: string | undefine
   const browser = requireBrowser(visit);
   const reopened = reopenText(ports, visit, text, browser);
   if (reopened.outcome === 'expired') return sendExpired(ports, visit, reopened.interaction, browser);
+  if (reopened.outcome === 'page') throw pageError('invalid_request', 'the request has no answer');
   const { going } = reopened;
   if (going.interaction.note?.kind !== 'cancelled') throw pageError('invalid_request', 'the request has no answer');
   const members = { error: 'access_denied', error_description: 'the user did not sign in' };

@@ -12,7 +12,7 @@ import type { EpochSeconds } from '../protocol/time.ts';
 import type { Charged } from '../store/login-attempts.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import type { FreshEntry, Going } from './interaction.ts';
+import type { FreshEntry, Going, PageSignIn } from './interaction.ts';
 import type { Visit } from './visit.ts';
 
 export interface Accepted {
@@ -41,7 +41,12 @@ function typingProblem({ username, password }: Typed): LoginProblem | null {
   return null;
 }
 
-export async function tryToSignIn(ports: FlowPorts, visit: Visit, going: Going, typed: Typed): Promise<Attempt> {
+export async function tryToSignIn(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going | PageSignIn,
+  typed: Typed,
+): Promise<Attempt> {
   const problem = typingProblem(typed);
   if (problem !== null) return { outcome: 'problem', problem };
   try {
@@ -52,7 +57,12 @@ export async function tryToSignIn(ports: FlowPorts, visit: Visit, going: Going, 
   }
 }
 
-async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, typed: Typed): Promise<Attempt> {
+async function searchChargeBind(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going | PageSignIn,
+  typed: Typed,
+): Promise<Attempt> {
   const signal = departureOf(visit.reply);
   const askedAt: EpochSeconds = ports.clock.now();
   const candidate = await ports.directory.find(typed.username, signal);
@@ -61,7 +71,7 @@ async function searchChargeBind(ports: FlowPorts, visit: Visit, going: Going, ty
     limitFactor: visit.source.limitFactor,
     throttleKey: candidate.throttleKey,
     subject: candidate.known ? candidate.user.subject : undefined,
-    clientUid: going.client.owner.uid,
+    clientUid: going.client?.owner.uid,
     handle: visit.handle,
     browser: typed.browser,
   });
@@ -93,7 +103,7 @@ function problemOf(user: DirectoryUser | null, outcome: AuthenticationOutcome): 
 function throttled(
   ports: FlowPorts,
   visit: Visit,
-  going: Going,
+  going: Going | PageSignIn,
   candidate: Candidate,
   { limiter = 'login_account' }: Charged,
 ): Attempt {
@@ -107,7 +117,7 @@ function throttled(
 async function rejected(
   ports: FlowPorts,
   visit: Visit,
-  going: Going,
+  going: Going | PageSignIn,
   candidate: Candidate,
   problem: LoginProblem,
 ): Promise<Attempt> {
@@ -126,7 +136,12 @@ function directoryOf(candidate: Candidate): string {
 }
 
 /** Names the directory's user, never what was typed. */
-function failure(visit: Visit, { client, interaction }: Going, candidate: Candidate, reason: string): AuditEvent {
+function failure(
+  visit: Visit,
+  { client, interaction }: Going | PageSignIn,
+  candidate: Candidate,
+  reason: string,
+): AuditEvent {
   return audited({
     event: 'login.failed',
     outcome: 'refused',
@@ -141,8 +156,8 @@ function failure(visit: Visit, { client, interaction }: Going, candidate: Candid
           directoryServer: candidate.user.server,
         }
       : {}),
-    clientId: client.value.client_id,
-    clientUid: client.owner.uid,
-    grantId: interaction.grantId,
+    ...(client === undefined
+      ? {}
+      : { clientId: client.value.client_id, clientUid: client.owner.uid, grantId: interaction.grantId }),
   });
 }

@@ -7,7 +7,13 @@ import { DirectoryUnavailable, type DirectoryUser } from '../directory/directory
 import { type ConsentRules, type Verification, verifyConsent } from '../directory/verify-consent.ts';
 import { departureOf } from '../http/departure.ts';
 import { nextStep, type Progress, type SignedIn, type Step } from '../interaction/next-step.ts';
-import { type Interaction, openInteraction, readingOf, sealedOf } from '../interaction/sealed-request.ts';
+import {
+  type Interaction,
+  openInteraction,
+  readingOf,
+  type SignedInPage,
+  sealedOf,
+} from '../interaction/sealed-request.ts';
 import { type AuthorizationRequest, parseAuthorizationRequest } from '../protocol/authorization-request.ts';
 import { pageError } from '../protocol/errors.ts';
 import type { ParameterReading } from '../protocol/parameters.ts';
@@ -25,6 +31,14 @@ export interface Going {
   readonly client: Registered<ClientRegistration>;
 }
 
+/** Somebody signs in for a page of ours: there is no client, and nothing to decide but who they are. */
+export interface PageSignIn {
+  readonly interaction: Interaction;
+  readonly page: SignedInPage;
+  readonly request?: undefined;
+  readonly client?: undefined;
+}
+
 /** @throws ProtocolError see {@link parseAuthorizationRequest} */
 export function parse(visit: Visit, reading: ParameterReading): Omit<Going, 'interaction'> {
   const { snapshot, server } = visit;
@@ -36,6 +50,7 @@ export function parse(visit: Visit, reading: ParameterReading): Omit<Going, 'int
 
 export type Reopened =
   | { readonly outcome: 'open'; readonly going: Going }
+  | { readonly outcome: 'page'; readonly going: PageSignIn }
   | { readonly outcome: 'expired'; readonly interaction: Interaction };
 
 /**
@@ -52,6 +67,7 @@ export function reopen(ports: FlowPorts, visit: Visit, sealed: Buffer | null, br
   }
   const { interaction } = opened;
   if (opened.outcome === 'expired') return { outcome: 'expired', interaction };
+  if (interaction.page !== undefined) return { outcome: 'page', going: { interaction, page: interaction.page } };
   const parsed = parse(visit, readingOf(interaction));
   const { uid } = parsed.client.owner;
   // What was shown and clicked was about another client then: it begins anew.

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { type DirectoryUser, knownClaims } from '../directory/directory.ts';
 import { readQuery } from '../http/form.ts';
 import { setCookie } from '../http/session-cookie.ts';
+import { userAgentOf } from '../http/user-agent.ts';
 import {
   type Interaction,
   interactionLifetime,
@@ -23,9 +24,10 @@ import { type Answerer, facts, issuedAnswer, type PreparedAnswer, refusedAnswer 
 import { noteUnavailable } from './authorize.ts';
 import { type Accepted, tryToSignIn } from './credentials.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import { type Decision, decide, type Going } from './interaction.ts';
+import { decide, type Going, type PageSignIn } from './interaction.ts';
+import { goToPage } from './own-page.ts';
 import { requestField, sealText } from './pages.ts';
-import { openForm, type Posted, resume, withPages } from './resume.ts';
+import { openAnyForm, type Posted, resume, withPages } from './resume.ts';
 import { goTo, openVisit, type Visit } from './visit.ts';
 
 export function mountLogin(app: FastifyInstance, ports: FlowPorts): void {
@@ -41,13 +43,15 @@ export function mountLogin(app: FastifyInstance, ports: FlowPorts): void {
 }
 
 async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
-  const posted = openForm(ports, visit);
+  const posted = openAnyForm(ports, visit);
   const { parameters, interaction, browser, going } = posted;
   const again = (next: Interaction): FastifyReply => show(ports, visit, next, browser);
   if (parameters.has('restart')) return again(restarted(interaction, newId(), ports.clock.now()));
   // The page that follows says that this one was open for too long.
   if (going === undefined) return again(interaction);
   if (parameters.has('cancel')) {
+    // A page of ours has nobody to tell: its form shows no Cancel.
+    if (going.client === undefined) return again(interaction);
     const cancelled: Interaction = { ...interaction, note: { kind: 'cancelled' } };
     return goTo(visit, 'continue', { [requestField]: sealText(ports, cancelled, browser) });
   }
@@ -62,8 +66,8 @@ function show(ports: FlowPorts, visit: Visit, interaction: Interaction, browser:
 async function signIn(
   ports: FlowPorts,
   visit: Visit,
-  going: Going,
-  { parameters, browser }: Posted,
+  going: Going | PageSignIn,
+  { parameters, browser }: Posted<Going | PageSignIn>,
 ): Promise<FastifyReply> {
   const username = parameters.get('username') ?? '';
   const password = parameters.get('password') ?? '';
@@ -73,7 +77,7 @@ async function signIn(
     case 'problem':
       return show(ports, visit, { ...going.interaction, note: note(attempt.problem) }, browser);
     case 'unavailable':
-      noteUnavailable(ports, visit, going, attempt.directory);
+      if (going.client !== undefined) noteUnavailable(ports, visit, going, attempt.directory);
       ports.metrics.logins.inc({ directory: attempt.directory, outcome: 'unavailable' });
       return show(ports, visit, { ...going.interaction, note: unreachable }, browser);
     case 'accepted':
@@ -87,22 +91,18 @@ const unreachable: Note = { kind: 'unavailable', who: 'directory', retry: 'login
 async function accept(
   ports: FlowPorts,
   visit: Visit,
-  going: Going,
-  { fresh, charged, throttleKey }: Accepted,
+  going: Going | PageSignIn,
+  accepted: Accepted,
   browser: string,
 ): Promise<FastifyReply> {
+  const { fresh, charged, throttleKey } = accepted;
   const { user } = fresh;
   const renews = charged.session?.subject === user.subject;
   const answerer = answererOf(user, renews && charged.session !== null ? charged.session.id : newId());
-  const { note: _note, switching: _switching, ...rest } = going.interaction;
-  const signedIn: Going = { ...going, interaction: { ...rest, signedIn: answerer.id } };
-  const decision = await decide(ports, visit, signedIn, {
-    session: { ...answerer, authTime: ports.clock.now() },
-    consented: charged.consented,
-    progress: { signedIn: answerer.id },
-    fresh,
-  });
-  const next = outcomeOf(ports, visit, signedIn, decision, answerer, browser, user);
+  const next: Outcome =
+    going.client === undefined
+      ? { audit: [succeeded(visit, going, answerer, user)] }
+      : await outcomeOf(ports, visit, going, accepted, answerer, browser);
   const ends = renews ? undefined : (charged.session ?? undefined);
   const audit = ends === undefined ? next.audit : [...next.audit, sessionEnded(visit, ends)];
   const handle = newHandle();
@@ -111,23 +111,26 @@ async function accept(
     handle,
     browser,
     session: { ...answerer, name: user.name, claims: knownClaims(user) },
+    userAgent: userAgentOf(visit.request.headers),
     renews,
     ends: ends?.id,
     idle: session_idle,
     absolute: session_absolute,
     throttleKey,
-    ...(next.prepared === undefined ? { request: next.request } : { code: next.prepared.code }),
+    ...(next.prepared === undefined ? {} : { code: next.prepared.code }),
+    ...(next.request === undefined ? {} : { request: next.request }),
     audit,
   });
   if (!result.signedIn) throw pageError('temporarily_unavailable', 'the session ended meanwhile, sign in again');
   for (const event of audit) ports.emitAudit(event);
   ports.metrics.logins.inc({ directory: user.directory, outcome: 'success' });
   visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
+  if (going.client === undefined) return goToPage(visit, going);
   const { grantId } = going.interaction;
   if (next.prepared !== undefined && result.code !== 'too_many') {
     return goTo(visit, 'continue', { [requestField]: grantId });
   }
-  const carried = result.stored ? grantId : sealText(ports, signedIn.interaction, browser);
+  const carried = result.stored ? grantId : sealText(ports, signedInNow(going, answerer).interaction, browser);
   return goTo(visit, 'consent', { [requestField]: carried });
 }
 
@@ -150,23 +153,38 @@ function answererOf({ subject, directory, entryId, username }: DirectoryUser, id
 
 type Outcome = { readonly audit: readonly AuditEvent[] } & (
   | { readonly prepared: PreparedAnswer; readonly request?: undefined }
-  | { readonly prepared?: undefined; readonly request: StoredRequest }
+  /** Without a request either: the sign-in was for a page of ours. */
+  | { readonly prepared?: undefined; readonly request?: StoredRequest }
 );
 
-function outcomeOf(
-  ports: FlowPorts,
-  visit: Visit,
-  going: Going,
-  decision: Decision,
-  answerer: Answerer,
-  browser: string,
-  user: DirectoryUser,
-): Outcome {
-  const succeeded = audited({
+function succeeded(visit: Visit, going: Going | PageSignIn, answerer: Answerer, { server }: DirectoryUser): AuditEvent {
+  return audited({
     ...facts(visit, going, answerer),
     event: 'login.succeeded',
     outcome: 'success',
-    directoryServer: user.server,
+    directoryServer: server,
+  });
+}
+
+function signedInNow(going: Going, answerer: Answerer): Going {
+  const { note: _note, switching: _switching, ...rest } = going.interaction;
+  return { ...going, interaction: { ...rest, signedIn: answerer.id } };
+}
+
+async function outcomeOf(
+  ports: FlowPorts,
+  visit: Visit,
+  from: Going,
+  { fresh, charged }: Accepted,
+  answerer: Answerer,
+  browser: string,
+): Promise<Outcome> {
+  const going = signedInNow(from, answerer);
+  const decision = await decide(ports, visit, going, {
+    session: { ...answerer, authTime: ports.clock.now() },
+    consented: charged.consented,
+    progress: { signedIn: answerer.id },
+    fresh,
   });
   switch (decision.step) {
     case 'issue': {
@@ -181,7 +199,7 @@ function outcomeOf(
     case 'refuse': {
       const prepared = refusedAnswer(ports, visit, going, decision, answerer, browser);
       ports.metrics.consents.inc({ outcome: 'refused' });
-      return { prepared, audit: [succeeded, prepared.audit] };
+      return { prepared, audit: [succeeded(visit, going, answerer, fresh.user), prepared.audit] };
     }
     // `login` cannot follow a sign-in; if it ever did, the page that follows would ask again.
     case 'login':
@@ -194,7 +212,7 @@ function outcomeOf(
         sealed,
         lifetime: interactionLifetime,
       };
-      return { request, audit: [succeeded] };
+      return { request, audit: [succeeded(visit, going, answerer, fresh.user)] };
     }
   }
 }

@@ -23,7 +23,7 @@ import {
   type ScopeText,
 } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
-import type { Going } from './interaction.ts';
+import type { Going, PageSignIn } from './interaction.ts';
 import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
 
 /** The name of the hidden field and of the query parameter that carry a request. */
@@ -57,22 +57,23 @@ export function formOf(
 export function sendLogin(
   ports: FlowPorts,
   from: Visit,
-  { interaction, request, client }: Going,
+  { interaction, request, client }: Going | PageSignIn,
   browser: string,
   session: Pick<Session, 'name' | 'username'> | null,
 ): FastifyReply {
-  const visit = inLanguageOf(from, request.uiLocales);
+  const visit = inLanguageOf(from, request?.uiLocales);
   const { note, ...rest } = interaction;
   const problem = note?.kind === 'login' ? note : undefined;
   const known = session === null || interaction.switching === true ? undefined : session;
-  const username = problem?.username ?? request.loginHint;
+  const username = problem?.username ?? request?.loginHint;
   return sendPage(
     visit,
     loginPage({
       ...visit.frame,
       form: formOf(ports, visit, 'login', rest, browser),
-      client: { name: client.value.client_name },
-      host: placeOf(request.redirect.uri),
+      ...(client === undefined
+        ? {}
+        : { client: { name: client.value.client_name }, host: placeOf(request.redirect.uri) }),
       ...(username === undefined ? {} : { username }),
       ...(known === undefined ? {} : { reauthentication: { name: known.name, username: known.username } }),
       ...(problem === undefined ? {} : { problems: [problemOf(problem)] }),
@@ -176,9 +177,10 @@ export function sendExpired(
 /** @param retry a path of ours, or a form, that goes on with the same request. */
 export function sendUnavailable(
   visit: Visit,
-  clientName: string,
+  clientName: string | undefined,
   unavailable: 'directory' | 'us',
   retry: Form | { readonly href: string },
 ): FastifyReply {
-  return sendErrorPage(visit, { code: 'temporarily_unavailable', client: { name: clientName }, unavailable, retry });
+  const client = clientName === undefined ? {} : { client: { name: clientName } };
+  return sendErrorPage(visit, { code: 'temporarily_unavailable', ...client, unavailable, retry });
 }

@@ -9,7 +9,8 @@ import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
 import type { BrowserState } from '../store/sessions.ts';
 import { proceed, sendRetry } from './authorize.ts';
 import type { FlowPorts } from './flow.ts';
-import { believed, type Going, reopen, reopenText, stateOf } from './interaction.ts';
+import { believed, type Going, type PageSignIn, reopen, reopenText, stateOf } from './interaction.ts';
+import { resumePage } from './own-page.ts';
 import { requestField, sendContinue, sendExpired, tokenField } from './pages.ts';
 import { goTo, requireBrowser, type Visit } from './visit.ts';
 
@@ -34,12 +35,15 @@ async function resumeStored(ports: FlowPorts, visit: Visit, grantId: string, bro
   if (state.request === null) return sendExpired(ports, visit, undefined, browser);
   const reopened = reopen(ports, visit, state.request, browser);
   if (reopened.outcome === 'expired') return sendExpired(ports, visit, reopened.interaction, browser);
+  // Nothing is stored for a page of ours.
+  if (reopened.outcome === 'page') return sendExpired(ports, visit, undefined, browser);
   return show(ports, visit, reopened.going, state, browser);
 }
 
 async function resumeSealed(ports: FlowPorts, visit: Visit, text: string, browser: string): Promise<FastifyReply> {
   const reopened = reopenText(ports, visit, text, browser);
   if (reopened.outcome === 'expired') return sendExpired(ports, visit, reopened.interaction, browser);
+  if (reopened.outcome === 'page') return resumePage(ports, visit, reopened.going, browser);
   const state = await stateOf(ports, visit, reopened.going);
   if (state.answered) {
     return goTo(visit, 'continue', { [requestField]: reopened.going.interaction.grantId });
@@ -60,16 +64,25 @@ function show(
 }
 
 /** What a page's form brought, once it is sure that our page in this browser sent it. */
-export interface Posted {
+export interface Posted<G = Going> {
   readonly parameters: Parameters;
   readonly browser: string;
   readonly interaction: Interaction;
   /** `undefined`: the page was open for too long. */
-  readonly going: Going | undefined;
+  readonly going: G | undefined;
+}
+
+/** The form of an authorization request. @throws ProtocolError see {@link openAnyForm} */
+export function openForm(ports: FlowPorts, visit: Visit): Posted {
+  const { going, ...posted } = openAnyForm(ports, visit);
+  if (going !== undefined && going.client === undefined) {
+    throw pageError('invalid_request', 'the form is that of another page');
+  }
+  return { ...posted, going };
 }
 
 /** @throws ProtocolError for a form that is not ours, not this browser's, or altered. Nothing else has happened then. */
-export function openForm(ports: FlowPorts, visit: Visit): Posted {
+export function openAnyForm(ports: FlowPorts, visit: Visit): Posted<Going | PageSignIn> {
   const { request, server } = visit;
   if (!isSameOriginPost(request.headers, server.issuer)) {
     throw pageError('invalid_request', 'the form was not sent from a page of ours');
@@ -77,11 +90,11 @@ export function openForm(ports: FlowPorts, visit: Visit): Posted {
   const browser = requireBrowser(visit);
   const parameters = requireForm(request, { by: 'page' });
   const reopened = reopenText(ports, visit, parameters.get(requestField), browser);
-  const interaction = reopened.outcome === 'open' ? reopened.going.interaction : reopened.interaction;
+  const interaction = reopened.outcome === 'expired' ? reopened.interaction : reopened.going.interaction;
   if (!ports.formTokens.isValid(parameters.get(tokenField), [browser, interaction.grantId])) {
     throw pageError('invalid_request', 'the form was not sent from a page of ours');
   }
-  return { parameters, browser, interaction, going: reopened.outcome === 'open' ? reopened.going : undefined };
+  return { parameters, browser, interaction, going: reopened.outcome === 'expired' ? undefined : reopened.going };
 }
 
 /**

@@ -3,6 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { setPageHeaders } from '../http/headers.ts';
 import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
+import type { SignedInPage } from '../interaction/sealed-request.ts';
 import { pathOfIssuer } from '../protocol/endpoints.ts';
 import { type ErrorCode, errorStatus, type PageError, pageError } from '../protocol/errors.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
@@ -100,7 +101,7 @@ export function leave(visit: Visit, uri: string): FastifyReply {
   return visit.reply.code(303).header('location', uri).send('');
 }
 
-export type OwnPage = 'authorize' | 'login' | 'consent' | 'continue';
+export type OwnPage = 'authorize' | 'login' | 'consent' | 'continue' | SignedInPage;
 
 export function pathOf(visit: Visit, page: OwnPage, parameters: Readonly<Record<string, string>> = {}): string {
   const query = new URLSearchParams(parameters).toString();

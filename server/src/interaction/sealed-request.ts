@@ -36,13 +36,18 @@ export type LoginProblem =
   | 'must_change_password'
   | 'throttled';
 
+/** Pages of ours that somebody signs in for, without a client. */
+export type SignedInPage = 'device' | 'account';
+
 export interface Interaction {
   /** Id of the grant that this request gives; unique, so it also makes the form single-use. */
   readonly grantId: string;
   readonly startedAt: EpochSeconds;
   /** Uid of the client's owner, once it was looked up: one that is made anew under the same id is another. */
   readonly client?: string;
-  /** The authorization request as it came; see {@link readingOf}. */
+  /** What the sign-in is for, when it is a page of ours and no authorization request: then nobody is given anything. */
+  readonly page?: SignedInPage;
+  /** The authorization request as it came, see {@link readingOf}; or the parameters of the page of ours. */
   readonly parameters: readonly (readonly [string, string])[];
   readonly signedIn?: string;
   readonly switching?: boolean;
@@ -117,6 +122,12 @@ export function readingOf(interaction: Interaction): ParameterReading {
 
 /** The same request once more, from its beginning. */
 export function restarted(interaction: Interaction, grantId: string, now: EpochSeconds): Interaction {
-  const { parameters, told } = interaction;
-  return { grantId, startedAt: now, parameters, ...(told === undefined ? {} : { told }) };
+  const { page, parameters, told } = interaction;
+  return {
+    grantId,
+    startedAt: now,
+    parameters,
+    ...(page === undefined ? {} : { page }),
+    ...(told === undefined ? {} : { told }),
+  };
 }

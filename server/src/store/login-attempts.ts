@@ -48,7 +48,8 @@ export interface Charge {
   readonly limitFactor: number;
   readonly throttleKey: string;
   readonly subject: string | undefined;
-  readonly clientUid: string;
+  /** Left out: the sign-in is for a page of ours. */
+  readonly clientUid?: string | undefined;
   /** Plain cookies. */
   readonly handle: string | undefined;
   readonly browser: string;
@@ -85,7 +86,7 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
         attemptKey('entry', one.throttleKey),
         triesPerAddress * one.limitFactor,
         one.subject ?? null,
-        one.clientUid,
+        one.clientUid ?? null,
         one.handle === undefined ? null : digest(one.handle),
         digest(one.browser),
       ]);

@@ -22,9 +22,10 @@ export type LoginProblem =
 export interface LoginInput extends Frame {
   /** Posts `username`, `password` and one of `sign-in`, `cancel`, `use-another` (each with the value `1`). */
   readonly form: Form;
-  readonly client: ClientText;
+  /** Left out: the sign-in is for a page of ours, and there is nobody to go back to with a Cancel. */
+  readonly client?: ClientText | undefined;
   /** Where the person will go back to, from `placeOf`. */
-  readonly host: string;
+  readonly host?: string | undefined;
   /** What was typed before, or `login_hint`. */
   readonly username?: string | undefined;
   /** Set when this person is signed in already and has to prove it again; the user name is then fixed. */
@@ -41,9 +42,15 @@ export function loginPage(input: LoginInput): string {
     heading: language.say('login.heading'),
     problem: problems.length > 0,
     before: problemSummary(language, problems),
-    body: html`<p class="lead">${language.say('login.continue-to', { client: name(client.name) })}</p>
-<p class="fine">${language.say('login.return', { host: name(host) })}</p>
-${reauthentication && html`<p>${language.say('login.confirm', { name: name(reauthentication.name) })}</p>\n`}${form(input, problems)}`,
+    body: html`${
+      client &&
+      html`<p class="lead">${language.say('login.continue-to', { client: name(client.name) })}</p>
+`
+    }${
+      host !== undefined &&
+      html`<p class="fine">${language.say('login.return', { host: name(host) })}</p>
+`
+    }${reauthentication && html`<p>${language.say('login.confirm', { name: name(reauthentication.name) })}</p>\n`}${form(input, problems)}`,
   });
 }
 
@@ -65,8 +72,11 @@ ${hiddenFields(input.form)}${field({
   focus: toFill === 'password',
   problems,
 })}<p class="buttons"><button class="main" id="sign-in" name="sign-in" value="1">${language.say('login.sign-in')}</button>
-<button class="quiet" id="cancel" name="cancel" value="1" formnovalidate>${language.say('login.cancel')}</button>
-${reauthentication && html`<button class="quiet" id="use-another" name="use-another" value="1" formnovalidate>${language.say('login.use-another')}</button>\n`}</p>
+${
+  input.client &&
+  html`<button class="quiet" id="cancel" name="cancel" value="1" formnovalidate>${language.say('login.cancel')}</button>
+`
+}${reauthentication && html`<button class="quiet" id="use-another" name="use-another" value="1" formnovalidate>${language.say('login.use-another')}</button>\n`}</p>
 </form>`;
 }
 
