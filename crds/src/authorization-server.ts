@@ -71,7 +71,7 @@ export const authorizationServerSpec = group(
         max: 32,
         example: [{ name: 'shop-team', namespaces: { from: 'All' }, clientIds: ['shop-*'] }],
         leftOut:
-          'where no policy matches: authorization code, refresh and client credentials, names and audiences of the own namespace, any redirect host, no implicit consent',
+          'where no policy matches: authorization code, refresh and client credentials, names and audiences of the own namespace, any redirect host; no implicit, hybrid or device flow and no implicit consent',
       }),
     ),
     branding: Type.Optional(

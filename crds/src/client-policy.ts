@@ -2,7 +2,15 @@
 import { type Static, Type } from 'typebox';
 import { choiceItem, duration, entry, group, item, set, text } from './field.ts';
 import { namespaceSelection } from './namespace-selection.ts';
-import { authenticationMethods, consentModes, grantTypes, responseTypes } from './terms.ts';
+import {
+  authenticationMethods,
+  consentModes,
+  deviceCodeGrant,
+  freeGrantTypes,
+  freeResponseTypes,
+  grantTypes,
+  responseTypes,
+} from './terms.ts';
 import { namePattern, plainText } from './text-rules.ts';
 
 const patterns = (what: string, max: number, example: readonly string[]) =>
@@ -27,18 +35,19 @@ export const clientPolicy = entry({
   namespaces: namespaceSelection('The namespaces that the policy speaks about.'),
   grantTypes: Type.Optional(
     set(choiceItem(grantTypes), {
-      what: 'Grant types that Clients may list.',
-      max: 3,
-      example: ['authorization_code', 'refresh_token'],
-      leftOut: 'authorization_code, refresh_token and client_credentials',
+      what: 'Grant types that Clients may list. Those that policies allow stand in the metadata of the server.',
+      max: grantTypes.length,
+      example: ['authorization_code', 'refresh_token', deviceCodeGrant],
+      leftOut: freeGrantTypes.join(', '),
     }),
   ),
   responseTypes: Type.Optional(
     set(choiceItem(responseTypes), {
-      what: 'Response types that Clients may list.',
-      max: 1,
-      example: ['code'],
-      leftOut: 'code',
+      what: 'Response types that Clients may list. For those with token or id_token the policy must also list the grant type implicit.',
+      max: responseTypes.length,
+      allowed: `any of ${responseTypes.join('; ')}`,
+      example: ['code', 'code id_token'],
+      leftOut: freeResponseTypes.join(', '),
     }),
   ),
   clientIds: patterns(

@@ -1,10 +1,11 @@
 /** PURE. Rules between the fields of a Client; the API server holds them, so `kubectl apply --dry-run=server` finds them. */
 import type { Rule } from './field.ts';
+import { deviceCodeGrant } from './terms.ts';
 import { privateUseScheme } from './uri-rules.ts';
 
 export const clientRules: readonly Rule[] = [
   {
-    rule: `!('authorization_code' in self.grantTypes) || (has(self.redirectUris) && self.redirectUris.size() > 0)`,
+    rule: `!self.grantTypes.exists(g, g in ['authorization_code', 'implicit']) || (has(self.redirectUris) && self.redirectUris.size() > 0)`,
     message: 'authorization_code, implicit and hybrid send the user back to the app: add at least one redirect URI',
     fieldPath: '.redirectUris',
   },
@@ -20,9 +21,8 @@ export const clientRules: readonly Rule[] = [
     fieldPath: '.pkce',
   },
   {
-    rule: `!('refresh_token' in self.grantTypes) || 'authorization_code' in self.grantTypes`,
-    message:
-      'refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token',
+    rule: `!('refresh_token' in self.grantTypes) || self.grantTypes.exists(g, g in ['authorization_code', '${deviceCodeGrant}'])`,
+    message: `refresh_token needs authorization_code or ${deviceCodeGrant} beside it: no other grant yields a refresh token`,
     fieldPath: '.grantTypes',
   },
   {
@@ -32,8 +32,20 @@ export const clientRules: readonly Rule[] = [
     fieldPath: '.clientId',
   },
   {
-    rule: `!has(self.responseTypes) || ('code' in self.responseTypes) == ('authorization_code' in self.grantTypes)`,
-    message: 'code goes with the grant type authorization_code: list both or neither, or leave responseTypes out',
+    rule: `!has(self.responseTypes) || self.responseTypes.exists(t, t.startsWith('code')) == ('authorization_code' in self.grantTypes)`,
+    message:
+      'response types with code go with the grant type authorization_code: list both or neither, or leave responseTypes out',
+    fieldPath: '.responseTypes',
+  },
+  {
+    rule: `!has(self.responseTypes) || self.responseTypes.exists(t, t != 'code') == ('implicit' in self.grantTypes)`,
+    message: 'response types with token or id_token go with the grant type implicit: list both or neither',
+    fieldPath: '.responseTypes',
+  },
+  {
+    rule: `!('implicit' in self.grantTypes) || has(self.responseTypes)`,
+    message:
+      'implicit does not say what comes back: list the response types, for example [id_token], or [code id_token] with authorization_code beside implicit',
     fieldPath: '.responseTypes',
   },
   {

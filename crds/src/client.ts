@@ -63,19 +63,20 @@ export const clientSpec = group(
       }),
     ),
     grantTypes: set(choiceItem(grantTypes), {
-      what: 'What the application may do at the token endpoint.',
+      what: 'How the application gets tokens. implicit is for response types with token or id_token, alone or beside a code; implicit and urn:ietf:params:oauth:grant-type:device_code need a client policy that allows them.',
       min: 1,
-      max: 3,
+      max: grantTypes.length,
+      allowed: `any of ${grantTypes.join(', ')}`,
       default: ['authorization_code'],
       example: ['authorization_code', 'refresh_token'],
     }),
     responseTypes: Type.Optional(
       set(choiceItem(responseTypes), {
-        what: 'What the application may ask of the authorization endpoint.',
-        max: 1,
-        allowed: 'code, exactly when grantTypes holds authorization_code',
-        example: ['code'],
-        leftOut: 'code with authorization_code, else none; status.responseTypes shows it',
+        what: 'What the application may ask of the authorization endpoint. All but code need a client policy that allows them.',
+        max: responseTypes.length,
+        allowed: `any of ${responseTypes.join('; ')}; those with code go with authorization_code in grantTypes, those with token or id_token with implicit, those with both need both`,
+        example: ['code', 'code id_token'],
+        leftOut: 'code with authorization_code, else none; implicit needs them listed; status.responseTypes shows it',
       }),
     ),
     redirectUris: Type.Optional(
@@ -85,7 +86,7 @@ export const clientSpec = group(
         allowed:
           'https; http only for 127.0.0.1, [::1] and localhost; private schemes with a dot for public clients only; no wildcard, fragment, user info, dot segments or spaces',
         example: ['https://shop.example.com/callback'],
-        leftOut: 'none; authorization_code needs at least one',
+        leftOut: 'none; authorization_code and implicit need at least one',
       }),
     ),
     scopes: set(item({ max: 128, rules: [scopeToken] }), {
@@ -159,7 +160,7 @@ export const clientStatus = status({
   responseTypes: Type.Optional(
     set(choiceItem(responseTypes), {
       what: 'The response types in force.',
-      max: 1,
+      max: responseTypes.length,
       example: ['code'],
       leftOut: 'not known yet',
     }),

@@ -29,4 +29,15 @@ export type { AuthorizationServer, Client, LdapBinding, Resource, ResourceByKind
 export { builtInScopes, type ScopeSpec, type ScopeStatus } from './scope.ts';
 export { type Condition, pendingStatus } from './status.ts';
 export { nearest } from './suggest.ts';
+export {
+  deviceCodeGrant,
+  freeGrantTypes,
+  freeResponseTypes,
+  type GrantType,
+  grantTypes,
+  grantTypesOf,
+  type ResponseType,
+  responseTypes,
+  userGrantTypes,
+} from './terms.ts';
 export { type Validation, validate } from './validate.ts';

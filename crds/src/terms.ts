@@ -1,6 +1,40 @@
 /** PURE. The words of the protocol that a resource may use, as the RFCs spell them where they have one. */
-export const grantTypes = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
-export const responseTypes = ['code'] as const;
+/** RFC 8628 §3.4 */
+export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+
+export const grantTypes = [
+  'authorization_code',
+  'implicit',
+  'refresh_token',
+  'client_credentials',
+  deviceCodeGrant,
+] as const;
+export type GrantType = (typeof grantTypes)[number];
+
+/** Each written as here: the order of their words means nothing. */
+export const responseTypes = [
+  'code',
+  'token',
+  'id_token',
+  'id_token token',
+  'code id_token',
+  'code token',
+  'code id_token token',
+] as const;
+export type ResponseType = (typeof responseTypes)[number];
+
+/** What no policy has to allow. */
+export const freeGrantTypes = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+export const freeResponseTypes = ['code'] as const;
+
+/** The grant types that a response type needs beside it (RFC 7591 §2.1, OpenID Connect Registration §2). */
+export function grantTypesOf(responseType: ResponseType): readonly GrantType[] {
+  if (responseType === 'code') return ['authorization_code'];
+  return responseType.startsWith('code') ? ['authorization_code', 'implicit'] : ['implicit'];
+}
+
+/** Grant types in which a user signs in. */
+export const userGrantTypes = ['authorization_code', 'implicit', deviceCodeGrant] as const;
 export const authenticationMethods = [
   'client_secret_basic',
   'client_secret_post',

@@ -70,6 +70,7 @@ const ldap = (title: string, spec: Fields, ...problems: readonly string[]): Verd
 const edit = (verdict: Verdict, before: Fields): Verdict => ({ ...verdict, before });
 
 const machine = { grantTypes: ['client_credentials'], redirectUris: undefined };
+const device = 'urn:ietf:params:oauth:grant-type:device_code';
 const isPublic = { authentication: { method: 'none' } };
 
 export const mistakes: readonly Verdict[] = [
@@ -168,13 +169,51 @@ const clients: readonly Verdict[] = [
   client(
     'an unknown grant type',
     { grantTypes: ['authorization-code'] },
-    'spec.grantTypes[0]: must be one of authorization_code, refresh_token, client_credentials; did you mean authorization_code?',
+    'spec.grantTypes[0]: must be one of authorization_code, implicit, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code; did you mean authorization_code?',
   ),
   client('no grant type', { grantTypes: [] }, 'spec.grantTypes: needs at least one item'),
   client(
     'code without its grant type',
     { ...machine, responseTypes: ['code'] },
-    'spec.responseTypes: code goes with the grant type authorization_code: list both or neither, or leave responseTypes out',
+    'spec.responseTypes: response types with code go with the grant type authorization_code: list both or neither, or leave responseTypes out',
+  ),
+  client('all response types', {
+    grantTypes: ['authorization_code', 'implicit', 'refresh_token'],
+    responseTypes: [
+      'code',
+      'token',
+      'id_token',
+      'id_token token',
+      'code id_token',
+      'code token',
+      'code id_token token',
+    ],
+  }),
+  client('a television', { ...isPublic, grantTypes: [device, 'refresh_token'], redirectUris: undefined }),
+  client(
+    'M03 of the implicit grant type',
+    { grantTypes: ['implicit'], responseTypes: ['id_token'], redirectUris: undefined },
+    `spec.redirectUris: ${m03}`,
+  ),
+  client(
+    'M05 of the implicit grant type',
+    { grantTypes: ['implicit', 'refresh_token'], responseTypes: ['id_token'] },
+    `spec.grantTypes: ${m05}`,
+  ),
+  client(
+    'a hybrid type without implicit',
+    { responseTypes: ['code', 'code id_token'] },
+    'spec.responseTypes: response types with token or id_token go with the grant type implicit: list both or neither',
+  ),
+  client(
+    'implicit without a response type',
+    { grantTypes: ['authorization_code', 'implicit'] },
+    'spec.responseTypes: implicit does not say what comes back: list the response types, for example [id_token], or [code id_token] with authorization_code beside implicit',
+  ),
+  client(
+    'words in another order',
+    { grantTypes: ['implicit'], responseTypes: ['token id_token'] },
+    'spec.responseTypes[0]: must be one of code, token, id_token, id_token token, code id_token, code token, code id_token token; did you mean id_token token?',
   ),
   client(
     'a default scope that may not be asked for',

@@ -3,6 +3,7 @@
  * matching policy alone grants all of them. Where no policy matches, and for every member that a policy leaves out, the
  * built-in grants hold: authorization code, refresh and client credentials with the namespace's own names.
  */
+import { freeGrantTypes, freeResponseTypes } from '@nauthera/crds';
 import { isChosen, type NamespaceChoice, type NamespaceFacts } from './invitation.ts';
 import { grantsName, matchesPattern } from './names.ts';
 
@@ -68,8 +69,8 @@ export interface Refusal {
 export const builtInPolicy = 'built-in';
 
 const builtInChoices: Readonly<Record<ChoiceMember, readonly string[] | undefined>> = {
-  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
-  responseTypes: ['code'],
+  grantTypes: freeGrantTypes,
+  responseTypes: freeResponseTypes,
   scopes: undefined,
   redirectHosts: undefined,
   authenticationMethods: undefined,

@@ -1,5 +1,5 @@
 /** PURE. Client → client metadata (RFC 7591 §2). */
-import { type ClientSpec, durationSeconds } from '@nauthera/crds';
+import { type ClientSpec, durationSeconds, userGrantTypes } from '@nauthera/crds';
 import type { ClientRegistration, PublicJwk } from '@nauthera/server/registry';
 
 export interface ClientFacts {
@@ -17,6 +17,11 @@ export function clientIdOf({ namespace, name, spec }: Pick<ClientFacts, 'namespa
 
 export function responseTypesOf(spec: ClientSpec): ClientSpec['responseTypes'] & {} {
   return spec.responseTypes ?? (spec.grantTypes.includes('authorization_code') ? ['code'] : []);
+}
+
+/** Whether users sign in for it. */
+export function hasUsers({ grantTypes }: ClientSpec): boolean {
+  return userGrantTypes.some((grant) => grantTypes.includes(grant));
 }
 
 export function registerClient(facts: ClientFacts): ClientRegistration {

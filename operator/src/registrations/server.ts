@@ -1,5 +1,14 @@
 /** PURE. AuthorizationServer → the settings of the server that its database serves. */
-import { type AuthorizationServerSpec, durationSeconds } from '@nauthera/crds';
+import {
+  type AuthorizationServerSpec,
+  type ClientPolicy,
+  durationSeconds,
+  freeGrantTypes,
+  freeResponseTypes,
+  grantTypes,
+  grantTypesOf,
+  responseTypes,
+} from '@nauthera/crds';
 import { type PublicJwk, readPublicJwk, type ServerRegistration } from '@nauthera/server/registry';
 
 /** Most keys of a cluster that are taken over. */
@@ -34,7 +43,26 @@ export function registerServer(
       publish_before: durationSeconds(signing.rotation.publishBefore),
       retire_after: durationSeconds(signing.rotation.retireAfter),
     },
+    ...supported(spec.clientPolicies ?? []),
     ...(keys.length === 0 ? {} : { kubernetes: { jwks: { keys } } }),
+  };
+}
+
+type Supported = Required<Pick<ServerRegistration, 'grant_types_supported' | 'response_types_supported'>>;
+
+/** What some Client could be allowed: where no policy matches, or by any one policy alone. */
+function supported(policies: readonly ClientPolicy[]): Supported {
+  const grants = new Set<string>(freeGrantTypes);
+  const responses = new Set<string>(freeResponseTypes);
+  for (const policy of policies) {
+    const allowed: readonly string[] = policy.grantTypes ?? freeGrantTypes;
+    for (const grant of allowed) grants.add(grant);
+    for (const response of policy.responseTypes ?? freeResponseTypes)
+      if (grantTypesOf(response).every((grant) => allowed.includes(grant))) responses.add(response);
+  }
+  return {
+    grant_types_supported: grantTypes.filter((grant) => grants.has(grant)),
+    response_types_supported: responseTypes.filter((response) => responses.has(response)),
   };
 }
 

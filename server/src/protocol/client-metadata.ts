@@ -3,6 +3,7 @@ import type { ClientRegistration, ServerRegistration } from '../registry/registr
 import { publicKeysProblem } from './public-keys.ts';
 import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
 import { isScopeToken } from './scope.ts';
+import { deviceCodeGrant } from './terms.ts';
 
 /** Claims that carry the protocol itself; no registration may map or ask for them. */
 export const reservedClaims: readonly string[] =
@@ -36,17 +37,23 @@ const redirectUrisAreSafe: Check = (client) => {
   return null;
 };
 
-const codeFlowIsWhole: Check = (client) => {
-  const code = client.grant_types.includes('authorization_code');
-  if (code !== client.response_types.includes('code')) {
-    return 'response_types must hold code exactly when grant_types holds authorization_code';
+// RFC 7591 §2.1: a code goes with authorization_code, whatever comes straight from the authorization endpoint with implicit.
+const responseTypesFitTheGrants: Check = (client) => {
+  const { grant_types: grants, response_types: types } = client;
+  if (grants.includes('authorization_code') !== types.some((type) => type.startsWith('code'))) {
+    return 'response_types must hold one with code exactly when grant_types holds authorization_code';
   }
-  return code && client.redirect_uris.length === 0 ? 'authorization_code needs at least one redirect_uri' : null;
+  if (grants.includes('implicit') !== types.some((type) => type !== 'code')) {
+    return 'response_types must hold one with token or id_token exactly when grant_types holds implicit';
+  }
+  return types.length > 0 && client.redirect_uris.length === 0
+    ? 'authorization_code and implicit need at least one redirect_uri'
+    : null;
 };
 
-const refreshHasASource: Check = (client) =>
-  client.grant_types.includes('refresh_token') && !client.grant_types.includes('authorization_code')
-    ? 'refresh_token needs authorization_code beside it'
+const refreshHasASource: Check = ({ grant_types: grants }) =>
+  grants.includes('refresh_token') && !grants.includes('authorization_code') && !grants.includes(deviceCodeGrant)
+    ? `refresh_token needs authorization_code or ${deviceCodeGrant} beside it`
     : null;
 
 const publicClientsAreModest: Check = (client) => {
@@ -106,7 +113,7 @@ const checks: readonly Check[] = [
   publicClientsAreModest,
   credentialsFitTheMethod,
   redirectUrisAreSafe,
-  codeFlowIsWhole,
+  responseTypesFitTheGrants,
   refreshHasASource,
   scopesAreTokens,
   claimsAreNotReserved,

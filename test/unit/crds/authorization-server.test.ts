@@ -131,8 +131,8 @@ describe('other rules of an AuthorizationServer', () => {
     ],
     [
       'a policy for what does not exist',
-      policy({ grantTypes: ['implicit'] }),
-      'spec.clientPolicies[0].grantTypes[0]: must be one of authorization_code, refresh_token, client_credentials',
+      policy({ grantTypes: ['password'] }),
+      'spec.clientPolicies[0].grantTypes[0]: must be one of authorization_code, implicit, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code',
     ],
     [
       'a name beyond 64 characters on every page',

@@ -1,3 +1,4 @@
+import { responseTypes } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
 import { accepted, manifest, problems } from './builders.ts';
 
@@ -146,6 +147,33 @@ describe('redirect URIs', () => {
   });
 });
 
+describe('grant types and response types that go together (RFC 7591 section 2.1)', () => {
+  const device = 'urn:ietf:params:oauth:grant-type:device_code';
+  it.each<[string, Record<string, unknown>]>([
+    ['an ID token alone', { grantTypes: ['implicit'], responseTypes: ['id_token'] }],
+    ['both implicit tokens', { grantTypes: ['implicit'], responseTypes: ['token', 'id_token', 'id_token token'] }],
+    ['hybrid alone', { grantTypes: ['authorization_code', 'implicit'], responseTypes: ['code id_token'] }],
+    [
+      'all seven, refreshed',
+      {
+        grantTypes: ['authorization_code', 'implicit', 'refresh_token'],
+        responseTypes: [...responseTypes],
+      },
+    ],
+    ['a device without redirect URIs', { grantTypes: [device], redirectUris: undefined }],
+    ['M05 a device that refreshes', { grantTypes: [device, 'refresh_token'], redirectUris: undefined }],
+    ['a public device', { grantTypes: [device], redirectUris: undefined, authentication: { method: 'none' } }],
+    [
+      'a public client with tokens of the front channel',
+      {
+        grantTypes: ['implicit'],
+        responseTypes: ['id_token token'],
+        authentication: { method: 'none' },
+      },
+    ],
+  ])('%s', (_title, spec) => expect(problems('Client', web(spec))).toEqual([]));
+});
+
 describe('other rules of a Client', () => {
   it.each([
     [
@@ -172,18 +200,58 @@ describe('other rules of a Client', () => {
     [
       'an unknown grant type',
       { grantTypes: ['authorization-code'] },
-      'spec.grantTypes[0]: must be one of authorization_code, refresh_token, client_credentials; did you mean authorization_code?',
+      'spec.grantTypes[0]: must be one of authorization_code, implicit, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code; did you mean authorization_code?',
     ],
     ['no grant type', { grantTypes: [] }, 'spec.grantTypes: needs at least one item'],
     [
       'code without its grant type',
       { grantTypes: ['client_credentials'], responseTypes: ['code'] },
-      'spec.responseTypes: code goes with the grant type authorization_code: list both or neither, or leave responseTypes out',
+      'spec.responseTypes: response types with code go with the grant type authorization_code: list both or neither, or leave responseTypes out',
     ],
     [
       'the grant type without code',
       { responseTypes: [] },
-      'spec.responseTypes: code goes with the grant type authorization_code: list both or neither, or leave responseTypes out',
+      'spec.responseTypes: response types with code go with the grant type authorization_code: list both or neither, or leave responseTypes out',
+    ],
+    [
+      'a hybrid type without the implicit grant type',
+      { responseTypes: ['code id_token'] },
+      'spec.responseTypes: response types with token or id_token go with the grant type implicit: list both or neither',
+    ],
+    [
+      'the implicit grant type without a type of its own',
+      { grantTypes: ['authorization_code', 'implicit'], responseTypes: ['code'] },
+      'spec.responseTypes: response types with token or id_token go with the grant type implicit: list both or neither',
+    ],
+    [
+      'an implicit type without its grant type',
+      { responseTypes: ['code', 'id_token'] },
+      'spec.responseTypes: response types with token or id_token go with the grant type implicit: list both or neither',
+    ],
+    [
+      'an implicit type beside the grant type of codes alone',
+      { grantTypes: ['authorization_code', 'implicit'], responseTypes: ['id_token'] },
+      'spec.responseTypes: response types with code go with the grant type authorization_code: list both or neither, or leave responseTypes out',
+    ],
+    [
+      'the implicit grant type that does not say what comes back',
+      { grantTypes: ['implicit'] },
+      'spec.responseTypes: implicit does not say what comes back: list the response types, for example [id_token], or [code id_token] with authorization_code beside implicit',
+    ],
+    [
+      'a response type in another order',
+      { grantTypes: ['implicit'], responseTypes: ['token id_token'] },
+      /^spec\.responseTypes\[0\]: must be one of code, token, id_token, id_token token, /,
+    ],
+    [
+      'M03: the implicit grant type without a redirect URI',
+      { grantTypes: ['implicit'], responseTypes: ['id_token'], redirectUris: [] },
+      'spec.redirectUris: authorization_code, implicit and hybrid send the user back to the app: add at least one redirect URI',
+    ],
+    [
+      'M05: refresh tokens for the implicit grant type',
+      { grantTypes: ['implicit', 'refresh_token'], responseTypes: ['id_token'] },
+      'spec.grantTypes: refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token',
     ],
     [
       'a scope with a space',

@@ -4,6 +4,7 @@ import {
   checkServerMetadata,
   issuerProblem,
 } from '../../../server/src/protocol/client-metadata.ts';
+import { deviceCodeGrant } from '../../../server/src/protocol/terms.ts';
 import type { PublicJwk } from '../../../server/src/registry/registration.ts';
 import { aClient, aServer } from '../../support/builders.ts';
 import { jwkOf } from '../../support/client-keys.ts';
@@ -30,6 +31,22 @@ describe('client metadata', () => {
     ],
     ['one with keys of every kind', keyed(ec, rsa, edwards, jwkOf('ES384'), jwkOf('ES512'), jwkOf('PS256'))],
     ['one with ServiceAccounts', aClient().withServiceAccounts(...accounts)],
+    [
+      'one for implicit answers alone',
+      aClient().with({ grant_types: ['implicit'], response_types: ['id_token', 'id_token token'] }),
+    ],
+    [
+      'one for hybrid answers',
+      aClient().with({ grant_types: ['authorization_code', 'implicit'], response_types: ['code id_token'] }),
+    ],
+    [
+      'a device that refreshes',
+      aClient().with({
+        grant_types: [deviceCodeGrant, 'refresh_token'],
+        response_types: [],
+        redirect_uris: [],
+      }),
+    ],
     ['one with a loopback page', aClient().with({ client_uri: 'http://127.0.0.1:3000/' })],
   ])('%s is served', (_name, client) => expect(checkClientMetadata(client.build())).toBeNull());
 
@@ -55,6 +72,17 @@ describe('client metadata', () => {
     ],
     ['the code flow needs a redirect URI', aClient().with({ redirect_uris: [] }), /redirect_uri/],
     ['response types follow grant types', aClient().with({ response_types: [] }), /response_types/],
+    ['RFC 7591 §2.1: a hybrid type needs implicit', aClient().with({ response_types: ['code token'] }), /implicit/],
+    [
+      'RFC 7591 §2.1: implicit needs a type of its own',
+      aClient().with({ grant_types: ['authorization_code', 'implicit'] }),
+      /implicit/,
+    ],
+    [
+      'implicit needs a redirect URI',
+      aClient().with({ grant_types: ['implicit'], response_types: ['token'], redirect_uris: [] }),
+      /redirect_uri/,
+    ],
     [
       'refresh_token needs a grant that yields one',
       aClient()

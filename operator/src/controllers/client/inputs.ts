@@ -1,7 +1,7 @@
 /** Everything that a Client's plan looks at, read at once. */
 
 import type { RegistrationKind } from '@nauthera/server/registry';
-import { clientIdOf } from '../../registrations/client.ts';
+import { clientIdOf, hasUsers } from '../../registrations/client.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { elsewhere, hasDirectoryOn, namespaceFacts, openScopes, registriesOf, serverHolds } from '../look-up.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
@@ -53,7 +53,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     registriesOf(world, registry).map((one) => one.reference(kind, id));
   const references = [
     'AuthorizationServer',
-    ...(spec.grantTypes.includes('authorization_code') ? ['LdapBinding'] : []),
+    ...(hasUsers(spec) ? ['LdapBinding'] : []),
     ...registryReference(registry, serverName),
     ...elsewhere(world, servers, registry),
     ...own('server', 'self'),

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { builtInScopes, type ClientStatus, durationSeconds, nearest } from '@nauthera/crds';
 import type { Registration, StoredRegistration } from '@nauthera/server/registry';
-import { clientIdOf, registerClient, responseTypesOf } from '../../registrations/client.ts';
+import { clientIdOf, hasUsers, registerClient, responseTypesOf } from '../../registrations/client.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { Secret } from '../../sources/source.ts';
 import {
@@ -213,7 +213,7 @@ function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'bin
 
 function readyMessage({ client, hasDirectory }: ClientInputs, served: string, clientId: string): string {
   const { grantTypes } = client.spec;
-  if (!grantTypes.includes('authorization_code') || hasDirectory) return `${served} as ${clientId}`;
+  if (!hasUsers(client.spec) || hasDirectory) return `${served} as ${clientId}`;
   const works = grantTypes.includes('client_credentials') ? ' (client_credentials works)' : '';
   return `Ready; no LdapBinding yet, so users cannot sign in${works}`;
 }
