@@ -79,7 +79,16 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
 }
 
 /** Starts what runs beside requests; returns how it ends. */
-function run({ follower, keys, directories, heartbeat, flows, pressure, log }: Parts): () => Promise<void> {
+function run({
+  follower,
+  keys,
+  pairwiseSalt,
+  directories,
+  heartbeat,
+  flows,
+  pressure,
+  log,
+}: Parts): () => Promise<void> {
   // A server that was just declared waits for no interval.
   follower.onSwap((changed) => {
     if (changed === 'all' || changed.some(({ kind }) => kind === 'server')) {
@@ -88,6 +97,7 @@ function run({ follower, keys, directories, heartbeat, flows, pressure, log }: P
   });
   void follower.start();
   keys.start();
+  pairwiseSalt.start();
   heartbeat.start();
   directories?.onProbe(() => heartbeat.soon());
   directories?.start();
@@ -95,7 +105,7 @@ function run({ follower, keys, directories, heartbeat, flows, pressure, log }: P
   return async () => {
     pressure.stop();
     directories?.stop();
-    await Promise.all([keys.stop(), follower.stop(), stopFlows()]);
+    await Promise.all([keys.stop(), pairwiseSalt.stop(), follower.stop(), stopFlows()]);
     await heartbeat.stop().catch(() => log.warn('the last report could not be taken back'));
   };
 }

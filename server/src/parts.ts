@@ -6,21 +6,26 @@ import { createDirectories, type Directories } from './directory/directories.ts'
 import type { DirectoryPort } from './directory/directory.ts';
 import { type Pressure, watchPressure } from './http/pressure.ts';
 import { createReadiness, type Readiness } from './http/readiness.ts';
-import { createKeys, type Keys, systemClock } from './keys/key-set.ts';
+import { createKeys, type Keys, type KeysState, systemClock } from './keys/key-set.ts';
+import { createPairwiseSalt, type PairwiseSalt } from './keys/pairwise-salt.ts';
 import { createSealer, type KeyedSealer } from './keys/sealer.ts';
 import type { ServerOptions } from './options.ts';
+import type { OutboundGate } from './outbound/gate.ts';
+import { createOutboundGate } from './outbound/open-gate.ts';
 import type { Clock } from './protocol/time.ts';
 import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { Database } from './store/database.ts';
 import { observed } from './store/observed.ts';
+import { sealedSecretStore } from './store/sealed-secrets.ts';
 import { serviceBindStore } from './store/service-binds.ts';
 import { signingKeyStore } from './store/signing-keys.ts';
 import { type UsedAssertionStore, usedAssertionStore } from './store/used-assertions.ts';
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { type SubjectOf, subjectFor } from './tokens/subject.ts';
 import { createUserFlows, type UserFlows } from './user-flows.ts';
 
 export interface Parts {
@@ -33,10 +38,14 @@ export interface Parts {
   /** `undefined` until the operator has declared the server. */
   readonly server: () => ServerRegistration | undefined;
   readonly keys: Keys;
+  readonly pairwiseSalt: PairwiseSalt;
+  /** The one way from a user's own subject to what a client is told. */
+  readonly subjectOf: SubjectOf;
   /** `undefined`: another port is asked in their place. */
   readonly directories: Directories | undefined;
   readonly directory: DirectoryPort;
   readonly assertions: UsedAssertionStore;
+  readonly outbound: OutboundGate;
   readonly flows: UserFlows;
   readonly readiness: Readiness;
   readonly heartbeat: Heartbeat;
@@ -71,6 +80,13 @@ export function createParts(options: ServerOptions): Parts {
     metrics,
     ...(seams.onVerified === undefined ? {} : { onVerified: seams.onVerified }),
   });
+  const pairwiseSalt = createPairwiseSalt({
+    store: sealedSecretStore(background),
+    sealer,
+    log: log.named('keys'),
+  });
+  const subjectOf: SubjectOf = (client, subject) => subjectFor(client, subject, () => pairwiseSalt.current());
+  const keysState = (): KeysState => worst(keys.state(), pairwiseSalt.state());
   const directories = createDirectories({
     snapshots: follower,
     serviceBinds: serviceBindStore(background),
@@ -90,6 +106,7 @@ export function createParts(options: ServerOptions): Parts {
     snapshot: follower,
     directory,
     keys: keys.keySet,
+    subjectOf,
     sealer,
     clock,
     log,
@@ -98,14 +115,14 @@ export function createParts(options: ServerOptions): Parts {
   });
   const readiness = createReadiness({
     registry: () => ({ declared: server() !== undefined, confirmedAt: finite(follower.confirmedAt) }),
-    keys: () => ({ state: keys.state(), confirmedAt: keys.confirmedAt(), clockSkew: keys.clockSkew() }),
+    keys: () => ({ state: keysState(), confirmedAt: keys.confirmedAt(), clockSkew: keys.clockSkew() }),
     monotonic,
   });
   const heartbeat = createHeartbeat({
     database: background,
     replica,
     follower,
-    details: () => ({ directories: directories.probes(), keys: keys.state() }),
+    details: () => ({ directories: directories.probes(), keys: keysState() }),
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });
   const pressure = watchPressure(options.pressure);
@@ -118,9 +135,12 @@ export function createParts(options: ServerOptions): Parts {
     follower,
     server,
     keys,
+    pairwiseSalt,
+    subjectOf,
     directories: seams.directory === undefined ? directories : undefined,
     directory,
     assertions: usedAssertionStore(database),
+    outbound: createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound }),
     flows,
     readiness,
     heartbeat,
@@ -136,6 +156,12 @@ function followRegistry(database: Database, sealer: KeyedSealer, log: Log): Foll
     onRejected: ({ kind, id, problem }) =>
       log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem }),
   });
+}
+
+/** A replica is as far as the last of its secrets. */
+function worst(...states: readonly KeysState[]): KeysState {
+  const order: readonly KeysState[] = ['key_encryption_key_mismatch', 'pending'];
+  return order.find((state) => states.includes(state)) ?? 'ready';
 }
 
 function finite(value: number): number | undefined {

@@ -28,6 +28,7 @@ import { startSweep } from './store/sweep.ts';
 import type { EmitAudit } from './telemetry/audit-log.ts';
 import { errorFields, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { SubjectOf } from './tokens/subject.ts';
 
 export interface UserFlowParts {
   /** For requests. */
@@ -37,6 +38,8 @@ export interface UserFlowParts {
   readonly snapshot: SnapshotSource;
   readonly directory: DirectoryPort;
   readonly keys: KeySet;
+  /** What a client is told of a user. */
+  readonly subjectOf: SubjectOf;
   readonly sealer: KeyedSealer;
   readonly clock: Clock;
   readonly log: Log;

@@ -66,3 +66,12 @@ export interface SigningKeyStore {
   /** Puts the same key sealed anew in the place of `before`. */
   reseal(kid: string, before: Buffer, sealedPrivateKey: Buffer): Promise<void>;
 }
+
+/** Secrets of the server by name; each is sealed for the place `sealed_secrets`, name. */
+export interface SealedSecretStore {
+  read(name: string): Promise<Buffer | null>;
+  /** Does nothing where one stands already. */
+  insert(name: string, sealed: Buffer): Promise<void>;
+  /** Puts the same secret sealed anew in the place of `before`. */
+  reseal(name: string, before: Buffer, sealed: Buffer): Promise<void>;
+}

@@ -15,6 +15,7 @@ const conditions = {
   authorization_codes: `keep_until < now() OR (used_at IS NULL AND expires_at < now() - interval '1 hour')`,
   grants: 'expires_at < now()',
   refresh_tokens: 'keep_until < now()',
+  access_tokens: 'expires_at < now()',
   login_attempts: `last_at < now() - interval '1 day'`,
   revocations: 'expires_at < now()',
   used_assertions: 'keep_until < now()',

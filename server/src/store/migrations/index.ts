@@ -1,6 +1,8 @@
 /** Every migration by name, in order. A name that has run somewhere never changes; a new one sorts after all others. */
 import type { Migration } from 'kysely/migration';
+import { accessTokens } from './access-tokens.ts';
 import { account } from './account.ts';
+import { askedClaims } from './asked-claims.ts';
 import { flows } from './flows.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
@@ -13,5 +15,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003_signing_keys': signingKeys,
   '0004_service_binds': serviceBinds,
   '0005_used_assertions': usedAssertions,
+  '0007_asked_claims': askedClaims,
+  '0009_access_tokens': accessTokens,
   '0011_account': account,
 };
