@@ -6,6 +6,7 @@ import type { Address } from './http/listen.ts';
 import type { HttpLimits } from './http/listener.ts';
 import type { PressureOptions } from './http/pressure.ts';
 import type { Signer } from './keys/keys.ts';
+import type { OutboundPorts } from './outbound/open-gate.ts';
 import type { Clock } from './protocol/time.ts';
 import type { Database } from './store/database.ts';
 import type { Log } from './telemetry/log.ts';
@@ -47,6 +48,8 @@ export interface Seams {
   readonly onVerified?: () => void;
   /** Told of every LDAP operation when it ended. */
   readonly onLdapOperation?: (operation: LdapOperation) => void;
+  /** Names and certificates of calls that are made on a client's word. */
+  readonly outbound?: Pick<OutboundPorts, 'resolve' | 'ca'>;
   /** Is asked in place of the registered directories. */
   readonly directory?: DirectoryPort;
 }
