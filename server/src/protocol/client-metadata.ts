@@ -103,6 +103,34 @@ const privateSchemesAsk: Check = (client) =>
     ? 'consent must be asked for when a redirect_uri uses a private-use scheme'
     : null;
 
+/**
+ * OpenID Connect Core §8.1: with one host among the redirect URIs, that host is the sector; with several, the registration
+ * says which. We fetch no `sector_identifier_uri` in which a host could vouch for the client, so a sector is always one of
+ * the client's own hosts: nobody joins another's sector and sees its subjects. Without an `https` host there is none.
+ */
+const sectorIsItsOwn: Check = (client) => {
+  const { sector_identifier: sector } = client;
+  if ((client.subject_type === 'pairwise') !== (sector !== undefined)) {
+    return 'sector_identifier goes with the subject_type pairwise';
+  }
+  if (sector === undefined) return null;
+  if (!isHostName(sector)) return 'sector_identifier must be a host name in lower case';
+  const hosts = client.redirect_uris.map(webHostOf).filter((host) => host !== null);
+  return hosts.includes(sector) ? null : 'sector_identifier must be the host of an https redirect_uri';
+};
+
+function isHostName(text: string): boolean {
+  if (!/^[a-z0-9-]+(?:\.[a-z0-9-]+)*$/.test(text)) return false;
+  return URL.canParse(`https://${text}`) && new URL(`https://${text}`).hostname === text;
+}
+
+/** `null`: any application on any device could answer there. */
+function webHostOf(uri: string): string | null {
+  if (!URL.canParse(uri)) return null;
+  const { protocol, hostname } = new URL(uri);
+  return protocol === 'https:' && !isLoopbackHost(hostname) ? hostname : null;
+}
+
 const lifetimesAreShort: Check = (client) =>
   (client.access_token_lifetime ?? 0) > maxAccessTokenLifetime ? 'access_token_lifetime must be at most 3600' : null;
 
@@ -119,6 +147,7 @@ const checks: readonly Check[] = [
   claimsAreNotReserved,
   linksAreWebPages,
   privateSchemesAsk,
+  sectorIsItsOwn,
   lifetimesAreShort,
 ];
 

@@ -48,6 +48,18 @@ describe('client metadata', () => {
       }),
     ],
     ['one with a loopback page', aClient().with({ client_uri: 'http://127.0.0.1:3000/' })],
+    [
+      'Core §8.1: one with pairwise subjects',
+      aClient().with({ subject_type: 'pairwise', sector_identifier: 'shop.example.com' }),
+    ],
+    [
+      'Core §8.1: of several hosts, the one that is named',
+      aClient().with({
+        redirect_uris: ['https://shop.example.com/cb', 'https://shop.example.net/cb', 'http://localhost/cb'],
+        subject_type: 'pairwise',
+        sector_identifier: 'shop.example.net',
+      }),
+    ],
   ])('%s is served', (_name, client) => expect(checkClientMetadata(client.build())).toBeNull());
 
   it.each([
@@ -89,6 +101,54 @@ describe('client metadata', () => {
         .machine('s')
         .with({ grant_types: ['client_credentials', 'refresh_token'] }),
       /refresh_token/,
+    ],
+    [
+      'Core §8.1: pairwise subjects need a sector',
+      aClient().with({ subject_type: 'pairwise' }),
+      /sector_identifier goes with/,
+    ],
+    ...(
+      [
+        ['of another host', 'bank.example.com'],
+        ['of a parent domain', 'example.com'],
+        ['in capitals', 'SHOP.example.com'],
+        ['with a port', 'shop.example.com:443'],
+        ['that is a URL', 'https://shop.example.com'],
+        ['with a dot at its end', 'shop.example.com.'],
+        ['with a NUL', 'shop.example.com\0'],
+      ] as const
+    ).map(
+      ([title, sector]) =>
+        [
+          `Core §8.1: no sector ${title}`,
+          aClient().with({ subject_type: 'pairwise', sector_identifier: sector }),
+          /sector_identifier/,
+        ] as const,
+    ),
+    [
+      'Core §8.1: no sector of a loopback address',
+      aClient().with({
+        redirect_uris: ['http://localhost/cb'],
+        subject_type: 'pairwise',
+        sector_identifier: 'localhost',
+      }),
+      /sector_identifier/,
+    ],
+    [
+      'Core §8.1: a client without a host has no sector',
+      aClient()
+        .public()
+        .with({
+          redirect_uris: ['com.example.app:/cb'],
+          subject_type: 'pairwise',
+          sector_identifier: 'com.example.app',
+        }),
+      /sector_identifier/,
+    ],
+    [
+      'Core §8: no sector for public subjects',
+      aClient().with({ sector_identifier: 'shop.example.com' }),
+      /sector_identifier goes with/,
     ],
     ['defaults are among the scopes', aClient().with({ default_scopes: ['orders'] }), /default_scopes/],
     ['scopes are tokens', aClient().with({ scopes: ['openid', 'a b'] }), /scopes/],

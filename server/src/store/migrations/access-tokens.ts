@@ -6,7 +6,7 @@ import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
 const statements = [
-  // grant_id NULL: no user is involved. resources NULL: all audiences that the scopes stand for.
+  // grant_id NULL: no user is involved.
   `CREATE TABLE access_tokens (
     hash bytea PRIMARY KEY,
     id uuid NOT NULL,
@@ -14,7 +14,7 @@ const statements = [
     client_uid text NOT NULL,
     grant_id uuid,
     scopes text[] NOT NULL,
-    resources text[],
+    audiences text[] NOT NULL,
     issued_at timestamptz NOT NULL DEFAULT now(),
     expires_at timestamptz NOT NULL
   )`,
