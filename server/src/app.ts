@@ -26,7 +26,6 @@ import type { RunningServer, ServerOptions } from './options.ts';
 import { createParts, type Parts } from './parts.ts';
 import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
 import { pageError } from './protocol/errors.ts';
-import { createTokenIssuer, type IssueTokens } from './tokens/issue.ts';
 
 export { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 export type { Address } from './http/listen.ts';
@@ -134,7 +133,7 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   mountToken(app, {
     authenticate: clientAuthentication(options, parts),
     grants,
-    issue: tokenIssuer(options, parts),
+    issue: parts.tokens.answer,
     audit,
     metrics,
   });
@@ -161,19 +160,6 @@ function clientAuthentication({ seams }: ServerOptions, parts: Parts): Authentic
       });
     },
     now: () => performance.now(),
-  });
-}
-
-function tokenIssuer({ seams }: ServerOptions, { keys, clock, server, follower }: Parts): IssueTokens {
-  return createTokenIssuer({
-    signer: seams?.signer?.(keys.signer) ?? keys.signer,
-    clock,
-    server: () => {
-      const declared = server();
-      if (declared === undefined) throw new Error('the server is not declared');
-      return declared;
-    },
-    audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
   });
 }
 

@@ -25,6 +25,7 @@ import { type UsedAssertionStore, usedAssertionStore } from './store/used-assert
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { createTokenIssuer, type TokenIssuer } from './tokens/issue.ts';
 import { type SubjectOf, subjectFor } from './tokens/subject.ts';
 import { createUserFlows, type UserFlows } from './user-flows.ts';
 
@@ -46,6 +47,8 @@ export interface Parts {
   readonly directory: DirectoryPort;
   readonly assertions: UsedAssertionStore;
   readonly outbound: OutboundGate;
+  /** Everything that is signed for a client. */
+  readonly tokens: TokenIssuer;
   readonly flows: UserFlows;
   readonly readiness: Readiness;
   readonly heartbeat: Heartbeat;
@@ -100,12 +103,23 @@ export function createParts(options: ServerOptions): Parts {
     },
   });
   const directory = seams.directory ?? directories;
+  const tokens = createTokenIssuer({
+    signer: seams.signer?.(keys.signer) ?? keys.signer,
+    clock,
+    server: () => {
+      const declared = server();
+      if (declared === undefined) throw new Error('the server is not declared');
+      return declared;
+    },
+    audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
+  });
   const flows = createUserFlows({
     database,
     background,
     snapshot: follower,
     directory,
     keys: keys.keySet,
+    issueFrontChannel: tokens.frontChannel,
     subjectOf,
     sealer,
     clock,
@@ -141,6 +155,7 @@ export function createParts(options: ServerOptions): Parts {
     directory,
     assertions: usedAssertionStore(database),
     outbound: createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound }),
+    tokens,
     flows,
     readiness,
     heartbeat,

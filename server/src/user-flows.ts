@@ -4,7 +4,9 @@ import type { DirectoryPort } from './directory/directory.ts';
 import { mountAuthorize } from './endpoints/authorize.ts';
 import { mountConsent } from './endpoints/consent.ts';
 import { mountContinue } from './endpoints/continue.ts';
+import { mountLanguage } from './endpoints/language.ts';
 import { mountLogin } from './endpoints/login.ts';
+import { mountLogos } from './endpoints/logos.ts';
 import { mountUserinfo } from './endpoints/userinfo.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import type { Grants } from './grants/index.ts';
@@ -28,6 +30,7 @@ import { startSweep } from './store/sweep.ts';
 import type { EmitAudit } from './telemetry/audit-log.ts';
 import { errorFields, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { IssueFrontChannel } from './tokens/issue.ts';
 import type { SubjectOf } from './tokens/subject.ts';
 
 export interface UserFlowParts {
@@ -38,6 +41,7 @@ export interface UserFlowParts {
   readonly snapshot: SnapshotSource;
   readonly directory: DirectoryPort;
   readonly keys: KeySet;
+  readonly issueFrontChannel: IssueFrontChannel;
   /** What a client is told of a user. */
   readonly subjectOf: SubjectOf;
   readonly sealer: KeyedSealer;
@@ -72,6 +76,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     codes,
     attempts: loginAttemptStore(database),
     grants,
+    issueFrontChannel: parts.issueFrontChannel,
     audit: auditStore(database),
     sealer,
     formTokens: createFormTokens(sealer.derive('form tokens')),
@@ -91,6 +96,8 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountLogin(http, ports);
       mountConsent(http, ports);
       mountContinue(http, ports);
+      mountLanguage(http, snapshot);
+      mountLogos(http, snapshot);
       mountUserinfo(http, { keys: parts.keys, grants, revocations, snapshot });
     },
     start() {

@@ -13,6 +13,7 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { IssueFrontChannel } from '../tokens/issue.ts';
 
 export interface FlowPorts {
   readonly snapshot: SnapshotSource;
@@ -21,6 +22,7 @@ export interface FlowPorts {
   readonly codes: AuthorizationCodeStore;
   readonly attempts: LoginAttemptStore;
   readonly grants: GrantStore;
+  readonly issueFrontChannel: IssueFrontChannel;
   readonly audit: AuditStore;
   /** Seals requests and answers for one browser. */
   readonly sealer: Sealer;

@@ -1,8 +1,30 @@
 /** PURE. ID tokens (OpenID Connect Core §2). */
+import { hash } from 'node:crypto';
 import { reservedClaims } from '../protocol/client-metadata.ts';
 import { after, type EpochSeconds, type Seconds } from '../protocol/time.ts';
 
 export const idTokenType = 'JWT';
+
+/** What travelled in the same response, so that nobody exchanges it (OpenID Connect Core §3.2.2.9, §3.3.2.11). */
+export interface IdTokenBinding {
+  readonly at_hash?: string;
+  readonly c_hash?: string;
+}
+
+export function boundTo(sent: {
+  readonly accessToken: string | undefined;
+  readonly code: string | undefined;
+}): IdTokenBinding {
+  return {
+    ...(sent.accessToken === undefined ? {} : { at_hash: leftHalf(sent.accessToken) }),
+    ...(sent.code === undefined ? {} : { c_hash: leftHalf(sent.code) }),
+  };
+}
+
+/** By the hash of the signature's algorithm, and each of ours (RS256, ES256) has SHA-256. */
+function leftHalf(text: string): string {
+  return hash('sha256', text, 'buffer').subarray(0, 16).toString('base64url');
+}
 
 export interface IdTokenFields {
   readonly issuer: string;
@@ -17,6 +39,8 @@ export interface IdTokenFields {
   readonly sessionId: string | undefined;
   /** Claims about the user that this token carries. A reserved name among them is left out, whatever was mapped to it. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Left out: it came alone, or from the token endpoint. */
+  readonly binding?: IdTokenBinding;
 }
 
 export function idTokenClaims(fields: IdTokenFields): Readonly<Record<string, unknown>> {
@@ -31,5 +55,6 @@ export function idTokenClaims(fields: IdTokenFields): Readonly<Record<string, un
     auth_time: fields.authTime,
     ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
     ...(fields.sessionId === undefined ? {} : { sid: fields.sessionId }),
+    ...fields.binding,
   };
 }

@@ -1,11 +1,17 @@
-/** From what a grant decided to the answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3). */
+/**
+ * From what was decided to what is signed: the answer of the token endpoint (RFC 6749 §5.1, OpenID Connect Core §3.1.3.3),
+ * and the tokens that the authorization endpoint sends through the browser (RFC 6749 §4.2.2, OpenID Connect Core §3.2, §3.3).
+ */
 import type { Signer } from '../keys/keys.ts';
+import { gives } from '../protocol/response-type.ts';
 import { formatScope } from '../protocol/scope.ts';
-import { type Clock, type EpochSeconds, seconds } from '../protocol/time.ts';
+import type { ResponseType } from '../protocol/terms.ts';
+import { type Clock, type EpochSeconds, type Seconds, seconds } from '../protocol/time.ts';
 import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
 import { accessTokenClaims, accessTokenType, audiencesOf } from './access-token.ts';
 import { newId } from './handle.ts';
-import { idTokenClaims, idTokenType } from './id-token.ts';
+import { boundTo, type IdTokenBinding, idTokenClaims, idTokenType } from './id-token.ts';
+import { accessTokenLifetime, frontChannelTokenLifetime } from './lifetimes.ts';
 
 /** The user's part of what is issued; the grant that codes and tokens hang off. */
 export interface GrantedToUser {
@@ -50,33 +56,91 @@ export interface TokenIssuerPorts {
 
 export type IssueTokens = (issuance: Issuance) => Promise<TokenResponseWire>;
 
-export function createTokenIssuer(ports: TokenIssuerPorts): IssueTokens {
-  return async (issuance) => {
-    const server = ports.server();
-    const { client, scopes, refreshToken } = issuance;
-    const lifetime = seconds(client.access_token_lifetime ?? server.lifetimes.access_token);
-    const issuedAt = ports.clock.now();
-    // Asked for in one turn, so that they are signed in one flush.
-    const [accessToken, idToken] = await Promise.all([
-      signAccessToken(ports, server, issuance, issuedAt),
-      signIdToken(ports, server, issuance, issuedAt),
-    ]);
-    return {
-      access_token: accessToken,
-      token_type: 'Bearer',
-      expires_in: lifetime,
-      ...(scopes.length === 0 ? {} : { scope: formatScope(scopes) }),
-      ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-      ...(idToken === null ? {} : { id_token: idToken }),
-    };
+/** What is given through the browser, decided and not yet stored. */
+export interface FrontChannelIssuance extends Omit<Issuance, 'user' | 'refreshToken'> {
+  readonly user: GrantedToUser;
+  /** Anything but `code`. */
+  readonly responseType: ResponseType;
+  /** The plain code of the same response. */
+  readonly code: string | undefined;
+}
+
+/** Members of an authorization response; what the response type does not ask for is left out. */
+export interface FrontChannelTokens {
+  readonly access_token?: string;
+  readonly token_type?: 'Bearer';
+  readonly expires_in?: string;
+  readonly scope?: string;
+  readonly id_token?: string;
+}
+
+export type IssueFrontChannel = (issuance: FrontChannelIssuance) => Promise<FrontChannelTokens>;
+
+export interface TokenIssuer {
+  readonly answer: IssueTokens;
+  readonly frontChannel: IssueFrontChannel;
+}
+
+export function createTokenIssuer(ports: TokenIssuerPorts): TokenIssuer {
+  return {
+    answer: (issuance) => answer(ports, issuance),
+    frontChannel: (issuance) => frontChannel(ports, issuance),
   };
 }
+
+async function answer(ports: TokenIssuerPorts, issuance: Issuance): Promise<TokenResponseWire> {
+  const server = ports.server();
+  const { client, scopes, refreshToken, user } = issuance;
+  const lifetime = accessTokenLifetime(client, server);
+  const issuedAt = ports.clock.now();
+  // Asked for in one turn, so that they are signed in one flush: `at_hash` is not needed here (OpenID Connect Core
+  // §3.1.3.6), and would have the second wait for the first.
+  const [accessToken, idToken] = await Promise.all([
+    signAccessToken(ports, server, issuance, issuedAt, lifetime),
+    user === null || !scopes.includes('openid') ? null : signIdToken(ports, server, issuance, user, issuedAt, {}),
+  ]);
+  return {
+    access_token: accessToken,
+    token_type: 'Bearer',
+    expires_in: lifetime,
+    ...(scopes.length === 0 ? {} : { scope: formatScope(scopes) }),
+    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
+    ...(idToken === null ? {} : { id_token: idToken }),
+  };
+}
+
+async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssuance): Promise<FrontChannelTokens> {
+  const server = ports.server();
+  const { client, scopes, user, responseType, code } = issuance;
+  const lifetime = frontChannelTokenLifetime(client, server);
+  const issuedAt = ports.clock.now();
+  const accessToken = gives(responseType, 'token')
+    ? await signAccessToken(ports, server, { ...issuance, user }, issuedAt, lifetime)
+    : undefined;
+  const idToken = gives(responseType, 'id_token')
+    ? await signIdToken(ports, server, issuance, user, issuedAt, boundTo({ accessToken, code }))
+    : undefined;
+  return {
+    ...(accessToken === undefined
+      ? {}
+      : {
+          access_token: accessToken,
+          token_type: 'Bearer',
+          expires_in: String(lifetime),
+          ...(scopes.length === 0 ? {} : { scope: formatScope(scopes) }),
+        }),
+    ...(idToken === undefined ? {} : { id_token: idToken }),
+  };
+}
+
+type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'user'>;
 
 function signAccessToken(
   { signer, audiencesOfScope }: TokenIssuerPorts,
   server: ServerRegistration,
-  { client, subject, scopes, user }: Issuance,
+  { client, subject, scopes, user }: Issued,
   issuedAt: EpochSeconds,
+  lifetime: Seconds,
 ): Promise<string> {
   const algorithm = server.signing.algorithms[0] ?? 'RS256';
   const claims = accessTokenClaims({
@@ -86,20 +150,21 @@ function signAccessToken(
     audiences: audiencesOf(client, scopes.flatMap(audiencesOfScope)),
     scopes,
     issuedAt,
-    lifetime: seconds(client.access_token_lifetime ?? server.lifetimes.access_token),
+    lifetime,
     tokenId: newId(),
     ...(user === null ? {} : { grant: { id: user.grantId, sessionId: user.sessionId, authTime: user.authTime } }),
   });
   return signer.sign(algorithm, accessTokenType, claims);
 }
 
-async function signIdToken(
+function signIdToken(
   { signer }: TokenIssuerPorts,
   server: ServerRegistration,
-  { client, subject, scopes, user }: Issuance,
+  { client, subject }: Issued,
+  user: GrantedToUser,
   issuedAt: EpochSeconds,
-): Promise<string | null> {
-  if (user === null || !scopes.includes('openid')) return null;
+  binding: IdTokenBinding,
+): Promise<string> {
   const claims = idTokenClaims({
     issuer: server.issuer,
     subject,
@@ -110,6 +175,7 @@ async function signIdToken(
     nonce: user.nonce,
     sessionId: user.sessionId,
     claims: user.idTokenClaims,
+    binding,
   });
   return signer.sign(client.id_token_signed_response_alg, idTokenType, claims);
 }

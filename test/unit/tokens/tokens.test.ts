@@ -101,7 +101,7 @@ describe('the answer of the token endpoint', () => {
       audiencesOfScope: (scope) => (scope === 'orders' ? ['https://orders'] : []),
     });
     const base: Issuance = { client: aClient().build(), subject: 'u_1', scopes: [], user: null };
-    return issuer({ ...base, ...issuance }).then((response) => ({ response, signed }));
+    return issuer.answer({ ...base, ...issuance }).then((response) => ({ response, signed }));
   };
   const user = { grantId: 'g', sessionId: 's', authTime: now, nonce: 'n', idTokenClaims: { groups: ['staff'] } };
 
