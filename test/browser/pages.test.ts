@@ -113,7 +113,7 @@ describe('accessibility: axe finds nothing', () => {
 });
 
 /** What can be pressed or filled in, with its size in CSS pixels. */
-const controls = 'a, button, summary, input:not([type=hidden])';
+const controls = 'a, button, summary, select, input:not([type=hidden])';
 
 /** As much of a DOM element as is measured; this project is typed for Node, without a browser's types. */
 interface PageElement {

@@ -61,6 +61,8 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/jwks.ts': ['document'],
   'endpoints/health.ts': ['document'],
   'endpoints/assets.ts': ['document'],
+  'endpoints/logos.ts': ['document'],
+  'endpoints/language.ts': ['document'],
   'endpoints/token.ts': ['token_refused_early', 'assertion_refused'],
   'endpoints/userinfo.ts': ['userinfo', 'userinfo_seen'],
   'endpoints/authorize.ts': ['authorize_first_hit', 'authorize_with_session', 'authorize_silent'],

@@ -27,6 +27,18 @@ const form = (action: string): Form => ({
   ],
 });
 const frame: Frame = { language: english, displayName: 'Acme', basePath: '' };
+/** A page with a request in its address, on a server whose owner put links and words below it. */
+const surroundings: Partial<Frame> = {
+  here: `/login?request=${'h'.repeat(36)}`,
+  branding: {
+    links: {
+      help: 'https://acme.example/help',
+      privacy: 'https://acme.example/privacy',
+      terms: 'https://acme.example/terms',
+    },
+    texts: { help: 'Service desk: +49 30 1234567' },
+  },
+};
 const client = { name: 'Order Desk' };
 const host = 'orders.example.com';
 const continueTo = 'https://orders.example.com/callback?code=abc&state=xyz&iss=https%3A%2F%2Flogin.acme.example';
@@ -133,7 +145,8 @@ const errors: Readonly<Record<string, ErrorInput>> = {
 
 /** @param language the language of every page; default English. */
 export function samplePages(language: Language = english): Readonly<Record<string, string>> {
-  const login = (more: Partial<LoginInput>) => loginPage(loginInput({ ...more, language }));
+  const look = { ...surroundings, language };
+  const login = (more: Partial<LoginInput>) => loginPage(loginInput({ ...look, ...more }));
   return {
     login: login({}),
     'login-hint': login({ username: 'ada' }),
@@ -142,10 +155,10 @@ export function samplePages(language: Language = english): Readonly<Record<strin
     'login-wait': login({ username: 'ada', problems: [{ code: 'too_many_tries', minutes: 3 }] }),
     'login-again': login({ reauthentication: user }),
     'login-again-refused': login({ reauthentication: user, problems: [{ code: 'credentials_rejected' }] }),
-    consent: consentPage(consentInput({ language })),
+    consent: consentPage(consentInput(look)),
     'consent-long': consentPage(
       consentInput({
-        language,
+        ...look,
         displayName: 'The Ministry of Extraordinarily Long Organisation Names',
         client: {
           name: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
@@ -156,9 +169,9 @@ export function samplePages(language: Language = english): Readonly<Record<strin
         scopes: longScopes,
       }),
     ),
-    'consent-partial': consentPartialPage(partialInput({ language })),
-    continue: continuePage(continueInput({ language })),
-    ...Object.fromEntries(Object.entries(errors).map(([name, input]) => [name, errorPage({ ...input, language })])),
+    'consent-partial': consentPartialPage(partialInput(look)),
+    continue: continuePage(continueInput(look)),
+    ...Object.fromEntries(Object.entries(errors).map(([name, input]) => [name, errorPage({ ...input, ...look })])),
   };
 }
 

@@ -77,6 +77,7 @@ export function sendLogin(
       ...(username === undefined ? {} : { username }),
       ...(known === undefined ? {} : { reauthentication: { name: known.name, username: known.username } }),
       ...(problem === undefined ? {} : { problems: [problemOf(problem)] }),
+      nobody: visit.snapshot.counts().directory === 0,
     }),
   );
 }

@@ -4,13 +4,13 @@ import { setPageHeaders } from '../http/headers.ts';
 import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
 import type { SignedInPage } from '../interaction/sealed-request.ts';
-import { pathOfIssuer } from '../protocol/endpoints.ts';
 import { type ErrorCode, errorStatus, type PageError, pageError } from '../protocol/errors.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
 import { newHandle } from '../tokens/handle.ts';
-import { type ErrorInput, errorPage, type Frame, negotiateLanguage } from '../views/index.ts';
+import { type ErrorInput, errorPage, type Frame, requestedLanguage } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
+import { frameOf } from './frame.ts';
 
 export interface Visit {
   readonly request: FastifyRequest;
@@ -42,19 +42,15 @@ export function openVisit(ports: FlowPorts, request: FastifyRequest, reply: Fast
     source: sourceOf(request.raw),
     handle: readCookie(cookie, scheme.names.session),
     browser: readCookie(cookie, scheme.names.browser),
-    frame: {
-      language: negotiateLanguage({ acceptLanguage: request.headers['accept-language'] }),
-      displayName: server.display_name ?? 'Nauthera',
-      basePath: pathOfIssuer(server.issuer),
-    },
+    frame: frameOf(server, request),
   };
 }
 
 /** The same visit in the language that the authorization request asked for (`ui_locales`), if it did. */
 export function inLanguageOf(visit: Visit, uiLocales: string | undefined): Visit {
-  if (uiLocales === undefined) return visit;
-  const language = negotiateLanguage({ uiLocales, acceptLanguage: visit.request.headers['accept-language'] });
-  return { ...visit, frame: { ...visit.frame, language } };
+  const language = uiLocales === undefined ? undefined : requestedLanguage(uiLocales);
+  // A pick would change nothing here, so none is offered.
+  return language === undefined ? visit : { ...visit, frame: { ...visit.frame, language, here: undefined } };
 }
 
 /** Gives the browser a binding cookie if it has none; everything sealed from now on opens beside it alone. */

@@ -1,9 +1,9 @@
-/** The two cookies: the browser's (before anybody is known) and the session's. */
+/** Our cookies: the browser's (before anybody is known), the session's, and the language that a person picked. */
 
 export type CookieName = 'session' | 'browser';
 
 export interface CookieScheme {
-  readonly names: Readonly<Record<CookieName, string>>;
+  readonly names: Readonly<Record<CookieName | 'language', string>>;
   /** Everything after `name=value`, without `Max-Age`. */
   readonly attributes: string;
 }
@@ -17,15 +17,34 @@ export function cookieScheme(issuer: string): CookieScheme {
   const secure = protocol === 'https:';
   const prefix = secure ? (pathname === '/' ? '__Host-' : '__Secure-') : '';
   return {
-    names: { session: `${prefix}nauthera_session`, browser: `${prefix}nauthera_browser` },
+    names: {
+      session: `${prefix}nauthera_session`,
+      browser: `${prefix}nauthera_browser`,
+      language: `${prefix}nauthera_language`,
+    },
     attributes: `; Path=${pathname}; HttpOnly; SameSite=Lax${secure ? '; Secure' : ''}`,
   };
 }
 
-const value = /^[A-Za-z0-9_-]{43}$/;
+const handle = /^[A-Za-z0-9_-]{43}$/;
+const languageTag = /^[A-Za-z0-9-]{2,35}$/;
 
 /** The value of our cookie (43 characters of base64url); `undefined` when it is absent or anything else. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
+  return readValue(header, name, handle);
+}
+
+/** The tag that a person picked; whoever reads it decides whether there is such a language. */
+export function pickedLanguage(header: string | undefined, { names }: CookieScheme): string | undefined {
+  return readValue(header, names.language, languageTag);
+}
+
+/** Kept for a year: it is a wish, and says nothing about who has it. */
+export function setLanguage({ names, attributes }: CookieScheme, tag: string): string {
+  return `${names.language}=${tag}${attributes}; Max-Age=31536000`;
+}
+
+function readValue(header: string | undefined, name: string, value: RegExp): string | undefined {
   if (header === undefined || header.length > 16_384) return undefined;
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');

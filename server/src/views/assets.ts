@@ -21,11 +21,12 @@ export const icon: Asset = asset(
   'image/svg+xml',
 );
 
-function asset(text: string, extension: string, type: string): Asset {
+/** @param more follows the hash in the name. */
+export function asset(text: string, extension: string, type: string, more = ''): Asset {
   const body = Buffer.from(text);
   const hash = createHash('sha256').update(body).digest('hex').slice(0, 16);
   return {
-    path: `/assets/${hash}.${extension}`,
+    path: `/assets/${hash}${more}.${extension}`,
     body,
     headers: {
       'content-type': type,

@@ -23,8 +23,24 @@ export class SafeHtml {
   }
 }
 
+/** See {@link exactly}. */
+export class ExactText {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/**
+ * Text for an attribute that nobody reads and a form sends back, every character as it is. What people read is never put
+ * in this way: nothing misleading is taken out of it.
+ */
+export function exactly(text: string): ExactText {
+  return new ExactText(text);
+}
+
 /** `undefined` and `false` leave nothing behind, so `condition && html…` reads well. */
-export type HtmlValue = string | number | SafeHtml | undefined | false | readonly HtmlValue[];
+export type HtmlValue = string | number | SafeHtml | ExactText | undefined | false | readonly HtmlValue[];
 
 /** @example html`<p title="${name}">${name}</p>` */
 export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): SafeHtml {
@@ -35,6 +51,7 @@ function render(value: HtmlValue): string {
   if (value === undefined || value === false) return '';
   if (typeof value === 'number') return String(value);
   if (typeof value === 'string') return escape(value);
+  if (value instanceof ExactText) return escapeMarkup(value.text);
   return SafeHtml.is(value) ? value.toString() : value.map(render).join('');
 }
 
@@ -53,5 +70,9 @@ const entities: Readonly<Record<string, string>> = {
 const misleading = /(?![\t\n\r])[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu;
 
 function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '').replace(misleading, '\ufffd');
+  return escapeMarkup(text).replace(misleading, '\ufffd');
+}
+
+function escapeMarkup(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? '');
 }

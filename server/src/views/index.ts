@@ -2,6 +2,7 @@
  * The pages. Each is a pure function `(input) => string` that answers a whole HTML document; everything it shows is in
  * its input, and everything in its input is text to it.
  */
+export { type AccentColors, accentSheet, accentSheetAt, textOn } from './accent.ts';
 export { type Asset, icon, stylesheet } from './assets.ts';
 export {
   type ConsentInput,
@@ -11,8 +12,16 @@ export {
 } from './consent.ts';
 export { type ContinueInput, continuePage } from './continue.ts';
 export { type ErrorInput, errorPage, type Step } from './error.ts';
+export { type FormPostInput, formPostPage, formPostScriptHash } from './form-post.ts';
 export { placeOf } from './links.ts';
 export { type LoginInput, type LoginProblem, loginPage } from './login.ts';
-export { english, type Language, type LanguageWishes, negotiateLanguage } from './messages.ts';
-export type { ClientText, Form, Frame, HiddenField } from './page.ts';
+export {
+  english,
+  type Language,
+  type LanguageWishes,
+  languageNames,
+  negotiateLanguage,
+  requestedLanguage,
+} from './messages.ts';
+export type { Branding, ClientText, Form, Frame, HiddenField } from './page.ts';
 export type { ClaimText, RequestedScope, ScopeText } from './scopes.ts';

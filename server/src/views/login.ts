@@ -1,6 +1,6 @@
 /** Sign in; also: confirm that it is you (`prompt=login`, `max_age`). */
 import { html, type SafeHtml } from './html.ts';
-import { ownHref } from './links.ts';
+import { httpsHref, ownHref } from './links.ts';
 import { name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type FieldProblem, problemSummary } from './problem.ts';
@@ -31,6 +31,8 @@ export interface LoginInput extends Frame {
   /** Set when this person is signed in already and has to prove it again; the user name is then fixed. */
   readonly reauthentication?: { readonly name: string; readonly username: string } | undefined;
   readonly problems?: readonly LoginProblem[] | undefined;
+  /** No user directory is registered: nobody can sign in, and the page says so in place of the fields. */
+  readonly nobody?: boolean | undefined;
 }
 
 export function loginPage(input: LoginInput): string {
@@ -50,18 +52,21 @@ export function loginPage(input: LoginInput): string {
       host !== undefined &&
       html`<p class="fine">${language.say('login.return', { host: name(host) })}</p>
 `
-    }${reauthentication && html`<p>${language.say('login.confirm', { name: name(reauthentication.name) })}</p>\n`}${form(input, problems)}`,
+    }${reauthentication && html`<p>${language.say('login.confirm', { name: name(reauthentication.name) })}</p>\n`}${
+      input.nobody === true ? nobody(input) : form(input, problems)
+    }${getHelp(input)}`,
   });
 }
 
 function form(input: LoginInput, problems: readonly FieldProblem[]): SafeHtml {
-  const { language, reauthentication } = input;
+  const { language, reauthentication, branding } = input;
   const username = reauthentication?.username ?? input.username ?? '';
   const toFill = problems.length > 0 ? undefined : username === '' ? 'username' : 'password';
   return html`<form method="post" action="${ownHref(input.form.action)}">
 ${hiddenFields(input.form)}${field({
   id: 'username',
-  label: language.text('login.username'),
+  label: branding?.texts?.usernameLabel ?? language.text('login.username'),
+  hint: branding?.texts?.usernameHint,
   attributes: html`type="text" autocomplete="username" autocapitalize="none" spellcheck="false" value="${username}"${reauthentication && html` readonly`}`,
   focus: toFill === 'username',
   problems,
@@ -72,27 +77,51 @@ ${hiddenFields(input.form)}${field({
   focus: toFill === 'password',
   problems,
 })}<p class="buttons"><button class="main" id="sign-in" name="sign-in" value="1">${language.say('login.sign-in')}</button>
-${
-  input.client &&
-  html`<button class="quiet" id="cancel" name="cancel" value="1" formnovalidate>${language.say('login.cancel')}</button>
-`
-}${reauthentication && html`<button class="quiet" id="use-another" name="use-another" value="1" formnovalidate>${language.say('login.use-another')}</button>\n`}</p>
+${cancel(input)}${reauthentication && html`<button class="quiet" id="use-another" name="use-another" value="1" formnovalidate>${language.say('login.use-another')}</button>\n`}</p>
 </form>`;
+}
+
+function cancel({ language, client }: LoginInput): SafeHtml | undefined {
+  if (client === undefined) return undefined;
+  return html`<button class="quiet" id="cancel" name="cancel" value="1" formnovalidate>${language.say('login.cancel')}</button>\n`;
+}
+
+/** Fields that nobody can fill in rightly would only be guessed at. */
+function nobody(input: LoginInput): SafeHtml {
+  const { language } = input;
+  const back = cancel(input);
+  return html`<div class="note" id="no-directory" role="note">
+<p><strong>${language.say('login.no-directory')}</strong> ${language.say('login.no-directory-text')}</p>
+</div>
+${back && html`<form method="post" action="${ownHref(input.form.action)}">\n${hiddenFields(input.form)}<p class="buttons">${back}</p>\n</form>`}`;
+}
+
+function getHelp({ language, branding }: LoginInput): SafeHtml | undefined {
+  const href = httpsHref(branding?.links?.help);
+  return href === undefined
+    ? undefined
+    : html`\n<p class="fine documents"><a id="get-help" href="${href}" rel="noopener noreferrer">${language.say('login.help')}</a></p>`;
 }
 
 interface Field {
   readonly id: 'username' | 'password';
   readonly label: string;
+  readonly hint?: string | undefined;
   readonly attributes: SafeHtml;
   readonly focus: boolean;
   readonly problems: readonly FieldProblem[];
 }
 
-function field({ id, label, attributes, focus, problems }: Field): SafeHtml {
+function field({ id, label, hint, attributes, focus, problems }: Field): SafeHtml {
   const problem = problems.find((one) => one.field === id);
-  const invalid = problem && html` aria-invalid="true" aria-describedby="${id}-problem"`;
-  return html`<p class="field"><label for="${id}">${label}</label>
-${problem && html`<span class="wrong" id="${id}-problem">${problem.text}</span>\n`}<input id="${id}" name="${id}" ${attributes} required${focus && html` autofocus`}${invalid}></p>
+  const described = [
+    ...(hint === undefined ? [] : [`${id}-hint`]),
+    ...(problem === undefined ? [] : [`${id}-problem`]),
+  ];
+  const invalid = problem && html` aria-invalid="true"`;
+  const by = described.length > 0 && html` aria-describedby="${described.join(' ')}"`;
+  return html`<p class="field"><label for="${id}"><bdi>${label}</bdi></label>
+${hint !== undefined && html`<span class="fine" id="${id}-hint"><bdi>${hint}</bdi></span>\n`}${problem && html`<span class="wrong" id="${id}-problem">${problem.text}</span>\n`}<input id="${id}" name="${id}" ${attributes} required${focus && html` autofocus`}${invalid}${by}></p>
 `;
 }
 

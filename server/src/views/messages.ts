@@ -4,7 +4,18 @@
  */
 import { IntlMessageFormat } from 'intl-messageformat';
 import { html, SafeHtml } from './html.ts';
+import ar from './messages/ar.json' with { type: 'json' };
+import de from './messages/de.json' with { type: 'json' };
 import en from './messages/en.json' with { type: 'json' };
+import es from './messages/es.json' with { type: 'json' };
+import fr from './messages/fr.json' with { type: 'json' };
+import it from './messages/it.json' with { type: 'json' };
+import ja from './messages/ja.json' with { type: 'json' };
+import nl from './messages/nl.json' with { type: 'json' };
+import pl from './messages/pl.json' with { type: 'json' };
+import ptBR from './messages/pt-BR.json' with { type: 'json' };
+import uk from './messages/uk.json' with { type: 'json' };
+import zhHans from './messages/zh-Hans.json' with { type: 'json' };
 
 export type MessageKey = keyof typeof en;
 export type Catalogue = Readonly<Partial<Record<MessageKey, string>>>;
@@ -12,7 +23,36 @@ export type MessageValue = string | number | SafeHtml;
 export type MessageValues = Readonly<Record<string, MessageValue>>;
 
 /** All catalogues by BCP 47 tag. What a catalogue lacks is said in English. */
-export const catalogues: Readonly<Record<string, Catalogue>> = { en };
+export const catalogues: Readonly<Record<string, Catalogue>> = {
+  ar,
+  de,
+  en,
+  es,
+  fr,
+  it,
+  ja,
+  nl,
+  pl,
+  'pt-BR': ptBR,
+  uk,
+  'zh-Hans': zhHans,
+};
+
+/** Every language by its own name, in the order in which a person picks. */
+export const languageNames: readonly (readonly [tag: string, name: string])[] = [
+  ['en', 'English'],
+  ['de', 'Deutsch'],
+  ['es', 'Español'],
+  ['fr', 'Français'],
+  ['it', 'Italiano'],
+  ['nl', 'Nederlands'],
+  ['pl', 'Polski'],
+  ['pt-BR', 'Português (Brasil)'],
+  ['uk', 'Українська'],
+  ['ar', 'العربية'],
+  ['ja', '日本語'],
+  ['zh-Hans', '简体中文'],
+];
 
 /** One language, ready to speak. */
 export interface Language {
@@ -27,6 +67,8 @@ export interface Language {
   list(items: readonly string[], type: 'conjunction' | 'disjunction' | 'unit'): SafeHtml;
   /** A day in words, in UTC: "15 March 2027". */
   date(epochSeconds: number): string;
+  /** How long ago, in the largest whole unit: "3 hours ago", "yesterday", "now". */
+  ago(seconds: number): string;
 }
 
 /** A name inside a sentence: set apart, so that its reading direction cannot turn the sentence around. */
@@ -49,6 +91,7 @@ export function createLanguage(tag: string, catalogue: Catalogue): Language {
     return made;
   };
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone: 'UTC' });
+  const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' });
   return {
     tag,
     direction: rightToLeft.has(new Intl.Locale(tag).language) ? 'rtl' : 'ltr',
@@ -62,8 +105,20 @@ export function createLanguage(tag: string, catalogue: Catalogue): Language {
       return html`${parts.map((part) => (part.type === 'element' ? name(part.value) : part.value))}`;
     },
     date: (epochSeconds) => dates.format(new Date(epochSeconds * 1000)),
+    ago: (seconds) => {
+      const [unit, size] = units.find(([, least]) => seconds >= least) ?? ['second', Number.POSITIVE_INFINITY];
+      return relative.format(-Math.floor(seconds / size), unit);
+    },
   };
 }
+
+const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
+  ['year', 365 * 86_400],
+  ['month', 30 * 86_400],
+  ['day', 86_400],
+  ['hour', 3600],
+  ['minute', 60],
+];
 
 const languages = new Map(
   Object.entries(catalogues).map(([tag, catalogue]) => [tag.toLowerCase(), createLanguage(tag, catalogue)]),
@@ -80,18 +135,34 @@ export const english: Language = required(languages.get('en'));
 export interface LanguageWishes {
   /** `ui_locales` of the request: tags separated by spaces, best first (OpenID Connect Core §3.1.2.1). */
   readonly uiLocales?: string | undefined;
+  /** What the person picked: a tag of {@link languageNames}. */
+  readonly picked?: string | undefined;
   /** The header (RFC 9110 §12.5.4). */
   readonly acceptLanguage?: string | undefined;
 }
 
-/** The best language we speak: `ui_locales` before `Accept-Language` before English. Unreadable wishes are no wishes. */
+/**
+ * The best language we speak: `ui_locales` before the person's pick before `Accept-Language` before English. Unreadable
+ * wishes are no wishes.
+ */
 export function negotiateLanguage(wishes: LanguageWishes, spoken: ReadonlyMap<string, Language> = languages): Language {
-  const tags = [...(wishes.uiLocales ?? '').split(' '), ...acceptedTags(wishes.acceptLanguage ?? '')];
-  for (const tag of tags.slice(0, 32)) {
+  const { uiLocales = '', picked = '', acceptLanguage = '' } = wishes;
+  return (
+    firstSpoken([...uiLocales.split(' ').slice(0, 32), picked, ...acceptedTags(acceptLanguage)], spoken) ?? english
+  );
+}
+
+/** The language that `ui_locales` decides upon; `undefined`: none of them is spoken. */
+export function requestedLanguage(uiLocales: string): Language | undefined {
+  return firstSpoken(uiLocales.split(' '), languages);
+}
+
+function firstSpoken(tags: readonly string[], spoken: ReadonlyMap<string, Language>): Language | undefined {
+  for (const tag of tags.slice(0, 64)) {
     const language = lookUp(tag.toLowerCase(), spoken);
     if (language !== undefined) return language;
   }
-  return english;
+  return undefined;
 }
 
 /** RFC 4647 §3.4: the tag is shortened from its end until it fits; then "zh" may still be answered by "zh-Hans". */

@@ -1,5 +1,7 @@
 /** The frame of every page: language, title, name of the product, one heading. */
+import { type AccentColors, accentSheet } from './accent.ts';
 import { icon, stylesheet } from './assets.ts';
+import { footer } from './footer.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
 import { ownHref } from './links.ts';
 import type { Language } from './messages.ts';
@@ -12,6 +14,26 @@ export interface Frame {
   readonly displayName: string;
   /** Path of the issuer without a slash at its end: `''`, or `/auth` for `https://example.com/auth`. */
   readonly basePath: string;
+  /** This very page as a path of ours, to come back to once another language was picked; left out: none is offered. */
+  readonly here?: string | undefined;
+  readonly branding?: Branding | undefined;
+}
+
+/** What the owner of the server put on its pages. */
+export interface Branding {
+  /** Path of ours of a picture, shown in place of the product's name. */
+  readonly logo?: string | undefined;
+  readonly colors?: AccentColors | undefined;
+  /** `https` or not shown. */
+  readonly links?: { readonly [link in 'help' | 'privacy' | 'terms']?: string | undefined } | undefined;
+  readonly texts?:
+    | {
+        readonly usernameLabel?: string | undefined;
+        readonly usernameHint?: string | undefined;
+        readonly help?: string | undefined;
+        readonly footer?: string | undefined;
+      }
+    | undefined;
 }
 
 export interface HiddenField {
@@ -30,11 +52,13 @@ export interface Form {
 /** An application, as people know it. */
 export interface ClientText {
   readonly name: string;
+  /** Path of ours of its picture. */
+  readonly logo?: string | undefined;
 }
 
 export interface Page {
   /** `data-page`: a stable hook. */
-  readonly name: 'login' | 'consent' | 'consent-partial' | 'continue' | 'error';
+  readonly name: 'login' | 'consent' | 'consent-partial' | 'continue' | 'form-post' | 'error';
   /** For `<title>`: the heading as plain text. */
   readonly title: string;
   readonly heading: SafeHtml;
@@ -62,16 +86,34 @@ export function renderPage(frame: Frame, page: Page): string {
 <meta name="robots" content="noindex">
 <link rel="icon" type="image/svg+xml" href="${ownHref(frame.basePath + icon.path)}">
 ${page.head}<link rel="stylesheet" href="${ownHref(frame.basePath + stylesheet.path)}">
-</head>
+${accent(frame)}</head>
 <body data-page="${page.name}"${error}>
 <main>
-<p class="product"><span class="mark" aria-hidden="true">${initialOf(displayName)}</span><bdi>${displayName}</bdi></p>
+${product(frame)}
 ${page.before}<h1>${page.heading}</h1>
 ${page.body}
 </main>
+${footer(frame)}
 </body>
 </html>
 `.toString();
+}
+
+function accent({ basePath, branding }: Frame): SafeHtml | undefined {
+  const sheet = accentSheet(branding?.colors ?? {});
+  return sheet && html`<link rel="stylesheet" href="${ownHref(basePath + sheet.path)}">\n`;
+}
+
+function product({ displayName, branding }: Frame): SafeHtml {
+  if (branding?.logo !== undefined) {
+    return html`<p class="product"><img src="${ownHref(branding.logo)}" alt="${displayName}"></p>`;
+  }
+  return html`<p class="product"><span class="mark" aria-hidden="true">${initialOf(displayName)}</span><bdi>${displayName}</bdi></p>`;
+}
+
+/** The picture of an application, beside its name and therefore without words of its own. */
+export function clientLogo({ logo }: ClientText): SafeHtml | undefined {
+  return logo === undefined ? undefined : html`<p class="logo"><img src="${ownHref(logo)}" alt=""></p>\n`;
 }
 
 export function hiddenFields(form: Form): readonly SafeHtml[] {
