@@ -38,12 +38,13 @@ const ends: readonly [SweptTable, string][] = [
   ['sessions', `expires_at = now() - interval '1 second'`],
   ['consents', `expires_at = now() - interval '1 second'`],
   ['authorization_requests', `expires_at = now() - interval '1 second'`],
-  ['authorization_codes', `keep_until = now() - interval '1 second'`],
+  ['authorization_codes', `keep_until = now() - interval '1 second', session_id = 'over'`],
   ['grants', `expires_at = now() - interval '1 second'`],
   ['refresh_tokens', `keep_until = now() - interval '1 second'`],
   ['login_attempts', `last_at = now() - interval '25 hours'`],
   ['revocations', `expires_at = now() - interval '1 second'`],
   ['used_assertions', `keep_until = now() - interval '1 second'`],
+  ['logout_deliveries', `created_at = now() - interval '49 hours'`],
   ['audit', `time = now() - interval '91 days'`],
 ];
 
@@ -100,11 +101,25 @@ describe('F55: the sweep', () => {
     expect([table, swept[table], await world.count(table)]).toEqual([table, half, all - half]);
   });
 
+  it('keeps the code of a session that may still end, though no token hangs off it any more', async () => {
+    const { code } = await authorize(world.browser());
+    await world.token(codeFields(code));
+    const ofCode = `hash = sha256(convert_to('${code}', 'utf8'))`;
+    await world.rows(`UPDATE authorization_codes SET keep_until = now() - interval '1 second' WHERE ${ofCode}`);
+    await sweepNow();
+    expect(await world.count('authorization_codes', ofCode)).toBe(1);
+    const its = `id = (SELECT session_id FROM authorization_codes WHERE ${ofCode})`;
+    await world.rows(`UPDATE sessions SET ended_at = now() WHERE ${its}`);
+    await sweepNow();
+    expect(await world.count('authorization_codes', ofCode)).toBe(0);
+  });
+
   /** What a sign-in leaves no row of. */
   const seeds: Partial<Record<SweptTable, string>> = {
     revocations: `SELECT 'token', n::text, now(), now() + interval '1 hour'`,
     authorization_requests: `SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour'`,
     used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
+    logout_deliveries: `SELECT n::text, 'uid', 'shop.web', 'u_ada'`,
   };
 
   async function seed(table: SweptTable): Promise<void> {

@@ -11,14 +11,19 @@ const conditions = {
   sessions: 'expires_at < now()',
   consents: 'expires_at < now()',
   authorization_requests: 'expires_at < now()',
-  // A spent code is kept for its replay. One that was never redeemed is kept while a page may still ask for its answer.
-  authorization_codes: `keep_until < now() OR (used_at IS NULL AND expires_at < now() - interval '1 hour')`,
+  // A spent code is kept for its replay, and while its session may still end, which its client then hears of. One that was
+  // never redeemed is kept while a page may still ask for its answer.
+  authorization_codes: `(keep_until < now() AND NOT EXISTS (SELECT FROM sessions s WHERE s.id = session_id AND s.ended_at IS NULL))
+    OR (used_at IS NULL AND expires_at < now() - interval '1 hour')`,
+  device_codes: 'keep_until < now()',
   grants: 'expires_at < now()',
   refresh_tokens: 'keep_until < now()',
   access_tokens: 'expires_at < now()',
   login_attempts: `last_at < now() - interval '1 day'`,
   revocations: 'expires_at < now()',
   used_assertions: 'keep_until < now()',
+  // Given up long before, by a worker that could still do it.
+  logout_deliveries: `created_at < now() - interval '2 days'`,
   audit: `time < now() - interval '90 days'`,
 } as const;
 export type SweptTable = keyof typeof conditions;

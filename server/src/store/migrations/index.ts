@@ -3,7 +3,9 @@ import type { Migration } from 'kysely/migration';
 import { accessTokens } from './access-tokens.ts';
 import { account } from './account.ts';
 import { askedClaims } from './asked-claims.ts';
+import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
+import { logout } from './logout.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
@@ -16,6 +18,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004_service_binds': serviceBinds,
   '0005_used_assertions': usedAssertions,
   '0007_asked_claims': askedClaims,
+  '0008_device_codes': deviceCodes,
   '0009_access_tokens': accessTokens,
+  '0010_logout': logout,
   '0011_account': account,
 };
