@@ -9,21 +9,18 @@ import {
   sealedText,
   sealInteraction,
 } from '../interaction/sealed-request.ts';
-import { claimsOfScope } from '../protocol/claims.ts';
 import type { Session } from '../store/sessions.ts';
 import {
   consentPage,
   consentPartialPage,
-  continuePage,
   type Form,
   type LoginInput,
   loginPage,
   placeOf,
-  type RequestedScope,
-  type ScopeText,
 } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
 import type { Going, PageSignIn } from './interaction.ts';
+import { clientText, requestedScope, scopeText } from './texts.ts';
 import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
 
 /** The name of the hidden field and of the query parameter that carry a request. */
@@ -71,9 +68,7 @@ export function sendLogin(
     loginPage({
       ...visit.frame,
       form: formOf(ports, visit, 'login', rest, browser),
-      ...(client === undefined
-        ? {}
-        : { client: { name: client.value.client_name }, host: placeOf(request.redirect.uri) }),
+      ...(client === undefined ? {} : { client: clientText(visit, client.value), host: placeOf(request.redirect.uri) }),
       ...(username === undefined ? {} : { username }),
       ...(known === undefined ? {} : { reauthentication: { name: known.name, username: known.username } }),
       ...(problem === undefined ? {} : { problems: [problemOf(problem)] }),
@@ -106,13 +101,18 @@ export function sendConsent(
   const visit = inLanguageOf(from, request.uiLocales);
   const { note: _note, ...rest } = interaction;
   const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes } };
-  const { consent, client_name, policy_uri, tos_uri } = client.value;
+  const { consent, policy_uri, tos_uri } = client.value;
   return sendPage(
     visit,
     consentPage({
       ...visit.frame,
       form: formOf(ports, visit, 'consent', shown, browser),
-      client: { name: client_name, namespace: client.owner.namespace, policyUri: policy_uri, tosUri: tos_uri },
+      client: {
+        ...clientText(visit, client.value),
+        namespace: client.owner.namespace,
+        policyUri: policy_uri,
+        tosUri: tos_uri,
+      },
       host: placeOf(request.redirect.uri),
       user: { name: session.name, username: session.username },
       scopes: request.scopes.map((scope) => requestedScope(visit, scope, session)),
@@ -121,26 +121,9 @@ export function sendConsent(
   );
 }
 
-function requestedScope(visit: Visit, scope: string, session: Session): RequestedScope {
-  const registered = visit.snapshot.scope(scope)?.value;
-  const names = claimsOfScope(scope, registered?.claims);
-  const rules = visit.snapshot.directory(session.directory)?.value.consent_rules ?? [];
-  const naming = rules.filter((rule) => rule.scopes.includes(scope));
-  return {
-    ...scopeText(visit, scope),
-    description: registered?.description,
-    claims: names.map((name) => ({ name, value: session.claims[name] })),
-    ...(naming.length === 0 ? {} : { onlyMembersOf: [...new Set(naming.flatMap((rule) => rule.groups))] }),
-  };
-}
-
-export function scopeText(visit: Visit, scope: string): ScopeText {
-  return { scope, displayName: visit.snapshot.scope(scope)?.value.display_name };
-}
-
-/** On to the client, after a form: a page of ours that goes there by itself. */
-export function sendContinue(visit: Visit, clientName: string, uri: string): FastifyReply {
-  return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: uri }));
+/** To the response of a request that has one, once what stands before it was read. */
+export function readLink(visit: Visit, grantId: string): string {
+  return pathOf(visit, 'continue', { [requestField]: grantId, read: '1' });
 }
 
 /** The link leads to a page of ours first: a code may run out while somebody reads. */
@@ -151,17 +134,23 @@ export function sendPartial(visit: Visit, clientName: string, { refused, interac
       ...visit.frame,
       client: { name: clientName },
       refused: refused.map((scope) => scopeText(visit, scope)),
-      continueTo: pathOf(visit, 'continue', { [requestField]: interaction.grantId, read: '1' }),
+      continueTo: readLink(visit, interaction.grantId),
     }),
   );
 }
 
-export function sendRefused(visit: Visit, clientName: string, { refused, uri }: Answer): FastifyReply {
+/** @param way a path of ours that posts the response, where no link can carry it. */
+export function sendRefused(
+  visit: Visit,
+  clientName: string,
+  { refused, response }: Pick<Answer, 'refused' | 'response'>,
+  way: string,
+): FastifyReply {
   return sendErrorPage(visit, {
     code: 'access_denied',
     client: { name: clientName },
     scopes: refused.map((scope) => scopeText(visit, scope)),
-    backTo: uri,
+    backTo: response.by === 'uri' ? response.uri : way,
   });
 }
 

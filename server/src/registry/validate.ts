@@ -3,7 +3,9 @@
  * rules that the endpoints rely on.
  */
 import { Compile } from 'typebox/compile';
+import { brandingProblem } from '../protocol/branding.ts';
 import { checkClientMetadata, checkServerMetadata, isPlainText, reservedClaims } from '../protocol/client-metadata.ts';
+import { pictureProblem } from '../protocol/picture.ts';
 import { publicKeyProblem } from '../protocol/public-keys.ts';
 import { isScopeToken } from '../protocol/scope.ts';
 import { builtInScopes } from '../protocol/terms.ts';
@@ -46,10 +48,12 @@ function check(kind: RegistrationKind, id: string, value: unknown): string | nul
   switch (kind) {
     case 'server':
       if (!shapes.server.Check(value)) return shapeProblem(kind, value);
-      return id === 'self' ? checkServerMetadata(value) : 'the id of the server is self';
+      if (id !== 'self') return 'the id of the server is self';
+      return checkServerMetadata(value) ?? brandingProblem(value.branding ?? {});
     case 'client':
       if (!shapes.client.Check(value)) return shapeProblem(kind, value);
-      return id === value.client_id ? checkClientMetadata(value) : 'its id is not its client_id';
+      if (id !== value.client_id) return 'its id is not its client_id';
+      return checkClientMetadata(value) ?? logoProblem(value);
     case 'scope':
       if (!shapes.scope.Check(value)) return shapeProblem(kind, value);
       return id === value.scope ? scopeProblem(value) : 'its id is not its scope';
@@ -61,12 +65,20 @@ function check(kind: RegistrationKind, id: string, value: unknown): string | nul
   }
 }
 
+function logoProblem({ logo }: ClientRegistration): string | null {
+  const problem = logo === undefined ? null : pictureProblem(logo);
+  return problem === null ? null : `logo ${problem}`;
+}
+
 function scopeProblem(scope: ScopeRegistration): string | null {
   if (!isScopeToken(scope.scope)) return 'scope must be a token of RFC 6749 §3.3';
   if ((builtInScopes as readonly string[]).includes(scope.scope)) return 'scope is built in and cannot be redefined';
-  if (![scope.display_name, scope.description ?? ''].every(isPlainText)) {
+  const translated = Object.values(scope.translations ?? {});
+  const texts = [scope, ...translated].flatMap(({ display_name, description = '' }) => [display_name, description]);
+  if (!texts.every(isPlainText)) {
     return 'display_name and description must not hold control or direction-changing characters';
   }
+  if (translated.length > 20) return 'translations must be at most 20';
   return reservedProblem('claims', scope.claims);
 }
 

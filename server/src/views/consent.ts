@@ -2,7 +2,7 @@
 import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref, wayOnHref } from './links.ts';
 import { name } from './messages.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
+import { type ClientText, clientLogo, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
 
 export interface ConsentInput extends Frame {
@@ -29,6 +29,7 @@ export function consentPage(input: ConsentInput): string {
     name: 'consent',
     title: language.text('consent.heading', { client: client.name }),
     heading: language.say('consent.heading', { client: name(client.name) }),
+    before: clientLogo(client),
     body: html`<p>${language.say('consent.signed-in-as', { name: name(user.name), username: name(user.username) })}</p>
 <p>${language.say('consent.run-by', { client: name(client.name), namespace: name(client.namespace), host: name(input.host) })}</p>
 <h2 id="wants">${language.say('consent.wants')}</h2>
