@@ -10,6 +10,8 @@ export interface Source {
    * are 20 times as high, and never off, because a stranger can send the header too.
    */
   readonly limitFactor: 1 | 20;
+  /** A trusted proxy named the address: it is that of whoever asks, and no proxy's. */
+  readonly vouchedFor?: true;
 }
 
 const forwardedHeaders = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;

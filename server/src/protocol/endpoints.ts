@@ -5,6 +5,8 @@ export const endpointPaths = {
   userinfo: '/userinfo',
   jwks: '/jwks',
   deviceAuthorization: '/device_authorization',
+  /** Where people go with a user code. */
+  deviceVerification: '/device',
   introspection: '/introspect',
   revocation: '/revoke',
   endSession: '/logout',

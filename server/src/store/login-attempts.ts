@@ -4,6 +4,7 @@
  */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
+import { type Remembered, type RememberedRow, rememberedColumns, rememberedOf } from './consents.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
@@ -31,9 +32,9 @@ const charge: Statement = {
       WHERE a.attempts < ${triesPerEntry} OR a.last_at <= now() - interval '1 minute'
       RETURNING 1)
     SELECT EXISTS (SELECT FROM address) AS address, EXISTS (SELECT FROM entry) AS entry,
-      (SELECT scopes FROM consents c WHERE c.subject = $4::text AND c.client_uid = $5::text AND c.expires_at > now()) AS consented,
-      s.id AS session_id, s.subject AS session_subject
+      ${rememberedColumns('c')}, s.id AS session_id, s.subject AS session_subject
     FROM (VALUES (1)) AS always(one)
+    LEFT JOIN consents c ON c.subject = $4::text AND c.client_uid = $5::text AND c.expires_at > now()
     LEFT JOIN sessions s ON s.handle = $6 AND s.browser = $7 AND ${liveSession('s')}`,
 };
 
@@ -59,8 +60,8 @@ export interface Charged {
   readonly allowed: boolean;
   /** What said no. */
   readonly limiter?: 'login_account' | 'login_address';
-  /** Scopes that the found user allowed this client before. */
-  readonly consented: readonly string[] | null;
+  /** What the found user allowed this client before. */
+  readonly consented: Remembered | null;
   /** The live session that this browser has now. */
   readonly session: { readonly id: string; readonly subject: string } | null;
 }
@@ -70,10 +71,9 @@ export interface LoginAttemptStore {
   failed(audit: AuditEvent): Promise<void>;
 }
 
-interface ChargedRow {
+interface ChargedRow extends RememberedRow {
   address: boolean;
   entry: boolean;
-  consented: string[] | null;
   session_id: string | null;
   session_subject: string | null;
 }
@@ -97,9 +97,10 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
         row.session_id === null || row.session_subject === null
           ? null
           : { id: row.session_id, subject: row.session_subject };
-      if (row.address && row.entry) return { allowed: true, consented: row.consented, session };
+      const consented = rememberedOf(row);
+      if (row.address && row.entry) return { allowed: true, consented, session };
       const limiter = row.address ? 'login_account' : 'login_address';
-      return { allowed: false, limiter, consented: row.consented, session };
+      return { allowed: false, limiter, consented, session };
     },
     async failed(audit) {
       await database.run(failed, [auditJson(audit)]);
@@ -108,6 +109,6 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
 }
 
 /** Typed names end up here too, and people type passwords into the name field: only a digest is kept. */
-export function attemptKey(kind: 'entry' | 'address', value: string): Buffer {
+export function attemptKey(kind: 'entry' | 'address' | 'user_code_session' | 'user_code_address', value: string): Buffer {
   return digest(`${kind}\0${value}`);
 }

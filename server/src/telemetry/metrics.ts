@@ -18,6 +18,7 @@ export interface Metrics {
   readonly grantsEnded: Counter<'cause'>;
   readonly logins: Counter<'directory' | 'outcome'>;
   readonly consents: Counter<'outcome'>;
+  readonly deviceAuthorizations: Counter<'outcome'>;
   readonly rateLimited: Counter<'limiter'>;
   readonly requestsShed: Counter<'reason'>;
   readonly signingDuration: Histogram<'alg'>;
@@ -78,6 +79,7 @@ export function createMetrics(registry: Registry): Metrics {
     grantsEnded: counter('grants_ended_total', 'Grants that ended', 'cause'),
     logins: counter('logins_total', 'Sign-ins', 'directory', 'outcome'),
     consents: counter('consents_total', 'Consents', 'outcome'),
+    deviceAuthorizations: counter('device_authorizations_total', 'Device authorizations', 'outcome'),
     rateLimited: counter('rate_limited_total', 'Requests refused by a limiter', 'limiter'),
     requestsShed: counter('requests_shed_total', 'Requests shed by load', 'reason'),
     signingDuration: histogram('nauthera_signing_duration_seconds', 'From the wish to sign until the signature', 'alg'),

@@ -1,0 +1,143 @@
+/** The device authorization endpoint (RFC 8628 §3.1, §3.2): a device asks, and is told what to show to a person. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuthenticateClient } from '../http/client-authentication.ts';
+import { queryText, requireForm } from '../http/form.ts';
+import { noStore } from '../http/headers.ts';
+import { HttpError } from '../http/http-error.ts';
+import { type Source, sourceOf } from '../http/source.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
+import { jsonError } from '../protocol/errors.ts';
+import type { Parameters } from '../protocol/parameters.ts';
+import { chooseScopes, parseScope } from '../protocol/scope.ts';
+import { deviceCodeGrant } from '../protocol/terms.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import { type DeviceCodeStore, pollInterval } from '../store/device-codes.ts';
+import type { EmitAudit } from '../telemetry/audit-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { newHandle, newId } from '../tokens/handle.ts';
+import { newUserCode, shownUserCode } from '../tokens/user-code.ts';
+import { placeOfDevice } from './device-place.ts';
+
+export interface DeviceAuthorizationParts {
+  readonly authenticate: AuthenticateClient;
+  readonly codes: Pick<DeviceCodeStore, 'start'>;
+  readonly digestUserCode: (code: string) => Buffer;
+  readonly server: () => ServerRegistration;
+  readonly audit: EmitAudit;
+  readonly metrics: Metrics;
+}
+
+/** RFC 8628 §3.2 */
+interface DeviceAuthorizationWire {
+  readonly device_code: string;
+  readonly user_code: string;
+  readonly verification_uri: string;
+  readonly verification_uri_complete: string;
+  readonly expires_in: number;
+  readonly interval: number;
+}
+
+export function mountDeviceAuthorization(app: FastifyInstance, parts: DeviceAuthorizationParts): void {
+  const config = { errors: 'json', admission: 'token' } as const;
+  app.post(endpointPaths.deviceAuthorization, { config }, async (request, reply) =>
+    reply.headers(noStore).send(JSON.stringify(await answer(parts, request))),
+  );
+  app.route({
+    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url: endpointPaths.deviceAuthorization,
+    config,
+    handler: () => {
+      throw new HttpError(405, 'invalid_request', { description: 'use POST', headers: { allow: 'POST' } });
+    },
+  });
+}
+
+async function answer(parts: DeviceAuthorizationParts, request: FastifyRequest): Promise<DeviceAuthorizationWire> {
+  if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
+  const parameters = requireForm(request, { by: 'json' });
+  const source = sourceOf(request.raw);
+  const client = await parts.authenticate({ authorization: request.headers.authorization, parameters, source });
+  if (!client.registration.grant_types.includes(deviceCodeGrant)) {
+    throw jsonError('unauthorized_client', 'the client may not use this grant type');
+  }
+  const scopes = scopesOf(parameters, client);
+  const server = parts.server();
+  const lifetime = server.lifetimes.device_code ?? defaultLifetime;
+  const grantId = newId();
+  const codes = await start(parts, client, { scopes, lifetime, grantId, source });
+  parts.metrics.deviceAuthorizations.inc({ outcome: 'started' });
+  parts.audit({
+    event: 'device.started',
+    outcome: 'success',
+    requestId: request.id,
+    clientAddress: source.address,
+    clientId: client.registration.client_id,
+    clientUid: client.uid,
+    grantId,
+    grantType: deviceCodeGrant,
+    scopes,
+  });
+  return wireOf(codes, server, lifetime);
+}
+
+/** Seconds. */
+const defaultLifetime = 600;
+
+function scopesOf(parameters: Parameters, { registration }: AuthenticatedClient): readonly string[] {
+  const text = parameters.get('scope');
+  const asked = text === undefined ? undefined : parseScope(text);
+  if (asked === null) throw jsonError('invalid_scope', 'the scope parameter is malformed');
+  const choice = chooseScopes(asked, registration, 'with_user');
+  if (choice.outcome === 'refused') {
+    throw jsonError('invalid_scope', 'a requested scope is unknown or not open to this client');
+  }
+  return choice.scopes;
+}
+
+interface Codes {
+  readonly deviceCode: string;
+  readonly userCode: string;
+}
+
+/** Two devices with one user code are as likely as a hit by guessing: it is tried again, and not for ever. */
+async function start(
+  { codes, digestUserCode }: DeviceAuthorizationParts,
+  { registration, uid }: AuthenticatedClient,
+  asked: { scopes: readonly string[]; lifetime: number; grantId: string; source: Source },
+): Promise<Codes> {
+  const { scopes, lifetime, grantId, source } = asked;
+  for (let round = 0; round < 3; round++) {
+    const deviceCode = newHandle();
+    const userCode = newUserCode();
+    const started = await codes.start({
+      deviceCode,
+      userCode: digestUserCode(userCode),
+      grantId,
+      clientId: registration.client_id,
+      clientUid: uid,
+      scopes,
+      resources: undefined,
+      network: placeOfDevice(source),
+      lifetime,
+    });
+    if (started === 'started') return { deviceCode, userCode };
+    if (started === 'full') {
+      throw jsonError('temporarily_unavailable', 'too many devices of this client are waiting');
+    }
+  }
+  throw jsonError('temporarily_unavailable', 'try again in a moment', { detail: 'no user code was free' });
+}
+
+function wireOf({ deviceCode, userCode }: Codes, { issuer }: ServerRegistration, lifetime: number): DeviceAuthorizationWire {
+  const uri = endpointUrl(issuer, 'deviceVerification');
+  const shown = shownUserCode(userCode);
+  return {
+    device_code: deviceCode,
+    user_code: shown,
+    verification_uri: uri,
+    verification_uri_complete: `${uri}?${new URLSearchParams({ user_code: shown }).toString()}`,
+    expires_in: lifetime,
+    interval: pollInterval,
+  };
+}
