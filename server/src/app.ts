@@ -15,6 +15,7 @@ import { type Grants, grantTypesOf } from './grants/index.ts';
 import { admit } from './http/admission.ts';
 import { createAssertionJudge } from './http/client-assertion.ts';
 import { type AuthenticateClient, createClientAuthentication } from './http/client-authentication.ts';
+import { createClientKeys } from './http/client-keys.ts';
 import { type Drain, trackConnections } from './http/drain.ts';
 import { createErrorReply } from './http/error-reply.ts';
 import { acceptFormsOnly } from './http/form.ts';
@@ -143,10 +144,16 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
 }
 
 function clientAuthentication({ seams }: ServerOptions, parts: Parts): AuthenticateClient {
-  const { follower, metrics, audit, server, clock, assertions } = parts;
+  const { follower, metrics, audit, server, clock, assertions, outbound, log } = parts;
+  const clientKeys = createClientKeys({
+    gate: outbound,
+    now: () => performance.now(),
+    onProblem: (clientId, problem) =>
+      log.named('http').warn('the keys of a client', { 'nauthera.client.id': clientId, 'error.detail': problem }),
+  });
   return createClientAuthentication({
     client: (clientId) => follower.current.client(clientId),
-    judgeAssertion: createAssertionJudge({ server, clock, onVerified: seams?.onVerified }),
+    judgeAssertion: createAssertionJudge({ server, clock, clientKeys, onVerified: seams?.onVerified }),
     useAssertion: (assertion) => assertions.use(assertion),
     onFailure: ({ reason, method, clientId, source }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });

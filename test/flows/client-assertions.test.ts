@@ -140,10 +140,10 @@ describe('private_key_jwt', () => {
     ['no kid and another key', 'wrong_signature', () => assertion({}, strange, { kid: undefined })],
     ['a cut signature', 'wrong_signature', async () => (await assertion()).slice(0, -2)],
     ['changed claims', 'wrong_signature', async () => changed(await assertion(), { jti: 'other' })],
-    ['F20: HS256 with our public key as the secret', 'malformed', async () => hmac(own)],
-    ['F20: none', 'malformed', async () => unsigned('none')],
-    ['F20: None', 'malformed', async () => unsigned('None')],
-    ['F20: ES256 said of an RSA key', 'unknown_key', () => assertion({}, own, { kid: 'own-rsa' })],
+    ['F20, A53: HS256 with our public key as the secret', 'symmetric', async () => hmac(own)],
+    ['F20, A53: none', 'malformed', async () => unsigned('none')],
+    ['F20, A53: None', 'malformed', async () => unsigned('None')],
+    ['F20, A53: ES256 said of an RSA key', 'unknown_key', () => assertion({}, own, { kid: 'own-rsa' })],
     ['F20: RS256 with the key for PS256', 'unknown_key', () => assertion({}, { ...ownPss, algorithm: 'RS256' })],
     ['A58: its own key in the header', 'wrong_signature', () => assertion({}, strange, { jwk: strange.jwk })],
     ['A58: a jku', 'unknown_key', () => assertion({}, others, { jku: 'https://evil.example/jwks' })],
@@ -198,6 +198,20 @@ describe('private_key_jwt', () => {
     // A stranger writes nothing.
     expect(await world.count('used_assertions')).toBe(used);
   });
+
+  it.each(['shop.job', 'shop.secret', 'nobody'])(
+    'client_secret_jwt is refused with the reason, whoever sends it: %s',
+    async (clientId) => {
+      const answer = await send(hmac(own, ownClaims(clientId, issuer)));
+      expect(answer).toMatchObject({
+        status: 401,
+        body: {
+          error: 'invalid_client',
+          error_description: expect.stringContaining('client_secret_jwt is not supported') as string,
+        },
+      });
+    },
+  );
 
   it('A48: every refusal reads the same', async () => {
     const answers = await Promise.all(
@@ -386,9 +400,9 @@ function parts(header: object, payload: string | object): string {
 }
 
 /** The oldest trick: the public key, as text, for a shared secret. */
-function hmac({ jwk }: SigningKey): string {
+function hmac({ jwk }: SigningKey, claims = ownClaims('shop.job', issuer)): string {
   const key = createPublicKey({ key: { ...jwk }, format: 'jwk' }).export({ type: 'spki', format: 'pem' });
-  const input = parts({ alg: 'HS256', kid: jwk.kid }, ownClaims('shop.job', issuer));
+  const input = parts({ alg: 'HS256', kid: jwk.kid }, claims);
   return `${input}.${createHmac('sha256', key).update(input).digest('base64url')}`;
 }
 

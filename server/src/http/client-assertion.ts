@@ -7,7 +7,8 @@ import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, j
 import { algorithmOf } from '../protocol/public-keys.ts';
 import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.ts';
 import type { Clock } from '../protocol/time.ts';
-import type { ClientRegistration, PublicJwk, ServerRegistration } from '../registry/registration.ts';
+import type { ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
+import type { ClientKeys } from './client-keys.ts';
 
 export const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longest assertion that is looked at: 16 KiB. */
@@ -20,8 +21,16 @@ const maxLife = 3600;
 /** Longest life of a ServiceAccount's token, in seconds. It is not one-time, and a deleted pod's goes on until it ends. */
 const maxServiceAccountLife = 86_400;
 
+export interface KnownClient {
+  readonly value: ClientRegistration;
+  readonly owner: Pick<Owner, 'uid' | 'namespace'>;
+}
+
 export type AssertionProblem =
   | 'malformed'
+  /** Authenticated by a secret (`client_secret_jwt`): that takes the secret itself, and digests alone are stored. */
+  | 'symmetric'
+  | 'keys_unavailable'
   | 'unknown_client'
   | 'unknown_key'
   | 'wrong_signature'
@@ -39,11 +48,12 @@ export type AssertionVerdict =
 export interface AssertionOptions {
   readonly server: () => ServerRegistration | undefined;
   readonly clock: Clock;
+  readonly clientKeys: ClientKeys;
   /** Told of every signature that was checked. */
   readonly onVerified?: (() => void) | undefined;
 }
 
-export type JudgeAssertion = (assertion: string, client: ClientRegistration | undefined) => Promise<AssertionVerdict>;
+export type JudgeAssertion = (assertion: string, client: KnownClient | undefined) => Promise<AssertionVerdict>;
 
 /** The client that an assertion names by itself (`iss` = `sub`), before anything of it is believed. */
 export function selfNamed(assertion: string): string | null {
@@ -56,22 +66,26 @@ export function selfNamed(assertion: string): string | null {
 }
 
 /** For a client with one of the two methods, or for none: then the same work is done in vain. */
-export function createAssertionJudge({ server, clock, onVerified }: AssertionOptions): JudgeAssertion {
-  return async (assertion, client) => {
+export function createAssertionJudge({ server, clock, clientKeys, onVerified }: AssertionOptions): JudgeAssertion {
+  return async (assertion, known) => {
     const header = readHeader(assertion);
     const declared = server();
+    if (header === 'symmetric') return { problem: 'symmetric' };
     if (header === null || declared === undefined) return { problem: 'malformed' };
-    const keys = candidates(client, declared, header);
     const { issuer } = declared;
     const now = clock.now();
+    const mayFetch = (client: ClientRegistration): boolean => isWorthAFetch(assertion, client, issuer, now);
+    const published = await publishedKeys({ known, declared, header, clientKeys, mayFetch });
+    const keys = fitting(published ?? [], header);
     const tried = keys.length > 0 ? keys : [decoyOf(header.algorithm)];
     const payload = await verify(assertion, tried, { issuer, now, onVerified: () => onVerified?.() });
-    if (client === undefined) return { problem: 'unknown_client' };
+    if (known === undefined) return { problem: 'unknown_client' };
+    if (published === null) return { problem: 'keys_unavailable' };
     if (keys.length === 0) return { problem: 'unknown_key' };
     if (typeof payload === 'string') return { problem: payload };
-    return client.token_endpoint_auth_method === 'kubernetes_service_account'
-      ? judgeServiceAccount(payload, client, issuer, now)
-      : judgeOwn(payload, client, issuer, now);
+    return known.value.token_endpoint_auth_method === 'kubernetes_service_account'
+      ? judgeServiceAccount(payload, known.value, issuer, now)
+      : judgeOwn(payload, known.value, issuer, now);
   };
 }
 
@@ -84,12 +98,13 @@ interface Header {
 const types: readonly unknown[] = [undefined, 'jwt', 'client-authentication+jwt'];
 
 /** `jwk`, `jku`, `x5c` and `x5u` are never looked at: a header does not bring its own key. */
-function readHeader(assertion: string): Header | null {
+function readHeader(assertion: string): Header | 'symmetric' | null {
   try {
     const { alg, typ, kid, ...more } = decodeProtectedHeader(assertion);
     const type: unknown = typeof typ === 'string' ? typ.toLowerCase().replace(/^application\//, '') : typ;
     if ('crit' in more || !types.includes(type)) return null;
     if (kid !== undefined && typeof kid !== 'string') return null;
+    if (typeof alg === 'string' && /^HS\d+$/.test(alg)) return 'symmetric';
     // RFC 9864 gives EdDSA with Ed25519 a name of its own.
     const name = alg === 'Ed25519' ? 'EdDSA' : alg;
     const algorithm = assertionAlgorithms.find((one) => one === name);
@@ -99,15 +114,39 @@ function readHeader(assertion: string): Header | null {
   }
 }
 
-function candidates(
-  client: ClientRegistration | undefined,
-  { kubernetes }: ServerRegistration,
-  { kid, algorithm }: Header,
-): readonly PublicJwk[] {
-  const method = client?.token_endpoint_auth_method;
-  const jwks = method === 'kubernetes_service_account' ? kubernetes?.jwks : client?.jwks;
-  const fitting = (jwks?.keys ?? []).filter((key) => algorithmOf(key) === algorithm);
-  return kid === undefined ? fitting : fitting.filter((key) => key.kid === kid);
+interface Search {
+  readonly known: KnownClient | undefined;
+  readonly declared: ServerRegistration;
+  readonly header: Header;
+  readonly clientKeys: ClientKeys;
+  readonly mayFetch: (client: ClientRegistration) => boolean;
+}
+
+/** Every key that could have signed for the client; `null`: they could not be fetched. */
+async function publishedKeys(search: Search): Promise<readonly PublicJwk[] | null> {
+  const { known, declared, header, clientKeys, mayFetch } = search;
+  if (known === undefined) return [];
+  const { client_id: clientId, token_endpoint_auth_method: method, jwks, jwks_uri: url } = known.value;
+  if (method === 'kubernetes_service_account') return declared.kubernetes?.jwks.keys ?? [];
+  if (jwks !== undefined || url === undefined) return jwks?.keys ?? [];
+  const { namespace } = known.owner;
+  return clientKeys.find({ url, namespace, clientId }, header, mayFetch(known.value));
+}
+
+function fitting(keys: readonly PublicJwk[], { kid, algorithm }: Header): readonly PublicJwk[] {
+  return keys.filter((key) => algorithmOf(key) === algorithm && (kid === undefined || key.kid === kid));
+}
+
+/** What no key in the world would make hold is no reason to call anybody. Believed is nothing of it. */
+function isWorthAFetch(assertion: string, client: ClientRegistration, issuer: string, now: number): boolean {
+  try {
+    const payload = decodeJwt(assertion);
+    const { exp, nbf = now } = payload;
+    if (typeof exp !== 'number' || exp <= now - tolerance || nbf > now + tolerance) return false;
+    return judgeOwn(payload, client, issuer, now).problem === null;
+  } catch {
+    return false;
+  }
 }
 
 type VerificationKey = Awaited<ReturnType<typeof importJWK>>;

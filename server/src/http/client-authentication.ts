@@ -12,6 +12,7 @@ import {
   type AssertionProblem,
   type JudgeAssertion,
   jwtBearer,
+  type KnownClient,
   maxAssertionLength,
   selfNamed,
 } from './client-assertion.ts';
@@ -19,11 +20,6 @@ import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import { networkOf, type Source } from './source.ts';
 import { createTurns } from './turns.ts';
-
-export interface KnownClient {
-  readonly value: ClientRegistration;
-  readonly owner: { readonly uid: string };
-}
 
 export type FailureReason = AssertionProblem | 'wrong_method' | 'wrong_secret' | 'replayed' | 'throttled';
 
@@ -83,7 +79,7 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
   return async ({ authorization, parameters, source }) => {
     const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
       options.onFailure({ reason, method: 'unknown', clientId: undefined, source, ...more });
-      return jsonError('invalid_client', 'client authentication failed', { detail: reason });
+      return jsonError('invalid_client', told(reason), { detail: reason });
     };
     const claim = readClaim(authorization, parameters);
     if (claim === null) throw fail('malformed');
@@ -110,6 +106,13 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     }
     return AuthenticatedClient.of(client.value, client.owner.uid, client.value.token_endpoint_auth_method);
   };
+}
+
+/** Which method the server has at all is in its metadata: saying so tells nothing of a client. */
+function told(reason: FailureReason): string {
+  return reason === 'symmetric'
+    ? 'client_secret_jwt is not supported, because secrets are not stored: use private_key_jwt'
+    : 'client authentication failed';
 }
 
 function tooManyFailures(wait: number): HttpError {
@@ -139,7 +142,8 @@ async function judgeClaim(
 ): Promise<FailureReason | null> {
   const registered = client?.value;
   const fits = registered !== undefined && assertionMethods.includes(registered.token_endpoint_auth_method);
-  const verdict = await judgeAssertion(assertion, fits ? registered : undefined);
+  const verdict = await judgeAssertion(assertion, fits ? client : undefined);
+  if (verdict.problem === 'symmetric') return 'symmetric';
   if (registered !== undefined && !fits) return 'wrong_method';
   if (verdict.problem !== null) return verdict.problem;
   if (registered === undefined) return 'unknown_client';

@@ -65,10 +65,15 @@ const publicClientsAreModest: Check = (client) => {
 
 // What one method needs is not kept beside another: a forgotten secret or key would be a second way in.
 const credentialsFitTheMethod: Check = (client) => {
-  const { token_endpoint_auth_method: method, jwks, service_accounts: accounts } = client;
+  const { token_endpoint_auth_method: method, jwks, jwks_uri: uri, service_accounts: accounts } = client;
   const bySecret = method === 'client_secret_basic' || method === 'client_secret_post';
   if (!bySecret && client.client_secret_digests.length > 0) return `a client with the method ${method} has no secret`;
-  if ((method === 'private_key_jwt') !== (jwks !== undefined)) return 'jwks goes with the method private_key_jwt';
+  const sources = [jwks, uri].filter((one) => one !== undefined).length;
+  if (sources !== (method === 'private_key_jwt' ? 1 : 0)) {
+    return 'exactly one of jwks and jwks_uri goes with the method private_key_jwt, and neither with another';
+  }
+  const located = uri === undefined ? null : calledUriProblem(uri);
+  if (located !== null) return `jwks_uri ${located}`;
   if ((method === 'kubernetes_service_account') !== (accounts !== undefined)) {
     return 'service_accounts goes with the method kubernetes_service_account';
   }
@@ -171,6 +176,15 @@ function linkProblem(uri: string): string | null {
   if (username !== '' || password !== '') return 'must not hold a user name';
   if (protocol === 'https:') return null;
   return protocol === 'http:' && isLoopbackHost(hostname) ? null : 'must use https (http is for loopback only)';
+}
+
+/** A URL that this server calls. Which addresses it may lead to is decided at every call. */
+export function calledUriProblem(uri: string): string | null {
+  if (!/^[\x21-\x7e]{1,2048}$/.test(uri) || !URL.canParse(uri)) return 'must be an absolute URL in ASCII';
+  const { protocol, username, password } = new URL(uri);
+  if (protocol !== 'https:') return 'must use https';
+  if (username !== '' || password !== '') return 'must not hold a user name';
+  return uri.includes('#') ? 'must not have a fragment' : null;
 }
 
 export function isLoopbackHost(hostname: string): boolean {

@@ -10,6 +10,8 @@ import { aClient, aServer } from '../../support/builders.ts';
 import { jwkOf } from '../../support/client-keys.ts';
 
 const keyed = (...keys: PublicJwk[]) => aClient().withKeys(...keys);
+const fetched = (uri: string) =>
+  aClient().with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [], jwks_uri: uri });
 const ec = jwkOf('ES256');
 const rsa = jwkOf('RS256');
 const edwards = jwkOf('EdDSA');
@@ -30,6 +32,7 @@ describe('client metadata', () => {
         .with({ redirect_uris: ['com.example.app:/cb'] }),
     ],
     ['one with keys of every kind', keyed(ec, rsa, edwards, jwkOf('ES384'), jwkOf('ES512'), jwkOf('PS256'))],
+    ['one that publishes its keys', fetched('https://shop.example.com:8443/keys?set=1')],
     ['one with ServiceAccounts', aClient().withServiceAccounts(...accounts)],
     [
       'one for implicit answers alone',
@@ -176,9 +179,30 @@ describe('client metadata', () => {
     [
       'no keys, no private_key_jwt',
       aClient().with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [] }),
-      /jwks goes with/,
+      /exactly one of jwks and jwks_uri/,
     ],
-    ['no keys beside a secret', aClient().with({ jwks: { keys: [ec] } }), /jwks goes with/],
+    ['no keys beside a secret', aClient().with({ jwks: { keys: [ec] } }), /exactly one of jwks and jwks_uri/],
+    [
+      'no place of keys beside a secret',
+      aClient().with({ jwks_uri: 'https://shop.example.com/jwks' }),
+      /exactly one of jwks and jwks_uri/,
+    ],
+    [
+      'keys stand in one place',
+      keyed(ec).with({ jwks_uri: 'https://shop.example.com/jwks' }),
+      /exactly one of jwks and jwks_uri/,
+    ],
+    ...(
+      [
+        ['http://shop.example.com/jwks', /jwks_uri must use https/],
+        ['http://127.0.0.1/jwks', /jwks_uri must use https/],
+        ['file:///etc/passwd', /jwks_uri must use https/],
+        ['https://user@shop.example.com/jwks', /jwks_uri must not hold a user name/],
+        ['https://shop.example.com/jwks#keys', /jwks_uri must not have a fragment/],
+        ['https://shöp.example.com/jwks', /jwks_uri must be an absolute URL in ASCII/],
+        ['/jwks', /jwks_uri must be an absolute URL in ASCII/],
+      ] as const
+    ).map(([uri, problem]) => [`A60: ${uri} is not fetched`, fetched(uri), problem] as const),
     ['no secret beside keys', keyed(ec).with({ client_secret_digests: ['x'] }), /no secret/],
     ['no ServiceAccounts beside keys', keyed(ec).with({ service_accounts: accounts }), /service_accounts goes with/],
     [

@@ -1,0 +1,126 @@
+/**
+ * Keys of clients that registered where they publish them (`jwks_uri`, RFC 7591 §2): fetched when an assertion needs them,
+ * kept for ten minutes. Whoever sends assertions decides when a URL is called, but not how often.
+ */
+import type { OutboundGate } from '../outbound/gate.ts';
+import { readJwks } from '../protocol/jwks-document.ts';
+import { algorithmOf } from '../protocol/public-keys.ts';
+import type { AssertionAlgorithm } from '../protocol/terms.ts';
+import type { Owner, PublicJwk } from '../registry/registration.ts';
+
+export interface KeyLocation {
+  readonly url: string;
+  readonly namespace: Owner['namespace'];
+  /** For the log. */
+  readonly clientId: string;
+}
+
+export interface WantedKey {
+  readonly kid: string | undefined;
+  readonly algorithm: AssertionAlgorithm;
+}
+
+export interface ClientKeys {
+  /**
+   * All keys that are known there. They are fetched if they are old or the wanted one is not among them, and if it is time.
+   *
+   * @param mayFetch `false`: what is known has to do
+   * @returns `null`: none could be fetched, and no good ones are left
+   */
+  find(location: KeyLocation, wanted: WantedKey, mayFetch: boolean): Promise<readonly PublicJwk[] | null>;
+}
+
+export interface ClientKeysOptions {
+  readonly gate: Pick<OutboundGate, 'call'>;
+  /** Milliseconds, never going backwards. */
+  readonly now: () => number;
+  /** Told of every fetch that brought no keys; words of our own. */
+  readonly onProblem: (clientId: string, problem: string) => void;
+}
+
+/** Milliseconds. */
+const freshFor = 10 * 60_000;
+/** How long the last good keys do when their place does not answer. */
+const usableFor = 60 * 60_000;
+/** Between two fetches because of a key that was not there. */
+const betweenMisses = 30_000;
+/** After a fetch that failed. */
+const afterFailure = 10_000;
+/** Places whose keys are kept; the longest unused is forgotten first. */
+const mostPlaces = 1_000;
+
+/** Replaced as a whole, never changed: nobody sees half of a new set. */
+interface Known {
+  readonly keys: readonly PublicJwk[];
+  /** Minus infinity: never. */
+  readonly fetchedAt: number;
+  readonly triedAt: number;
+}
+
+const nothing: Known = { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, triedAt: Number.NEGATIVE_INFINITY };
+
+export function createClientKeys(options: ClientKeysOptions): ClientKeys {
+  const places = new Map<string, Known>();
+  const fetching = new Map<string, Promise<void>>();
+
+  const keep = (place: string, known: Known): void => {
+    places.delete(place);
+    const [oldest] = places.keys();
+    if (places.size >= mostPlaces && oldest !== undefined) places.delete(oldest);
+    places.set(place, known);
+  };
+
+  /** Whoever comes meanwhile waits for the same fetch. */
+  const fetchOnce = (place: string, location: KeyLocation): Promise<void> => {
+    const running = fetching.get(place);
+    if (running !== undefined) return running;
+    const started = fetchKeys(options, location)
+      .then((keys) => {
+        const now = options.now();
+        const before = places.get(place) ?? nothing;
+        keep(place, keys === null ? { ...before, triedAt: now } : { keys, fetchedAt: now, triedAt: now });
+      })
+      .finally(() => fetching.delete(place));
+    fetching.set(place, started);
+    return started;
+  };
+
+  return {
+    async find(location, wanted, mayFetch) {
+      // A URL that two namespaces registered may be open to one of them alone.
+      const place = `${location.namespace} ${location.url}`;
+      const known = places.get(place) ?? nothing;
+      if (mayFetch && isDue(known, wanted, options.now())) await fetchOnce(place, location);
+      const { keys, fetchedAt } = places.get(place) ?? nothing;
+      return options.now() - fetchedAt < usableFor ? keys : null;
+    },
+  };
+}
+
+function isDue({ keys, fetchedAt, triedAt }: Known, { kid, algorithm }: WantedKey, now: number): boolean {
+  const failed = triedAt > fetchedAt;
+  if (failed && now - triedAt < afterFailure) return false;
+  if (now - fetchedAt >= freshFor) return true;
+  const isThere = keys.some((key) => algorithmOf(key) === algorithm && (kid === undefined || key.kid === kid));
+  return !isThere && now - triedAt >= betweenMisses;
+}
+
+/** Never rejects; `null`: there was a problem, which was told. */
+async function fetchKeys(
+  { gate, onProblem }: ClientKeysOptions,
+  { url, namespace, clientId }: KeyLocation,
+): Promise<readonly PublicJwk[] | null> {
+  const problem = (words: string): null => {
+    onProblem(clientId, `jwks_uri: ${words}`);
+    return null;
+  };
+  try {
+    const headers = { accept: 'application/jwk-set+json, application/json' };
+    const { status, body } = await gate.call({ url, namespace, method: 'GET', headers });
+    if (status !== 200) return problem(`it answered with status ${status}`);
+    const reading = readJwks(body.toString('utf8'));
+    return 'keys' in reading ? reading.keys : problem(reading.problem);
+  } catch (error) {
+    return problem(error instanceof Error && 'reason' in error ? String(error.reason) : 'the call failed');
+  }
+}
