@@ -49,6 +49,10 @@ const server: Record<string, Room> = {
     packages: ['fastify', '@fastify/cookie', '@fastify/cors', 'jose'],
   },
   views: { types: ['protocol'], packages: ['intl-messageformat'] },
+  logout: {
+    rooms: ['protocol', 'tokens', 'outbound/gate.ts', 'telemetry'],
+    types: ['store', 'registry', 'keys/keys.ts'],
+  },
   outbound: { rooms: ['protocol'], packages: [] },
   telemetry: { rooms: ['protocol'], types: ['registry'], packages: ['pino', 'prom-client'] },
   config: { rooms: ['protocol'], packages: ['typebox', 'typebox/compile', 'typebox/value', 'yaml', 'commander'] },

@@ -14,6 +14,8 @@ export interface Metrics {
   readonly tokensIssued: Counter<'kind' | 'format' | 'grant_type'>;
   readonly authorizationRequests: Counter<'response_type' | 'outcome'>;
   readonly clientAuthenticationFailures: Counter<'method' | 'reason'>;
+  readonly introspections: Counter<'outcome'>;
+  readonly revocations: Counter<'outcome'>;
   readonly refreshReuse: Counter<'result'>;
   readonly grantsEnded: Counter<'cause'>;
   readonly logins: Counter<'directory' | 'outcome'>;
@@ -35,6 +37,8 @@ export interface Metrics {
   readonly ldapDuration: Histogram<'directory' | 'server' | 'operation' | 'outcome'>;
   readonly ldapServerUp: Gauge<'directory' | 'server'>;
   readonly sweptRows: Counter<'table'>;
+  readonly logoutDeliveries: Counter<'outcome'>;
+  readonly logoutPending: Gauge;
   /** Called once: what a build is. */
   readonly buildInfo: Gauge<'component' | 'version' | 'revision'>;
   /** Counts one audit event. */
@@ -75,6 +79,8 @@ export function createMetrics(registry: Registry): Metrics {
       'method',
       'reason',
     ),
+    introspections: counter('introspections_total', 'Introspections', 'outcome'),
+    revocations: counter('revocations_total', 'Revocations', 'outcome'),
     refreshReuse: counter('refresh_reuse_total', 'Refresh tokens that came again', 'result'),
     grantsEnded: counter('grants_ended_total', 'Grants that ended', 'cause'),
     logins: counter('logins_total', 'Sign-ins', 'directory', 'outcome'),
@@ -106,6 +112,8 @@ export function createMetrics(registry: Registry): Metrics {
       'outcome',
     ),
     ldapServerUp: gauge('ldap_server_up', 'Whether an LDAP server is asked (1) or skipped (0)', 'directory', 'server'),
+    logoutDeliveries: counter('logout_deliveries_total', 'Logout tokens sent to applications', 'outcome'),
+    logoutPending: gauge('logout_pending', 'Applications that still have to be told of a logout'),
     sweptRows: counter('sweep_rows_total', 'Expired rows removed', 'table'),
     buildInfo: gauge('build_info', 'What runs', 'component', 'version', 'revision'),
     countAudit: (event) => auditEvents.inc({ event }),
