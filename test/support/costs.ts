@@ -44,6 +44,12 @@ export const costs = {
   consent_page: cost(1, 0),
   consent_allowed: cost(2, 3, 0, 0, 1),
   consent_denied: cost(2, 2),
+  /** Who it is; sessions, grants and remembered consents in one. */
+  account_page: cost(2, 0),
+  /** One application with one grant and a remembered yes: both go, one revocation, an audit row each. */
+  account_access_removed: cost(2, 5),
+  /** A session without applications. */
+  account_signed_out: cost(2, 3),
   /** With `openid`: access and ID token. */
   code_exchange: cost(1, 4, 2),
   code_exchange_refused: cost(2, 3),
@@ -67,6 +73,7 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/userinfo.ts': ['userinfo', 'userinfo_seen'],
   'endpoints/authorize.ts': ['authorize_first_hit', 'authorize_with_session', 'authorize_silent'],
   'endpoints/login.ts': ['login', 'login_refused'],
+  'endpoints/account.ts': ['account_page', 'account_access_removed', 'account_signed_out'],
   'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_denied'],
   'endpoints/continue.ts': ['consent_page'],
   'grants/client-credentials.ts': [

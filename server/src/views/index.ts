@@ -2,8 +2,18 @@
  * The pages. Each is a pure function `(input) => string` that answers a whole HTML document; everything it shows is in
  * its input, and everything in its input is text to it.
  */
+
 export { type AccentColors, accentSheet, accentSheetAt, textOn } from './accent.ts';
+export {
+  type AccountApplication,
+  type AccountInput,
+  type AccountQuestion,
+  type AccountSession,
+  accountPage,
+  accountQuestions,
+} from './account.ts';
 export { type Asset, icon, stylesheet } from './assets.ts';
+export { type ChooseAccountInput, chooseAccountPage } from './choose-account.ts';
 export {
   type ConsentInput,
   type ConsentPartialInput,
@@ -11,6 +21,15 @@ export {
   consentPartialPage,
 } from './consent.ts';
 export { type ContinueInput, continuePage } from './continue.ts';
+export {
+  type DeviceConfirmInput,
+  type DeviceDoneInput,
+  type DeviceInput,
+  type DeviceProblem,
+  deviceConfirmPage,
+  deviceDonePage,
+  devicePage,
+} from './device.ts';
 export { type ErrorInput, errorPage, type Step } from './error.ts';
 export { type FormPostInput, formPostPage, formPostScriptHash } from './form-post.ts';
 export { placeOf } from './links.ts';

@@ -58,7 +58,18 @@ export interface ClientText {
 
 export interface Page {
   /** `data-page`: a stable hook. */
-  readonly name: 'login' | 'consent' | 'consent-partial' | 'continue' | 'form-post' | 'error';
+  readonly name:
+    | 'login'
+    | 'choose-account'
+    | 'consent'
+    | 'consent-partial'
+    | 'continue'
+    | 'form-post'
+    | 'device'
+    | 'device-confirm'
+    | 'device-done'
+    | 'account'
+    | 'error';
   /** For `<title>`: the heading as plain text. */
   readonly title: string;
   readonly heading: SafeHtml;

@@ -1,0 +1,138 @@
+/** A person's own page: they look at, and end, their own sessions and what they gave to applications, and nobody else's. */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { readQuery } from '../http/form.ts';
+import { clearCookie } from '../http/session-cookie.ts';
+import { browserName } from '../http/user-agent.ts';
+import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '../store/accounts.ts';
+import type { EndedSession, SessionEndStore } from '../store/ended-sessions.ts';
+import {
+  type AccountApplication,
+  type AccountQuestion,
+  type AccountSession,
+  accountPage,
+  accountQuestions,
+} from '../views/index.ts';
+import type { FlowPorts } from './flow.ts';
+import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
+import { clientText, scopeText } from './texts.ts';
+import { goTo, openVisit, sendPage, type Visit } from './visit.ts';
+
+export interface AccountPorts extends FlowPorts {
+  readonly accounts: AccountStore;
+  readonly sessionEnds: SessionEndStore;
+}
+
+export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
+  const config = { errors: 'page' } as const;
+  app.get('/account', { config, exposeHeadRoute: false }, async (request, reply) => {
+    const visit = openVisit(ports, request, reply);
+    const question = questionOf(readQuery(request).parameters.get('ask'));
+    const visitor = await requireSession(ports, visit, 'account', question === undefined ? {} : { ask: question });
+    return 'sent' in visitor ? visitor.sent : show(ports, visit, visitor, question);
+  });
+  app.post('/account', { config }, async (request, reply) => {
+    const visit = openVisit(ports, request, reply);
+    const visitor = await requireSession(ports, visit, 'account');
+    return 'sent' in visitor ? visitor.sent : act(ports, visit, visitor);
+  });
+}
+
+const questionOf = (text: string | undefined): AccountQuestion | undefined =>
+  accountQuestions.find((one) => one === text);
+
+async function show(
+  ports: AccountPorts,
+  visit: Visit,
+  visitor: Visitor,
+  question: AccountQuestion | undefined,
+): Promise<FastifyReply> {
+  const { session } = visitor;
+  const account: Account =
+    question === undefined ? await ports.accounts.read(session.subject) : { sessions: [], applications: [] };
+  return sendPage(
+    visit,
+    accountPage({
+      ...visit.frame,
+      form: pageForm(ports, visit, 'account', visitor),
+      user: { name: session.name, username: session.username },
+      sessions: account.sessions.map((one) => sessionText(one, session.id)),
+      applications: account.applications.map((one) => applicationText(visit, one)),
+      question,
+    }),
+  );
+}
+
+function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: string): AccountSession {
+  return { id, ...browserName(userAgent), since: startedAt, age, current: id === current };
+}
+
+/** Whoever is not registered any more, or was made anew under the same id, is called by the id alone. */
+function applicationText(visit: Visit, one: OwnApplication): AccountApplication {
+  const registered = visit.snapshot.client(one.clientId);
+  const known = registered?.owner.uid === one.clientUid ? clientText(visit, registered.value) : undefined;
+  const { clientUid: id, clientId, since, age } = one;
+  const scopes = one.scopes.map((scope) => scopeText(visit, scope));
+  return { id, client: known ?? { name: clientId }, scopes, since, age };
+}
+
+async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise<FastifyReply> {
+  const parameters = openPageForm(ports, visit, 'account', visitor);
+  const again = (query: Readonly<Record<string, string>> = {}): FastifyReply => goTo(visit, 'account', query);
+  // Another session's form: the page shows what is true of this one.
+  if (parameters === undefined) return again();
+  if (parameters.has('use-another')) return switchAccount(ports, visit, 'account', visitor);
+  const asked = accountQuestions.find((question) => parameters.get(question) === 'ask');
+  if (asked !== undefined) return again({ ask: asked });
+  const remove = parameters.get('remove');
+  if (remove !== undefined || parameters.get('remove-all') === 'yes') {
+    await endAccess(ports, visit, visitor, remove);
+    return again();
+  }
+  const signOut = parameters.get('sign-out');
+  if (signOut !== undefined || parameters.get('sign-out-all') === 'yes') {
+    const ended = await endSessions(ports, visit, visitor, signOut);
+    if (ended.some(({ id }) => id === visitor.session.id)) {
+      visit.reply.header('set-cookie', clearCookie(visit.scheme, 'session'));
+    }
+  }
+  return again();
+}
+
+/** @param clientUid `undefined`: every application's. */
+async function endAccess(
+  ports: AccountPorts,
+  visit: Visit,
+  { session }: Visitor,
+  clientUid: string | undefined,
+): Promise<void> {
+  const { subject, username, directory, id } = session;
+  const asker = { ...whoAsks(visit), userId: subject, userName: username, directory, sessionId: id };
+  for (const event of await ports.accounts.endAccess(subject, clientUid, asker)) {
+    ports.emitAudit(event);
+    if (event.event === 'grant.ended') ports.metrics.grantsEnded.inc({ cause: 'user' });
+  }
+}
+
+/** @param id `undefined`: every session of this user. */
+async function endSessions(
+  ports: AccountPorts,
+  visit: Visit,
+  { session: { subject } }: Visitor,
+  id: string | undefined,
+): Promise<readonly EndedSession[]> {
+  const ended =
+    id === undefined
+      ? await ports.sessionEnds.endAllOfSubject(subject, 'account_page', whoAsks(visit))
+      : [await ports.sessionEnds.endOfSubject(subject, id, 'account_page', whoAsks(visit))].filter(
+          (one) => one !== null,
+        );
+  for (const { event, grants } of ended) {
+    ports.emitAudit(event);
+    ports.metrics.grantsEnded.inc({ cause: 'user' }, grants);
+  }
+  return ended;
+}
+
+function whoAsks({ request, source }: Visit): Pick<Asker, 'requestId' | 'clientAddress'> {
+  return { requestId: request.id, clientAddress: source.address };
+}

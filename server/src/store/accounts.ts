@@ -1,0 +1,140 @@
+/**
+ * What a user has given away, and how it ends: where they are signed in, and which applications have their access. Every
+ * statement is bound to one subject, so that nobody reads or ends what is another's.
+ */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database, Statement } from './database.ts';
+import { liveGrant, liveSession } from './live-session.ts';
+import { revokeGrant } from './revocations.ts';
+
+/** More than these are not read; the newest are. */
+const mostSessions = 20;
+const mostApplications = 50;
+
+export interface OwnSession {
+  readonly id: string;
+  /** What the browser called itself; `null`: nothing. */
+  readonly userAgent: string | null;
+  /** Epoch seconds. */
+  readonly startedAt: number;
+  /** Seconds since it was last seen. */
+  readonly age: number;
+}
+
+/** An application with a grant that holds, or a yes that is remembered. */
+export interface OwnApplication {
+  readonly clientId: string;
+  readonly clientUid: string;
+  readonly scopes: readonly string[];
+  /** Epoch seconds. */
+  readonly since: number;
+  /** Seconds since tokens were last issued, or the yes was given. */
+  readonly age: number;
+}
+
+export interface Account {
+  /** Last seen first; at most 20. */
+  readonly sessions: readonly OwnSession[];
+  /** Last used first; at most 50. */
+  readonly applications: readonly OwnApplication[];
+}
+
+const read: Statement = {
+  name: 'account_read',
+  text: `WITH given AS (
+      SELECT g.client_uid, g.client_id, g.scopes, g.created_at AS since,
+        GREATEST(g.created_at, (SELECT max(r.issued_at) FROM refresh_tokens r WHERE r.grant_id = g.id)) AS used
+      FROM grants g WHERE g.subject = $1 AND ${liveGrant('g')}
+      UNION ALL
+      SELECT c.client_uid, c.client_id, c.scopes, c.given_at, c.given_at FROM consents c
+      WHERE c.subject = $1 AND c.expires_at > now()),
+    applications AS (
+      SELECT client_uid, max(client_id) AS client_id, min(since) AS since, max(used) AS used,
+        (SELECT COALESCE(array_agg(DISTINCT scope), '{}') FROM given g, unnest(g.scopes) AS scope WHERE g.client_uid = given.client_uid) AS scopes
+      FROM given GROUP BY client_uid ORDER BY max(used) DESC LIMIT ${mostApplications}),
+    own AS (
+      SELECT id, user_agent, started_at, last_seen_at FROM sessions s WHERE s.subject = $1 AND ${liveSession('s')}
+      ORDER BY last_seen_at DESC LIMIT ${mostSessions})
+    SELECT
+      (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', id, 'userAgent', user_agent,
+          'startedAt', extract(epoch FROM started_at)::bigint, 'age', extract(epoch FROM now() - last_seen_at)::bigint)
+        ORDER BY last_seen_at DESC), '[]'::jsonb) FROM own) AS sessions,
+      (SELECT COALESCE(jsonb_agg(jsonb_build_object('clientId', client_id, 'clientUid', client_uid, 'scopes', scopes,
+          'since', extract(epoch FROM since)::bigint, 'age', extract(epoch FROM now() - used)::bigint)
+        ORDER BY used DESC), '[]'::jsonb) FROM applications) AS applications`,
+};
+
+const mine = `subject = $1 AND ($2::text IS NULL OR client_uid = $2)`;
+
+const endAccess: Statement = {
+  name: 'account_end_access',
+  // What was said yes to and not fetched yet would become a grant after this: codes run out here as well.
+  text: `WITH withdrawn AS (DELETE FROM consents WHERE ${mine} RETURNING client_id, client_uid, scopes),
+    ended AS (
+      UPDATE grants SET ended_at = now(), ended_reason = 'user' WHERE ${mine} AND ended_at IS NULL AND expires_at > now()
+      RETURNING id, client_id, client_uid, scopes),
+    codes AS (UPDATE authorization_codes SET expires_at = now() WHERE ${mine} AND used_at IS NULL AND expires_at > now()),
+    devices AS (UPDATE device_codes SET expires_at = now() WHERE ${mine} AND used_at IS NULL AND expires_at > now()),
+    revoked AS (${revokeGrant('ended')}),
+    consents_told AS (${insertAudit('$3', 'withdrawn', {
+      id: 'gen_random_uuid()',
+      client_id: 'withdrawn.client_id',
+      client_uid: 'withdrawn.client_uid',
+      scopes: 'withdrawn.scopes',
+    })} RETURNING id, client_id, client_uid, grant_id, scopes),
+    grants_told AS (${insertAudit('$4', 'ended', {
+      id: 'gen_random_uuid()',
+      grant_id: 'ended.id',
+      client_id: 'ended.client_id',
+      client_uid: 'ended.client_uid',
+      scopes: 'ended.scopes',
+    })} RETURNING id, client_id, client_uid, grant_id, scopes)
+    SELECT id::text, client_id, client_uid, grant_id::text, scopes FROM consents_told
+    UNION ALL SELECT id::text, client_id, client_uid, grant_id::text, scopes FROM grants_told`,
+};
+
+interface EndedRow {
+  id: string;
+  client_id: string;
+  client_uid: string;
+  grant_id: string | null;
+  scopes: string[];
+}
+
+/** Who asked for it; what ended, the statement knows. */
+export type Asker = Pick<AuditEvent, 'requestId' | 'clientAddress' | 'userId' | 'userName' | 'directory' | 'sessionId'>;
+
+export interface AccountStore {
+  read(subject: string): Promise<Account>;
+  /**
+   * Ends every grant of the user to this client, and forgets their yes.
+   *
+   * @param clientUid `undefined`: to every client.
+   * @returns one event for each yes withdrawn and each grant ended, as they were written; none: there was nothing.
+   */
+  endAccess(subject: string, clientUid: string | undefined, asker: Asker): Promise<readonly AuditEvent[]>;
+}
+
+export function accountStore(database: Database): AccountStore {
+  return {
+    async read(subject) {
+      const { rows } = await database.run<Account>(read, [subject]);
+      return rows[0] ?? { sessions: [], applications: [] };
+    },
+    async endAccess(subject, clientUid, asker) {
+      const told = { ...asker, outcome: 'success', reason: 'user' } as const;
+      const withdrawn: AuditEvent = { ...told, event: 'consent.withdrawn' };
+      const ended: AuditEvent = { ...told, event: 'grant.ended' };
+      const values = [subject, clientUid ?? null, auditJson(withdrawn), auditJson(ended)];
+      const { rows } = await database.run<EndedRow>(endAccess, values);
+      return rows.map(({ id, client_id, client_uid, grant_id, scopes }) => ({
+        ...(grant_id === null ? withdrawn : { ...ended, grantId: grant_id }),
+        id,
+        clientId: client_id,
+        clientUid: client_uid,
+        scopes,
+      }));
+    },
+  };
+}

@@ -1,0 +1,113 @@
+/** Where a person is signed in, and which applications have their access; every line of it can be ended here. */
+import { html, type SafeHtml } from './html.ts';
+import { ownHref } from './links.ts';
+import { type Language, type MessageKey, name } from './messages.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
+import { type ScopeText, scopeList } from './scopes.ts';
+
+export interface AccountSession {
+  readonly id: string;
+  /** `undefined`: not one that is known by name. */
+  readonly browser: string | undefined;
+  readonly system: string | undefined;
+  /** Epoch seconds. */
+  readonly since: number;
+  /** Seconds since it was last used. */
+  readonly age: number;
+  /** It is the one that looks at this page. */
+  readonly current: boolean;
+}
+
+export interface AccountApplication {
+  /** What the form posts to end its access. */
+  readonly id: string;
+  readonly client: ClientText;
+  readonly scopes: readonly ScopeText[];
+  readonly since: number;
+  readonly age: number;
+}
+
+/** What is asked once more before it happens. */
+export const accountQuestions = ['sign-out-all', 'remove-all'] as const;
+export type AccountQuestion = (typeof accountQuestions)[number];
+
+const words = {
+  'sign-out-all': {
+    act: 'account.sign-out-all',
+    question: 'account.sign-out-all.question',
+    text: 'account.sign-out-all.text',
+  },
+  'remove-all': {
+    act: 'account.remove-all',
+    question: 'account.remove-all.question',
+    text: 'account.remove-all.text',
+  },
+} as const satisfies Record<AccountQuestion, Record<string, MessageKey>>;
+
+export interface AccountInput extends Frame {
+  /** Posts `sign-out` or `remove` with an id, `use-another`, or an {@link AccountQuestion} with `ask`, then `yes`. */
+  readonly form: Form;
+  readonly user: { readonly name: string; readonly username: string };
+  readonly sessions: readonly AccountSession[];
+  readonly applications: readonly AccountApplication[];
+  readonly question?: AccountQuestion | undefined;
+}
+
+export function accountPage(input: AccountInput): string {
+  const { language, user, question } = input;
+  return renderPage(input, {
+    name: 'account',
+    title: language.text('account.heading'),
+    heading: language.say('account.heading'),
+    body: html`<p>${language.say('consent.signed-in-as', { name: name(user.name), username: name(user.username) })}</p>
+<form method="post" action="${ownHref(input.form.action)}">
+${hiddenFields(input.form)}${question === undefined ? lists(input) : ask(input, question)}</form>`,
+  });
+}
+
+function lists({ language, sessions, applications }: AccountInput): SafeHtml {
+  return html`<h2 id="sessions">${language.say('account.sessions')}</h2>
+<ul class="rows" aria-labelledby="sessions">
+${sessions.map((session) => sessionRow(language, session))}</ul>
+<p class="buttons"><button id="sign-out-all" name="sign-out-all" value="ask">${language.say('account.sign-out-all')}</button></p>
+<h2 id="applications">${language.say('account.applications')}</h2>
+${
+  applications.length === 0
+    ? html`<p class="fine">${language.say('account.no-applications')}</p>\n`
+    : html`<ul class="rows" aria-labelledby="applications">
+${applications.map((application) => applicationRow(language, application))}</ul>
+<p class="buttons"><button id="remove-all" name="remove-all" value="ask">${language.say('account.remove-all')}</button></p>
+`
+}<p class="buttons"><button class="quiet" id="use-another" name="use-another" value="1">${language.say('login.use-another')}</button></p>
+`;
+}
+
+/** The question stands alone: whoever answers it has nothing else to press by mistake. */
+function ask({ language, form }: AccountInput, question: AccountQuestion): SafeHtml {
+  return html`<div class="note" id="question" role="group" aria-labelledby="question-heading" tabindex="-1" autofocus>
+<h2 id="question-heading">${language.say(words[question].question)}</h2>
+<p>${language.say(words[question].text)}</p>
+</div>
+<p class="buttons"><button class="main" id="${question}" name="${question}" value="yes">${language.say(words[question].act)}</button>
+<a class="button quiet" id="back" href="${ownHref(form.action)}">${language.say('login.cancel')}</a></p>
+`;
+}
+
+function sessionRow(language: Language, session: AccountSession): SafeHtml {
+  const browser = session.browser ?? language.text('account.unknown-browser');
+  const system = session.system ?? language.text('account.unknown-system');
+  const values = { date: language.date(session.since), ago: language.ago(session.age) };
+  const what = language.say('account.session', { browser: name(browser), system: name(system), ...values });
+  return html`<li><div><p>${what}</p>
+${session.current && html`<p class="badge">${language.say('account.this-browser')}</p>\n`}</div>
+<button name="sign-out" value="${session.id}" aria-label="${language.text('account.sign-out-of', { browser, system })}">${language.say('account.sign-out')}</button></li>
+`;
+}
+
+function applicationRow(language: Language, { id, client, scopes, since, age }: AccountApplication): SafeHtml {
+  const values = { date: language.date(since), ago: language.ago(age) };
+  return html`<li><div><p><strong>${name(client.name)}</strong></p>
+${scopes.length > 0 && html`<p>${scopeList(language, scopes)}</p>\n`}<p class="fine">${language.say('account.used', values)}</p></div>
+<button name="remove" value="${id}" aria-label="${language.text('account.remove-of', { client: client.name })}">${language.say('account.remove')}</button></li>
+`;
+}
