@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { mountAssets } from './endpoints/assets.ts';
 import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
+import { createDelivery } from './endpoints/respond.ts';
 import { mountManagement } from './endpoints/health.ts';
 import { mountJwks } from './endpoints/jwks.ts';
 import { mountToken } from './endpoints/token.ts';
@@ -123,22 +124,27 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   serveOnlyWhenReady(app, readiness);
   acceptFormsOnly(app);
   const renderError = createErrorPages(server);
-  app.setErrorHandler(createErrorReply({ renderError, log: log.named('http'), issuer: () => server()?.issuer }));
+  const deliver = createDelivery(server);
+  app.setErrorHandler(
+    createErrorReply({ renderError, deliver, log: log.named('http'), issuer: () => server()?.issuer }),
+  );
   app.setNotFoundHandler(() => {
     throw pageError('not_found', 'there is nothing here');
   });
 
-  const grants: Grants = { ...flows.grants, client_credentials: clientCredentials };
+  const audiencesOfScope = (scope: string) => follower.current.scope(scope)?.value.audiences ?? [];
+  const grants: Grants = { ...flows.grants, client_credentials: clientCredentials({ audiencesOfScope }) };
   mountDiscovery(app, { snapshot: () => follower.current, grantTypes: grantTypesOf(grants) });
   mountJwks(app, keys.keySet);
+  const authenticate = clientAuthentication(options, parts);
   mountToken(app, {
-    authenticate: clientAuthentication(options, parts),
+    authenticate,
     grants,
     issue: parts.tokens.answer,
     audit,
     metrics,
   });
-  flows.mount(app);
+  flows.mount(app, authenticate);
   mountAssets(app);
   return { app, drain };
 }
@@ -176,7 +182,10 @@ function managementListener({ limits, managementRoutes = {} }: ServerOptions, pa
   const drain = trackConnections(app);
   acceptFormsOnly(app);
   const renderError = ({ code }: { readonly code: string }): string => code;
-  app.setErrorHandler(createErrorReply({ renderError, log: log.named('management'), issuer: () => undefined }));
+  const deliver = createDelivery(() => undefined);
+  app.setErrorHandler(
+    createErrorReply({ renderError, deliver, log: log.named('management'), issuer: () => undefined }),
+  );
   mountManagement(app, {
     readiness,
     registry: metrics.registry,

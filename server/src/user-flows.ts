@@ -1,27 +1,35 @@
 /** The part of the catalogue that deals with users: what their flows are made of. */
 import type { FastifyInstance } from 'fastify';
 import type { DirectoryPort } from './directory/directory.ts';
+import { mountAccount } from './endpoints/account.ts';
 import { mountAuthorize } from './endpoints/authorize.ts';
+import { mountChooseAccount } from './endpoints/choose-account.ts';
 import { mountConsent } from './endpoints/consent.ts';
 import { mountContinue } from './endpoints/continue.ts';
+import { mountIntrospection } from './endpoints/introspection.ts';
 import { mountLanguage } from './endpoints/language.ts';
 import { mountLogin } from './endpoints/login.ts';
 import { mountLogos } from './endpoints/logos.ts';
+import { mountRevocation } from './endpoints/revocation.ts';
 import { mountUserinfo } from './endpoints/userinfo.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import type { Grants } from './grants/index.ts';
 import { refreshToken } from './grants/refresh-token.ts';
+import type { AuthenticateClient } from './http/client-authentication.ts';
 import { createFormTokens } from './http/csrf.ts';
-import type { KeySet } from './keys/keys.ts';
+import type { KeySet, Signer } from './keys/keys.ts';
 import type { KeyedSealer } from './keys/sealer.ts';
 import type { Clock } from './protocol/time.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { SnapshotSource } from './registry/snapshot.ts';
+import { accountStore } from './store/accounts.ts';
 import { auditStore } from './store/audit.ts';
 import { authorizationCodeStore } from './store/authorization-codes.ts';
 import type { Database, Stop } from './store/database.ts';
+import { sessionEndStore } from './store/ended-sessions.ts';
 import { grantStore } from './store/grants.ts';
 import { loginAttemptStore } from './store/login-attempts.ts';
+import { presentedTokenStore } from './store/presented-tokens.ts';
 import { refreshTokenStore } from './store/refresh-tokens.ts';
 import { createRevocationList } from './store/revocation-list.ts';
 import { revocationStore } from './store/revocations.ts';
@@ -41,6 +49,7 @@ export interface UserFlowParts {
   readonly snapshot: SnapshotSource;
   readonly directory: DirectoryPort;
   readonly keys: KeySet;
+  readonly signer: Signer;
   readonly issueFrontChannel: IssueFrontChannel;
   /** What a client is told of a user. */
   readonly subjectOf: SubjectOf;
@@ -53,7 +62,7 @@ export interface UserFlowParts {
 
 export interface UserFlows {
   readonly grants: Pick<Grants, 'authorization_code' | 'refresh_token'>;
-  mount(http: FastifyInstance): void;
+  mount(http: FastifyInstance, authenticate: AuthenticateClient): void;
   /** Follows revocations and sweeps expired rows, until stopped. */
   start(): Stop;
 }
@@ -77,6 +86,8 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     attempts: loginAttemptStore(database),
     grants,
     issueFrontChannel: parts.issueFrontChannel,
+    keys: parts.keys,
+    subjectOf: parts.subjectOf,
     audit: auditStore(database),
     sealer,
     formTokens: createFormTokens(sealer.derive('form tokens')),
@@ -91,14 +102,33 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       authorization_code: authorizationCode({ codes, server, audit, metrics }),
       refresh_token: refreshToken({ tokens, grants, directory, snapshot, server, clock, audit, metrics }),
     },
-    mount(http) {
+    mount(http, authenticate) {
       mountAuthorize(http, ports);
       mountLogin(http, ports);
+      mountChooseAccount(http, ports);
       mountConsent(http, ports);
       mountContinue(http, ports);
+      mountAccount(http, {
+        ...ports,
+        accounts: accountStore(database),
+        sessionEnds: sessionEndStore(database, () => undefined),
+      });
       mountLanguage(http, snapshot);
       mountLogos(http, snapshot);
-      mountUserinfo(http, { keys: parts.keys, grants, revocations, snapshot });
+      const { keys, signer, subjectOf } = parts;
+      const presented = presentedTokenStore(database);
+      mountUserinfo(http, { keys, signer, grants, tokens: presented, revocations, snapshot, subjectOf });
+      mountIntrospection(http, {
+        authenticate,
+        keys,
+        tokens: presented,
+        revocations,
+        snapshot,
+        subjectOf,
+        clock,
+        metrics,
+      });
+      mountRevocation(http, { authenticate, keys, tokens: presented, audit, metrics });
     },
     start() {
       const stopRevocations = revocations.start();

@@ -1,6 +1,7 @@
 /**
  * PURE. Whether a directory confirms what a user consented to. The only place that can make a {@link VerifiedConsent}.
  */
+import { claimsOfScope, type NamedClaim } from '../protocol/claims.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
@@ -24,6 +25,8 @@ export interface ConsentQuestion {
   readonly accessGroups: readonly string[];
   readonly onRefusedScope: 'drop' | 'deny';
   readonly scopes: readonly string[];
+  /** Claims asked for by name, each with the scopes through which it may come. Left out: none. */
+  readonly claims?: readonly NamedClaim[];
   /** When the directory was asked. */
   readonly askedAt: EpochSeconds;
 }
@@ -49,6 +52,8 @@ export class VerifiedConsent {
   readonly refused: readonly RefusedScope[];
   /** Built-in scopes that a rule refuses to this user, asked for or not: their claims come with no other scope either. */
   readonly withheld: readonly string[];
+  /** Claims by name that may be given: one of their scopes is allowed, and none of those that withhold them is refused. */
+  readonly claims: readonly string[];
   /** Names of the rules that allowed something. */
   readonly rules: readonly string[];
   readonly askedAt: EpochSeconds;
@@ -59,6 +64,7 @@ export class VerifiedConsent {
     this.scopes = fields.scopes;
     this.refused = fields.refused;
     this.withheld = fields.withheld;
+    this.claims = fields.claims;
     this.rules = fields.rules;
     this.askedAt = fields.askedAt;
   }
@@ -104,13 +110,15 @@ export function verifyConsent(
   if (refused.length > 0 && (onRefusedScope === 'deny' || allowed.length === 0)) {
     return { outcome: 'refused', reason: 'scope_refused', refused };
   }
+  const withheld = builtInScopes.filter((scope) => isWithheld(user, rules, scope));
   const consent = verified({
     grantId,
     clientId,
     user,
     scopes: allowed.map(({ scope }) => scope),
     refused,
-    withheld: builtInScopes.filter((scope) => isWithheld(user, rules, scope)),
+    withheld,
+    claims: confirmedClaims(user, rules, question.claims ?? [], withheld),
     rules: [...new Set(allowed.flatMap((answer) => answer.rules))],
     askedAt,
   });
@@ -141,6 +149,19 @@ function askRules(user: DirectoryUser, { consent_rules, unlisted_scopes }: Conse
 function isWithheld(user: DirectoryUser, rules: ConsentRules, scope: string): boolean {
   const { allowed, rules: asked } = askRules(user, rules, scope);
   return !allowed && asked.length > 0;
+}
+
+/** A claim by name is no way around the rule of the scope that stands for it. It is left out and ends nothing. */
+function confirmedClaims(
+  user: DirectoryUser,
+  rules: ConsentRules,
+  claims: readonly NamedClaim[],
+  withheld: readonly string[],
+): readonly string[] {
+  const behind = new Set(withheld.flatMap((scope) => claimsOfScope(scope, undefined)));
+  return claims
+    .filter(({ name, scopes }) => !behind.has(name) && scopes.some((scope) => askRules(user, rules, scope).allowed))
+    .map(({ name }) => name);
 }
 
 /** Conditions of one rule must all hold; one that states none holds for everybody. */

@@ -8,7 +8,8 @@ import type { Session } from '../store/sessions.ts';
 import { type Issue, issuedAnswer, type Refuse, refusedAnswer } from './answer.ts';
 import { noteUnavailable } from './authorize.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import { decide, type Going, stateOf } from './interaction.ts';
+import { noteIssued } from './front-channel.ts';
+import { claimsToAllow, decide, type Going, namedClaims, stateOf } from './interaction.ts';
 import { requestField, sealText } from './pages.ts';
 import { openForm, resume, withPages } from './resume.ts';
 import { goTo, openVisit, type Visit } from './visit.ts';
@@ -36,14 +37,16 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
   const answer = parameters.get('decision');
   const { shown, note: _note, ...rest } = interaction;
   // A click counts for what was shown, and for the person it was shown to.
-  const same = shown !== undefined && shown.session === session?.id && isWithin(going.request.scopes, shown.scopes);
+  const same = shown !== undefined && shown.session === session?.id && coversAll(visit, going, shown);
   if (session === null || !same || (answer !== 'allow' && answer !== 'deny')) return again('consent', rest);
-  const progress = { signedIn: rest.signedIn, decision: { answer, at: ports.clock.now() } } as const;
+  const progress = { signedIn: rest.signedIn, chosen: rest.chosen, decision: { answer, at: ports.clock.now() } } as const;
   const decision = await decide(ports, visit, going, { session, consented, progress });
   switch (decision.step) {
     case 'login':
     case 'consent':
       return again(decision.step, rest);
+    case 'choose_account':
+      return again('login', rest);
     case 'unavailable':
       noteUnavailable(ports, visit, going, decision.error.directory);
       return again('consent', { ...rest, shown, note: { kind: 'unavailable', who: 'directory', retry: 'allow' } });
@@ -60,6 +63,11 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
   return goTo(visit, 'continue', { [requestField]: interaction.grantId });
 }
 
+function coversAll(visit: Visit, going: Going, shown: NonNullable<Interaction['shown']>): boolean {
+  const claims = claimsToAllow(visit, going.request.scopes, namedClaims(visit, going));
+  return isWithin(going.request.scopes, shown.scopes) && isWithin(claims, shown.claims ?? []);
+}
+
 async function issue(
   ports: FlowPorts,
   visit: Visit,
@@ -68,13 +76,14 @@ async function issue(
   session: Session,
   browser: string,
 ): Promise<Completion> {
-  const { code, consent, audit, answer } = issuedAnswer(ports, visit, going, decision, session, browser);
+  const prepared = await issuedAnswer(ports, visit, going, decision, session, browser);
+  const { code, consent, audit, answer } = prepared;
   const rows = { code, ...(consent === undefined ? {} : { consent }), audit: [audit] };
   const completion = await ports.codes.complete(rows, 'durable');
   if (completion !== 'written') return completion;
   ports.emitAudit(audit);
   ports.metrics.consents.inc({ outcome: answer.kind === 'partial' ? 'partial' : 'allowed' });
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'success' });
+  noteIssued(ports, going, prepared);
   return completion;
 }
 
@@ -95,5 +104,5 @@ async function refuse(
   } else if ((await ports.codes.complete({ code, audit: [audit] }, 'durable')) !== 'written') return;
   ports.emitAudit(audit);
   ports.metrics.consents.inc({ outcome: decision.reason === 'denied_by_user' ? 'denied' : 'refused' });
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'access_denied' });
+  ports.metrics.authorizationRequests.inc({ response_type: going.request.responseType, outcome: 'access_denied' });
 }

@@ -1,7 +1,7 @@
 /** What the pages of a sign-in are built on; the composition root fills it in once. */
 import type { DirectoryPort } from '../directory/directory.ts';
 import type { FormTokens } from '../http/csrf.ts';
-import type { Sealer } from '../keys/keys.ts';
+import type { KeySet, Sealer } from '../keys/keys.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { AuditStore } from '../store/audit.ts';
@@ -14,6 +14,7 @@ import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { IssueFrontChannel } from '../tokens/issue.ts';
+import type { SubjectOf } from '../tokens/subject.ts';
 
 export interface FlowPorts {
   readonly snapshot: SnapshotSource;
@@ -23,6 +24,9 @@ export interface FlowPorts {
   readonly attempts: LoginAttemptStore;
   readonly grants: GrantStore;
   readonly issueFrontChannel: IssueFrontChannel;
+  /** Reads ID tokens of ours that come back as hints. */
+  readonly keys: Pick<KeySet, 'readHint'>;
+  readonly subjectOf: SubjectOf;
   readonly audit: AuditStore;
   /** Seals requests and answers for one browser. */
   readonly sealer: Sealer;

@@ -15,12 +15,15 @@ import {
   sealedOf,
 } from '../interaction/sealed-request.ts';
 import { type AuthorizationRequest, parseAuthorizationRequest } from '../protocol/authorization-request.ts';
+import { claimsByName, claimsOfScope, type NamedClaim } from '../protocol/claims.ts';
 import { pageError } from '../protocol/errors.ts';
 import type { ParameterReading } from '../protocol/parameters.ts';
 import { type EpochSeconds, epochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
-import type { Registered } from '../registry/snapshot.ts';
+import type { Registered, Snapshot } from '../registry/snapshot.ts';
+import type { Remembered } from '../store/consents.ts';
 import type { BrowserState, Session } from '../store/sessions.ts';
+import { audiencesOf } from '../tokens/access-token.ts';
 import type { FlowPorts } from './flow.ts';
 import type { Visit } from './visit.ts';
 
@@ -42,7 +45,12 @@ export interface PageSignIn {
 /** @throws ProtocolError see {@link parseAuthorizationRequest} */
 export function parse(visit: Visit, reading: ParameterReading): Omit<Going, 'interaction'> {
   const { snapshot, server } = visit;
-  const { request, client } = parseAuthorizationRequest(reading, (id) => snapshot.client(id)?.value, server.issuer);
+  const { request, client } = parseAuthorizationRequest(
+    reading,
+    (id) => snapshot.client(id)?.value,
+    server.issuer,
+    (asking, scopes) => audiencesWithin(snapshot, asking, scopes),
+  );
   const registered = snapshot.client(client.client_id);
   if (registered === undefined) throw pageError('invalid_client', 'the client is not known');
   return { request, client: registered };
@@ -112,7 +120,7 @@ export type Decision =
 
 export interface Known {
   readonly session: SessionFacts | null;
-  readonly consented: readonly string[] | null;
+  readonly consented: Remembered | null;
   readonly progress: Progress;
   readonly fresh?: FreshEntry;
 }
@@ -129,32 +137,42 @@ export async function decide(ports: FlowPorts, visit: Visit, going: Going, known
 
 async function walk(ports: FlowPorts, visit: Visit, going: Going, known: Known): Promise<Decision> {
   const { session, fresh } = known;
-  let verification = fresh === undefined ? undefined : verify(visit, going, fresh.user.directory, fresh);
+  const { request, client } = going;
+  const named = namedClaims(visit, going);
+  let verification = fresh === undefined ? undefined : verify(visit, going, named, fresh);
   for (let round = 0; ; round++) {
     const step = nextStep({
       grantId: going.interaction.grantId,
-      request: going.request,
-      client: going.client.value,
-      scopesToAllow: scopesToAllow(visit, going.request.scopes),
+      request,
+      client: client.value,
+      scopesToAllow: scopesToAllow(visit, request.scopes),
+      claimsToAllow: claimsToAllow(visit, request.scopes, named),
       session: session === null ? null : signedIn(session),
+      isMeant: session !== null && isMeant(ports, going, session),
       progress: known.progress,
-      consented: known.consented,
+      consented: known.consented === null ? null : withClaimsOfScopes(visit, known.consented),
       verification,
       now: ports.clock.now(),
     });
     if (step.step !== 'verify_consent') return step;
     if (session === null || round === 2) throw new DirectoryUnavailable('', 'its answers do not stay fresh');
-    verification = await ask(ports, visit, going, session);
+    verification = await ask(ports, visit, going, named, session);
   }
 }
 
-async function ask(ports: FlowPorts, visit: Visit, going: Going, session: SessionFacts): Promise<Verification> {
+async function ask(
+  ports: FlowPorts,
+  visit: Visit,
+  going: Going,
+  named: readonly NamedClaim[],
+  session: SessionFacts,
+): Promise<Verification> {
   // Before the question goes out: an answer is at least as old as that.
   const askedAt = ports.clock.now();
   const { directory, entryId } = session;
   const rules = rulesOf(visit, directory);
   const user = await ports.directory.lookup({ directory, entryId }, departureOf(visit.reply));
-  return judge(going, rules, user, askedAt);
+  return judge(going, named, rules, user, askedAt);
 }
 
 /** A directory that is not registered now has not said that anybody left: it could not be asked. */
@@ -164,12 +182,18 @@ function rulesOf(visit: Visit, directory: string): ConsentRules {
   return rules;
 }
 
-function verify(visit: Visit, going: Going, directory: string, { user, askedAt }: FreshEntry): Verification {
-  return judge(going, rulesOf(visit, directory), user, askedAt);
+function verify(
+  visit: Visit,
+  going: Going,
+  named: readonly NamedClaim[],
+  { user, askedAt }: FreshEntry,
+): Verification {
+  return judge(going, named, rulesOf(visit, user.directory), user, askedAt);
 }
 
 function judge(
   { interaction, request, client }: Going,
+  named: readonly NamedClaim[],
   rules: ConsentRules,
   user: DirectoryUser | null,
   askedAt: EpochSeconds,
@@ -180,6 +204,7 @@ function judge(
     accessGroups: client.value.access_groups,
     onRefusedScope: client.value.consent.on_refused_scope,
     scopes: request.scopes,
+    claims: named,
     askedAt,
   });
 }
@@ -188,7 +213,49 @@ function signedIn({ id, subject, authTime }: SessionFacts): SignedIn {
   return { id, subject, authTime: epochSeconds(authTime) };
 }
 
+/** `sub` with a value, or the hint: whoever it is about must be who answers (OpenID Connect Core §3.1.2.2). */
+function isMeant(ports: FlowPorts, { interaction, request, client }: Going, session: SessionFacts): boolean {
+  const { hinted } = interaction;
+  if (hinted === undefined && request.subjects === undefined) return true;
+  const subject = ports.subjectOf(client.value, session.subject);
+  return (hinted ?? subject) === subject && (request.subjects?.includes(subject) ?? true);
+}
+
+/** Claims by name that this client may have. */
+export function namedClaims(visit: Visit, { request, client }: Pick<Going, 'request' | 'client'>): readonly NamedClaim[] {
+  return claimsByName(request.asked, client.value.scopes, (scope) => visit.snapshot.scope(scope)?.value.claims);
+}
+
+/** Those that come with none of the requested scopes, nor with one that nobody needs to be asked about. */
+export function claimsToAllow(
+  visit: Visit,
+  scopes: readonly string[],
+  named: readonly NamedClaim[],
+): readonly string[] {
+  return named
+    .filter((claim) => !claim.scopes.some((scope) => scopes.includes(scope) || isImplicit(visit, scope)))
+    .map(({ name }) => name);
+}
+
+/** A yes to a scope was a yes to its claims. */
+function withClaimsOfScopes(visit: Visit, { scopes, claims }: Remembered): Remembered {
+  const ofScopes = scopes.flatMap((scope) => claimsOfScope(scope, visit.snapshot.scope(scope)?.value.claims));
+  return { scopes, claims: [...claims, ...ofScopes] };
+}
+
+/** What a token of these scopes can be for. */
+export function audiencesWithin(snapshot: Snapshot, client: ClientRegistration, scopes: readonly string[]): readonly string[] {
+  return audiencesOf(
+    client,
+    scopes.flatMap((scope) => snapshot.scope(scope)?.value.audiences ?? []),
+  );
+}
+
+function isImplicit(visit: Visit, scope: string): boolean {
+  return visit.snapshot.scope(scope)?.value.consent === 'implicit';
+}
+
 /** All but those whose owner says that nobody needs to be asked. */
 export function scopesToAllow(visit: Visit, scopes: readonly string[]): readonly string[] {
-  return scopes.filter((scope) => visit.snapshot.scope(scope)?.value.consent !== 'implicit');
+  return scopes.filter((scope) => !isImplicit(visit, scope));
 }

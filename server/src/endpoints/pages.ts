@@ -11,6 +11,7 @@ import {
 } from '../interaction/sealed-request.ts';
 import type { Session } from '../store/sessions.ts';
 import {
+  chooseAccountPage,
   consentPage,
   consentPartialPage,
   type Form,
@@ -19,7 +20,7 @@ import {
   placeOf,
 } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
-import type { Going, PageSignIn } from './interaction.ts';
+import { claimsToAllow, type Going, namedClaims, type PageSignIn } from './interaction.ts';
 import { clientText, requestedScope, scopeText } from './texts.ts';
 import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
 
@@ -91,16 +92,39 @@ function problemOf({ problem }: Extract<Note, { kind: 'login' }>): NonNullable<L
   return problem === 'throttled' ? { code: 'too_many_tries', minutes: 1 } : problems[problem];
 }
 
-export function sendConsent(
+/** One session, one account. */
+export function sendChooseAccount(
   ports: FlowPorts,
   from: Visit,
   { interaction, request, client }: Going,
   browser: string,
-  session: Session,
+  { id, name, username }: Session,
 ): FastifyReply {
   const visit = inLanguageOf(from, request.uiLocales);
   const { note: _note, ...rest } = interaction;
-  const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes } };
+  return sendPage(
+    visit,
+    chooseAccountPage({
+      ...visit.frame,
+      form: formOf(ports, visit, 'choose-account', rest, browser),
+      client: clientText(visit, client.value),
+      accounts: [{ id, name, username }],
+    }),
+  );
+}
+
+export function sendConsent(
+  ports: FlowPorts,
+  from: Visit,
+  going: Going,
+  browser: string,
+  session: Session,
+): FastifyReply {
+  const { interaction, request, client } = going;
+  const visit = inLanguageOf(from, request.uiLocales);
+  const { note: _note, ...rest } = interaction;
+  const claims = claimsToAllow(visit, request.scopes, namedClaims(visit, going));
+  const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes, claims } };
   const { consent, policy_uri, tos_uri } = client.value;
   return sendPage(
     visit,
@@ -116,6 +140,7 @@ export function sendConsent(
       host: placeOf(request.redirect.uri),
       user: { name: session.name, username: session.username },
       scopes: request.scopes.map((scope) => requestedScope(visit, scope, session)),
+      claims: claims.map((name) => ({ name, value: session.claims[name] })),
       ...(mayRemember(client.value, request) ? { rememberedUntil: ports.clock.now() + consent.remember_for } : {}),
     }),
   );

@@ -97,7 +97,7 @@ export function leave(visit: Visit, uri: string): FastifyReply {
   return visit.reply.code(303).header('location', uri).send('');
 }
 
-export type OwnPage = 'authorize' | 'login' | 'consent' | 'continue' | SignedInPage;
+export type OwnPage = 'authorize' | 'login' | 'choose-account' | 'consent' | 'continue' | SignedInPage;
 
 export function pathOf(visit: Visit, page: OwnPage, parameters: Readonly<Record<string, string>> = {}): string {
   const query = new URLSearchParams(parameters).toString();

@@ -40,7 +40,7 @@ export function authorizationCode(ports: AuthorizationCodePorts): Grant<'authori
 }
 
 function redemptionOf(
-  { code, redirectUri, codeVerifier }: RequestOf<'authorization_code'>,
+  { code, redirectUri, codeVerifier, resources }: RequestOf<'authorization_code'>,
   { registration, uid }: AuthenticatedClient,
   server: ServerRegistration,
 ): Redemption {
@@ -51,6 +51,7 @@ function redemptionOf(
     clientUid: uid,
     redirectUri,
     challenge: codeVerifier === undefined ? undefined : s256Challenge(codeVerifier),
+    resources,
     grantLifetime: grantLifetime(registration, server),
     ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
   };
@@ -73,6 +74,9 @@ async function refuse(
   if (reason === 'replayed') {
     audit(event);
     metrics.grantsEnded.inc({ cause: 'replay' });
+  }
+  if (reason === 'untargeted') {
+    throw jsonError('invalid_target', 'a resource is not among those that were authorized');
   }
   throw jsonError('invalid_grant', 'the code is not valid', { detail: `code: ${reason}` });
 }
@@ -97,18 +101,20 @@ function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode
 function issuanceOf(
   code: RedeemedCode,
   { registration }: AuthenticatedClient,
-  { code: handle, refreshToken }: Redemption,
+  { code: handle, refreshToken, resources }: Redemption,
 ): Issuance {
   return {
     client: registration,
     subject: code.subject,
     scopes: code.scopes,
+    resources: resources ?? code.resources,
     user: {
       grantId: code.grantId,
       sessionId: code.offline ? undefined : code.sessionId,
       authTime: epochSeconds(code.authTime),
       nonce: code.nonce === undefined ? undefined : openNonce(handle, code.nonce),
-      idTokenClaims: claimsForIdToken(registration.id_token_claims, code.claims),
+      idTokenClaims: { ...claimsForIdToken(registration.id_token_claims, code.claims), ...code.idTokenClaims },
+      context: code.asked?.context,
     },
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };

@@ -1,9 +1,15 @@
 /** The client acts for itself (RFC 6749 §4.4). No user, no refresh token, no database. */
 import { jsonError } from '../protocol/errors.ts';
+import { targets } from '../protocol/resources.ts';
 import { chooseScopes } from '../protocol/scope.ts';
+import { audiencesOf } from '../tokens/access-token.ts';
 import type { Grant } from './grant.ts';
 
-export const clientCredentials: Grant<'client_credentials'> = {
+export interface ClientCredentialsPorts {
+  readonly audiencesOfScope: (scope: string) => readonly string[];
+}
+
+export const clientCredentials = ({ audiencesOfScope }: ClientCredentialsPorts): Grant<'client_credentials'> => ({
   grantType: 'client_credentials',
   async redeem(request, client) {
     // RFC 6749 §4.4: confidential clients alone. Registration refuses it too; a row may be older than the rule.
@@ -15,6 +21,11 @@ export const clientCredentials: Grant<'client_credentials'> = {
     if (choice.outcome === 'refused') {
       throw jsonError('invalid_scope', 'a requested scope is unknown or not open to this client');
     }
-    return { client: registration, subject: registration.client_id, scopes: choice.scopes, user: null };
+    const { scopes } = choice;
+    const { resources } = request;
+    if (targets(audiencesOf(registration, scopes.flatMap(audiencesOfScope)), resources) === null) {
+      throw jsonError('invalid_target', 'a resource is no audience of the requested scopes');
+    }
+    return { client: registration, subject: registration.client_id, scopes, resources, user: null };
   },
-};
+});

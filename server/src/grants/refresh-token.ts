@@ -4,9 +4,11 @@
  */
 import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser, knownClaims } from '../directory/directory.ts';
 import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
-import { claimsForIdToken, releasedClaims } from '../protocol/claims.ts';
+import { claimsByName, claimsForIdToken, release } from '../protocol/claims.ts';
+import { nothingAsked } from '../protocol/claims-request.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import { remainingTargets, targets } from '../protocol/resources.ts';
 import { isWithin } from '../protocol/scope.ts';
 import { type Clock, epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
@@ -16,6 +18,7 @@ import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-toke
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { audiencesOf } from '../tokens/access-token.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { refreshTokenIdle } from '../tokens/lifetimes.ts';
@@ -57,13 +60,49 @@ export function refreshToken(ports: RefreshTokenPorts): Grant<'refresh_token'> {
   };
 }
 
-async function read(ports: RefreshTokenPorts, { request, client }: Refreshing): Promise<RefreshTokenState> {
+async function read(ports: RefreshTokenPorts, refreshing: Refreshing): Promise<RefreshTokenState> {
+  const { request, client } = refreshing;
   const state = await ports.tokens.read(request.refreshToken, client.registration.client_id, client.uid);
   if (state === null) throw invalid('unknown');
   if (request.scopes !== undefined && !isWithin(request.scopes, state.grant.scopes)) {
     throw jsonError('invalid_scope', 'a requested scope was not granted');
   }
+  const { scopes, resources } = state.grant;
+  if (targets(resources ?? audiencesOfScopes(ports, refreshing, scopes), request.resources) === null) {
+    throw jsonError('invalid_target', 'a resource is not among those that were authorized');
+  }
   return state;
+}
+
+function audiencesOfScopes(
+  { snapshot }: RefreshTokenPorts,
+  { client }: Refreshing,
+  scopes: readonly string[],
+): readonly string[] {
+  const { current } = snapshot;
+  return audiencesOf(
+    client.registration,
+    scopes.flatMap((scope) => current.scope(scope)?.value.audiences ?? []),
+  );
+}
+
+/** Before anything is spent: an access token that would be for nobody is not asked for. */
+function requireTarget(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  scopes: readonly string[],
+  { resources }: UserGrant,
+): void {
+  const audiences = audiencesOfScopes(ports, refreshing, scopes);
+  if (remainingTargets(audiences, refreshing.request.resources ?? resources) === null) {
+    throw jsonError('invalid_target', 'no resource is an audience of these scopes');
+  }
+}
+
+/** Of what was asked and granted once, what this refresh is for. */
+function scopesFor({ request }: Refreshing, granted: readonly string[]): readonly string[] {
+  const { scopes } = request;
+  return scopes === undefined ? granted : granted.filter((scope) => scopes.includes(scope));
 }
 
 /** To the client every reason is the same. */
@@ -83,7 +122,7 @@ async function withoutRotation(
         state.successor === null ? null : openSuccessor(refreshing.request.refreshToken, state.successor);
       if (successor === null) throw invalid('the successor does not open');
       ports.metrics.refreshReuse.inc({ result: 'grace' });
-      return issuanceOf(refreshing, state.grant, state.grant.scopes, state.grant.claims, successor);
+      return issuanceOf(refreshing, state.grant, state.grant, successor);
     }
     case 'replay':
       await replayed(ports, refreshing, state.grant);
@@ -109,15 +148,16 @@ async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant:
 async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<Issuance | null> {
   const consent = await askDirectory(ports, refreshing, grant);
   const { request, client } = refreshing;
-  if (request.scopes !== undefined && !request.scopes.some((scope) => consent.scopes.includes(scope))) {
+  const scopes = scopesFor(refreshing, consent.scopes);
+  if (scopes.length === 0) {
     throw jsonError('invalid_scope', 'none of the requested scopes is allowed any more');
   }
-  const snapshot = ports.snapshot.current;
-  const claims = releasedClaims(
-    consent.scopes,
-    (scope) => snapshot.scope(scope)?.value.claims,
+  requireTarget(ports, refreshing, scopes, grant);
+  const released = release(
+    consent,
+    grant.asked,
+    (scope) => ports.snapshot.current.scope(scope)?.value.claims,
     knownClaims(consent.user),
-    consent.withheld,
   );
   const successor = newHandle();
   const event = eventOf(refreshing, grant, {
@@ -137,13 +177,13 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
       sealedSuccessor: sealSuccessor(request.refreshToken, successor),
       idle: refreshTokenIdle(client.registration, ports.server()),
       scopes: consent.scopes,
-      claims,
+      ...released,
     },
     event,
   );
   if (!rotated) return null;
   ports.audit(event);
-  return issuanceOf(refreshing, grant, consent.scopes, claims, successor);
+  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, successor);
 }
 
 /** The same gate as at the first consent. A definite no ends what it speaks of; an outage ends and spends nothing. */
@@ -167,6 +207,11 @@ async function askDirectory(
     accessGroups: registration.access_groups,
     onRefusedScope: registration.consent.on_refused_scope,
     scopes,
+    claims: claimsByName(
+      grant.asked ?? nothingAsked,
+      registration.scopes,
+      (scope) => ports.snapshot.current.scope(scope)?.value.claims,
+    ),
     askedAt,
   });
   if (verification.outcome === 'verified') return verification.consent;
@@ -248,23 +293,24 @@ function eventOf(
 }
 
 function issuanceOf(
-  { request, client }: Refreshing,
+  refreshing: Refreshing,
   grant: UserGrant,
-  scopes: readonly string[],
-  claims: Readonly<Record<string, unknown>>,
+  { scopes, claims, idTokenClaims, asked }: Pick<UserGrant, 'scopes' | 'claims' | 'idTokenClaims' | 'asked'>,
   refreshToken: string,
 ): Issuance {
-  const asked = request.scopes;
+  const { request, client } = refreshing;
   return {
     client: client.registration,
     subject: grant.subject,
-    scopes: asked === undefined ? scopes : scopes.filter((scope) => asked.includes(scope)),
+    scopes: scopesFor(refreshing, scopes),
+    resources: request.resources ?? grant.resources,
     user: {
       grantId: grant.id,
       sessionId: grant.sessionId,
       authTime: epochSeconds(grant.authTime),
       nonce: undefined,
-      idTokenClaims: claimsForIdToken(client.registration.id_token_claims, claims),
+      idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, claims), ...idTokenClaims },
+      context: asked?.context,
     },
     refreshToken,
   };

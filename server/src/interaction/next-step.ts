@@ -25,6 +25,8 @@ export interface Progress {
   readonly signedIn?: string | undefined;
   /** The user asked for another account. */
   readonly switching?: boolean | undefined;
+  /** Session that the user chose to go on with. */
+  readonly chosen?: string | undefined;
   /** The user's click on the consent page, and when. */
   readonly decision?: { readonly answer: 'allow' | 'deny'; readonly at: EpochSeconds } | undefined;
 }
@@ -35,10 +37,14 @@ export interface Situation {
   readonly client: Pick<ClientRegistration, 'client_id' | 'consent' | 'token_endpoint_auth_method'>;
   /** Scopes of the request that need a yes: all but those whose registration says `implicit`. */
   readonly scopesToAllow: readonly string[];
+  /** Claims by name that need a yes of their own: none of the requested scopes stands for them. */
+  readonly claimsToAllow: readonly string[];
   readonly session: SignedIn | null;
   readonly progress: Progress;
-  /** Scopes that the session's user allowed this client before; `null`: nothing is remembered. */
-  readonly consented: readonly string[] | null;
+  /** Whether this is somebody whom the request is about; `id_token_hint` and `sub` can say so. */
+  readonly isMeant: boolean;
+  /** What the session's user allowed this client before, the claims of scopes included; `null`: nothing is remembered. */
+  readonly consented: { readonly scopes: readonly string[]; readonly claims: readonly string[] } | null;
   /** The directory's answer, once it was asked. */
   readonly verification: Verification | undefined;
   readonly now: EpochSeconds;
@@ -49,11 +55,16 @@ export type Basis = 'clicked' | 'remembered' | 'implicit';
 
 export type RefusalReason =
   | 'prompt_none'
+  | 'another_user'
   | 'denied_by_user'
   | Extract<Verification, { readonly outcome: 'refused' }>['reason'];
 
+/** `another_account`: the user asked for it; `another_user`: the request is about somebody else. */
+export type LoginReason = 'no_session' | 'another_account' | 'another_user' | 'prompt' | 'max_age';
+
 export type Step =
-  | { readonly step: 'login'; readonly reason: 'no_session' | 'prompt' | 'max_age' | 'another_account' }
+  | { readonly step: 'login'; readonly reason: LoginReason }
+  | { readonly step: 'choose_account'; readonly session: SignedIn }
   | { readonly step: 'consent'; readonly session: SignedIn }
   | { readonly step: 'verify_consent'; readonly basis: Basis; readonly session: SignedIn }
   | {
@@ -72,12 +83,21 @@ export type Step =
 
 export function nextStep(situation: Situation): Step {
   const silent = situation.request.prompts.includes('none');
-  const login = reasonToSignIn(situation);
-  if (situation.session === null || login !== null) {
-    if (silent) return refuse('login_required', 'prompt_none');
-    return { step: 'login', reason: login ?? 'no_session' };
-  }
   const { session, progress } = situation;
+  const login = (reason: LoginReason): Step =>
+    silent ? refuse('login_required', 'prompt_none') : { step: 'login', reason };
+  if (progress.switching === true) return login('another_account');
+  if (session === null) return login('no_session');
+  const justNow = progress.signedIn === session.id;
+  if (!situation.isMeant) {
+    // Once in an interaction is enough: whoever signed in now is not the one whom the client asks about.
+    return justNow ? refuse('login_required', 'another_user') : login('another_user');
+  }
+  if (!justNow) {
+    if (hasToChoose(situation, session)) return { step: 'choose_account', session };
+    const reason = reasonToSignInAgain(situation, session);
+    if (reason !== null) return login(reason);
+  }
   if (progress.decision?.answer === 'deny') return refuse('access_denied', 'denied_by_user');
   const basis = basisOf(situation);
   if (basis === null) return silent ? refuse('consent_required', 'prompt_none') : { step: 'consent', session };
@@ -88,23 +108,23 @@ function refuse(error: ErrorCode, reason: RefusalReason): Step {
   return { step: 'refuse', error, reason, refused: [] };
 }
 
-function reasonToSignIn({
-  session,
-  progress,
-  request,
-  now,
-}: Situation): Extract<Step, { step: 'login' }>['reason'] | null {
-  if (progress.switching === true) return 'another_account';
-  if (session === null) return 'no_session';
-  // Once in an interaction is enough: a max_age of 0 or prompt=login would otherwise ask for ever.
-  if (progress.signedIn === session.id) return null;
+/** A browser has one session: to choose is to go on with it, or to sign in as somebody else. */
+function hasToChoose({ request, progress }: Situation, session: SignedIn): boolean {
+  return request.prompts.includes('select_account') && progress.chosen !== session.id;
+}
+
+/** Never asked of a sign-in of this very interaction: a max_age of 0 or prompt=login would otherwise ask for ever. */
+function reasonToSignInAgain({ request, now }: Situation, session: SignedIn): 'prompt' | 'max_age' | null {
   if (request.prompts.includes('login')) return 'prompt';
-  return request.maxAge !== undefined && now - session.authTime > request.maxAge ? 'max_age' : null;
+  const { maxAge } = request;
+  if (maxAge === undefined) return null;
+  // OpenID Connect Core §3.1.2.1: a max_age of 0 is the same as prompt=login, also within one second.
+  return maxAge === 0 || now - session.authTime > maxAge ? 'max_age' : null;
 }
 
 /** `null`: the user has to be asked. */
 function basisOf(situation: Situation): Basis | null {
-  const { client, request, progress, consented, scopesToAllow } = situation;
+  const { client, request, progress, consented, scopesToAllow, claimsToAllow } = situation;
   if (progress.decision?.answer === 'allow') return 'clicked';
   if (request.prompts.includes('consent')) return null;
   // Any app on a device can claim a private-use scheme, and a public client proves nothing: only a click tells the
@@ -116,8 +136,11 @@ function basisOf(situation: Situation): Basis | null {
     case 'always':
       return null;
     case 'remember':
-      if (scopesToAllow.length === 0) return 'implicit';
-      return consented !== null && isWithin(scopesToAllow, consented) ? 'remembered' : null;
+      if (scopesToAllow.length === 0 && claimsToAllow.length === 0) return 'implicit';
+      if (consented === null) return null;
+      return isWithin(scopesToAllow, consented.scopes) && isWithin(claimsToAllow, consented.claims)
+        ? 'remembered'
+        : null;
   }
 }
 

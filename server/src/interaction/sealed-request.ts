@@ -6,6 +6,7 @@
 import type { Sealer } from '../keys/keys.ts';
 import { authorizationParameters } from '../protocol/authorization-request.ts';
 import type { ParameterReading, Parameters } from '../protocol/parameters.ts';
+import type { AuthorizationResponse } from '../protocol/redirect-uri.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 
 /** Seconds that a page may stay open before its form is refused. */
@@ -23,8 +24,8 @@ export type Note =
     }
   /** Nothing was given; `retry` is what the person did, to be done again. */
   | { readonly kind: 'unavailable'; readonly who: 'directory' | 'us'; readonly retry: 'login' | 'allow' }
-  /** The request ends with this answer; no code is in it. */
-  | { readonly kind: 'cancelled' };
+  /** The request ends: the person did not sign in, or the directory said no. Nothing is in the answer but that. */
+  | { readonly kind: 'cancelled' | 'refused' };
 
 export type LoginProblem =
   | 'username_missing'
@@ -51,8 +52,12 @@ export interface Interaction {
   readonly parameters: readonly (readonly [string, string])[];
   readonly signedIn?: string;
   readonly switching?: boolean;
+  /** Session that was chosen on the page of accounts. */
+  readonly chosen?: string;
+  /** Subject of the verified `id_token_hint`, as the client knows it: the answer is about nobody else. */
+  readonly hinted?: string;
   /** What the consent page showed, and to whom: a click counts for that alone. */
-  readonly shown?: { readonly session: string; readonly scopes: readonly string[] };
+  readonly shown?: { readonly session: string; readonly scopes: readonly string[]; readonly claims?: readonly string[] };
   /** Scopes whose refusal the user has read about. */
   readonly told?: readonly string[];
   readonly note?: Note;
@@ -61,8 +66,8 @@ export interface Interaction {
 /** The answer to a request, kept for the page after the form and for a form that is sent twice. */
 export interface Answer {
   readonly kind: 'issued' | 'partial' | 'denied' | 'refused';
-  /** The whole response to the client, code included. */
-  readonly uri: string;
+  /** The whole response to the client, code and tokens included. */
+  readonly response: AuthorizationResponse;
   /** Scopes that were refused. */
   readonly refused: readonly string[];
   /** To start again when the code in it has run out unread. */
@@ -122,12 +127,13 @@ export function readingOf(interaction: Interaction): ParameterReading {
 
 /** The same request once more, from its beginning. */
 export function restarted(interaction: Interaction, grantId: string, now: EpochSeconds): Interaction {
-  const { page, parameters, told } = interaction;
+  const { page, parameters, told, hinted } = interaction;
   return {
     grantId,
     startedAt: now,
     parameters,
     ...(page === undefined ? {} : { page }),
     ...(told === undefined ? {} : { told }),
+    ...(hinted === undefined ? {} : { hinted }),
   };
 }

@@ -3,10 +3,13 @@
  * order is part of the contract: client, then redirect URI, then everything that may be reported by redirect.
  */
 import type { ClientRegistration } from '../registry/registration.ts';
+import { type AskedClaims, type ClaimsRequest, nothingAsked, parseClaimsRequest } from './claims-request.ts';
 import { type ErrorCode, pageError, redirectError, type VerifiedRedirect } from './errors.ts';
 import type { ParameterReading, Parameters } from './parameters.ts';
 import { challengeProblem } from './pkce.ts';
 import { verifyRedirectUri } from './redirect-uri.ts';
+import { readResources, targets } from './resources.ts';
+import { deliveryModeOf, gives, isFrontChannel, isResponseMode, parseResponseType } from './response-type.ts';
 import { chooseScopes, parseScope } from './scope.ts';
 import { type Prompt, prompts, type ResponseType } from './terms.ts';
 import { type Seconds, seconds } from './time.ts';
@@ -24,6 +27,12 @@ export interface AuthorizationRequest {
   readonly maxAge: Seconds | undefined;
   readonly loginHint: string | undefined;
   readonly uiLocales: string | undefined;
+  /** Claims asked for by name. */
+  readonly asked: AskedClaims;
+  /** Nobody else may be answered about; as the client knows them. `undefined`: anybody. */
+  readonly subjects: readonly string[] | undefined;
+  /** Each is an audience of the client or of a scope that it asks for; `undefined`: all of those. */
+  readonly resources: readonly string[] | undefined;
 }
 
 /** Every parameter that is looked at; what else is sent is ignored (RFC 6749 §3.1) and not carried from page to page. */
@@ -41,9 +50,10 @@ export const authorizationParameters: readonly string[] = [
   'max_age',
   'login_hint',
   'ui_locales',
+  'claims',
+  'acr_values',
+  'resource',
 ];
-
-const served: readonly ResponseType[] = ['code'];
 
 const maxNonceLength = 2048;
 const maxLoginHintLength = 256;
@@ -55,7 +65,11 @@ interface UnverifiedRequest {
   readonly problem: ParameterReading['problem'];
   readonly client: ClientRegistration;
   readonly redirect: VerifiedRedirect;
+  readonly audiencesOf: AudiencesOf<ClientRegistration>;
 }
+
+/** What a token of these scopes can be for. */
+export type AudiencesOf<C> = (client: C, scopes: readonly string[]) => readonly string[];
 
 type Check = (request: UnverifiedRequest) => void;
 
@@ -80,26 +94,56 @@ const requestObjectsAreNotUsed: Check = (request) => {
 const responseTypeIsKnown: Check = (request) => {
   const type = request.parameters.get('response_type');
   if (type === undefined) refuse(request, 'invalid_request', 'response_type is missing');
-  if (!isResponseType(type)) refuse(request, 'unsupported_response_type', 'the response type is not supported');
+  else if (typeOf(request) === null) {
+    refuse(request, 'unsupported_response_type', 'the response type is not supported');
+  }
 };
 
-/** RFC 6749 §4.1.2.1 */
+/** RFC 6749 §4.1.2.1, §4.2.2.1 */
 const responseTypeIsAllowed: Check = (request) => {
-  const type = request.parameters.get('response_type');
-  if (!isResponseType(type) || !request.client.response_types.includes(type)) {
+  const type = typeOf(request);
+  if (type === null || !request.client.response_types.includes(type)) {
     refuse(request, 'unauthorized_client', 'the client may not use this response type');
   }
 };
 
-/** OAuth 2.0 Multiple Response Type Encoding Practices §2.1: `query` is what `code` uses, and nothing else exists here. */
-const responseModeIsQuery: Check = (request) => {
+/** OAuth 2.0 Multiple Response Type Encoding Practices §2.1, §3, §5: tokens never travel in a query. */
+const responseModeFits: Check = (request) => {
   const mode = request.parameters.get('response_mode');
-  if (mode !== undefined && mode !== 'query') refuse(request, 'invalid_request', 'the response mode is not supported');
+  const type = typeOf(request);
+  if (mode === undefined || type === null) return;
+  if (!isResponseMode(mode)) refuse(request, 'invalid_request', 'the response mode is not supported');
+  if (mode === 'query' && isFrontChannel(type)) {
+    refuse(request, 'invalid_request', 'the response mode query is for the response type code alone');
+  }
+};
+
+/** A form sends line breaks as it likes: a state with one in it would not come back as it was. */
+const stateFitsTheMode: Check = (request) => {
+  if (!formCarriesState(request.parameters)) {
+    refuse(request, 'invalid_request', 'state must not hold line breaks with form_post');
+  }
 };
 
 /** RFC 6749 §3.3: a scope that the client may not ask for is refused, never dropped in silence. */
 const scopeIsAllowed: Check = (request) => {
   if (scopesOf(request) === null) refuse(request, 'invalid_scope', 'the scope is malformed or not open to this client');
+};
+
+/** OpenID Connect Core §3.2.2.1, §3.3.2.1: an ID token is asked for with the scope `openid`. */
+const idTokenIsAskedWithOpenid: Check = (request) => {
+  const type = typeOf(request);
+  if (type !== null && gives(type, 'id_token') && !scopesOf(request)?.includes('openid')) {
+    refuse(request, 'invalid_request', 'an ID token needs the scope openid');
+  }
+};
+
+/** OpenID Connect Core §3.2.2.1, §3.3.2.11: without it, an ID token from this endpoint could be played back. */
+const nonceIsPresent: Check = (request) => {
+  const type = typeOf(request);
+  if (type !== null && gives(type, 'id_token') && !request.parameters.has('nonce')) {
+    refuse(request, 'invalid_request', 'nonce is missing');
+  }
 };
 
 const nonceIsShort: Check = (request) => {
@@ -108,8 +152,9 @@ const nonceIsShort: Check = (request) => {
   }
 };
 
-/** RFC 7636 §4.4.1 */
+/** RFC 7636 §4.4.1; without a code there is nothing that a challenge could protect. */
 const challengeIsPresent: Check = (request) => {
+  if (!givesCode(request)) return;
   const problem = challengeProblem(
     {
       codeChallenge: request.parameters.get('code_challenge'),
@@ -129,12 +174,9 @@ const challengeIsPresent: Check = (request) => {
   }
 };
 
-/** OpenID Connect Core §3.1.2.1; there is no account chooser, which is what `select_account` asks for. */
+/** OpenID Connect Core §3.1.2.1 */
 const promptIsKnown: Check = (request) => {
   const values = promptValues(request.parameters);
-  if (values.includes('select_account')) {
-    refuse(request, 'account_selection_required', 'accounts cannot be selected here');
-  }
   if (!values.every(isPrompt)) refuse(request, 'invalid_request', 'the prompt value is not supported');
 };
 
@@ -153,19 +195,49 @@ const maxAgeIsANumber: Check = (request) => {
   }
 };
 
+/** OpenID Connect Core §5.5 */
+const claimsAreWellFormed: Check = (request) => {
+  if (claimsOf(request) === null) refuse(request, 'invalid_request', 'the claims parameter is malformed');
+};
+
+/**
+ * OpenID Connect Core §5.5.1.1: an essential acr that cannot be met is a failed authentication. Whoever signs in does so in
+ * the same way, so it is told before anybody has typed anything. One that is not essential, and `acr_values`, are wishes.
+ */
+const essentialAcrIsMet: Check = (request) => {
+  if (claimsOf(request)?.unmet === true) {
+    refuse(request, 'unmet_authentication_requirements', 'none of the essential acr values can be met');
+  }
+};
+
+/** RFC 8707 §2 */
+const resourcesAreAudiences: Check = (request) => {
+  const resources = readResources(request.parameters);
+  const audiences = request.audiencesOf(request.client, scopesOf(request) ?? []);
+  if (resources === null || targets(audiences, resources) === null) {
+    refuse(request, 'invalid_target', 'a resource is malformed, or no audience of the requested scopes');
+  }
+};
+
 /** In this order. */
 export const checks: readonly Check[] = [
   parametersCameOnce,
   requestObjectsAreNotUsed,
   responseTypeIsKnown,
   responseTypeIsAllowed,
-  responseModeIsQuery,
+  responseModeFits,
+  stateFitsTheMode,
   scopeIsAllowed,
+  idTokenIsAskedWithOpenid,
+  nonceIsPresent,
   nonceIsShort,
   challengeIsPresent,
   promptIsKnown,
   promptNoneIsAlone,
   maxAgeIsANumber,
+  claimsAreWellFormed,
+  essentialAcrIsMet,
+  resourcesAreAudiences,
 ];
 
 export interface Parsed<C extends ClientRegistration> {
@@ -176,18 +248,20 @@ export interface Parsed<C extends ClientRegistration> {
 /**
  * @param find a client that may be served now, by its id.
  * @param issuer goes into every response (RFC 9207).
+ * @param audiencesOf left out: nothing can be named as a resource.
  * @throws ProtocolError on a page until client and redirect URI are both good, by redirect afterwards.
  */
 export function parseAuthorizationRequest<C extends ClientRegistration>(
   reading: ParameterReading,
   find: (clientId: string) => C | undefined,
   issuer: string,
+  audiencesOf: AudiencesOf<ClientRegistration> = () => [],
 ): Parsed<C> {
   const { parameters, problem } = reading;
   if (problem === 'malformed' || problem === 'too_many') throw pageError('invalid_request', 'the request is malformed');
   const client = requireClient(parameters, find);
   const redirect = requireRedirect(parameters, client, issuer);
-  const unverified: UnverifiedRequest = { parameters, problem, client, redirect };
+  const unverified: UnverifiedRequest = { parameters, problem, client, redirect, audiencesOf };
   for (const check of checks) check(unverified);
   return { client, request: build(unverified) };
 }
@@ -202,7 +276,12 @@ function requireClient<C>(parameters: Parameters, find: (clientId: string) => C 
 }
 
 function requireRedirect(parameters: Parameters, client: ClientRegistration, issuer: string): VerifiedRedirect {
-  const redirect = verifyRedirectUri(client, parameters.get('redirect_uri'), parameters.get('state'), issuer);
+  const state = parameters.get('state');
+  const mode = deliveryModeOf({
+    type: parameters.get('response_type'),
+    mode: formCarriesState(parameters) ? parameters.get('response_mode') : undefined,
+  });
+  const redirect = verifyRedirectUri(client, parameters.get('redirect_uri'), { state, issuer, mode });
   if (redirect === null) {
     throw pageError(
       'invalid_request',
@@ -219,29 +298,45 @@ function build(request: UnverifiedRequest): AuthorizationRequest {
   const maxAge = parameters.get('max_age');
   const loginHint = parameters.get('login_hint');
   const uiLocales = parameters.get('ui_locales');
+  const claims = claimsOf(request);
   return {
     redirect,
-    responseType: 'code',
+    responseType: typeOf(request) ?? 'code',
     scopes: scopesOf(request) ?? [],
     nonce: parameters.get('nonce'),
-    codeChallenge: parameters.get('code_challenge'),
+    codeChallenge: givesCode(request) ? parameters.get('code_challenge') : undefined,
     prompts: promptValues(parameters).filter(isPrompt),
     maxAge: maxAge === undefined ? undefined : seconds(Number(maxAge)),
     loginHint: (loginHint?.length ?? 0) <= maxLoginHintLength ? loginHint : undefined,
     uiLocales: (uiLocales?.length ?? 0) <= maxLocalesLength ? uiLocales : undefined,
+    asked: withAcrValues(claims?.asked ?? nothingAsked, request),
+    subjects: claims?.subjects,
+    resources: readResources(parameters) ?? undefined,
   };
 }
 
 /** `null`: refused. `offline_access` says nothing where there are no refresh tokens (OpenID Connect Core §11: ignore it). */
-function scopesOf({ parameters, client }: UnverifiedRequest): readonly string[] | null {
+function scopesOf({ parameters, client }: Pick<UnverifiedRequest, 'parameters' | 'client'>): readonly string[] | null {
   const text = parameters.get('scope');
   const asked = text === undefined ? undefined : parseScope(text);
   if (asked === null) return null;
   const choice = chooseScopes(asked, client, 'with_user');
   if (choice.outcome === 'refused') return null;
-  const refreshes = client.grant_types.includes('refresh_token');
+  const refreshes = client.grant_types.includes('refresh_token') && givesCode({ parameters });
   const scopes = choice.scopes.filter((scope) => scope !== 'offline_access' || refreshes);
   return scopes.length === 0 ? null : scopes;
+}
+
+/** `undefined`: nothing is asked by name. It belongs to OpenID Connect: without `openid` it is an unknown parameter. */
+function claimsOf(request: UnverifiedRequest): ClaimsRequest | undefined | null {
+  const text = request.parameters.get('claims');
+  return text === undefined || !scopesOf(request)?.includes('openid') ? undefined : parseClaimsRequest(text);
+}
+
+/** OpenID Connect Core §3.1.2.1: `acr_values` asks for the claim `acr`, as a wish. */
+function withAcrValues(asked: AskedClaims, { parameters }: UnverifiedRequest): AskedClaims {
+  if (!parameters.has('acr_values') || asked.context.includes('acr')) return asked;
+  return { ...asked, context: ['acr', ...asked.context] };
 }
 
 function promptValues(parameters: Parameters): readonly string[] {
@@ -252,6 +347,15 @@ function isPrompt(value: string): value is Prompt {
   return (prompts as readonly string[]).includes(value);
 }
 
-function isResponseType(value: string | undefined): value is ResponseType {
-  return value !== undefined && (served as readonly string[]).includes(value);
+function typeOf({ parameters }: Pick<UnverifiedRequest, 'parameters'>): ResponseType | null {
+  return parseResponseType(parameters.get('response_type') ?? '');
+}
+
+function givesCode(request: Pick<UnverifiedRequest, 'parameters'>): boolean {
+  const type = typeOf(request);
+  return type !== null && gives(type, 'code');
+}
+
+function formCarriesState(parameters: Parameters): boolean {
+  return parameters.get('response_mode') !== 'form_post' || !/[\r\n]/.test(parameters.get('state') ?? '');
 }

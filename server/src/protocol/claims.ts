@@ -1,4 +1,6 @@
-/** PURE. Which claims a granted scope releases (OpenID Connect Core §5.4), and where they go. */
+/** PURE. Which claims a grant releases, by scope and by name (OpenID Connect Core §5.4, §5.5), and where they go. */
+import { type AskedClaims, type ContextClaim, nothingAsked, type Wishes } from './claims-request.ts';
+import { passwordContext, passwordMethods } from './terms.ts';
 
 /** Built-in scope → claims. `openid` releases the subject, which every answer carries. */
 const builtIn: Readonly<Record<string, readonly string[]>> = {
@@ -58,6 +60,88 @@ export function releasedClaims(
  */
 export function claimsForIdToken(wanted: readonly string[], released: Claims): Claims {
   return pick(released, wanted);
+}
+
+/** A claim asked by name, with the scopes through which it may come. */
+export interface NamedClaim {
+  readonly name: string;
+  /** Scopes that name it and are open to the client; never empty. */
+  readonly scopes: readonly string[];
+}
+
+/**
+ * The claims of a `claims` parameter that the client may have: those that a scope open to it names. To ask for a claim is as
+ * good as asking for such a scope, so what a scope's owner or a consent rule refuses cannot be had by asking for the claim.
+ *
+ * @param open the client's scopes.
+ * @param registered claims of a scope that is not built in.
+ */
+export function claimsByName(
+  asked: AskedClaims,
+  open: readonly string[],
+  registered: (scope: string) => readonly string[] | undefined,
+): readonly NamedClaim[] {
+  const names = [...new Set([...Object.keys(asked.userinfo), ...Object.keys(asked.id_token)])];
+  if (names.length === 0) return [];
+  const claims = open.map((scope) => ({ scope, names: claimsOfScope(scope, registered(scope)) }));
+  return names
+    .map((name) => ({ name, scopes: claims.filter((one) => one.names.includes(name)).map(({ scope }) => scope) }))
+    .filter(({ scopes }) => scopes.length > 0);
+}
+
+/** What was confirmed, for {@link release}. */
+export interface Confirmed {
+  readonly scopes: readonly string[];
+  /** Built-in scopes whose claims stay behind. */
+  readonly withheld: readonly string[];
+  /** Claims by name. */
+  readonly claims: readonly string[];
+}
+
+export interface Release {
+  /** For the userinfo endpoint, and for whatever the client's registration wants in the ID token. */
+  readonly claims: Claims;
+  /** For the ID token, because the request asks for them there. */
+  readonly idTokenClaims: Claims;
+  /** What of the request goes on holding; `null`: nothing. */
+  readonly asked: AskedClaims | null;
+}
+
+/** Of what the directory knows, what these scopes and names release. A value that was not asked for is not given. */
+export function release(
+  confirmed: Confirmed,
+  asked: AskedClaims | null,
+  registered: (scope: string) => readonly string[] | undefined,
+  known: Claims,
+): Release {
+  const byScope = releasedClaims(confirmed.scopes, registered, known, confirmed.withheld);
+  const { userinfo, id_token, context } = asked ?? nothingAsked;
+  const kept = { userinfo: only(userinfo, confirmed.claims), id_token: only(id_token, confirmed.claims), context };
+  const isEmpty = [kept.userinfo, kept.id_token, context].every((one) => Object.keys(one).length === 0);
+  return {
+    claims: { ...byScope, ...matching(known, kept.userinfo) },
+    idTokenClaims: matching(known, kept.id_token),
+    asked: isEmpty ? null : kept,
+  };
+}
+
+/** Claims about the authentication, those that were asked for (OpenID Connect Core §2). */
+export function contextClaims(asked: readonly ContextClaim[]): Claims {
+  return pick({ acr: passwordContext, amr: passwordMethods }, asked);
+}
+
+function only(wishes: Wishes, names: readonly string[]): Wishes {
+  return Object.fromEntries(Object.entries(wishes).filter(([name]) => names.includes(name)));
+}
+
+function matching(known: Claims, wishes: Wishes): Claims {
+  const fitting = Object.entries(wishes).filter(
+    ([name, values]) => values === null || values.some((value) => JSON.stringify(value) === JSON.stringify(known[name])),
+  );
+  return pick(
+    known,
+    fitting.map(([name]) => name),
+  );
 }
 
 function pick(from: Claims, names: readonly string[]): Claims {

@@ -1,7 +1,7 @@
 /** PURE. Form and query text → single-valued parameters (RFC 6749 §3.1, §3.2). */
 import { type Delivery, ProtocolError } from './errors.ts';
 
-/** Parameters by name; each came once and has a value. */
+/** Parameters by name; each came once and has a value. One that may come several times: see {@link valuesOf}. */
 export type Parameters = ReadonlyMap<string, string>;
 
 export type ParameterProblem = 'malformed' | 'too_many' | 'repeated';
@@ -17,6 +17,16 @@ export interface ParameterReading {
 export const maxParameters = 64;
 
 const none: Parameters = new Map();
+
+/** The one parameter that may be included more than once (RFC 8707 §2). */
+const repeatable: ReadonlySet<string> = new Set(['resource']);
+/** Between the values of a repeated parameter; no value holds it. */
+const separator = '\0';
+
+/** All values of a parameter that may come several times, in the order sent. */
+export function valuesOf(parameters: Parameters, name: 'resource'): readonly string[] {
+  return parameters.get(name)?.split(separator) ?? [];
+}
 
 /**
  * Reads `application/x-www-form-urlencoded` text: a query without its `?`, or a body. Parameters without a value count as
@@ -36,6 +46,11 @@ export function readParameters(text: string): ParameterReading {
     const name = decodeFormText(equals < 0 ? pair : pair.slice(0, equals));
     const value = equals < 0 ? '' : decodeFormText(pair.slice(equals + 1));
     if (name === null || value === null) return { parameters: none, problem: 'malformed' };
+    if (repeatable.has(name)) {
+      const before = parameters.get(name);
+      if (value !== '') parameters.set(name, before === undefined ? value : `${before}${separator}${value}`);
+      continue;
+    }
     if (seen.has(name)) {
       repeated = true;
       parameters.delete(name);

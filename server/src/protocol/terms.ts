@@ -46,9 +46,20 @@ export const clientAuthenticationMethods = [
 ] as const;
 export type ClientAuthenticationMethod = (typeof clientAuthenticationMethods)[number];
 
-/** Values of `prompt` that this version honours (OpenID Connect Core §3.1.2.1). */
-export const prompts = ['none', 'login', 'consent'] as const;
+/** Values of `prompt` (OpenID Connect Core §3.1.2.1). */
+export const prompts = ['none', 'login', 'consent', 'select_account'] as const;
 export type Prompt = (typeof prompts)[number];
+
+/** Values of `display` (OpenID Connect Core §3.1.2.1): one page serves them all. */
+export const displays = ['page', 'popup', 'touch', 'wap'] as const;
+
+/**
+ * How users are authenticated: with a password that a directory checked, sent over TLS (SAML 2.0 Authentication Context
+ * §3.4.8; RFC 8176 §2). Nothing stronger is claimed, because nothing stronger is done.
+ */
+export const passwordContext = 'urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport';
+export const authenticationContexts: readonly string[] = [passwordContext];
+export const passwordMethods: readonly string[] = ['pwd'];
 
 /** Algorithms of the public keys that verify client assertions (RFC 7518 §3.1, RFC 8037 §3.1); none is symmetric. */
 export const assertionAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;

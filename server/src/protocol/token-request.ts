@@ -2,8 +2,12 @@
 import { jsonError, type ProtocolError } from './errors.ts';
 import type { Parameters } from './parameters.ts';
 import { isCodeVerifier } from './pkce.ts';
+import { readResources } from './resources.ts';
 import { parseScope } from './scope.ts';
 import { deviceCodeGrant, grantTypes } from './terms.ts';
+
+/** Resource indicators (RFC 8707 §2.2) of well-formed URIs; `undefined`: none was sent. */
+type Resources = readonly string[] | undefined;
 
 export interface AuthorizationCodeRequest {
   readonly grantType: 'authorization_code';
@@ -11,6 +15,7 @@ export interface AuthorizationCodeRequest {
   /** Must be what the authorization request carried; compared byte for byte. */
   readonly redirectUri: string | undefined;
   readonly codeVerifier: string | undefined;
+  readonly resources: Resources;
 }
 
 export interface RefreshTokenRequest {
@@ -18,12 +23,14 @@ export interface RefreshTokenRequest {
   readonly refreshToken: string;
   /** `undefined`: everything that was granted. */
   readonly scopes: readonly string[] | undefined;
+  readonly resources: Resources;
 }
 
 export interface ClientCredentialsRequest {
   readonly grantType: 'client_credentials';
   /** `undefined`: the client's default. */
   readonly scopes: readonly string[] | undefined;
+  readonly resources: Resources;
 }
 
 /** RFC 8628 §3.4 */
@@ -47,7 +54,7 @@ export const maxHandleLength = 512;
 /**
  * Each grant reads the parameters it knows; unknown ones are ignored (RFC 6749 §3.2).
  *
- * @throws ProtocolError `invalid_request`, `unsupported_grant_type`, `invalid_grant`, `invalid_scope`
+ * @throws ProtocolError `invalid_request`, `unsupported_grant_type`, `invalid_grant`, `invalid_scope`, `invalid_target`
  */
 export function parseTokenRequest(parameters: Parameters): TokenRequest {
   const grantType = parameters.get('grant_type');
@@ -60,11 +67,17 @@ export function parseTokenRequest(parameters: Parameters): TokenRequest {
         code: handle(parameters, 'code'),
         redirectUri: parameters.get('redirect_uri'),
         codeVerifier: codeVerifier(parameters),
+        resources: resources(parameters),
       };
     case 'refresh_token':
-      return { grantType, refreshToken: handle(parameters, 'refresh_token'), scopes: scopes(parameters) };
+      return {
+        grantType,
+        refreshToken: handle(parameters, 'refresh_token'),
+        scopes: scopes(parameters),
+        resources: resources(parameters),
+      };
     case 'client_credentials':
-      return { grantType, scopes: scopes(parameters) };
+      return { grantType, scopes: scopes(parameters), resources: resources(parameters) };
     case deviceCodeGrant:
       return { grantType, deviceCode: handle(parameters, 'device_code') };
   }
@@ -92,6 +105,12 @@ function codeVerifier(parameters: Parameters): string | undefined {
     throw jsonError('invalid_grant', 'the code is not valid', { detail: 'code_verifier breaks RFC 7636 §4.1' });
   }
   return verifier;
+}
+
+function resources(parameters: Parameters): Resources {
+  const read = readResources(parameters);
+  if (read === null) throw jsonError('invalid_target', 'a resource must be an absolute URI without a fragment');
+  return read;
 }
 
 function scopes(parameters: Parameters): readonly string[] | undefined {

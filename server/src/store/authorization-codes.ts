@@ -3,6 +3,7 @@
  * form that is sent twice, or a request that was answered, cannot give a second code. Denied and refused requests are
  * rows born spent.
  */
+import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import { type Consent, consentJson, upsertConsent } from './consents.ts';
@@ -10,12 +11,14 @@ import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
 import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
+import { insertGrant, insertGrantWith } from './new-grant.ts';
 import { revokeGrant } from './revocations.ts';
 
 const complete = (softly: boolean): Statement => ({
   name: softly ? 'code_complete_softly' : 'code_complete',
   text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
     code AS (${insertCode('$1', 'soft')}),
+    granted AS (${insertGrantWith('$1')}),
     consent AS (${upsertConsent('$2', 'code')}),
     audit_row AS (${insertAudit('$3', 'code')})
     SELECT (SELECT count(*)::int FROM code) AS written, ${isOneTooMany('$1')} AS crowded`,
@@ -52,18 +55,16 @@ const redeem: Statement = {
       UPDATE authorization_codes c SET used_at = now(), answer = NULL
       WHERE c.hash = $1 AND c.client_id = $2 AND c.client_uid = $3 AND c.redirect_uri = $4 AND c.challenge IS NOT DISTINCT FROM $5::text
         AND c.used_at IS NULL AND c.expires_at > now()
+        AND ($10::text[] IS NULL OR $10::text[] <@ c.audiences)
         AND EXISTS (SELECT FROM sessions s WHERE s.id = c.session_id AND ${liveSession('s')})
+        AND NOT EXISTS (SELECT FROM grants g WHERE g.id = c.grant_id AND g.ended_at IS NOT NULL)
       RETURNING c.*),
-    granted AS (
-      INSERT INTO grants (id, client_id, client_uid, subject, directory, entry_id, username, session_id, scopes, claims, auth_time, expires_at)
-      SELECT grant_id, client_id, client_uid, subject, directory, entry_id, username, CASE WHEN offline THEN NULL ELSE session_id END,
-        scopes, claims, auth_time, now() + make_interval(secs => $6::integer) FROM code
-      RETURNING expires_at),
+    granted AS (${insertGrant('code', 'CASE WHEN code.offline THEN NULL ELSE code.session_id END', '$6::integer')}),
     refresh AS (
       INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
       SELECT $7::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $8::integer)), granted.expires_at
       FROM code, granted WHERE $7::bytea IS NOT NULL),
-    audit_row AS (${insertAudit('$9', 'code', {
+    audit_row AS (${insertAudit('$9', 'code, granted', {
       user_id: 'code.subject',
       user_name: 'code.username',
       directory: 'code.directory',
@@ -71,14 +72,15 @@ const redeem: Statement = {
       scopes: 'code.scopes',
       session_id: 'code.session_id',
     })})
-    SELECT grant_id, subject, username, session_id, offline, scopes, claims, nonce, extract(epoch FROM auth_time)::bigint AS auth_time FROM code`,
+    SELECT grant_id, subject, username, session_id, offline, scopes, claims, id_token_claims, asked, resources, nonce, extract(epoch FROM auth_time)::bigint AS auth_time FROM code, granted`,
 };
 
 const explain: Statement = {
   name: 'code_refused',
   // Only the client that the code was made for can end anything: its replay is a sign of theft, a stranger's try is not.
   text: `WITH code AS (
-      SELECT grant_id, used_at IS NOT NULL AND outcome = 'issued' AS spent, expires_at <= now() AS expired
+      SELECT grant_id, used_at IS NOT NULL AND outcome = 'issued' AS spent, expires_at <= now() AS expired,
+        $5::text[] IS NOT NULL AND NOT COALESCE($5::text[] <@ audiences, false) AS untargeted
       FROM authorization_codes WHERE hash = $1 AND client_id = $2 AND client_uid = $3),
     ended AS (
       UPDATE grants g SET ended_at = now(), ended_reason = 'code_replayed' FROM code
@@ -91,7 +93,7 @@ const explain: Statement = {
       directory: 'ended.directory',
       grant_id: 'ended.id',
     })})
-    SELECT spent, expired, EXISTS (SELECT FROM ended) AS ended FROM code`,
+    SELECT spent, expired, untargeted, EXISTS (SELECT FROM ended) AS ended FROM code`,
 };
 
 export interface RedeemedCode {
@@ -102,6 +104,10 @@ export interface RedeemedCode {
   readonly offline: boolean;
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
+  readonly idTokenClaims: Readonly<Record<string, unknown>>;
+  readonly asked: AskedClaims | null;
+  /** `undefined`: the access token is for every audience of its scopes. */
+  readonly resources: readonly string[] | undefined;
   /** Sealed under the code. */
   readonly nonce: string | undefined;
   readonly authTime: number;
@@ -114,14 +120,19 @@ export interface Redemption {
   readonly redirectUri: string | undefined;
   /** What the verifier answers; `undefined` when none was sent. */
   readonly challenge: string | undefined;
+  /** Audiences that the token request names; each must be one that the code can give. Left out: whatever it can give. */
+  readonly resources?: readonly string[] | undefined;
   /** Seconds that the grant can live. */
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
   readonly refreshToken?: { readonly token: string; readonly idle: number };
 }
 
-/** Why a code was not redeemed; `replayed`: it was spent before, and its grant is ended now. */
-export type RedemptionRefused = 'unknown' | 'expired' | 'mismatch' | 'replayed';
+/**
+ * Why a code was not redeemed; `replayed`: it was spent before, and its grant is ended now; `untargeted`: a resource was named
+ * that it cannot give.
+ */
+export type RedemptionRefused = 'unknown' | 'expired' | 'mismatch' | 'replayed' | 'untargeted';
 
 /** `answered`, `too_many`: nothing was written; the request has its answer, or the user has too many unused codes there. */
 export type Completion = 'written' | 'answered' | 'too_many';
@@ -135,7 +146,8 @@ export interface AuthorizationCodeStore {
   /**
    * The answer to an authorization request, with the consent and the audit row that belong to it.
    *
-   * @param durability `soft` may be lost in a crash of the database: for a silent answer, whose loss only refuses.
+   * @param durability `soft` may be lost in a crash of the database: for a silent answer, whose loss only refuses. One that
+   *   tokens leave with is durable, whatever is said here.
    */
   complete(
     answer: { code: NewCode; consent?: Consent; audit: readonly AuditEvent[] },
@@ -150,7 +162,7 @@ export interface AuthorizationCodeStore {
   redeem(redemption: Redemption, audit: AuditEvent): Promise<RedeemedCode | null>;
   /** After a redemption that got nothing: finds out why, and ends the grant if the code was spent. */
   explain(
-    redemption: Pick<Redemption, 'code' | 'clientId' | 'clientUid'>,
+    redemption: Pick<Redemption, 'code' | 'clientId' | 'clientUid' | 'resources'>,
     audit: AuditEvent,
   ): Promise<RedemptionRefused>;
 }
@@ -163,6 +175,9 @@ interface RedeemedRow {
   offline: boolean;
   scopes: string[];
   claims: Record<string, unknown>;
+  id_token_claims: Record<string, unknown>;
+  asked: AskedClaims | null;
+  resources: string[] | null;
   nonce: string | null;
   auth_time: number;
 }
@@ -171,7 +186,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
   return {
     async complete({ code, consent, audit }, durability) {
       const values = [codeJson(code), consent === undefined ? null : consentJson(consent), auditJson(...audit)];
-      const statement = durability === 'soft' ? completeSoftly : completeDurably;
+      const statement = durability === 'soft' && code.grantLifetime === undefined ? completeSoftly : completeDurably;
       const { rows } = await database.run<{ written: number; crowded: boolean }>(statement, values);
       return completionOf(rows[0]);
     },
@@ -195,6 +210,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
         redemption.refreshToken === undefined ? null : digest(redemption.refreshToken.token),
         redemption.refreshToken?.idle ?? 0,
         auditJson(audit),
+        redemption.resources ?? null,
       ]);
       const row = rows[0];
       if (row === undefined) return null;
@@ -206,21 +222,26 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
         offline: row.offline,
         scopes: row.scopes,
         claims: row.claims,
+        idTokenClaims: row.id_token_claims,
+        asked: row.asked,
+        resources: row.resources ?? undefined,
         nonce: row.nonce ?? undefined,
         authTime: row.auth_time,
       };
     },
-    async explain({ code, clientId, clientUid }, audit) {
-      const { rows } = await database.run<{ spent: boolean; expired: boolean }>(explain, [
+    async explain({ code, clientId, clientUid, resources }, audit) {
+      const { rows } = await database.run<{ spent: boolean; expired: boolean; untargeted: boolean }>(explain, [
         digest(code),
         clientId,
         clientUid,
         auditJson(audit),
+        resources ?? null,
       ]);
       const row = rows[0];
       if (row === undefined) return 'unknown';
       if (row.spent) return 'replayed';
-      return row.expired ? 'expired' : 'mismatch';
+      if (row.expired) return 'expired';
+      return row.untargeted ? 'untargeted' : 'mismatch';
     },
   };
 }

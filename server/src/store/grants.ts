@@ -1,8 +1,10 @@
 /** Grants: what one user allowed one client now. Codes and refresh tokens hang off them; ending one ends those. */
+import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { liveGrant } from './live-session.ts';
+import { insertDeliveries } from './logout-deliveries.ts';
 import { codeJson, insertCode, type NewCode } from './new-code.ts';
 import { revoke, revokeGrant } from './revocations.ts';
 
@@ -19,6 +21,12 @@ export interface Grant {
   readonly scopes: readonly string[];
   /** What the scopes release, as of the last time the directory was asked. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** For the ID token, beside those that its client always wants there. */
+  readonly idTokenClaims: Readonly<Record<string, unknown>>;
+  /** What was asked for by name and confirmed. */
+  readonly asked: AskedClaims | null;
+  /** `undefined`: its access tokens are for every audience of their scopes. */
+  readonly resources: readonly string[] | undefined;
   readonly authTime: number;
 }
 
@@ -33,13 +41,17 @@ export interface GrantRow {
   session_id: string | null;
   scopes: string[];
   claims: Record<string, unknown>;
+  id_token_claims: Record<string, unknown>;
+  asked: AskedClaims | null;
+  resources: string[] | null;
   auth_time: number;
 }
 
 /** Columns of {@link GrantRow}. @param row alias of the grants row. */
 export function grantColumns(row: string): string {
   return `${row}.id AS grant_id, ${row}.client_id, ${row}.client_uid, ${row}.subject, ${row}.directory, ${row}.entry_id, ${row}.username,
-    ${row}.session_id, ${row}.scopes, ${row}.claims, extract(epoch FROM ${row}.auth_time)::bigint AS auth_time`;
+    ${row}.session_id, ${row}.scopes, ${row}.claims, ${row}.id_token_claims, ${row}.asked, ${row}.resources,
+    extract(epoch FROM ${row}.auth_time)::bigint AS auth_time`;
 }
 
 export function grantOf(row: GrantRow): Grant {
@@ -54,6 +66,9 @@ export function grantOf(row: GrantRow): Grant {
     sessionId: row.session_id ?? undefined,
     scopes: row.scopes,
     claims: row.claims,
+    idTokenClaims: row.id_token_claims,
+    asked: row.asked,
+    resources: row.resources ?? undefined,
     authTime: row.auth_time,
   };
 }
@@ -73,10 +88,15 @@ const end: Statement = {
 
 const endSubject: Statement = {
   name: 'grants_end_subject',
+  // The subject alone would not do: a token with a pairwise subject names its grant, and not the user.
   text: `WITH code AS (${insertCode('$2')}),
-    grants_ended AS (UPDATE grants SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL),
-    sessions_ended AS (UPDATE sessions SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL),
+    grants_ended AS (UPDATE grants SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL
+      RETURNING id),
+    sessions_ended AS (UPDATE sessions SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL
+      RETURNING id, subject),
+    owed AS (${insertDeliveries('sessions_ended')}),
     revoked AS (${revoke('subject', 'SELECT $1::text')}),
+    grants_revoked AS (${revokeGrant('grants_ended')}),
     audit_row AS (${insertAudit('$3')})
     SELECT count(*)::int AS answered FROM code`,
 };

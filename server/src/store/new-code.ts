@@ -1,4 +1,5 @@
 /** The row of an authorization code, as the statements that answer a request insert it. */
+import type { AskedClaims } from '../protocol/claims-request.ts';
 import { digest } from './handles.ts';
 
 export interface NewCode {
@@ -22,8 +23,18 @@ export interface NewCode {
   readonly username: string;
   /** What the granted scopes release. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** For the ID token, beside those that its client always wants there. */
+  readonly idTokenClaims?: Readonly<Record<string, unknown>>;
+  /** What was asked by name, and goes on holding at each refresh. */
+  readonly asked?: AskedClaims;
+  /** The resources that the tokens are for (RFC 8707); left out: all of `audiences`. */
+  readonly resources?: readonly string[];
+  /** What the access token can be for: the token request may choose among them. */
+  readonly audiences?: readonly string[];
   /** Epoch seconds; left out: now, by the database (the sign-in is part of this statement). */
   readonly authTime?: number;
+  /** Seconds; left out: the grant begins when the code is redeemed. Tokens that come with the answer hang off it at once. */
+  readonly grantLifetime?: number;
   /** What a browser is told, sealed for it alone; left out where nothing has to be told twice. */
   readonly answer?: Buffer;
   /** Seconds. */
@@ -48,23 +59,25 @@ export function isOneTooMany(parameter: string): string {
 
 const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
   nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
-  claims jsonb, auth_time bigint, answer text, lifetime integer, keep integer`;
+  claims jsonb, id_token_claims jsonb, asked jsonb, resources text[], audiences text[], auth_time bigint, answer text,
+  lifetime integer, keep integer`;
 
 /**
- * `INSERT INTO authorization_codes … RETURNING grant_id` for the code in the jsonb parameter (NULL: none).
+ * `INSERT INTO authorization_codes … RETURNING` the row, for the code in the jsonb parameter (NULL: none).
  *
  * @param source a CTE that must have a row.
  */
 export function insertCode(parameter: string, source?: string): string {
   return `INSERT INTO authorization_codes (hash, grant_id, outcome, client_id, client_uid, redirect_uri, challenge, nonce, scopes,
-      offline, session_id, subject, directory, entry_id, username, claims, auth_time, answer, expires_at, keep_until, used_at)
+      offline, session_id, subject, directory, entry_id, username, claims, id_token_claims, asked, resources, audiences,
+      auth_time, answer, expires_at, keep_until, used_at)
     SELECT decode(c.hash, 'hex'), c.grant_id, c.outcome, c.client_id, c.client_uid, c.redirect_uri, c.challenge, c.nonce, c.scopes,
-      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims,
+      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims, COALESCE(c.id_token_claims, '{}'), c.asked, c.resources, c.audiences,
       COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), now() + make_interval(secs => c.lifetime),
       now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
     FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
     WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (${unusedCodes('c.subject', 'c.client_uid')}))
-    ON CONFLICT (grant_id) DO NOTHING RETURNING grant_id`;
+    ON CONFLICT (grant_id) DO NOTHING RETURNING *`;
 }
 
 export function codeJson(code: NewCode): string {
@@ -85,8 +98,13 @@ export function codeJson(code: NewCode): string {
     entry_id: code.entryId,
     username: code.username,
     claims: code.claims,
+    id_token_claims: code.idTokenClaims,
+    asked: code.asked,
+    resources: code.resources,
+    audiences: code.audiences,
     auth_time: code.authTime,
     answer: code.answer?.toString('hex'),
+    grant_lifetime: code.grantLifetime,
     lifetime: code.lifetime,
     keep: code.keep,
   });

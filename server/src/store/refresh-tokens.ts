@@ -1,4 +1,5 @@
 /** Refresh tokens: one row each, spent rows kept until their grant's end so that a replay is told from an unknown token. */
+import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
@@ -37,13 +38,14 @@ const rotate: Statement = {
   text: `WITH old AS (
       UPDATE refresh_tokens t SET used_at = now(), successor = $2 FROM grants g
       WHERE t.hash = $1 AND g.id = t.grant_id AND t.used_at IS NULL AND t.expires_at > now() AND ${liveGrant('g')}
-      RETURNING t.grant_id, t.keep_until, g.scopes, g.claims),
+      RETURNING t.grant_id, t.keep_until, g.scopes, g.claims, g.id_token_claims, g.asked),
     successor AS (
       INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
       SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until FROM old),
     renewed AS (
-      UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb FROM old
-      WHERE g.id = old.grant_id AND (old.scopes IS DISTINCT FROM $5::text[] OR old.claims IS DISTINCT FROM $6::jsonb)),
+      UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb, id_token_claims = $8::jsonb, asked = $9::jsonb FROM old
+      WHERE g.id = old.grant_id AND (old.scopes, old.claims, old.id_token_claims, old.asked)
+        IS DISTINCT FROM ($5::text[], $6::jsonb, $8::jsonb, $9::jsonb)),
     audit_row AS (${insertAudit('$7', 'old')})
     SELECT count(*)::int AS rotated FROM old`,
 };
@@ -56,6 +58,8 @@ export interface Rotation {
   readonly idle: number;
   readonly scopes: readonly string[];
   readonly claims: Readonly<Record<string, unknown>>;
+  readonly idTokenClaims: Readonly<Record<string, unknown>>;
+  readonly asked: AskedClaims | null;
 }
 
 export interface RefreshTokenStore {
@@ -88,6 +92,8 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
         rotation.scopes,
         JSON.stringify(rotation.claims),
         auditJson(audit),
+        JSON.stringify(rotation.idTokenClaims),
+        rotation.asked === null ? null : JSON.stringify(rotation.asked),
       ]);
       return rows[0]?.rotated === 1;
     },

@@ -3,11 +3,14 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import { type Completion, completionOf } from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
+import { type Remembered, type RememberedRow, rememberedColumns, rememberedOf } from './consents.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
 import { attemptKey } from './login-attempts.ts';
+import { insertDeliveries } from './logout-deliveries.ts';
 import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
+import { insertGrantWith } from './new-grant.ts';
 import { revoke } from './revocations.ts';
 
 export interface Session {
@@ -26,15 +29,15 @@ export interface Session {
 
 export interface BrowserState {
   readonly session: Session | null;
-  /** Scopes that this user allowed this client before, while that holds; `null`: none remembered. */
-  readonly consented: readonly string[] | null;
+  /** What this user allowed this client before, while that holds; `null`: nothing is remembered. */
+  readonly consented: Remembered | null;
   /** The stored request of that id, sealed for this browser. */
   readonly request: Buffer | null;
   /** The request of that id has its answer. */
   readonly answered: boolean;
 }
 
-interface StateRow {
+interface StateRow extends RememberedRow {
   id: string | null;
   subject: string;
   directory: string;
@@ -43,7 +46,6 @@ interface StateRow {
   name: string;
   claims: Record<string, unknown>;
   auth_time: number;
-  consented: string[] | null;
   request: Buffer | null;
   answered: boolean;
 }
@@ -56,7 +58,7 @@ const read: Statement = {
       UPDATE sessions s SET last_seen_at = now() FROM live, soft
       WHERE s.handle = live.handle AND live.last_seen_at < now() - interval '1 minute')
     SELECT live.id, live.subject, live.directory, live.entry_id, live.username, live.name, live.claims,
-      extract(epoch FROM live.auth_time)::bigint AS auth_time, c.scopes AS consented, r.sealed AS request,
+      extract(epoch FROM live.auth_time)::bigint AS auth_time, ${rememberedColumns('c')}, r.sealed AS request,
       EXISTS (SELECT FROM authorization_codes k WHERE k.grant_id = $4::uuid) AS answered
     FROM (VALUES (1)) AS always(one)
     LEFT JOIN live ON true
@@ -69,26 +71,30 @@ const signIn = (softly: boolean): Statement => ({
   // A sign-in always gives a new handle, whatever cookie came along: an id planted before it opens nothing after it.
   text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
     n AS MATERIALIZED (SELECT * FROM soft, jsonb_to_record($1::jsonb) AS n(handle text, id text, renews boolean, ends text, browser text,
-      subject text, directory text, entry_id text, username text, name text, claims jsonb, user_agent text, idle integer, absolute integer)),
+      subject text, directory text, entry_id text, username text, name text, claims jsonb, user_agent text, auth_time bigint, idle integer,
+      absolute integer)),
     renewed AS (
       UPDATE sessions s SET handle = decode(n.handle, 'hex'), directory = n.directory, entry_id = n.entry_id, username = n.username,
-        name = n.name, claims = n.claims, user_agent = n.user_agent, auth_time = now(), last_seen_at = now(), idle_seconds = n.idle,
+        name = n.name, claims = n.claims, user_agent = n.user_agent,
+        auth_time = COALESCE(to_timestamp(n.auth_time), now()), last_seen_at = now(), idle_seconds = n.idle,
         expires_at = now() + make_interval(secs => n.absolute)
       FROM n WHERE n.renews AND s.id = n.id AND s.subject = n.subject AND ${liveSession('s')}
       RETURNING s.id),
     created AS (
       INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, user_agent,
         auth_time, last_seen_at, idle_seconds, expires_at)
-      SELECT decode(handle, 'hex'), id, decode(browser, 'hex'), subject, directory, entry_id, username, name, claims, user_agent, now(), now(),
-        idle, now() + make_interval(secs => absolute) FROM n WHERE NOT renews
+      SELECT decode(handle, 'hex'), id, decode(browser, 'hex'), subject, directory, entry_id, username, name, claims, user_agent,
+        COALESCE(to_timestamp(n.auth_time), now()), now(), idle, now() + make_interval(secs => absolute) FROM n WHERE NOT renews
       RETURNING id),
     signed_in AS (SELECT id FROM renewed UNION ALL SELECT id FROM created),
     ended AS (
       UPDATE sessions s SET ended_at = now(), ended_reason = 'another_user' FROM n
-      WHERE s.id = n.ends AND s.ended_at IS NULL RETURNING s.id),
+      WHERE s.id = n.ends AND s.ended_at IS NULL RETURNING s.id, s.subject),
     revoked AS (${revoke('session', 'SELECT id FROM ended')}),
+    owed AS (${insertDeliveries('ended')}),
     counter AS (UPDATE login_attempts SET attempts = 0 FROM signed_in WHERE key = $2),
     code AS (${insertCode('$3', 'signed_in')}),
+    granted AS (${insertGrantWith('$3')}),
     request AS (${insertRequest('$4', 'signed_in')}),
     audit_row AS (${insertAudit('$5', 'signed_in')})
     SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS written,
@@ -103,6 +109,8 @@ export interface SignIn {
   /** Plain value of the browser's binding cookie. */
   readonly browser: string;
   readonly session: Omit<Session, 'authTime'>;
+  /** Epoch seconds, where an ID token that says so was signed before; left out: now, by the database. */
+  readonly authTime?: number;
   /** What the browser calls itself, bounded; for the account page alone. */
   readonly userAgent?: string | undefined;
   /** The session goes on under a new handle: same browser, same user. */
@@ -153,14 +161,16 @@ export function sessionStore(database: Database): SessionStore {
       if (row === undefined) return { session: null, consented: null, request: null, answered: false };
       return {
         session: row.id === null ? null : sessionOf(row, row.id),
-        consented: row.consented,
+        consented: rememberedOf(row),
         request: row.request,
         answered: row.answered,
       };
     },
     async signIn(one) {
-      // Ending a session must survive a crash; beginning one need not, its loss only asks for another sign-in.
-      const statement = one.ends === undefined ? signInSoftly : signInDurably;
+      // Ending a session must survive a crash, and so must what tokens left with; beginning one need not, its loss only
+      // asks for another sign-in.
+      const softly = one.ends === undefined && one.code?.grantLifetime === undefined;
+      const statement = softly ? signInSoftly : signInDurably;
       const { rows } = await database.run<SignedInRow>(statement, [
         signInJson(one),
         attemptKey('entry', one.throttleKey),
@@ -194,7 +204,8 @@ function sessionOf(row: StateRow, id: string): Session {
   };
 }
 
-function signInJson({ handle, browser, session, userAgent, renews, ends, idle, absolute }: SignIn): string {
+function signInJson(signIn: SignIn): string {
+  const { handle, browser, session, userAgent, authTime, renews, ends, idle, absolute } = signIn;
   return JSON.stringify({
     handle: digest(handle).toString('hex'),
     id: session.id,
@@ -208,6 +219,7 @@ function signInJson({ handle, browser, session, userAgent, renews, ends, idle, a
     name: session.name,
     claims: session.claims,
     user_agent: userAgent,
+    auth_time: authTime,
     idle,
     absolute,
   });

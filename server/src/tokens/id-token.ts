@@ -1,5 +1,7 @@
 /** PURE. ID tokens (OpenID Connect Core §2). */
 import { hash } from 'node:crypto';
+import { contextClaims } from '../protocol/claims.ts';
+import type { ContextClaim } from '../protocol/claims-request.ts';
 import { reservedClaims } from '../protocol/client-metadata.ts';
 import { after, type EpochSeconds, type Seconds } from '../protocol/time.ts';
 
@@ -39,6 +41,8 @@ export interface IdTokenFields {
   readonly sessionId: string | undefined;
   /** Claims about the user that this token carries. A reserved name among them is left out, whatever was mapped to it. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Claims about the authentication that were asked for. */
+  readonly context?: readonly ContextClaim[] | undefined;
   /** Left out: it came alone, or from the token endpoint. */
   readonly binding?: IdTokenBinding;
 }
@@ -55,6 +59,7 @@ export function idTokenClaims(fields: IdTokenFields): Readonly<Record<string, un
     auth_time: fields.authTime,
     ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
     ...(fields.sessionId === undefined ? {} : { sid: fields.sessionId }),
+    ...contextClaims(fields.context ?? []),
     ...fields.binding,
   };
 }

@@ -3,6 +3,9 @@
  * and the tokens that the authorization endpoint sends through the browser (RFC 6749 §4.2.2, OpenID Connect Core §3.2, §3.3).
  */
 import type { Signer } from '../keys/keys.ts';
+import type { ContextClaim } from '../protocol/claims-request.ts';
+import { jsonError } from '../protocol/errors.ts';
+import { remainingTargets } from '../protocol/resources.ts';
 import { gives } from '../protocol/response-type.ts';
 import { formatScope } from '../protocol/scope.ts';
 import type { ResponseType } from '../protocol/terms.ts';
@@ -12,6 +15,7 @@ import { accessTokenClaims, accessTokenType, audiencesOf } from './access-token.
 import { newId } from './handle.ts';
 import { boundTo, type IdTokenBinding, idTokenClaims, idTokenType } from './id-token.ts';
 import { accessTokenLifetime, frontChannelTokenLifetime } from './lifetimes.ts';
+import type { SubjectOf } from './subject.ts';
 
 /** The user's part of what is issued; the grant that codes and tokens hang off. */
 export interface GrantedToUser {
@@ -23,14 +27,18 @@ export interface GrantedToUser {
   readonly nonce: string | undefined;
   /** Claims for the ID token. */
   readonly idTokenClaims: Readonly<Record<string, unknown>>;
+  /** Claims about the authentication that were asked for. */
+  readonly context?: readonly ContextClaim[] | undefined;
 }
 
 /** What a grant gives. With `openid` among `scopes` and a user, an ID token comes along. */
 export interface Issuance {
   readonly client: ClientRegistration;
-  /** The user's subject; the client id for client credentials. */
+  /** The user's own subject, whatever the client is told; the client id for client credentials. */
   readonly subject: string;
   readonly scopes: readonly string[];
+  /** Narrows the audiences of the access token to these (RFC 8707); left out: all that its scopes and client have. */
+  readonly resources?: readonly string[] | undefined;
   /** `null`: no user is involved. */
   readonly user: GrantedToUser | null;
   /** A new one, as the client will present it. */
@@ -52,6 +60,7 @@ export interface TokenIssuerPorts {
   readonly server: () => ServerRegistration;
   /** Audiences that the scopes stand for. */
   readonly audiencesOfScope: (scope: string) => readonly string[];
+  readonly subjectOf: SubjectOf;
 }
 
 export type IssueTokens = (issuance: Issuance) => Promise<TokenResponseWire>;
@@ -133,21 +142,21 @@ async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssua
   };
 }
 
-type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'user'>;
+type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user'>;
 
 function signAccessToken(
-  { signer, audiencesOfScope }: TokenIssuerPorts,
+  { signer, audiencesOfScope, subjectOf }: TokenIssuerPorts,
   server: ServerRegistration,
-  { client, subject, scopes, user }: Issued,
+  { client, subject, scopes, resources, user }: Issued,
   issuedAt: EpochSeconds,
   lifetime: Seconds,
 ): Promise<string> {
   const algorithm = server.signing.algorithms[0] ?? 'RS256';
   const claims = accessTokenClaims({
     issuer: server.issuer,
-    subject,
+    subject: user === null ? subject : subjectOf(client, subject),
     clientId: client.client_id,
-    audiences: audiencesOf(client, scopes.flatMap(audiencesOfScope)),
+    audiences: audiencesFor(audiencesOf(client, scopes.flatMap(audiencesOfScope)), resources),
     scopes,
     issuedAt,
     lifetime,
@@ -157,8 +166,15 @@ function signAccessToken(
   return signer.sign(algorithm, accessTokenType, claims);
 }
 
+/** What was chosen may have stopped being an audience since; a token for nobody is for nobody, not for everybody. */
+function audiencesFor(audiences: readonly string[], resources: readonly string[] | undefined): readonly string[] {
+  const left = remainingTargets(audiences, resources);
+  if (left === null) throw jsonError('invalid_target', 'no requested resource is an audience any more');
+  return left;
+}
+
 function signIdToken(
-  { signer }: TokenIssuerPorts,
+  { signer, subjectOf }: TokenIssuerPorts,
   server: ServerRegistration,
   { client, subject }: Issued,
   user: GrantedToUser,
@@ -167,7 +183,7 @@ function signIdToken(
 ): Promise<string> {
   const claims = idTokenClaims({
     issuer: server.issuer,
-    subject,
+    subject: subjectOf(client, subject),
     clientId: client.client_id,
     issuedAt,
     lifetime: seconds(server.lifetimes.id_token),
@@ -175,6 +191,7 @@ function signIdToken(
     nonce: user.nonce,
     sessionId: user.sessionId,
     claims: user.idTokenClaims,
+    context: user.context,
     binding,
   });
   return signer.sign(client.id_token_signed_response_alg, idTokenType, claims);

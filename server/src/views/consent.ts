@@ -3,7 +3,7 @@ import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref, wayOnHref } from './links.ts';
 import { name } from './messages.ts';
 import { type ClientText, clientLogo, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
-import { type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
+import { type ClaimText, claimsEntry, type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
 
 export interface ConsentInput extends Frame {
   /** Posts `decision` = `allow` or `deny`, or `use-another` = `1`. */
@@ -19,6 +19,8 @@ export interface ConsentInput extends Frame {
   readonly host: string;
   readonly user: { readonly name: string; readonly username: string };
   readonly scopes: readonly RequestedScope[];
+  /** Claims that it asks for by name, beside those of the scopes. */
+  readonly claims?: readonly ClaimText[] | undefined;
   /** Until when an Allow is remembered (epoch seconds); left out: it is not. */
   readonly rememberedUntil?: number | undefined;
 }
@@ -34,7 +36,7 @@ export function consentPage(input: ConsentInput): string {
 <p>${language.say('consent.run-by', { client: name(client.name), namespace: name(client.namespace), host: name(input.host) })}</p>
 <h2 id="wants">${language.say('consent.wants')}</h2>
 <ul class="scopes" aria-labelledby="wants">
-${input.scopes.map((scope) => scopeEntry(language, scope))}</ul>
+${input.scopes.map((scope) => scopeEntry(language, scope))}${claimsEntry(language, input.claims ?? [])}</ul>
 ${remembered(input)}${documents(input)}<form method="post" action="${ownHref(input.form.action)}">
 ${hiddenFields(input.form)}<p class="decision"><button id="allow" name="decision" value="allow">${language.say('consent.allow')}</button>
 <button id="deny" name="decision" value="deny">${language.say('consent.deny')}</button></p>
@@ -48,7 +50,8 @@ function remembered({ language, rememberedUntil }: ConsentInput): SafeHtml | und
   return html`<p class="fine">${language.say('consent.remembered', { date: language.date(rememberedUntil) })}</p>\n`;
 }
 
-function documents({ language, client }: ConsentInput): SafeHtml | undefined {
+/** What the application says about itself elsewhere. */
+export function documents({ language, client }: Pick<ConsentInput, 'language' | 'client'>): SafeHtml | undefined {
   const links = [
     { href: httpsHref(client.policyUri), text: language.say('consent.policy') },
     { href: httpsHref(client.tosUri), text: language.say('consent.terms') },

@@ -77,15 +77,29 @@ function scopeTitle(language: Language, { scope, displayName }: ScopeText): stri
 }
 
 /** One entry of "It wants to:". */
-export function scopeEntry(language: Language, scope: RequestedScope): SafeHtml {
+export function scopeEntry(
+  language: Language,
+  scope: RequestedScope,
+  page: 'consent' | 'device-confirm' = 'consent',
+): SafeHtml {
   const inSentence = builtIn.get(scope.scope)?.claim;
   const claims = (scope.claims ?? []).filter(({ name: claim }) => !claim.endsWith('_verified'));
   const sentence = valuesOf(language, claims.find((claim) => claim.name === inSentence)?.value);
   const what = name(scopeTitle(language, scope));
   const rows = claims.filter((claim) => claim.name !== inSentence).map((claim) => claimRow(language, claim));
   return html`<li>${sentence === undefined ? what : language.say('consent.with-values', { what, values: sentence })}
-${scope.description !== undefined && html`<p><span dir="auto">${scope.description}</span></p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf)}</li>
+${scope.description !== undefined && html`<p><span dir="auto">${scope.description}</span></p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf, page)}</li>
 `;
+}
+
+/** Claims asked for by name: each is named, also one that nothing is known of yet. */
+export function claimsEntry(language: Language, claims: readonly ClaimText[]): SafeHtml | undefined {
+  if (claims.length === 0) return undefined;
+  const unknown = language.text('consent.claim-unknown');
+  const rows = claims.map(({ name: claim, value }) =>
+    claimRow(language, { name: claim, value: flatten(value).length === 0 ? unknown : value }),
+  );
+  return html`<li>${name(language.text('consent.claims'))}\n<dl>${rows}</dl>\n</li>\n`;
 }
 
 function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
@@ -95,11 +109,15 @@ function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
   return html`<div><dt>${label === undefined ? claim.name : language.text(label)}</dt> <dd>${values}</dd></div>\n`;
 }
 
-function restriction(language: Language, groups: readonly string[] | undefined): SafeHtml | undefined {
+function restriction(
+  language: Language,
+  groups: readonly string[] | undefined,
+  page: 'consent' | 'device-confirm',
+): SafeHtml | undefined {
   if (groups === undefined) return undefined;
   const group = language.list(groups.map(groupName), 'disjunction');
   return html`<p class="rule">${
-    groups.length === 0 ? language.say('consent.directory-asked') : language.say('consent.only-members', { group })
+    groups.length === 0 ? language.say(`${page}.directory-asked`) : language.say(`${page}.only-members`, { group })
   }</p>\n`;
 }
 

@@ -5,7 +5,11 @@ import { aClient } from '../../support/builders.ts';
 
 const context = { requestId: 'r', clientAddress: '192.0.2.1', signal: new AbortController().signal };
 const redeem = (client: AuthenticatedClient, scopes?: readonly string[]) =>
-  clientCredentials.redeem({ grantType: 'client_credentials', scopes }, client, context);
+  clientCredentials({ audiencesOfScope: () => [] }).redeem(
+    { grantType: 'client_credentials', scopes, resources: undefined },
+    client,
+    context,
+  );
 
 describe('RFC 6749 §4.4', () => {
   const machine = aClient('shop.batch')

@@ -66,6 +66,8 @@ function situation({ client = {}, query = {}, situation: more = {} }: Case = {})
     request,
     client: registration,
     scopesToAllow: request.scopes,
+    claimsToAllow: [],
+    isMeant: true,
     session: { id: 's', subject: 'u_ada', authTime: at(-60) },
     progress: {},
     consented: null,
@@ -87,7 +89,9 @@ const brief = (step: Step): string =>
 const allow = { decision: { answer: 'allow', at: now } } as const;
 const deny = { decision: { answer: 'deny', at: now } } as const;
 const nobody = { session: null };
-const remembered = { consented: ['openid'] };
+const remembered = { consented: { scopes: ['openid'], claims: [] } };
+const chosen = { prompt: 'select_account' };
+const somebodyElse = { isMeant: false };
 const none = { prompt: 'none' };
 const implicit = { client: { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } } } as const;
 const always = { client: { consent: { mode: 'always', remember_for: 1, on_refused_scope: 'drop' } } } as const;
@@ -110,6 +114,23 @@ describe('next step', () => {
     ['remembered, but prompt=consent', { query: { prompt: 'consent' }, situation: remembered }, 'consent'],
     ['implicit', implicit, 'verify_consent implicit'],
     ['implicit, but prompt=consent', { ...implicit, query: { prompt: 'consent' } }, 'consent'],
+    ['a claim by name was not allowed yet', { situation: { ...remembered, claimsToAllow: ['email'] } }, 'consent'],
+    [
+      'a claim by name that was not allowed yet, prompt=none',
+      { query: none, situation: { ...remembered, claimsToAllow: ['email'] } },
+      'refuse consent_required',
+    ],
+    [
+      'a claim by name, remembered',
+      { situation: { consented: { scopes: ['openid'], claims: ['email'] }, claimsToAllow: ['email'] } },
+      'verify_consent remembered',
+    ],
+    ['a claim by name, implicit', { ...implicit, situation: { claimsToAllow: ['email'] } }, 'verify_consent implicit'],
+    [
+      'every scope is implicit, but not a claim by name',
+      { situation: { scopesToAllow: [], claimsToAllow: ['email'] } },
+      'consent',
+    ],
     ['every scope is implicit', { situation: { scopesToAllow: [] } }, 'verify_consent implicit'],
     ['every scope is implicit, but mode always', { ...always, situation: { scopesToAllow: [] } }, 'consent'],
     ['prompt=login', { query: { prompt: 'login' }, situation: remembered }, 'login prompt'],
@@ -130,6 +151,71 @@ describe('next step', () => {
       'max_age=0 after the sign-in',
       { query: { max_age: '0' }, situation: { ...remembered, progress: { signedIn: 's' } } },
       'verify_consent remembered',
+    ],
+    [
+      'OIDC Core §3.1.2.1: max_age=0 is prompt=login, also within the second of the sign-in',
+      { query: { max_age: '0' }, situation: { ...remembered, session: { id: 's', subject: 'u_ada', authTime: now } } },
+      'login max_age',
+    ],
+    ['max_age=0, prompt=none', { query: { max_age: '0', ...none }, situation: remembered }, 'refuse login_required'],
+    ['select_account, nobody is signed in', { query: chosen, situation: nobody }, 'login no_session'],
+    ['select_account', { query: chosen, situation: remembered }, 'choose_account'],
+    [
+      'select_account, chosen',
+      { query: chosen, situation: { ...remembered, progress: { chosen: 's' } } },
+      'verify_consent remembered',
+    ],
+    [
+      'select_account, another session was chosen',
+      { query: chosen, situation: { ...remembered, progress: { chosen: 'other' } } },
+      'choose_account',
+    ],
+    [
+      'select_account, another account',
+      { query: chosen, situation: { ...remembered, progress: { switching: true } } },
+      'login another_account',
+    ],
+    [
+      'select_account, signed in during this request',
+      { query: chosen, situation: { ...remembered, progress: { signedIn: 's' } } },
+      'verify_consent remembered',
+    ],
+    ['select_account login', { query: { prompt: 'select_account login' }, situation: remembered }, 'choose_account'],
+    [
+      'select_account login, chosen',
+      { query: { prompt: 'select_account login' }, situation: { ...remembered, progress: { chosen: 's' } } },
+      'login prompt',
+    ],
+    [
+      'select_account consent, chosen',
+      { query: { prompt: 'consent select_account' }, situation: { ...remembered, progress: { chosen: 's' } } },
+      'consent',
+    ],
+    [
+      'select_account with an elapsed max_age, chosen',
+      { query: { ...chosen, max_age: '59' }, situation: { ...remembered, progress: { chosen: 's' } } },
+      'login max_age',
+    ],
+    ['somebody else is meant', { situation: { ...remembered, ...somebodyElse } }, 'login another_user'],
+    [
+      'somebody else is meant: that account cannot be chosen',
+      { query: chosen, situation: { ...remembered, ...somebodyElse } },
+      'login another_user',
+    ],
+    [
+      'somebody else is meant, prompt=none',
+      { query: none, situation: { ...remembered, ...somebodyElse } },
+      'refuse login_required',
+    ],
+    [
+      'somebody else is meant than whoever signed in during this request',
+      { situation: { ...remembered, ...somebodyElse, progress: { signedIn: 's' } } },
+      'refuse login_required',
+    ],
+    [
+      'somebody else is meant: no click helps',
+      { situation: { ...somebodyElse, progress: { ...allow, signedIn: 's' }, verification: verified() } },
+      'refuse login_required',
     ],
     ['another account', { situation: { ...remembered, progress: { switching: true } } }, 'login another_account'],
     ['denied', { situation: { progress: deny } }, 'refuse access_denied'],
@@ -207,8 +293,8 @@ describe('next step', () => {
 
   it('nothing is issued without a verification, whatever else is true', () => {
     for (const client of [implicit.client, always.client, {}]) {
-      for (const query of [{}, none, { prompt: 'login' }, { prompt: 'consent' }, { max_age: '0' }]) {
-        for (const progress of [{}, allow, deny, { signedIn: 's' }, { switching: true }]) {
+      for (const query of [{}, none, { prompt: 'login' }, { prompt: 'consent' }, { max_age: '0' }, chosen]) {
+        for (const progress of [{}, allow, deny, { signedIn: 's' }, { switching: true }, { chosen: 's' }]) {
           const step = nextStep(situation({ client, query, situation: { ...remembered, progress } }));
           expect(step.step).not.toBe('issue');
         }
