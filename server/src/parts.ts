@@ -103,8 +103,9 @@ export function createParts(options: ServerOptions): Parts {
     },
   });
   const directory = seams.directory ?? directories;
+  const signer = seams.signer?.(keys.signer) ?? keys.signer;
   const tokens = createTokenIssuer({
-    signer: seams.signer?.(keys.signer) ?? keys.signer,
+    signer,
     clock,
     server: () => {
       const declared = server();
@@ -112,6 +113,7 @@ export function createParts(options: ServerOptions): Parts {
       return declared;
     },
     audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
+    subjectOf,
   });
   const flows = createUserFlows({
     database,
@@ -119,6 +121,7 @@ export function createParts(options: ServerOptions): Parts {
     snapshot: follower,
     directory,
     keys: keys.keySet,
+    signer,
     issueFrontChannel: tokens.frontChannel,
     subjectOf,
     sealer,

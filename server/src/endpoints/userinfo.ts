@@ -3,19 +3,31 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { queryText, readForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { TokenMissing } from '../http/http-error.ts';
-import type { KeySet } from '../keys/keys.ts';
+import type { KeySet, Signer } from '../keys/keys.ts';
+import { type Claims, pick, releasedClaims } from '../protocol/claims.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import { isWithin } from '../protocol/scope.ts';
+import type { ClientRegistration } from '../registry/registration.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
-import type { GrantStore } from '../store/grants.ts';
-import type { RevocableToken, RevocationList } from '../store/revocation-list.ts';
-import { accessTokenType } from '../tokens/access-token.ts';
+import type { Grant, GrantStore } from '../store/grants.ts';
+import type { PresentedTokenStore } from '../store/presented-tokens.ts';
+import type { RevocationList } from '../store/revocation-list.ts';
+import { accessTokenOf, accessTokenType } from '../tokens/access-token.ts';
+import { isHandle } from '../tokens/handle.ts';
+import type { SubjectOf } from '../tokens/subject.ts';
+
+/** The `typ` header of a signed answer. */
+const userinfoType = 'JWT';
 
 export interface UserinfoPorts {
   readonly keys: Pick<KeySet, 'verify'>;
+  readonly signer: Signer;
   readonly grants: Pick<GrantStore, 'read'>;
+  readonly tokens: Pick<PresentedTokenStore, 'find'>;
   readonly revocations: Pick<RevocationList, 'isRevoked'>;
   readonly snapshot: SnapshotSource;
+  readonly subjectOf: SubjectOf;
 }
 
 export function mountUserinfo(app: FastifyInstance, ports: UserinfoPorts): void {
@@ -29,39 +41,76 @@ export function mountUserinfo(app: FastifyInstance, ports: UserinfoPorts): void 
 }
 
 async function answer(ports: UserinfoPorts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const token = await requireToken(ports, presentedToken(request));
-  if (token.grantId === undefined || !token.scopes.includes('openid')) {
-    throw jsonError('insufficient_scope', 'the access token must have the scope openid');
-  }
-  if (await ports.revocations.isRevoked(token)) throw invalid('revoked');
-  const grant = await ports.grants.read(token.grantId);
-  if (grant === null || grant.subject !== token.subject) throw invalid('its grant has ended');
-  // Withdrawn, or another client under the same name since.
-  if (ports.snapshot.current.client(token.clientId)?.owner.uid !== grant.clientUid) throw invalid('its client is gone');
-  return reply.headers(noStore).send(JSON.stringify({ ...grant.claims, sub: grant.subject }));
+  const token = presentedToken(request);
+  const presented = await (isHandle(token) ? readHandle(ports, token) : readJwt(ports, token));
+  const { client, subject } = holderOf(ports, presented.grant);
+  const claims = { ...claimsOf(ports, presented), sub: subject };
+  const algorithm = client.userinfo_signed_response_alg;
+  reply.headers(noStore);
+  if (algorithm === undefined) return reply.send(JSON.stringify(claims));
+  // Core §5.3.2. Without an expiry: nothing of ours that reads a JWT takes this one for an ID token.
+  const issuer = ports.snapshot.current.server?.value.issuer;
+  const signed = await ports.signer.sign(algorithm, userinfoType, { ...claims, iss: issuer, aud: client.client_id });
+  return reply.header('content-type', 'application/jwt').send(signed);
 }
 
-interface AccessToken extends RevocableToken {
+/** A token that holds, with the grant that it hangs off. */
+interface Presented {
+  readonly grant: Grant;
+  /** Perhaps fewer than the grant's. */
   readonly scopes: readonly string[];
 }
 
-/** @throws ProtocolError `invalid_token`, whatever is wrong with it */
-async function requireToken(ports: UserinfoPorts, jwt: string): Promise<AccessToken> {
+/** A token that was refreshed for fewer scopes tells no more than they do, and what was asked for by name. */
+function claimsOf({ snapshot }: UserinfoPorts, { grant, scopes }: Presented): Claims {
+  if (isWithin(grant.scopes, scopes)) return grant.claims;
+  const { current } = snapshot;
+  const byScope = releasedClaims(scopes, (scope) => current.scope(scope)?.value.claims, grant.claims, []);
+  const names = Object.keys(grant.asked?.userinfo ?? {});
+  return { ...byScope, ...pick(grant.claims, names) };
+}
+
+/** @throws ProtocolError `invalid_token`, `insufficient_scope` */
+async function readJwt(ports: UserinfoPorts, jwt: string): Promise<Presented> {
   const claims = await ports.keys.verify(jwt, accessTokenType);
   if (claims === null) throw invalid('not one of ours, or expired');
-  const { jti, sub, client_id: clientId, grant_id: grantId, sid, iat, scope } = claims;
-  if (typeof jti !== 'string' || typeof sub !== 'string' || typeof clientId !== 'string' || typeof iat !== 'number') {
-    throw invalid('incomplete');
+  const token = accessTokenOf(claims);
+  if (token === null) throw invalid('incomplete');
+  if (token.grantId === undefined || !token.scopes.includes('openid')) throw openidMissing();
+  if (await ports.revocations.isRevoked(token)) throw invalid('revoked');
+  const grant = await ports.grants.read(token.grantId);
+  if (grant === null) throw invalid('its grant has ended');
+  if (token.subject !== holderOf(ports, grant).subject || token.clientId !== grant.clientId) {
+    throw invalid('it is not of its grant');
   }
-  return {
-    tokenId: jti,
-    subject: sub,
-    clientId,
-    grantId: typeof grantId === 'string' ? grantId : undefined,
-    sessionId: typeof sid === 'string' ? sid : undefined,
-    issuedAt: iat,
-    scopes: typeof scope === 'string' ? scope.split(' ') : [],
-  };
+  return { grant, scopes: token.scopes };
+}
+
+/** @throws ProtocolError `invalid_token`, `insufficient_scope` */
+async function readHandle(ports: UserinfoPorts, handle: string): Promise<Presented> {
+  const found = await ports.tokens.find(handle);
+  if (found?.kind !== 'access' || found.id === undefined) throw invalid('not one of ours, or expired');
+  const { id: tokenId, clientId, clientUid, grant, issuedAt } = found;
+  if (grant === undefined || !found.scopes.includes('openid')) throw openidMissing();
+  if (grant.clientUid !== clientUid) throw invalid('it is not of its grant');
+  const names = { tokenId, clientId, subject: grant.subject, grantId: grant.id, sessionId: grant.sessionId, issuedAt };
+  if (await ports.revocations.isRevoked(names)) throw invalid('revoked');
+  return { grant, scopes: found.scopes };
+}
+
+/** The client of a grant, and whom it takes the user for. @throws ProtocolError `invalid_token` */
+function holderOf(
+  { snapshot, subjectOf }: UserinfoPorts,
+  grant: Grant,
+): { readonly client: ClientRegistration; readonly subject: string } {
+  const registered = snapshot.current.client(grant.clientId);
+  // Withdrawn, or another client under the same name since.
+  if (registered?.owner.uid !== grant.clientUid) throw invalid('its client is gone');
+  return { client: registered.value, subject: subjectOf(registered.value, grant.subject) };
+}
+
+function openidMissing(): ProtocolError {
+  return jsonError('insufficient_scope', 'the access token must have the scope openid');
 }
 
 function invalid(detail: string): ProtocolError {

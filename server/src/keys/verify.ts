@@ -53,6 +53,9 @@ export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptio
     const known = seen.get(digest);
     // A key that is no longer published takes its tokens along, remembered or not.
     if (known !== undefined && key(known.key.kid) === known.key) {
+      // The least recently asked for is forgotten first.
+      seen.delete(digest);
+      seen.set(digest, known);
       return isAccepted(known.claims, issuer(), clock, expiry) ? known.claims : null;
     }
     const parts = splitJwt(jwt);

@@ -136,7 +136,8 @@ function only(wishes: Wishes, names: readonly string[]): Wishes {
 
 function matching(known: Claims, wishes: Wishes): Claims {
   const fitting = Object.entries(wishes).filter(
-    ([name, values]) => values === null || values.some((value) => JSON.stringify(value) === JSON.stringify(known[name])),
+    ([name, values]) =>
+      values === null || values.some((value) => JSON.stringify(value) === JSON.stringify(known[name])),
   );
   return pick(
     known,
@@ -144,7 +145,8 @@ function matching(known: Claims, wishes: Wishes): Claims {
   );
 }
 
-function pick(from: Claims, names: readonly string[]): Claims {
+/** Those of the names that are there. */
+export function pick(from: Claims, names: readonly string[]): Claims {
   return Object.fromEntries(
     [...new Set(names)].filter((name) => Object.hasOwn(from, name)).map((name) => [name, from[name]]),
   );

@@ -40,6 +40,42 @@ export function accessTokenClaims(fields: AccessTokenFields): Readonly<Record<st
   };
 }
 
+/** What an access token of ours says, whatever its format. */
+export interface AccessToken {
+  readonly tokenId: string;
+  /** As clients and resource servers are told. */
+  readonly subject: string;
+  readonly clientId: string;
+  readonly audiences: readonly string[];
+  readonly scopes: readonly string[];
+  /** `undefined`: no user is involved. */
+  readonly grantId: string | undefined;
+  readonly sessionId: string | undefined;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly authTime: number | undefined;
+}
+
+/** From the claims of a JWT whose signature, `typ`, issuer and expiry hold. `null`: it lacks something that ours have. */
+export function accessTokenOf(claims: Readonly<Record<string, unknown>>): AccessToken | null {
+  const { jti, sub, client_id: clientId, aud, scope, grant_id: grantId, sid, iat, exp, auth_time: authTime } = claims;
+  if (typeof jti !== 'string' || typeof sub !== 'string' || typeof clientId !== 'string') return null;
+  if (typeof iat !== 'number' || typeof exp !== 'number') return null;
+  const audiences = (Array.isArray(aud) ? aud : [aud]).filter((one) => typeof one === 'string');
+  return {
+    tokenId: jti,
+    subject: sub,
+    clientId,
+    audiences,
+    scopes: typeof scope === 'string' ? scope.split(' ') : [],
+    grantId: typeof grantId === 'string' ? grantId : undefined,
+    sessionId: typeof sid === 'string' ? sid : undefined,
+    issuedAt: iat,
+    expiresAt: exp,
+    authTime: typeof authTime === 'number' ? authTime : undefined,
+  };
+}
+
 /**
  * Who the token is for: the client's own audiences and those of its scopes, each once; none at all: the client itself, so
  * that a token without an audience is never taken by everybody (RFC 9068 §3).

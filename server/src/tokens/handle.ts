@@ -5,6 +5,11 @@ export function newHandle(): string {
   return randomBytes(32).toString('base64url');
 }
 
+/** Whether a text can be one of ours: anything else is nowhere, and nobody is asked for it. */
+export function isHandle(text: string): boolean {
+  return /^[A-Za-z0-9_-]{43}$/.test(text);
+}
+
 /** Id of a grant or a session. It names, it opens nothing. */
 export function newId(): string {
   return randomUUID();

@@ -1,0 +1,43 @@
+/** What the endpoints that clients call with their credentials share: the form, and who the client is, in this order. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { jsonError } from '../protocol/errors.ts';
+import type { Parameters } from '../protocol/parameters.ts';
+import type { AuthenticateClient } from './client-authentication.ts';
+import { queryText, requireForm } from './form.ts';
+import { HttpError } from './http-error.ts';
+import { type Source, sourceOf } from './source.ts';
+
+export interface ClientRequest {
+  readonly client: AuthenticatedClient;
+  readonly parameters: Parameters;
+  readonly source: Source;
+}
+
+/**
+ * @throws ProtocolError `invalid_request`, `invalid_client`
+ * @throws HttpError 429 after too many failures
+ */
+export async function readClientRequest(
+  authenticate: AuthenticateClient,
+  request: FastifyRequest,
+): Promise<ClientRequest> {
+  // Credentials and tokens in a URL end up in logs and histories: whatever stands there is refused with them.
+  if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
+  const parameters = requireForm(request, { by: 'json' });
+  const source = sourceOf(request.raw);
+  const client = await authenticate({ authorization: request.headers.authorization, parameters, source });
+  return { client, parameters, source };
+}
+
+/** Every method but POST is answered with 405. */
+export function takePostOnly(app: FastifyInstance, url: string): void {
+  app.route({
+    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    url,
+    config: { errors: 'json', admission: 'token' },
+    handler: () => {
+      throw new HttpError(405, 'invalid_request', { description: 'use POST', headers: { allow: 'POST' } });
+    },
+  });
+}

@@ -1,0 +1,85 @@
+/** Opaque access tokens: a row each until they expire. Their digests alone are stored. */
+import type { Database, Statement } from './database.ts';
+import { digest } from './handles.ts';
+import { liveGrant } from './live-session.ts';
+
+export interface NewAccessToken {
+  /** Plain; only its digest is stored. */
+  readonly token: string;
+  /** Its id, a UUID: names it, opens nothing. */
+  readonly id: string;
+  readonly clientId: string;
+  readonly clientUid: string;
+  /** Left out: no user is involved, or the statement that issues knows the grant. */
+  readonly grantId?: string;
+  /** Left out where the statement that issues knows them. */
+  readonly scopes?: readonly string[];
+  /** At least one; left out where the statement that issues knows them. */
+  readonly audiences?: readonly string[];
+  /** Seconds. */
+  readonly lifetime: number;
+}
+
+const record = `hash text, id uuid, client_id text, client_uid text, grant_id uuid, scopes text[], audiences text[], lifetime integer`;
+
+/**
+ * `INSERT INTO access_tokens …` for the token in the jsonb parameter (NULL: none); part of the statement that issues it.
+ *
+ * @param source a CTE that must have a row.
+ * @param known columns that the source knows better than the caller, as SQL expressions.
+ */
+export function insertAccessToken(
+  parameter: string,
+  source: string,
+  known: Partial<Record<'grant_id' | 'scopes' | 'audiences', string>> = {},
+): string {
+  const { grant_id: grant = 'a.grant_id', scopes = 'a.scopes', audiences = 'a.audiences' } = known;
+  return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, scopes, audiences, expires_at)
+    SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${scopes}, ${audiences},
+      now() + make_interval(secs => a.lifetime)
+    FROM ${source}, jsonb_to_record(${parameter}::jsonb) AS a(${record}) WHERE a.hash IS NOT NULL`;
+}
+
+/** The value of the parameter; `undefined` (the token is a JWT): SQL NULL. */
+export function accessTokenJson(token: NewAccessToken | undefined): string | null {
+  if (token === undefined) return null;
+  return JSON.stringify({
+    hash: digest(token.token).toString('hex'),
+    id: token.id,
+    client_id: token.clientId,
+    client_uid: token.clientUid,
+    grant_id: token.grantId,
+    scopes: token.scopes,
+    audiences: token.audiences,
+    lifetime: token.lifetime,
+  });
+}
+
+// One that a crash loses is refused, and its client asks for another: so it does not wait for the disk.
+const insert: Statement = {
+  name: 'access_token_insert',
+  text: `WITH soft AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
+    held AS (
+      SELECT FROM soft, jsonb_to_record($1::jsonb) AS a(grant_id uuid)
+      WHERE a.grant_id IS NULL OR EXISTS (SELECT FROM grants g WHERE g.id = a.grant_id AND ${liveGrant('g')})),
+    token AS (${insertAccessToken('$1', 'held')} RETURNING id)
+    SELECT count(*)::int AS inserted FROM token`,
+};
+
+export interface AccessTokenStore {
+  /**
+   * A token beside no other change: a client's own, or one more of a grant that holds.
+   *
+   * @returns `false`: its grant has ended; nothing was written.
+   */
+  insert(token: NewAccessToken): Promise<boolean>;
+}
+
+export function accessTokenStore(database: Database): AccessTokenStore {
+  return {
+    async insert(token) {
+      const { rows } = await database.run<{ inserted: number }>(insert, [accessTokenJson(token)]);
+      return rows[0]?.inserted === 1;
+    },
+  };
+}

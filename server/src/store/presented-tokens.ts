@@ -1,0 +1,152 @@
+/** Tokens as somebody presents them, whatever their kind: found by the digest of the whole, and revoked. */
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database, Statement } from './database.ts';
+import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
+import { digest } from './handles.ts';
+import { liveGrant } from './live-session.ts';
+import { revoke, revokeGrant } from './revocations.ts';
+
+/** A token that holds: known, not expired, not spent, and so are its grant and session. */
+export interface FoundToken {
+  readonly kind: 'access' | 'refresh';
+  /** `undefined`: a refresh token, which has no name but its grant. */
+  readonly id: string | undefined;
+  readonly clientId: string;
+  readonly clientUid: string;
+  /** `undefined`: no user is involved. */
+  readonly grant: Grant | undefined;
+  readonly scopes: readonly string[];
+  /** Empty for refresh tokens, which are for us alone. */
+  readonly audiences: readonly string[];
+  /** Epoch seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+}
+
+const find: Statement = {
+  name: 'token_find',
+  text: `SELECT 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.scopes AS token_scopes,
+      t.audiences, extract(epoch FROM t.issued_at)::bigint AS issued, extract(epoch FROM t.expires_at)::bigint AS expires,
+      ${grantColumns('g')}
+    FROM access_tokens t LEFT JOIN grants g ON g.id = t.grant_id
+    WHERE t.hash = $1 AND t.expires_at > now() AND (t.grant_id IS NULL OR (g.id IS NOT NULL AND ${liveGrant('g')}))
+    UNION ALL
+    SELECT 'refresh', NULL, g.client_id, g.client_uid, g.scopes, '{}', extract(epoch FROM r.issued_at)::bigint,
+      extract(epoch FROM r.expires_at)::bigint, ${grantColumns('g')}
+    FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id
+    WHERE r.hash = $1 AND r.used_at IS NULL AND r.expires_at > now() AND ${liveGrant('g')}`,
+};
+
+const revokeToken: Statement = {
+  name: 'token_revoke',
+  // The client is part of the condition: nobody ends what was given to another. What hangs off a grant ends with it.
+  text: `WITH found AS (
+      SELECT $2::uuid AS grant_id, $3::text AS id WHERE $1::bytea IS NULL
+      UNION ALL
+      SELECT t.grant_id, t.id::text FROM access_tokens t
+      WHERE t.hash = $1 AND t.client_id = $4 AND t.client_uid = $5 AND t.expires_at > now()
+      UNION ALL
+      SELECT r.grant_id, NULL FROM refresh_tokens r WHERE r.hash = $1),
+    ended AS (
+      UPDATE grants g SET ended_at = now(), ended_reason = 'client' FROM found
+      WHERE g.id = found.grant_id AND g.client_id = $4 AND g.client_uid = $5 AND g.ended_at IS NULL
+      RETURNING g.id, g.subject, g.username, g.directory, g.session_id),
+    single AS (SELECT id FROM found WHERE grant_id IS NULL),
+    grant_revoked AS (${revokeGrant('ended')}),
+    token_revoked AS (${revoke('token', 'SELECT id FROM single')}),
+    done AS (
+      SELECT id, subject, username, directory, session_id FROM ended UNION ALL SELECT NULL, NULL, NULL, NULL, NULL FROM single),
+    audit_row AS (${insertAudit('$6', 'done', {
+      user_id: 'done.subject',
+      user_name: 'done.username',
+      directory: 'done.directory',
+      grant_id: 'done.id',
+      session_id: 'done.session_id',
+    })})
+    SELECT id AS grant_id, subject, username, directory, session_id FROM done`,
+};
+
+/** What a client wants revoked: a handle of ours, or what a JWT of ours that verified names. */
+export type RevocationTarget =
+  | { readonly handle: string }
+  | { readonly grantId: string }
+  /** An access token without a user. */
+  | { readonly tokenId: string };
+
+/** What ended. Without a grant: the one token. */
+export type Revoked = Pick<AuditEvent, 'grantId' | 'userId' | 'userName' | 'directory' | 'sessionId'>;
+
+export interface PresentedTokenStore {
+  /** `null`: no such token, or one that no longer holds. Writes nothing. */
+  find(token: string): Promise<FoundToken | null>;
+  /** Ends the grant that the token hangs off, or the token. `null`: nothing of this client's to end. Durable. */
+  revoke(
+    target: RevocationTarget,
+    client: { readonly id: string; readonly uid: string },
+    audit: AuditEvent,
+  ): Promise<Revoked | null>;
+}
+
+interface FoundRow {
+  kind: 'access' | 'refresh';
+  id: string | null;
+  token_client: string;
+  token_client_uid: string;
+  token_scopes: string[];
+  audiences: string[];
+  issued: number;
+  expires: number;
+}
+
+interface RevokedRow {
+  grant_id: string | null;
+  subject: string | null;
+  username: string | null;
+  directory: string | null;
+  session_id: string | null;
+}
+
+export function presentedTokenStore(database: Database): PresentedTokenStore {
+  return {
+    async find(token) {
+      const { rows } = await database.run<FoundRow & (GrantRow | { grant_id: null })>(find, [digest(token)]);
+      return rows[0] === undefined ? null : foundOf(rows[0]);
+    },
+    async revoke(target, { id, uid }, audit) {
+      const { rows } = await database.run<RevokedRow>(revokeToken, [
+        'handle' in target ? digest(target.handle) : null,
+        'grantId' in target ? target.grantId : null,
+        'tokenId' in target ? target.tokenId : null,
+        id,
+        uid,
+        auditJson(audit),
+      ]);
+      return rows[0] === undefined ? null : revokedOf(rows[0]);
+    },
+  };
+}
+
+function foundOf(row: FoundRow & (GrantRow | { grant_id: null })): FoundToken {
+  return {
+    kind: row.kind,
+    id: row.id ?? undefined,
+    clientId: row.token_client,
+    clientUid: row.token_client_uid,
+    grant: row.grant_id === null ? undefined : grantOf(row),
+    scopes: row.token_scopes,
+    audiences: row.audiences,
+    issuedAt: row.issued,
+    expiresAt: row.expires,
+  };
+}
+
+function revokedOf(row: RevokedRow): Revoked {
+  return {
+    ...(row.grant_id === null ? {} : { grantId: row.grant_id }),
+    ...(row.subject === null ? {} : { userId: row.subject }),
+    ...(row.username === null ? {} : { userName: row.username }),
+    ...(row.directory === null ? {} : { directory: row.directory }),
+    ...(row.session_id === null ? {} : { sessionId: row.session_id }),
+  };
+}
