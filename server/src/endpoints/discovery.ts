@@ -3,12 +3,16 @@ import type { FastifyInstance } from 'fastify';
 import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
 import {
   assertionAlgorithms,
+  authenticationContexts,
   builtInScopes,
   clientAuthenticationMethods,
+  displays,
   type GrantType,
   prompts,
 } from '../protocol/terms.ts';
+import type { DirectoryRegistration } from '../registry/registration.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
+import { catalogues } from '../views/index.ts';
 import { mountDocument } from './document.ts';
 
 export interface DiscoveryParts {
@@ -24,7 +28,7 @@ export function mountDiscovery(app: FastifyInstance, { snapshot, grantTypes }: D
 }
 
 /** Claims that ID tokens and userinfo carry whatever the directories hold. */
-const protocolClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce', 'sid', 'groups'] as const;
+const protocolClaims = 'iss sub aud exp iat auth_time nonce sid acr amr groups'.split(' ');
 
 /**
  * Registered names alone: a library may refuse one it does not know. `kubernetes_service_account` is on the wire what
@@ -32,12 +36,18 @@ const protocolClaims = ['iss', 'sub', 'aud', 'exp', 'iat', 'auth_time', 'nonce',
  */
 const publishedMethods = clientAuthenticationMethods.filter((method) => method !== 'kubernetes_service_account');
 
+/** What a directory's users can have: `address.locality` is a part of `address`, `email_verified` comes with `email`. */
+function claimsMapped({ claims }: DirectoryRegistration): readonly string[] {
+  const names = Object.keys(claims).map((claim) => (claim.startsWith('address.') ? 'address' : claim));
+  return names.includes('email') ? [...names, 'email_verified'] : names;
+}
+
 /** `undefined` until the operator has declared the server. */
 export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly GrantType[]): object | undefined {
   const server = snapshot.server?.value;
   if (server === undefined) return undefined;
   const { issuer } = server;
-  const mapped = [...snapshot.directories()].flatMap(({ value }) => Object.keys(value.claims));
+  const mapped = [...snapshot.directories()].flatMap(({ value }) => claimsMapped(value));
   return {
     issuer,
     authorization_endpoint: endpointUrl(issuer, 'authorization'),
@@ -49,15 +59,26 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: grantTypes,
-    subject_types_supported: ['public'],
+    subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: server.signing.algorithms,
     token_endpoint_auth_methods_supported: publishedMethods,
     token_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    userinfo_signing_alg_values_supported: server.signing.algorithms,
+    introspection_endpoint: endpointUrl(issuer, 'introspection'),
+    // Whoever can prove nothing learns of no token.
+    introspection_endpoint_auth_methods_supported: publishedMethods.filter((method) => method !== 'none'),
+    introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    revocation_endpoint: endpointUrl(issuer, 'revocation'),
+    revocation_endpoint_auth_methods_supported: publishedMethods,
+    revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
     code_challenge_methods_supported: ['S256'],
     claim_types_supported: ['normal'],
     claims_supported: [...new Set([...protocolClaims, ...mapped])],
+    acr_values_supported: authenticationContexts,
+    display_values_supported: displays,
     prompt_values_supported: prompts,
-    claims_parameter_supported: false,
+    ui_locales_supported: Object.keys(catalogues),
+    claims_parameter_supported: true,
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true,
