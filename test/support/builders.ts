@@ -1,5 +1,6 @@
 /** Registrations for tests: valid ones, of which a case states the one line that matters. */
 import { hash } from 'node:crypto';
+import { responseTypes } from '../../server/src/protocol/terms.ts';
 import type {
   ClientRegistration,
   Owner,
@@ -27,6 +28,14 @@ export class ClientBuilder {
       scopes: [],
       default_scopes: [],
       client_secret_digests: [digestOf(secret)],
+    });
+  }
+  /** Also tokens through the browser, and refresh tokens where a code comes. */
+  everyResponseType(): ClientBuilder {
+    return this.with({
+      grant_types: ['authorization_code', 'implicit', 'refresh_token'],
+      response_types: [...responseTypes],
+      scopes: ['openid', 'profile', 'email', 'offline_access'],
     });
   }
   public(): ClientBuilder {

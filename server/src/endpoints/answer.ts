@@ -2,17 +2,28 @@
 import { knownClaims } from '../directory/directory.ts';
 import { mayRemember } from '../interaction/next-step.ts';
 import { type Answer, sealAnswer, sealedLifetime } from '../interaction/sealed-request.ts';
-import { releasedClaims } from '../protocol/claims.ts';
-import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import { release } from '../protocol/claims.ts';
+import { authorizationResponse, errorResponse } from '../protocol/redirect-uri.ts';
+import { remainingTargets } from '../protocol/resources.ts';
+import { gives, isFrontChannel } from '../protocol/response-type.ts';
 import type { Consent } from '../store/consents.ts';
 import type { NewCode } from '../store/new-code.ts';
 import type { Session } from '../store/sessions.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { sealNonce } from '../tokens/code-nonce.ts';
 import { newHandle } from '../tokens/handle.ts';
+import type { FrontChannelTokens } from '../tokens/issue.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import type { Decision, Going, PageSignIn } from './interaction.ts';
+import { frontChannelTokens, grantWith } from './front-channel.ts';
+import {
+  audiencesWithin,
+  claimsToAllow,
+  type Decision,
+  type Going,
+  namedClaims,
+  type PageSignIn,
+} from './interaction.ts';
 import type { Visit } from './visit.ts';
 
 export type Issue = Extract<Decision, { readonly step: 'issue' }>;
@@ -26,29 +37,41 @@ export interface PreparedAnswer {
   readonly code: NewCode;
   readonly consent?: Consent;
   readonly audit: AuditEvent;
+  /** Those in the response. */
+  readonly tokens?: FrontChannelTokens;
 }
 
-/** @param browser the answer is kept for this one, because a form or a page leads to it; left out: nothing to repeat. */
-export function issuedAnswer(
+/**
+ * Tokens that travel with the answer are signed here, before the statement that makes them worth anything.
+ *
+ * @param answerer with `authTime` where the answer holds an ID token.
+ * @param browser the answer is kept for this one, because a form or a page leads to it; left out: nothing to repeat.
+ */
+export async function issuedAnswer(
   ports: FlowPorts,
   visit: Visit,
   going: Going,
   { consent, basis }: Issue,
   answerer: Answerer,
   browser?: string,
-): PreparedAnswer {
+): Promise<PreparedAnswer> {
   const { request, interaction, client } = going;
   const code = newHandle();
   const refused = consent.refused.map(({ scope }) => scope);
   const unread = refused.some((scope) => !(interaction.told ?? []).includes(scope));
-  const uri = authorizationResponseUri(request.redirect, { code });
-  const answer: Answer = { kind: unread ? 'partial' : 'issued', uri, refused, interaction };
-  const claims = releasedClaims(
-    consent.scopes,
+  const released = release(
+    consent,
+    request.asked,
     (scope) => visit.snapshot.scope(scope)?.value.claims,
     knownClaims(consent.user),
-    consent.withheld,
   );
+  const { claims, idTokenClaims, asked } = released;
+  const targets = targetsOf(visit, going, consent.scopes);
+  const sent = gives(request.responseType, 'code') ? code : undefined;
+  const given = { ...released, scopes: consent.scopes, resources: targets.resources };
+  const tokens = await frontChannelTokens(ports, going, given, answerer, sent);
+  const response = authorizationResponse(request.redirect, { code: sent, ...tokens });
+  const answer: Answer = { kind: unread ? 'partial' : 'issued', response, refused, interaction };
   const remembers = basis === 'clicked' && mayRemember(client.value, request);
   return {
     answer,
@@ -60,8 +83,12 @@ export function issuedAnswer(
       scopes: consent.scopes,
       offline: consent.scopes.includes('offline_access'),
       claims,
+      idTokenClaims,
+      ...(asked === null ? {} : { asked }),
+      ...targets,
+      ...grantWith(visit, going),
     },
-    ...(remembers ? { consent: rememberedConsent(going, answerer) } : {}),
+    ...(remembers ? { consent: rememberedConsent(visit, going, answerer) } : {}),
     audit: audited({
       ...facts(visit, going, answerer),
       event: basis === 'clicked' ? 'consent.given' : 'consent.verified',
@@ -71,29 +98,34 @@ export function issuedAnswer(
       ...(consent.rules.length === 0 ? {} : { rule: consent.rules.join(', ') }),
       scopes: consent.scopes,
       ...(refused.length === 0 ? {} : { scopesRefused: refused }),
+      ...(isFrontChannel(request.responseType) ? { grantType: 'implicit' } : {}),
     }),
+    tokens,
   };
 }
+
+/** Told to the client at once; what the directory refuses is told to the user first. */
+const refusals: Readonly<Partial<Record<Refuse['reason'], string>>> = {
+  denied_by_user: 'the user did not allow it',
+  another_user: 'somebody else signed in',
+};
 
 /** The user's No, or the directory's: a row born spent, so that the same form gets no second answer. */
 export function refusedAnswer(
   ports: FlowPorts,
   visit: Visit,
   going: Going,
-  { reason, refused }: Refuse,
+  { error, reason, refused }: Refuse,
   answerer: Answerer,
   browser?: string,
 ): PreparedAnswer {
   const denied = reason === 'denied_by_user';
   const scopes = refused.map(({ scope }) => scope);
-  const description = denied ? 'the user did not allow it' : 'the directory does not allow it';
-  const uri = authorizationResponseUri(going.request.redirect, {
-    error: 'access_denied',
-    error_description: description,
-  });
+  const description = refusals[reason] ?? 'the directory does not allow it';
+  const response = errorResponse(going.request.redirect, error, description);
   const answer: Answer = {
-    kind: denied ? 'denied' : 'refused',
-    uri,
+    kind: reason in refusals ? 'denied' : 'refused',
+    response,
     refused: scopes.length === 0 ? going.request.scopes : scopes,
     interaction: going.interaction,
   };
@@ -187,12 +219,25 @@ function row(
   };
 }
 
-function rememberedConsent({ client, request }: Going, answerer: Answerer): Consent {
+/** A resource whose scopes were all refused is no audience any more. */
+function targetsOf(
+  visit: Visit,
+  { client, request }: Going,
+  scopes: readonly string[],
+): Pick<NewCode, 'resources' | 'audiences'> {
+  const all = audiencesWithin(visit.snapshot, client.value, scopes);
+  const audiences = remainingTargets(all, request.resources) ?? [];
+  return { audiences, ...(request.resources === undefined ? {} : { resources: audiences }) };
+}
+
+function rememberedConsent(visit: Visit, going: Going, answerer: Answerer): Consent {
+  const { client, request } = going;
   return {
     subject: answerer.subject,
     clientId: client.value.client_id,
     clientUid: client.owner.uid,
     scopes: request.scopes,
+    claims: claimsToAllow(visit, request.scopes, namedClaims(visit, going)),
     rememberFor: client.value.consent.remember_for,
   };
 }

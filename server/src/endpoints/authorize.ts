@@ -4,44 +4,50 @@ import { readQuery } from '../http/form.ts';
 import { carried, type Interaction, type Note } from '../interaction/sealed-request.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { ProtocolError, redirectError } from '../protocol/errors.ts';
-import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import { errorResponse } from '../protocol/redirect-uri.ts';
+import { parseResponseType } from '../protocol/response-type.ts';
 import type { BrowserState, Session } from '../store/sessions.ts';
 import { newId } from '../tokens/handle.ts';
 import { type Issue, issuedAnswer, type Refuse, refusedAnswer, unavailableEvent } from './answer.ts';
 import { audited, type FlowPorts } from './flow.ts';
+import { noteIssued } from './front-channel.ts';
+import { hintedSubject } from './id-token-hint.ts';
 import { type Decision, decide, type Going, parse, stateOf } from './interaction.ts';
 import {
   formOf,
   requestField,
   sealText,
+  sendChooseAccount,
   sendConsent,
-  sendContinue,
   sendLogin,
   sendPartial,
   sendRefused,
   sendUnavailable,
 } from './pages.ts';
+import { respondAfterForm, respondAtOnce } from './respond.ts';
 import { bindBrowser, goTo, leave, openVisit, pathOf, type Visit } from './visit.ts';
 
 export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
   app.get(endpointPaths.authorization, { config, exposeHeadRoute: false }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
+    const reading = readQuery(request);
     let going: Going | undefined;
     try {
-      const reading = readQuery(request);
       const parsed = parse(visit, reading);
+      const hinted = await hintedSubject(ports, reading, parsed);
       const interaction: Interaction = {
         grantId: newId(),
         startedAt: ports.clock.now(),
         client: parsed.client.owner.uid,
         parameters: carried(reading.parameters),
+        ...(hinted === undefined ? {} : { hinted }),
       };
       going = { interaction, ...parsed };
       return await proceed(ports, visit, going, await stateOf(ports, visit, going), 'redirect');
     } catch (error) {
       const told = forClient(error, going);
-      count(ports, told);
+      count(ports, reading.parameters.get('response_type'), told);
       throw told;
     }
   });
@@ -62,9 +68,9 @@ function forClient(error: unknown, going: Going | undefined): unknown {
   return redirectError(going.request.redirect, 'temporarily_unavailable', description, { cause: error });
 }
 
-function count(ports: FlowPorts, error: unknown): void {
+function count(ports: FlowPorts, asked: string | undefined, error: unknown): void {
   const outcome = error instanceof ProtocolError ? error.code : 'server_error';
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome });
+  ports.metrics.authorizationRequests.inc({ response_type: parseResponseType(asked ?? '') ?? 'unknown', outcome });
 }
 
 /**
@@ -82,11 +88,17 @@ export async function proceed(
 ): Promise<FastifyReply> {
   const { interaction } = going;
   const { session, consented } = state;
-  const progress = { signedIn: interaction.signedIn, switching: interaction.switching };
+  const { signedIn, switching, chosen } = interaction;
+  const progress = { signedIn, switching, chosen };
   const decision = await decide(ports, visit, going, { session, consented, progress });
   switch (decision.step) {
     case 'login':
-      return sendLogin(ports, visit, going, bindBrowser(visit), session);
+      // Somebody else is meant: the page names nobody.
+      return sendLogin(ports, visit, going, bindBrowser(visit), decision.reason === 'another_user' ? null : session);
+    case 'choose_account':
+      return session === null
+        ? sendLogin(ports, visit, going, bindBrowser(visit), null)
+        : sendChooseAccount(ports, visit, going, bindBrowser(visit), session);
     case 'consent':
       // Without a session the dispatcher says `login`.
       return session === null
@@ -111,23 +123,28 @@ async function issue(
 ): Promise<FastifyReply> {
   if (session === null) throw redirectError(going.request.redirect, 'login_required', 'nobody is signed in');
   const silent = going.request.prompts.includes('none');
-  const prepared = issuedAnswer(ports, visit, going, decision, session, silent ? undefined : bindBrowser(visit));
+  const prepared = await issuedAnswer(ports, visit, going, decision, session, silent ? undefined : bindBrowser(visit));
   const completion = await ports.codes.complete({ code: prepared.code, audit: [prepared.audit] }, 'soft');
   // A page that was loaded again: the request has its answer.
   if (completion === 'answered') return goTo(visit, 'continue', { [requestField]: going.interaction.grantId });
   if (completion === 'too_many') return tooMany(ports, visit, going, way);
   ports.emitAudit(prepared.audit);
   ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'success' });
+  noteIssued(ports, going, prepared);
   const { answer } = prepared;
   const name = going.client.value.client_name;
   if (answer.kind === 'partial' && !silent) return sendPartial(visit, name, answer);
-  return way === 'redirect' ? leave(visit, answer.uri) : sendContinue(visit, name, answer.uri);
+  return way === 'redirect'
+    ? respondAtOnce(visit, name, answer.response)
+    : respondAfterForm(visit, name, answer.response);
 }
 
 /** An application in a loop: its codes run out within a minute. */
 function tooMany(ports: FlowPorts, visit: Visit, going: Going, way: 'redirect' | 'page'): FastifyReply {
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'temporarily_unavailable' });
+  ports.metrics.authorizationRequests.inc({
+    response_type: going.request.responseType,
+    outcome: 'temporarily_unavailable',
+  });
   if (way === 'redirect') {
     throw redirectError(going.request.redirect, 'temporarily_unavailable', 'there are too many unused codes');
   }
@@ -142,7 +159,7 @@ async function refuse(
   session: Session | null,
 ): Promise<FastifyReply> {
   const silent = going.request.prompts.includes('none');
-  if (decision.reason === 'prompt_none' || session === null) {
+  if (decision.reason === 'prompt_none' || decision.reason === 'another_user' || session === null) {
     throw redirectError(going.request.redirect, decision.error, 'the user would have to be asked');
   }
   const { answer, audit } = refusedAnswer(ports, visit, going, decision, session);
@@ -154,8 +171,12 @@ async function refuse(
   } else await ports.audit.record(audit);
   ports.emitAudit(audit);
   ports.metrics.consents.inc({ outcome: 'refused' });
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'access_denied' });
-  return silent ? leave(visit, answer.uri) : sendRefused(visit, going.client.value.client_name, answer);
+  ports.metrics.authorizationRequests.inc({ response_type: going.request.responseType, outcome: 'access_denied' });
+  const name = going.client.value.client_name;
+  if (silent) return respondAtOnce(visit, name, answer.response);
+  const interaction: Interaction = { ...going.interaction, note: { kind: 'refused' } };
+  const link = pathOf(visit, 'continue', { [requestField]: sealText(ports, interaction, bindBrowser(visit)) });
+  return sendRefused(visit, name, answer, link);
 }
 
 function unavailable(
@@ -167,13 +188,8 @@ function unavailable(
   noteUnavailable(ports, visit, going, error.directory);
   if (going.request.prompts.includes('none')) {
     const description = 'the directory could not be asked, nothing was given';
-    return leave(
-      visit,
-      authorizationResponseUri(going.request.redirect, {
-        error: 'temporarily_unavailable',
-        error_description: description,
-      }),
-    );
+    const response = errorResponse(going.request.redirect, 'temporarily_unavailable', description);
+    return respondAtOnce(visit, going.client.value.client_name, response);
   }
   const browser = bindBrowser(visit);
   const { note: _note, ...rest } = going.interaction;
@@ -184,7 +200,10 @@ function unavailable(
 export function noteUnavailable(ports: FlowPorts, visit: Visit, going: Going, directory: string): void {
   ports.emitAudit(unavailableEvent(visit, going, directory));
   ports.metrics.consents.inc({ outcome: 'unavailable' });
-  ports.metrics.authorizationRequests.inc({ response_type: 'code', outcome: 'temporarily_unavailable' });
+  ports.metrics.authorizationRequests.inc({
+    response_type: going.request.responseType,
+    outcome: 'temporarily_unavailable',
+  });
 }
 
 /** The page that says that nothing was given, after a form: "Try again" repeats what the person did. */

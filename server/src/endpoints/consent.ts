@@ -39,7 +39,11 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
   // A click counts for what was shown, and for the person it was shown to.
   const same = shown !== undefined && shown.session === session?.id && coversAll(visit, going, shown);
   if (session === null || !same || (answer !== 'allow' && answer !== 'deny')) return again('consent', rest);
-  const progress = { signedIn: rest.signedIn, chosen: rest.chosen, decision: { answer, at: ports.clock.now() } } as const;
+  const progress = {
+    signedIn: rest.signedIn,
+    chosen: rest.chosen,
+    decision: { answer, at: ports.clock.now() },
+  } as const;
   const decision = await decide(ports, visit, going, { session, consented, progress });
   switch (decision.step) {
     case 'login':

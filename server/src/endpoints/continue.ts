@@ -6,13 +6,14 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readQuery } from '../http/form.ts';
 import { type Answer, openAnswer } from '../interaction/sealed-request.ts';
 import { pageError } from '../protocol/errors.ts';
-import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import { errorResponse } from '../protocol/redirect-uri.ts';
 import type { Answered } from '../store/authorization-codes.ts';
 import type { FlowPorts } from './flow.ts';
 import { reopenText } from './interaction.ts';
-import { requestField, sendContinue, sendExpired, sendPartial, sendRefused } from './pages.ts';
+import { readLink, requestField, sendExpired, sendPartial, sendRefused } from './pages.ts';
+import { respondAfterForm, respondAtOnce } from './respond.ts';
 import { isStored, withPages } from './resume.ts';
-import { leave, openVisit, requireBrowser, sendErrorPage, type Visit } from './visit.ts';
+import { openVisit, requireBrowser, sendErrorPage, type Visit } from './visit.ts';
 
 export function mountContinue(app: FastifyInstance, ports: FlowPorts): void {
   app.get('/continue', { config: { errors: 'page' }, exposeHeadRoute: false }, (request, reply) => {
@@ -22,21 +23,27 @@ export function mountContinue(app: FastifyInstance, ports: FlowPorts): void {
       const text = parameters.get(requestField);
       return text !== undefined && isStored(text)
         ? answered(ports, visit, text, parameters.has('read'))
-        : cancelled(ports, visit, text);
+        : ended(ports, visit, text);
     });
   });
 }
 
-/** The person chose Cancel before anybody was known: nothing was stored, so the request travels itself. */
-async function cancelled(ports: FlowPorts, visit: Visit, text: string | undefined): Promise<FastifyReply> {
+const endings = {
+  cancelled: 'the user did not sign in',
+  refused: 'the directory does not allow it',
+} as const;
+
+/** Nothing was stored that this could be read from, so the request travels itself. */
+async function ended(ports: FlowPorts, visit: Visit, text: string | undefined): Promise<FastifyReply> {
   const browser = requireBrowser(visit);
   const reopened = reopenText(ports, visit, text, browser);
   if (reopened.outcome === 'expired') return sendExpired(ports, visit, reopened.interaction, browser);
   if (reopened.outcome === 'page') throw pageError('invalid_request', 'the request has no answer');
-  const { going } = reopened;
-  if (going.interaction.note?.kind !== 'cancelled') throw pageError('invalid_request', 'the request has no answer');
-  const members = { error: 'access_denied', error_description: 'the user did not sign in' };
-  return sendContinue(visit, going.client.value.client_name, authorizationResponseUri(going.request.redirect, members));
+  const { interaction, request, client } = reopened.going;
+  const kind = interaction.note?.kind;
+  if (kind !== 'cancelled' && kind !== 'refused') throw pageError('invalid_request', 'the request has no answer');
+  const response = errorResponse(request.redirect, 'access_denied', endings[kind]);
+  return respondAfterForm(visit, client.value.client_name, response);
 }
 
 async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: boolean): Promise<FastifyReply> {
@@ -51,7 +58,8 @@ async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: b
   if (answer === null) return sendExpired(ports, visit, undefined, browser);
   if (answer.kind === 'partial') return partial(ports, visit, name, answer, row, read, browser);
   if (!row.fresh) return sendAnswered(visit, name, client?.client_uri);
-  return answer.kind === 'refused' ? sendRefused(visit, name, answer) : sendContinue(visit, name, answer.uri);
+  if (answer.kind === 'refused' && !read) return sendRefused(visit, name, answer, readLink(visit, grantId));
+  return respondAfterForm(visit, name, answer.response);
 }
 
 function partial(
@@ -63,7 +71,7 @@ function partial(
   read: boolean,
   browser: string,
 ): FastifyReply {
-  if (row.redeemable) return read ? leave(visit, answer.uri) : sendPartial(visit, name, answer);
+  if (row.redeemable) return read ? respondAtOnce(visit, name, answer.response) : sendPartial(visit, name, answer);
   // The code ran out while the page was read. What was read need not be read again.
   return sendExpired(ports, visit, { ...answer.interaction, told: answer.refused }, browser);
 }

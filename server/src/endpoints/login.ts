@@ -16,6 +16,7 @@ import {
   sealInteraction,
 } from '../interaction/sealed-request.ts';
 import { pageError } from '../protocol/errors.ts';
+import { isFrontChannel } from '../protocol/response-type.ts';
 import type { StoredRequest } from '../store/authorization-requests.ts';
 import type { Charged } from '../store/login-attempts.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
@@ -24,6 +25,7 @@ import { type Answerer, facts, issuedAnswer, type PreparedAnswer, refusedAnswer 
 import { noteUnavailable } from './authorize.ts';
 import { type Accepted, tryToSignIn } from './credentials.ts';
 import { audited, type FlowPorts } from './flow.ts';
+import { noteIssued } from './front-channel.ts';
 import { decide, type Going, type PageSignIn } from './interaction.ts';
 import { goToPage } from './own-page.ts';
 import { requestField, sealText } from './pages.ts';
@@ -98,7 +100,11 @@ async function accept(
   const { fresh, charged, throttleKey } = accepted;
   const { user } = fresh;
   const renews = charged.session?.subject === user.subject;
-  const answerer = answererOf(user, renews && charged.session !== null ? charged.session.id : newId());
+  const answerer: Answerer = {
+    ...answererOf(user, renews && charged.session !== null ? charged.session.id : newId()),
+    // An ID token that is signed before the sign-in is written says when it was.
+    ...(isSignedBefore(going) ? { authTime: ports.clock.now() } : {}),
+  };
   const next: Outcome =
     going.client === undefined
       ? { audit: [succeeded(visit, going, answerer, user)] }
@@ -110,7 +116,8 @@ async function accept(
   const result = await ports.sessions.signIn({
     handle,
     browser,
-    session: { ...answerer, name: user.name, claims: knownClaims(user) },
+    session: { ...answererOf(user, answerer.id), name: user.name, claims: knownClaims(user) },
+    ...(answerer.authTime === undefined ? {} : { authTime: answerer.authTime }),
     userAgent: userAgentOf(visit.request.headers),
     renews,
     ends: ends?.id,
@@ -123,6 +130,9 @@ async function accept(
   });
   if (!result.signedIn) throw pageError('temporarily_unavailable', 'the session ended meanwhile, sign in again');
   for (const event of audit) ports.emitAudit(event);
+  if (going.client !== undefined && next.prepared?.code.outcome === 'issued' && result.code === 'written') {
+    noteIssued(ports, going, next.prepared);
+  }
   ports.metrics.logins.inc({ directory: user.directory, outcome: 'success' });
   visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
   if (going.client === undefined) return goToPage(visit, going);
@@ -147,7 +157,11 @@ function sessionEnded(visit: Visit, { id, subject }: NonNullable<Charged['sessio
   });
 }
 
-function answererOf({ subject, directory, entryId, username }: DirectoryUser, id: string): Answerer {
+function isSignedBefore({ request }: Going | PageSignIn): boolean {
+  return request !== undefined && isFrontChannel(request.responseType);
+}
+
+function answererOf({ subject, directory, entryId, username }: DirectoryUser, id: string): Omit<Answerer, 'authTime'> {
   return { id, subject, directory, entryId, username };
 }
 
@@ -181,14 +195,14 @@ async function outcomeOf(
 ): Promise<Outcome> {
   const going = signedInNow(from, answerer);
   const decision = await decide(ports, visit, going, {
-    session: { ...answerer, authTime: ports.clock.now() },
+    session: { authTime: ports.clock.now(), ...answerer },
     consented: charged.consented,
     progress: { signedIn: answerer.id },
     fresh,
   });
   switch (decision.step) {
     case 'issue': {
-      const prepared = issuedAnswer(ports, visit, going, decision, answerer, browser);
+      const prepared = await issuedAnswer(ports, visit, going, decision, answerer, browser);
       ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
       // One row tells both: who signed in, and what was given for which reason.
       return {
@@ -201,8 +215,9 @@ async function outcomeOf(
       ports.metrics.consents.inc({ outcome: 'refused' });
       return { prepared, audit: [succeeded(visit, going, answerer, fresh.user), prepared.audit] };
     }
-    // `login` cannot follow a sign-in; if it ever did, the page that follows would ask again.
+    // Neither `login` nor `choose_account` follows a sign-in; if it ever did, the page that follows would ask again.
     case 'login':
+    case 'choose_account':
     case 'unavailable':
     case 'consent': {
       const sealed = sealInteraction(ports.sealer, going.interaction, browser);

@@ -5,13 +5,14 @@ import { requireForm } from '../http/form.ts';
 import type { Interaction } from '../interaction/sealed-request.ts';
 import { ProtocolError, pageError } from '../protocol/errors.ts';
 import type { Parameters } from '../protocol/parameters.ts';
-import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import { errorResponse } from '../protocol/redirect-uri.ts';
 import type { BrowserState } from '../store/sessions.ts';
 import { proceed, sendRetry } from './authorize.ts';
 import type { FlowPorts } from './flow.ts';
 import { believed, type Going, type PageSignIn, reopen, reopenText, stateOf } from './interaction.ts';
 import { resumePage } from './own-page.ts';
-import { requestField, sendContinue, sendExpired, tokenField } from './pages.ts';
+import { requestField, sendExpired, tokenField } from './pages.ts';
+import { respondAfterForm } from './respond.ts';
 import { goTo, requireBrowser, type Visit } from './visit.ts';
 
 const id = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
@@ -106,7 +107,7 @@ export async function withPages(visit: Visit, handle: () => Promise<FastifyReply
     return await handle();
   } catch (error) {
     if (!(error instanceof ProtocolError) || error.delivery.by !== 'redirect') throw error;
-    const members = { error: error.code, error_description: error.description };
-    return sendContinue(visit, visit.frame.displayName, authorizationResponseUri(error.delivery.to, members));
+    const response = errorResponse(error.delivery.to, error.code, error.description);
+    return respondAfterForm(visit, visit.frame.displayName, response);
   }
 }

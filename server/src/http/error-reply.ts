@@ -3,14 +3,8 @@
  * goes to the log under the request's id, which the stranger is shown as a reference.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import {
-  type ErrorCode,
-  errorStatus,
-  type PageError,
-  ProtocolError,
-  type VerifiedRedirect,
-} from '../protocol/errors.ts';
-import { authorizationResponseUri } from '../protocol/redirect-uri.ts';
+import { type ErrorCode, errorStatus, type PageError, ProtocolError } from '../protocol/errors.ts';
+import { type AuthorizationResponse, errorResponse } from '../protocol/redirect-uri.ts';
 import { errorFields, type Log } from '../telemetry/log.ts';
 import { noStore, setPageHeaders } from './headers.ts';
 import { HttpError, TokenMissing } from './http-error.ts';
@@ -35,8 +29,12 @@ export interface ErrorPage {
 
 export type RenderError = (page: ErrorPage, request: FastifyRequest) => string;
 
+/** Sends an error to the client of an authorization request, in the way that its request would be answered in. */
+export type DeliverResponse = (response: AuthorizationResponse, request: FastifyRequest, reply: FastifyReply) => void;
+
 export interface ErrorReplyOptions {
   readonly renderError: RenderError;
+  readonly deliver: DeliverResponse;
   readonly log: Log;
   /** The issuer, for challenges and HSTS; `undefined` until the operator has declared the server. */
   readonly issuer: () => string | undefined;
@@ -55,10 +53,10 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
   return (error, request, reply) => {
     const realm = options.issuer() ?? 'nauthera';
     const answer = answerTo(error, realm);
-    logFailure(options.log, error, answer, { request, status: statusSent(error, answer, request) });
-    if (error instanceof ProtocolError && error.delivery.by === 'redirect') {
-      return sendRedirect(error.delivery.to, answer, reply);
-    }
+    const response = responseOf(error);
+    const status = response === null ? statusOnPage(error, answer, request) : statusSent(response);
+    logFailure(options.log, error, answer, { request, status });
+    if (response !== null) return options.deliver(response, request, reply);
     if (deliveryOf(error, request) === 'page') {
       const page = forPeople(answer);
       const html = options.renderError({ ...page, reference: request.id }, request);
@@ -73,10 +71,17 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
   };
 }
 
-const redirectStatus = 303;
+/** `null`: not for a client of the authorization endpoint. */
+function responseOf(error: unknown): AuthorizationResponse | null {
+  if (!(error instanceof ProtocolError) || error.delivery.by !== 'redirect') return null;
+  return errorResponse(error.delivery.to, error.code, error.description);
+}
 
-function statusSent(error: unknown, answer: Answer, request: FastifyRequest): number {
-  if (error instanceof ProtocolError && error.delivery.by === 'redirect') return redirectStatus;
+function statusSent({ by }: AuthorizationResponse): number {
+  return by === 'uri' ? 303 : 200;
+}
+
+function statusOnPage(error: unknown, answer: Answer, request: FastifyRequest): number {
   return deliveryOf(error, request) === 'page' ? forPeople(answer).status : answer.status;
 }
 
@@ -92,12 +97,6 @@ function errorWire(answer: Answer, request: FastifyRequest): Record<string, stri
   return { error: answer.code, error_description: `${answer.description}${reference}` };
 }
 
-function sendRedirect(to: VerifiedRedirect, answer: Answer, reply: FastifyReply): void {
-  const uri = authorizationResponseUri(to, { error: answer.code, error_description: answer.description });
-  setPageHeaders(reply, { https: to.issuer.startsWith('https:') });
-  void reply.code(redirectStatus).header('location', uri).send('');
-}
-
 function deliveryOf(error: unknown, request: FastifyRequest): 'json' | 'page' {
   if (error instanceof ProtocolError && error.delivery.by !== 'redirect') return error.delivery.by;
   return request.routeOptions.config?.errors ?? 'json';
@@ -107,6 +106,7 @@ const pageStatus: Readonly<Record<PageError, number>> = {
   request_expired: 400,
   cookie_missing: 400,
   already_answered: 400,
+  logout_failed: 400,
   not_found: 404,
 };
 
@@ -115,7 +115,10 @@ const retrySoon = { 'retry-after': '2' } as const;
 function answerTo(error: unknown, realm: string): Answer {
   if (error instanceof ProtocolError) {
     const { code, description } = error;
-    const status = code in errorStatus ? errorStatus[code as ErrorCode] : pageStatus[code as PageError];
+    // RFC 6749 §5.2: programs are told with 400, whatever a page says.
+    const denied = code === 'access_denied' && error.delivery.by === 'json';
+    const known = code in errorStatus ? errorStatus[code as ErrorCode] : pageStatus[code as PageError];
+    const status = denied ? 400 : known;
     return { code, status, description, headers: headersFor(code, description, realm) };
   }
   if (error instanceof HttpError) return error;

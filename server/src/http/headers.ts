@@ -7,6 +7,19 @@ const policy = (formAction: string, more: string): string =>
 /** Pages: nothing from elsewhere, no script, forms to ourselves alone, in no frame. */
 export const pageContentSecurityPolicy = policy("form-action 'self'; ", '');
 
+/**
+ * The page that posts a response to an application: its form leads there, and the application may redirect on to any
+ * origin, to which browsers would apply `form-action`. Its one script is named by its hash.
+ */
+export function formPostContentSecurityPolicy(scriptHash: string): string {
+  return policy('', `; script-src '${scriptHash}'`);
+}
+
+/** The page after a logout loads what applications registered, in frames of exactly their origins. */
+export function framingContentSecurityPolicy(origins: readonly string[]): string {
+  return policy("form-action 'self'; ", `; frame-src ${origins.join(' ')}`);
+}
+
 /** No `Cross-Origin-Opener-Policy`: it breaks applications that sign in through a pop-up. */
 const pageHeaders: Readonly<Record<string, string>> = {
   'content-type': 'text/html; charset=utf-8',
@@ -18,9 +31,18 @@ const pageHeaders: Readonly<Record<string, string>> = {
   'x-frame-options': 'DENY',
 };
 
+export interface PageHeaderOptions {
+  readonly https: boolean;
+  /** Default: {@link pageContentSecurityPolicy}. */
+  readonly contentSecurityPolicy?: string;
+}
+
 /** Headers of every page and of every redirect of a flow. HSTS (one year) on https alone. */
-export function setPageHeaders(reply: FastifyReply, options: { readonly https: boolean }): FastifyReply {
+export function setPageHeaders(reply: FastifyReply, options: PageHeaderOptions): FastifyReply {
   reply.headers(pageHeaders);
+  if (options.contentSecurityPolicy !== undefined) {
+    reply.header('content-security-policy', options.contentSecurityPolicy);
+  }
   if (options.https) reply.header('strict-transport-security', 'max-age=31536000');
   return reply;
 }

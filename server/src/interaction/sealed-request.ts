@@ -57,7 +57,11 @@ export interface Interaction {
   /** Subject of the verified `id_token_hint`, as the client knows it: the answer is about nobody else. */
   readonly hinted?: string;
   /** What the consent page showed, and to whom: a click counts for that alone. */
-  readonly shown?: { readonly session: string; readonly scopes: readonly string[]; readonly claims?: readonly string[] };
+  readonly shown?: {
+    readonly session: string;
+    readonly scopes: readonly string[];
+    readonly claims?: readonly string[];
+  };
   /** Scopes whose refusal the user has read about. */
   readonly told?: readonly string[];
   readonly note?: Note;

@@ -2,8 +2,12 @@
  * Errors of the protocol. An error knows its audience: `code` and `description` are for strangers and constant text,
  * `detail` and `cause` are for the log. `http/error-reply.ts` alone turns them into replies.
  */
+import type { ResponseMode } from './terms.ts';
 
-/** Registered error codes (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; OpenID Connect Core §3.1.2.6) with their HTTP status. */
+/**
+ * Registered error codes (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; RFC 8707 §2; OpenID Connect Core §3.1.2.6; OpenID Connect
+ * Core Error Code unmet_authentication_requirements 1.0) with their HTTP status.
+ */
 export const errorStatus = {
   invalid_request: 400,
   invalid_client: 401,
@@ -13,6 +17,9 @@ export const errorStatus = {
   invalid_scope: 400,
   unsupported_response_type: 400,
   access_denied: 403,
+  authorization_pending: 400,
+  slow_down: 400,
+  expired_token: 400,
   login_required: 400,
   consent_required: 400,
   interaction_required: 400,
@@ -20,6 +27,8 @@ export const errorStatus = {
   request_not_supported: 400,
   request_uri_not_supported: 400,
   registration_not_supported: 400,
+  unmet_authentication_requirements: 400,
+  invalid_target: 400,
   invalid_token: 401,
   insufficient_scope: 403,
   server_error: 500,
@@ -28,8 +37,21 @@ export const errorStatus = {
 export type ErrorCode = keyof typeof errorStatus;
 
 /** Problems that only a page of ours shows; never sent to a client. */
-export const pageErrors = ['request_expired', 'cookie_missing', 'already_answered', 'not_found'] as const;
+export const pageErrors = [
+  'request_expired',
+  'cookie_missing',
+  'already_answered',
+  'logout_failed',
+  'not_found',
+] as const;
 export type PageError = (typeof pageErrors)[number];
+
+/** What every response to one authorization request has in common. */
+export interface ResponseFacts {
+  readonly state: string | undefined;
+  readonly issuer: string;
+  readonly mode: ResponseMode;
+}
 
 /**
  * A redirect target that was compared, byte for byte, with a registered one. Only `protocol/redirect-uri.ts` makes it,
@@ -41,14 +63,17 @@ export class VerifiedRedirect {
   /** Returned unmodified, `undefined` when the request had none. */
   readonly state: string | undefined;
   readonly issuer: string;
-  private constructor(uri: string, state: string | undefined, issuer: string) {
+  /** How the response travels, an error as well as an answer. */
+  readonly mode: ResponseMode;
+  private constructor(uri: string, { state, issuer, mode }: ResponseFacts) {
     this.uri = uri;
     this.state = state;
     this.issuer = issuer;
+    this.mode = mode;
   }
   /** For `protocol/redirect-uri.ts` alone. */
-  static of(uri: string, state: string | undefined, issuer: string): VerifiedRedirect {
-    return new VerifiedRedirect(uri, state, issuer);
+  static of(uri: string, facts: ResponseFacts): VerifiedRedirect {
+    return new VerifiedRedirect(uri, facts);
   }
   static is(value: unknown): value is VerifiedRedirect {
     return typeof value === 'object' && value !== null && #brand in value;

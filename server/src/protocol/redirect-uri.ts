@@ -2,7 +2,7 @@
  * PURE. Redirect URIs: which may be registered, which requested one is a registered one, and how a response is put
  * together. The only place that makes a {@link VerifiedRedirect}.
  */
-import { VerifiedRedirect } from './errors.ts';
+import { type ResponseFacts, VerifiedRedirect } from './errors.ts';
 
 export const maxUriLength = 2048;
 
@@ -17,14 +17,13 @@ const loopback = /^(http:\/\/(?:127\.0\.0\.1|\[::1\]))(?::([1-9][0-9]{0,4}))?((?
 export function verifyRedirectUri(
   client: { readonly redirect_uris: readonly string[] },
   requested: string | undefined,
-  state: string | undefined,
-  issuer: string,
+  facts: ResponseFacts,
 ): VerifiedRedirect | null {
   if (requested === undefined || requested.length > maxUriLength) return null;
   const matches = client.redirect_uris.some(
     (registered) => registered === requested || differInPort(registered, requested),
   );
-  return matches ? VerifiedRedirect.of(requested, state, issuer) : null;
+  return matches ? VerifiedRedirect.of(requested, facts) : null;
 }
 
 function differInPort(registered: string, requested: string): boolean {
@@ -122,16 +121,39 @@ function queryProblem(uri: string): string | null {
   return null;
 }
 
+/** An authorization response, ready to be sent: a URI to go to, or a form that is posted there. */
+export type AuthorizationResponse =
+  | { readonly by: 'uri'; readonly uri: string }
+  | { readonly by: 'form'; readonly action: string; readonly fields: readonly (readonly [string, string])[] };
+
 /**
- * The URI of an authorization response in the query, with `state` (when there was one) and `iss` (RFC 9207), each once. On
- * the web it ends in an empty-looking fragment: without one, a browser would carry the fragment of an earlier URL along.
+ * Puts a response together: the members, `state` as it came (when there was one) and `iss` (RFC 9207), each once, in the
+ * query, in the fragment or in a form (OAuth 2.0 Multiple Response Type Encoding Practices §2.1, OAuth 2.0 Form Post
+ * Response Mode §2). What stands in `members` under `undefined` is left out.
  */
-export function authorizationResponseUri(to: VerifiedRedirect, members: Readonly<Record<string, string>>): string {
-  const response = new URLSearchParams(members);
-  if (to.state !== undefined) response.set('state', to.state);
-  response.set('iss', to.issuer);
-  const fragment = isPrivateUseUri(to.uri) ? '' : '#_';
-  return `${to.uri}${separator(to.uri)}${response.toString()}${fragment}`;
+export function authorizationResponse(
+  to: VerifiedRedirect,
+  members: Readonly<Record<string, string | undefined>>,
+): AuthorizationResponse {
+  const all = Object.entries({ ...members, state: to.state, iss: to.issuer });
+  const fields = all.filter((field): field is [string, string] => field[1] !== undefined);
+  const encoded = new URLSearchParams(fields).toString();
+  switch (to.mode) {
+    case 'form_post':
+      return { by: 'form', action: to.uri, fields };
+    case 'fragment':
+      return { by: 'uri', uri: `${to.uri}#${encoded}` };
+    case 'query': {
+      // Without a fragment of its own, a browser would carry that of an earlier URL along.
+      const fragment = isPrivateUseUri(to.uri) ? '' : '#_';
+      return { by: 'uri', uri: `${to.uri}${separator(to.uri)}${encoded}${fragment}` };
+    }
+  }
+}
+
+/** As {@link authorizationResponse}, for an error (RFC 6749 §4.1.2.1, §4.2.2.1). */
+export function errorResponse(to: VerifiedRedirect, error: string, description: string): AuthorizationResponse {
+  return authorizationResponse(to, { error, error_description: description });
 }
 
 function separator(uri: string): string {

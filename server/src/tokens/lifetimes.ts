@@ -21,11 +21,7 @@ export function frontChannelTokenLifetime(client: ClientRegistration, server: Li
 }
 
 /** Until what the authorization endpoint itself gave has run out, its code included. */
-export function frontChannelGrantLifetime(
-  type: ResponseType,
-  client: ClientRegistration,
-  server: Lifetimes,
-): Seconds {
+export function frontChannelGrantLifetime(type: ResponseType, client: ClientRegistration, server: Lifetimes): Seconds {
   const { id_token, authorization_code } = server.lifetimes;
   const token = gives(type, 'token') ? frontChannelTokenLifetime(client, server) : id_token;
   return seconds(Math.max(token, authorization_code) + leeway);

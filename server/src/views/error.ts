@@ -1,7 +1,7 @@
 /** What went wrong, in the words of the person in front of it, with the one step that helps. */
 import type { ErrorCode, PageError } from '../protocol/errors.ts';
 import { type HtmlValue, html, type SafeHtml } from './html.ts';
-import { leadsToApplication, ownHref } from './links.ts';
+import { isOwnPath, leadsToApplication, ownHref, wayOnHref } from './links.ts';
 import { type Language, name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 import { type ScopeText, scopeList } from './scopes.ts';
@@ -18,7 +18,7 @@ export interface ErrorInput extends Frame {
   readonly description?: string | undefined;
   /** The application, once it is known. */
   readonly client?: ClientText | undefined;
-  /** The way back to it: a matched redirect URI with the error in its parameters, or its home page. */
+  /** The way back to it: a matched redirect URI with the error in its parameters, its home page, or a page of ours. */
   readonly backTo?: string | undefined;
   /** `access_denied`: what was asked for. */
   readonly scopes?: readonly ScopeText[] | undefined;
@@ -30,6 +30,8 @@ export interface ErrorInput extends Frame {
   readonly retry?: Step | undefined;
   /** `request_expired`: the same request from its start. */
   readonly restart?: Step | undefined;
+  /** `logout_failed`: signs out all the same. */
+  readonly signOut?: Form | undefined;
 }
 
 interface Words {
@@ -58,6 +60,7 @@ const wordsByCode: ReadonlyMap<ErrorInput['code'], (input: ErrorInput) => Words>
   ['request_expired', requestExpired],
   ['cookie_missing', cookieMissing],
   ['already_answered', alreadyAnswered],
+  ['logout_failed', logoutFailed],
   ['not_found', ({ language }) => ({ heading: language.text('error.not_found.heading') })],
   ['server_error', ({ language }) => ({ heading: language.text('error.server_error.heading') })],
 ]);
@@ -120,17 +123,26 @@ function alreadyAnswered(input: ErrorInput): Words {
   return { heading: input.language.text('error.already_answered.heading'), step: back(input) };
 }
 
+function logoutFailed({ language, signOut }: ErrorInput): Words {
+  return {
+    heading: language.text('error.logout_failed.heading'),
+    text: language.say('error.logout_failed.text'),
+    step: step('sign-out', language.say('error.logout_failed.sign-out'), signOut),
+    forDevelopers: true,
+  };
+}
+
 function back(
   { language, client, backTo }: ErrorInput,
   key: 'error.back-to' | 'error.access_denied.back-to' = 'error.back-to',
 ): SafeHtml | undefined {
   // An error page must not fail in its turn: a way that may not be shown is left out.
-  if (backTo === undefined || !leadsToApplication(backTo)) return undefined;
+  if (backTo === undefined || !(isOwnPath(backTo) || leadsToApplication(backTo))) return undefined;
   const text = client === undefined ? language.say('error.back') : language.say(key, { client: name(client.name) });
-  return html`<p class="buttons"><a class="button main" id="back" href="${backTo}">${text}</a></p>\n`;
+  return html`<p class="buttons"><a class="button main" id="back" href="${wayOnHref(backTo)}">${text}</a></p>\n`;
 }
 
-function step(id: 'retry' | 'restart', text: SafeHtml, way: Step | undefined): SafeHtml | undefined {
+function step(id: 'retry' | 'restart' | 'sign-out', text: SafeHtml, way: Step | undefined): SafeHtml | undefined {
   if (way === undefined) return undefined;
   if ('href' in way) {
     return html`<p class="buttons"><a class="button main" id="${id}" href="${ownHref(way.href)}">${text}</a></p>\n`;

@@ -26,14 +26,17 @@ export function formPostPage(input: FormPostInput): string {
     ([field, value]) => html`<input type="hidden" name="${field}" value="${exactly(value)}">\n`,
   );
   // No other form stands on this page: the policy would not hold it back, and the script takes the first.
-  return renderPage({ ...input, here: undefined }, {
-    name: 'form-post',
-    title: language.text('continue.heading', { client: client.name }),
-    heading: language.say('continue.heading', { client: name(client.name) }),
-    body: html`<p>${language.say('continue.text')}</p>
+  return renderPage(
+    { ...input, here: undefined },
+    {
+      name: 'form-post',
+      title: language.text('continue.heading', { client: client.name }),
+      heading: language.say('continue.heading', { client: name(client.name) }),
+      body: html`<p>${language.say('continue.text')}</p>
 <form method="post" action="${redirectHref(action)}" accept-charset="utf-8">
 ${hidden}<p class="buttons"><button class="main" id="continue">${language.say('continue.continue')}</button></p>
 </form>
 <script>${script}</script>`,
-  });
+    },
+  );
 }

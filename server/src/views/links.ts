@@ -20,13 +20,17 @@ export function redirectHref(uri: string): string {
   return uri;
 }
 
+/** Browsers drop tabs and line breaks before they read a URL, and read a backslash as a slash. */
+export function isOwnPath(path: string): boolean {
+  return /^\/(?![/\\])[\x21-\x7e]*$/.test(path);
+}
+
 /**
  * A path of our own, for a form or a link.
  * @throws RangeError for what a browser would read as another origin: `//host`, `/\host`, a scheme.
  */
 export function ownHref(path: string): string {
-  // Browsers drop tabs and line breaks before they read a URL, and read a backslash as a slash.
-  if (!/^\/(?![/\\])[\x21-\x7e]*$/.test(path)) throw new RangeError('not a path of ours');
+  if (!isOwnPath(path)) throw new RangeError('not a path of ours');
   return path;
 }
 

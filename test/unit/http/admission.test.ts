@@ -12,7 +12,12 @@ afterEach(() => app.close());
 function serve(change: { high?: boolean; pagesPerMinute?: number; now?: () => number }) {
   app = Fastify();
   app.setErrorHandler(
-    createErrorReply({ renderError: ({ code }) => code, log: silentLog, issuer: () => 'https://id.example.com' }),
+    createErrorReply({
+      renderError: ({ code }) => code,
+      deliver: (_response, _request, reply) => void reply.send(''),
+      log: silentLog,
+      issuer: () => 'https://id.example.com',
+    }),
   );
   const { high = false, ...rest } = change;
   admit(app, {

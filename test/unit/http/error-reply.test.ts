@@ -1,6 +1,7 @@
 import Fastify from 'fastify';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DirectoryUnavailable } from '../../../server/src/directory/directory.ts';
+import { createDelivery } from '../../../server/src/endpoints/respond.ts';
 import { createErrorReply } from '../../../server/src/http/error-reply.ts';
 import { HttpError, NotServing, TokenMissing } from '../../../server/src/http/http-error.ts';
 import { jsonError, pageError, redirectError } from '../../../server/src/protocol/errors.ts';
@@ -9,12 +10,11 @@ import { DatabaseUnavailable } from '../../../server/src/store/database.ts';
 import { createLog } from '../../../server/src/telemetry/log.ts';
 
 const secret = 'canary-1234';
-const redirect = verifyRedirectUri(
-  { redirect_uris: ['https://app/cb'] },
-  'https://app/cb',
-  's',
-  'https://id.example.com',
-);
+const redirect = verifyRedirectUri({ redirect_uris: ['https://app/cb'] }, 'https://app/cb', {
+  state: 's',
+  issuer: 'https://id.example.com',
+  mode: 'query',
+});
 const errors: Record<string, () => unknown> = {
   invalid_grant: () => jsonError('invalid_grant', 'the code is not valid', { detail: 'used before' }),
   invalid_client: () => jsonError('invalid_client', 'client authentication failed'),
@@ -40,6 +40,7 @@ const app = Fastify({ genReqId: () => 'the-request' });
 app.setErrorHandler(
   createErrorReply({
     renderError: ({ code, reference }) => `<html>${code} ${reference}</html>`,
+    deliver: createDelivery(() => undefined),
     log: createLog({
       level: 'debug',
       format: 'json',

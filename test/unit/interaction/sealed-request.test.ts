@@ -75,7 +75,7 @@ describe('a request on its way', () => {
 });
 
 describe('an answer that is kept', () => {
-  const answer = { kind: 'issued', uri: 'https://shop.example.com/cb?code=x', refused: [], interaction } as const;
+  const answer = { kind: 'issued', response: { by: 'uri', uri: 'https://shop.example.com/cb?code=x' }, refused: [], interaction } as const;
   const kept = sealAnswer(sealer, answer, 'browser-a');
 
   it('opens for its browser and request alone', () => {

@@ -81,8 +81,7 @@ describe('an authorization request', () => {
 
   const table: readonly [string, Change, string][] = [
     ['RFC 6749 §4.1.2.1: response_type is missing', { response_type: undefined }, 'redirect invalid_request'],
-    ['RFC 6749 §4.1.2.1: response_type is unknown', { response_type: 'token' }, 'redirect unsupported_response_type'],
-    ['hybrid is not served', { response_type: 'code id_token' }, 'redirect unsupported_response_type'],
+    ['RFC 6749 §4.1.2.1: response_type is unknown', { response_type: 'none' }, 'redirect unsupported_response_type'],
     ['A21, OIDC Core §6: request object', { request: 'eyJ' }, 'redirect request_not_supported'],
     ['A60: request by URL', { request_uri: 'https://x/' }, 'redirect request_uri_not_supported'],
     ['OIDC Core §7.2.1: registration', { registration: '{}' }, 'redirect registration_not_supported'],
@@ -101,7 +100,7 @@ describe('an authorization request', () => {
     ['no account chooser', { prompt: 'select_account' }, 'redirect account_selection_required'],
     ['max_age that is no number', { max_age: 'soon' }, 'redirect invalid_request'],
     ['max_age below zero', { max_age: '-1' }, 'redirect invalid_request'],
-    ['a response mode that is not served', { response_mode: 'fragment' }, 'redirect invalid_request'],
+    ['a response mode that is unknown', { response_mode: 'jwt' }, 'redirect invalid_request'],
     ['a nonce beyond 2 KiB', { nonce: 'n'.repeat(2049) }, 'redirect invalid_request'],
     ['a nonce of 2 KiB', { nonce: 'n'.repeat(2048) }, 'accepted'],
     ['a long state', { state: 's'.repeat(8192) }, 'accepted'],

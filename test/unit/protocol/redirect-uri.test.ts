@@ -1,18 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import type { VerifiedRedirect } from '../../../server/src/protocol/errors.ts';
 import {
-  authorizationResponseUri,
+  authorizationResponse,
   registrationProblem,
   verifyRedirectUri,
 } from '../../../server/src/protocol/redirect-uri.ts';
+import type { ResponseMode } from '../../../server/src/protocol/terms.ts';
 
 const issuer = 'https://id.example.com';
-const verify = (registered: string | readonly string[], requested: string | undefined, state?: string) =>
-  verifyRedirectUri({ redirect_uris: [registered].flat() }, requested, state, issuer);
+const verify = (
+  registered: string | readonly string[],
+  requested: string | undefined,
+  state?: string,
+  mode: ResponseMode = 'query',
+) => verifyRedirectUri({ redirect_uris: [registered].flat() }, requested, { state, issuer, mode });
 const confidential = { public: false };
 
-function redirectTo(uri: string, state?: string): VerifiedRedirect {
-  const redirect = verify(uri, uri, state);
+function redirectTo(uri: string, state?: string, mode: ResponseMode = 'query'): VerifiedRedirect {
+  const redirect = verify(uri, uri, state, mode);
   if (redirect === null) throw new Error(`${uri} does not match itself`);
   return redirect;
 }
@@ -143,37 +148,49 @@ describe('what may be registered', () => {
   });
 });
 
+/** As a client reads it, whichever way it came. */
+function sent(redirect: VerifiedRedirect, members: Readonly<Record<string, string | undefined>>) {
+  const response = authorizationResponse(redirect, members);
+  return response.by === 'uri' ? response.uri : response;
+}
+
 describe('RFC 9207 §2: an authorization response', () => {
+  const iss = 'iss=https%3A%2F%2Fid.example.com';
   it.each([
-    ['https://app.example.com/cb', 'https://app.example.com/cb?code=x&state=s&iss=https%3A%2F%2Fid.example.com#_'],
-    [
-      'https://app.example.com/cb?a=b',
-      'https://app.example.com/cb?a=b&code=x&state=s&iss=https%3A%2F%2Fid.example.com#_',
-    ],
-    ['https://app.example.com/cb?', 'https://app.example.com/cb?code=x&state=s&iss=https%3A%2F%2Fid.example.com#_'],
-  ])('%s keeps its query and gets each parameter once', (uri, expected) =>
-    expect(authorizationResponseUri(redirectTo(uri, 's'), { code: 'x' })).toBe(expected),
+    ['query', 'https://app.example.com/cb', `https://app.example.com/cb?code=x&state=s&${iss}#_`],
+    ['query', 'https://app.example.com/cb?a=b', `https://app.example.com/cb?a=b&code=x&state=s&${iss}#_`],
+    ['query', 'https://app.example.com/cb?', `https://app.example.com/cb?code=x&state=s&${iss}#_`],
+    ['query', 'com.example.app:/cb', `com.example.app:/cb?code=x&state=s&${iss}`],
+    ['fragment', 'https://app.example.com/cb', `https://app.example.com/cb#code=x&state=s&${iss}`],
+    ['fragment', 'https://app.example.com/cb?a=b', `https://app.example.com/cb?a=b#code=x&state=s&${iss}`],
+    ['fragment', 'com.example.app:/cb', `com.example.app:/cb#code=x&state=s&${iss}`],
+  ] as const)('%s: %s keeps its query and gets each parameter once', (mode, uri, expected) =>
+    expect(sent(redirectTo(uri, 's', mode), { code: 'x', id_token: undefined })).toBe(expected),
   );
 
-  it('returns state unmodified, and none when there was none', () => {
-    const state = '{"a":"ä&=#+%"}'.repeat(500);
-    const sent = new URL(authorizationResponseUri(redirectTo('https://app.example.com/cb', state), { code: 'x' }));
-    expect(sent.searchParams.getAll('state')).toEqual([state]);
-    expect(authorizationResponseUri(redirectTo('https://app.example.com/cb'), { code: 'x' })).not.toContain('state');
-  });
+  it('form_post: each parameter is a field, and the URI stays as it was', () =>
+    expect(sent(redirectTo('https://app.example.com/cb?a=b', 's', 'form_post'), { code: 'x' })).toEqual({
+      by: 'form',
+      action: 'https://app.example.com/cb?a=b',
+      fields: [
+        ['code', 'x'],
+        ['state', 's'],
+        ['iss', issuer],
+      ],
+    }));
 
-  it('adds no fragment to a private-use scheme', () => {
-    const redirect = verifyRedirectUri(
-      { redirect_uris: ['com.example.app:/cb'] },
-      'com.example.app:/cb',
-      undefined,
-      issuer,
-    );
-    expect(redirect).not.toBeNull();
-    if (redirect !== null) {
-      expect(authorizationResponseUri(redirect, { code: 'x' })).toBe(
-        'com.example.app:/cb?code=x&iss=https%3A%2F%2Fid.example.com',
-      );
-    }
-  });
+  it.each(['query', 'fragment', 'form_post'] as const)(
+    '%s: returns state unmodified, and none when there was none',
+    (mode) => {
+      const read = (redirect: VerifiedRedirect): URLSearchParams => {
+        const response = authorizationResponse(redirect, { code: 'x' });
+        if (response.by === 'form') return new URLSearchParams(response.fields.map(([name, value]) => [name, value]));
+        const url = new URL(response.uri);
+        return mode === 'query' ? url.searchParams : new URLSearchParams(url.hash.slice(1));
+      };
+      const state = '{"a":"ä&=#+%\u202e"}'.repeat(500);
+      expect(read(redirectTo('https://app.example.com/cb', state, mode)).getAll('state')).toEqual([state]);
+      expect(read(redirectTo('https://app.example.com/cb', undefined, mode)).has('state')).toBe(false);
+    },
+  );
 });
