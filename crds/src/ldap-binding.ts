@@ -12,7 +12,8 @@ const claim = entry({
   claim: text({
     what: 'Name of the claim.',
     max: 128,
-    allowed: 'a claim name, none that the protocol sets, neither groups nor email_verified',
+    allowed:
+      'a claim name, none that the protocol sets, neither groups nor email_verified; address.formatted, .street_address, .locality, .region, .postal_code and .country make up the claim address',
     rules: [
       claimName,
       claimNotReserved,

@@ -18,6 +18,7 @@ import { type AuthorizationRequest, parseAuthorizationRequest } from '../protoco
 import { claimsByName, claimsOfScope, type NamedClaim } from '../protocol/claims.ts';
 import { pageError } from '../protocol/errors.ts';
 import type { ParameterReading } from '../protocol/parameters.ts';
+import { gives } from '../protocol/response-type.ts';
 import { type EpochSeconds, epochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { Registered, Snapshot } from '../registry/snapshot.ts';
@@ -176,18 +177,13 @@ async function ask(
 }
 
 /** A directory that is not registered now has not said that anybody left: it could not be asked. */
-function rulesOf(visit: Visit, directory: string): ConsentRules {
+export function rulesOf(visit: Visit, directory: string): ConsentRules {
   const rules = visit.snapshot.directory(directory)?.value;
   if (rules === undefined) throw new DirectoryUnavailable(directory, 'it is not registered');
   return rules;
 }
 
-function verify(
-  visit: Visit,
-  going: Going,
-  named: readonly NamedClaim[],
-  { user, askedAt }: FreshEntry,
-): Verification {
+function verify(visit: Visit, going: Going, named: readonly NamedClaim[], { user, askedAt }: FreshEntry): Verification {
   return judge(going, named, rulesOf(visit, user.directory), user, askedAt);
 }
 
@@ -204,6 +200,8 @@ function judge(
     accessGroups: client.value.access_groups,
     onRefusedScope: client.value.consent.on_refused_scope,
     scopes: request.scopes,
+    // An ID token was asked for, and without `openid` there is none.
+    needed: gives(request.responseType, 'id_token') ? ['openid'] : [],
     claims: named,
     askedAt,
   });
@@ -222,7 +220,10 @@ function isMeant(ports: FlowPorts, { interaction, request, client }: Going, sess
 }
 
 /** Claims by name that this client may have. */
-export function namedClaims(visit: Visit, { request, client }: Pick<Going, 'request' | 'client'>): readonly NamedClaim[] {
+export function namedClaims(
+  visit: Visit,
+  { request, client }: Pick<Going, 'request' | 'client'>,
+): readonly NamedClaim[] {
   return claimsByName(request.asked, client.value.scopes, (scope) => visit.snapshot.scope(scope)?.value.claims);
 }
 
@@ -244,7 +245,11 @@ function withClaimsOfScopes(visit: Visit, { scopes, claims }: Remembered): Remem
 }
 
 /** What a token of these scopes can be for. */
-export function audiencesWithin(snapshot: Snapshot, client: ClientRegistration, scopes: readonly string[]): readonly string[] {
+export function audiencesWithin(
+  snapshot: Snapshot,
+  client: ClientRegistration,
+  scopes: readonly string[],
+): readonly string[] {
   return audiencesOf(
     client,
     scopes.flatMap((scope) => snapshot.scope(scope)?.value.audiences ?? []),

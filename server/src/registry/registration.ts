@@ -119,7 +119,10 @@ export const ServerRegistration = Type.Object(
         closed,
       ),
     ),
-    /** Hosts and CIDRs that may be called on a client's word although the outbound gate would refuse them. */
+    /**
+     * What may be called on a client's word although the outbound gate would refuse it: names and `*.`names, whose addresses
+     * may then be private, addresses and CIDRs.
+     */
     outbound_allowed: Type.Optional(list(text(253), 64)),
     branding: Type.Optional(Branding),
     /** The cluster that its clients live in: the keys with which it signs the tokens of its ServiceAccounts. */
@@ -281,7 +284,7 @@ export const DirectoryRegistration = Type.Object(
     ),
     /** Attribute of the user's entry that lists group DNs, when there is one; used instead of a search. */
     member_of_attribute: Type.Optional(text(128)),
-    /** Claim name → attribute name. */
+    /** Claim name → attribute name; `address.street_address` and the like make up the claim `address`. */
     claims: Type.Record(Type.String({ maxLength: 128 }), text(128)),
     /** `never`, `always`, or the attribute that says so. */
     email_verified: Type.Union([literals(['never', 'always']), Type.Object({ attribute: text(128) }, closed)]),

@@ -35,6 +35,7 @@ export { type FormPostInput, formPostPage, formPostScriptHash } from './form-pos
 export { placeOf } from './links.ts';
 export { type LoginInput, type LoginProblem, loginPage } from './login.ts';
 export {
+  catalogues,
   english,
   type Language,
   type LanguageWishes,
@@ -44,3 +45,4 @@ export {
 } from './messages.ts';
 export type { Branding, ClientText, Form, Frame, HiddenField } from './page.ts';
 export type { ClaimText, RequestedScope, ScopeText } from './scopes.ts';
+export { type SignedOutInput, type SignOutInput, signedOutPage, signOutPage } from './sign-out.ts';

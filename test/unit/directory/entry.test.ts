@@ -89,6 +89,11 @@ describe('immutable ids', () => {
   });
 });
 
+const profileTexts =
+  'name given_name family_name middle_name nickname preferred_username profile picture website gender birthdate zoneinfo locale'.split(
+    ' ',
+  );
+
 describe('claims', () => {
   const claims = (
     mapping: Record<string, string>,
@@ -107,6 +112,46 @@ describe('claims', () => {
       { address: 'postalAddress' },
       { postalAddress: ['1 Quay$Port \\24'] },
       { address: { formatted: '1 Quay\nPort $' } },
+    ],
+    [
+      'OIDC Core §5.1.1: an address has members, those that are mapped and known',
+      {
+        'address.street_address': 'street',
+        'address.locality': 'l',
+        'address.region': 'st',
+        'address.postal_code': 'postalCode',
+        'address.country': 'c',
+        'address.planet': 'o',
+      },
+      { street: ['1 Quay', '2 Quay'], l: ['Port'], postalCode: ['1234'], c: ['NZ'], o: ['Earth'] },
+      { address: { street_address: '1 Quay', locality: 'Port', postal_code: '1234', country: 'NZ' } },
+    ],
+    [
+      'a whole address and its members are one object',
+      { address: 'postalAddress', 'address.locality': 'l' },
+      { postalAddress: ['1 Quay$Port'], l: ['Port'] },
+      { address: { formatted: '1 Quay\nPort', locality: 'Port' } },
+    ],
+    ['an address of which nothing is known is none', { 'address.locality': 'l' }, {}, {}],
+    ['OIDC Core §5.3.2: an empty value is no claim', { name: 'cn', teams: 'ou' }, { cn: [''], ou: [''] }, {}],
+    ['OIDC Core §5.2: a claim in another language', { 'name#de': 'cn' }, { cn: ['b', 'a'] }, { 'name#de': 'b' }],
+    [
+      'OIDC Core §5.1: fourteen claims of profile, thirteen of them text',
+      Object.fromEntries([...profileTexts, 'updated_at'].map((claim) => [claim, claim.replaceAll('_', '-')])),
+      {
+        ...Object.fromEntries(profileTexts.map((claim) => [claim.replaceAll('_', '-'), [`the ${claim}`]])),
+        'updated-at': ['20240102030405Z'],
+      },
+      {
+        ...Object.fromEntries(profileTexts.map((claim) => [claim, `the ${claim}`])),
+        updated_at: 1_704_164_645,
+      },
+    ],
+    [
+      'a number that is not verified is so',
+      { phone_number: 'tel', phone_number_verified: 'v' },
+      { tel: ['+64 1'], v: ['FALSE'] },
+      { phone_number: '+64 1', phone_number_verified: false },
     ],
     [
       'a time is a number',

@@ -35,10 +35,17 @@ export function claimsOf(
   { claims, email_verified }: Pick<DirectoryRegistration, 'claims' | 'email_verified'>,
 ): Readonly<Record<string, ClaimValue>> {
   const found: [string, ClaimValue][] = [];
+  const address: [string, string][] = [];
   for (const [claim, attribute] of Object.entries(claims)) {
-    const value = claimValue(claim, entry.texts(attribute));
-    if (value !== null) found.push([claim, value]);
+    // An empty value is none (OpenID Connect Core §5.3.2).
+    const values = entry.texts(attribute).filter((text) => text !== '');
+    const [first] = values;
+    if (claim !== 'address' && !claim.startsWith('address.')) {
+      const value = claimValue(claim, values);
+      if (value !== null) found.push([claim, value]);
+    } else if (first !== undefined) address.push(...addressPart(claim, first));
   }
+  if (address.length > 0) found.push(['address', Object.fromEntries(address)]);
   if (found.some(([claim]) => claim === 'email')) found.push(['email_verified', isVerified(entry, email_verified)]);
   return Object.fromEntries(found);
 }
@@ -51,13 +58,31 @@ function isVerified(entry: EntryReader, rule: DirectoryRegistration['email_verif
   return values.length === 1 && values[0] === 'TRUE';
 }
 
+/** Members of the claim `address` (OpenID Connect Core §5.1.1), each mapped as `address.<member>`. */
+const addressMembers: ReadonlySet<string> = new Set([
+  'formatted',
+  'street_address',
+  'locality',
+  'region',
+  'postal_code',
+  'country',
+]);
+
+/** `address` alone is the whole one, ready to be shown; what is no member is nothing. */
+function addressPart(claim: string, text: string): readonly [string, string][] {
+  const member = claim === 'address' ? 'formatted' : claim.slice('address.'.length);
+  if (!addressMembers.has(member)) return [];
+  return [[member, member === 'formatted' ? postalAddress(text) : text]];
+}
+
 function claimValue(claim: string, values: readonly string[]): ClaimValue | null {
   const [first] = values;
   if (first === undefined) return null;
-  if (claim === 'address') return { formatted: postalAddress(first) };
   if (claim === 'updated_at') return secondsOf(first);
   if (claim === 'phone_number_verified') return first === 'TRUE';
-  return values.length === 1 || single.has(claim) ? first : values;
+  // `name#de` is the same claim in another language (OpenID Connect Core §5.2).
+  const [plain = claim] = claim.split('#', 1);
+  return values.length === 1 || single.has(plain) ? first : values;
 }
 
 /** Lines of a postal address are separated by `$` (RFC 4517 §3.3.28). */
