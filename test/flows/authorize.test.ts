@@ -81,7 +81,7 @@ describe('authorization endpoint: what goes back', () => {
 
   it.each([
     [{ response_type: undefined }, 'invalid_request'],
-    [{ response_type: 'token' }, 'unsupported_response_type'],
+    [{ response_type: 'none' }, 'unsupported_response_type'],
     [{ scope: 'openid admin' }, 'invalid_scope'],
     [{ code_challenge: undefined, code_challenge_method: undefined }, 'invalid_request'],
     [{ code_challenge_method: 'plain' }, 'invalid_request'],
@@ -194,7 +194,7 @@ describe('redirect URIs', () => {
   });
 
   it.each([
-    { response_type: 'token' },
+    { response_type: 'none' },
     { scope: 'admin' },
     { prompt: 'none' },
     { prompt: 'none login' },

@@ -43,7 +43,7 @@ describe.each([
       jwks_uri: `${issuerUrl}/jwks`,
       scopes_supported: ['openid', 'profile', 'email', 'phone', 'address', 'offline_access', 'groups'],
       response_types_supported: ['code'],
-      response_modes_supported: ['query'],
+      response_modes_supported: ['query', 'fragment', 'form_post'],
       grant_types_supported: expect.arrayContaining([
         'authorization_code',
         'refresh_token',

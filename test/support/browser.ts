@@ -44,7 +44,7 @@ export class Page {
   }
 
   get form(): Form {
-    const form = /<form method="post" action="([^"]*)">([\s\S]*?)<\/form>/.exec(this.html);
+    const form = /<form method="post" action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/.exec(this.html);
     if (form === null) throw new Error(`no form on page ${this.name}`);
     const fields: Record<string, string> = {};
     for (const [tag] of (form[2] ?? '').matchAll(/<input [^>]*>/g)) {
@@ -67,12 +67,28 @@ export class Page {
     return refresh === undefined ? undefined : new URL(unescape(refresh));
   }
 
-  /** Parameters of the response to the client. */
+  /** The form that posts a response to the client, without what the person presses. */
+  get posted(): Form | undefined {
+    return this.name === 'form-post' ? this.form : undefined;
+  }
+
+  /** Parameters of the response to the client, from wherever they stand. */
   get response(): Readonly<Record<string, string>> {
+    if (this.posted !== undefined) return this.posted.fields;
     const way = this.wayOut ?? (this.link('back') === undefined ? undefined : new URL(this.link('back') ?? ''));
     if (way === undefined) throw new Error(`page ${this.name} leads to no client:\n${this.html}`);
-    return Object.fromEntries(way.searchParams);
+    return Object.fromEntries(isFragment(way) ? new URLSearchParams(way.hash.slice(1)) : way.searchParams);
   }
+
+  /** Where the response to the client stands. */
+  get mode(): 'query' | 'fragment' | 'form_post' {
+    if (this.posted !== undefined) return 'form_post';
+    return this.wayOut !== undefined && isFragment(this.wayOut) ? 'fragment' : 'query';
+  }
+}
+
+function isFragment({ hash }: URL): boolean {
+  return hash !== '' && hash !== '#_';
 }
 
 function attribute(tag: string, name: string): string | undefined {

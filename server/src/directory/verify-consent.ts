@@ -25,6 +25,8 @@ export interface ConsentQuestion {
   readonly accessGroups: readonly string[];
   readonly onRefusedScope: 'drop' | 'deny';
   readonly scopes: readonly string[];
+  /** Scopes without which there is no answer: a refusal of one is a refusal of all. Default: none. */
+  readonly needed?: readonly string[];
   /** Claims asked for by name, each with the scopes through which it may come. Left out: none. */
   readonly claims?: readonly NamedClaim[];
   /** When the directory was asked. */
@@ -107,7 +109,9 @@ export function verifyConsent(
     .filter((answer) => !answer.allowed)
     .map(({ scope, rules: asked }) => ({ scope, rules: asked }));
   const allowed = answers.filter((answer) => answer.allowed);
-  if (refused.length > 0 && (onRefusedScope === 'deny' || allowed.length === 0)) {
+  const ends =
+    onRefusedScope === 'deny' || allowed.length === 0 || refused.some(({ scope }) => isNeeded(question, scope));
+  if (refused.length > 0 && ends) {
     return { outcome: 'refused', reason: 'scope_refused', refused };
   }
   const withheld = builtInScopes.filter((scope) => isWithheld(user, rules, scope));
@@ -123,6 +127,10 @@ export function verifyConsent(
     askedAt,
   });
   return { outcome: 'verified', consent };
+}
+
+function isNeeded({ needed = [] }: ConsentQuestion, scope: string): boolean {
+  return needed.includes(scope);
 }
 
 interface ScopeAnswer {

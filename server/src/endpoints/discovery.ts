@@ -9,14 +9,16 @@ import {
   displays,
   type GrantType,
   prompts,
+  responseModes,
 } from '../protocol/terms.ts';
-import type { DirectoryRegistration } from '../registry/registration.ts';
+import type { DirectoryRegistration, ServerRegistration } from '../registry/registration.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
 import { catalogues } from '../views/index.ts';
 import { mountDocument } from './document.ts';
 
 export interface DiscoveryParts {
   readonly snapshot: () => Snapshot;
+  /** Verbs of the token endpoint that are served. */
   readonly grantTypes: readonly GrantType[];
 }
 
@@ -42,6 +44,21 @@ function claimsMapped({ claims }: DirectoryRegistration): readonly string[] {
   return names.includes('email') ? [...names, 'email_verified'] : names;
 }
 
+/** What clients may use where no policy says more. */
+const withoutPolicy = {
+  responseTypes: ['code'],
+  grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+} as const;
+
+/** Of what policy lets clients use, what is served: verbs of the token endpoint, and `implicit`, which is none. */
+function grantTypesWithin(
+  { grant_types_supported }: ServerRegistration,
+  served: readonly GrantType[],
+): readonly GrantType[] {
+  const allowed: readonly GrantType[] = grant_types_supported ?? withoutPolicy.grantTypes;
+  return allowed.filter((type) => type === 'implicit' || served.includes(type));
+}
+
 /** `undefined` until the operator has declared the server. */
 export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly GrantType[]): object | undefined {
   const server = snapshot.server?.value;
@@ -56,9 +73,9 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     jwks_uri: endpointUrl(issuer, 'jwks'),
     // Scopes of the tenants are not published: their names tell who works on what.
     scopes_supported: builtInScopes,
-    response_types_supported: ['code'],
-    response_modes_supported: ['query'],
-    grant_types_supported: grantTypes,
+    response_types_supported: server.response_types_supported ?? withoutPolicy.responseTypes,
+    response_modes_supported: responseModes,
+    grant_types_supported: grantTypesWithin(server, grantTypes),
     subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: server.signing.algorithms,
     token_endpoint_auth_methods_supported: publishedMethods,
@@ -68,6 +85,11 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     // Whoever can prove nothing learns of no token.
     introspection_endpoint_auth_methods_supported: publishedMethods.filter((method) => method !== 'none'),
     introspection_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
+    end_session_endpoint: endpointUrl(issuer, 'endSession'),
+    backchannel_logout_supported: true,
+    backchannel_logout_session_supported: true,
+    frontchannel_logout_supported: true,
+    frontchannel_logout_session_supported: true,
     revocation_endpoint: endpointUrl(issuer, 'revocation'),
     revocation_endpoint_auth_methods_supported: publishedMethods,
     revocation_endpoint_auth_signing_alg_values_supported: assertionAlgorithms,
