@@ -252,7 +252,8 @@ class RunningOperator implements Operator {
     for (const dependent of pending) this.#wake(dependent);
     const [old, now] = [before, after].map((reports) => reports.filter(({ live }) => live));
     const differ = (view: (report: LiveReport) => unknown) => !isDeepStrictEqual(old?.map(view), now?.map(view));
-    if (differ(({ replica, keys }) => [replica, keys])) this.#wakeOn(handle, 'AuthorizationServer');
+    if (differ(({ replica, keys, untrustedProxy }) => [replica, keys, untrustedProxy]))
+      this.#wakeOn(handle, 'AuthorizationServer');
     if (differ(({ replica, directories }) => [replica, directories])) this.#wakeOn(handle, 'LdapBinding');
     for (const { kind, id } of now?.flatMap(({ rejected }) => rejected) ?? [])
       if (!old?.some(({ rejected }) => rejected.some((one) => one.kind === kind && one.id === id)))

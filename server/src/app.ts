@@ -88,8 +88,16 @@ function run({
   heartbeat,
   flows,
   pressure,
+  proxies,
+  server,
   log,
 }: Parts): () => Promise<void> {
+  let trusted: string | undefined;
+  follower.onSwap(() => {
+    const now = JSON.stringify(server()?.trusted_proxies);
+    if (now !== trusted) proxies.forget();
+    trusted = now;
+  });
   // A server that was just declared waits for no interval.
   follower.onSwap((changed) => {
     if (changed === 'all' || changed.some(({ kind }) => kind === 'server')) {
@@ -112,10 +120,14 @@ function run({
 }
 
 function publicListener(options: ServerOptions, parts: Parts): Listener {
-  const { log, metrics, server, readiness, pressure, follower, keys, audit, flows } = parts;
+  const { log, metrics, server, readiness, pressure, follower, keys, audit, flows, proxies } = parts;
   const app = createHttp({
     limits: { ...defaultLimits, ...options.limits },
     rewrite: pathWithinIssuer(() => server()?.issuer),
+    arrivals: {
+      trusted: () => server()?.trusted_proxies,
+      onArrival: (untrustedProxy) => proxies.count(untrustedProxy),
+    },
   });
   const drain = trackConnections(app);
   measure(app, { metrics, log: log.named('http') });

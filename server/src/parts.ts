@@ -5,6 +5,7 @@ import { Registry } from 'prom-client';
 import { createDirectories, type Directories } from './directory/directories.ts';
 import type { DirectoryPort } from './directory/directory.ts';
 import { type Pressure, watchPressure } from './http/pressure.ts';
+import { createProxyWatch, type ProxyWatch } from './http/proxy-watch.ts';
 import { createReadiness, type Readiness } from './http/readiness.ts';
 import { createKeys, type Keys, type KeysState, systemClock } from './keys/key-set.ts';
 import { createPairwiseSalt, type PairwiseSalt } from './keys/pairwise-salt.ts';
@@ -47,6 +48,7 @@ export interface Parts {
   readonly directory: DirectoryPort;
   readonly assertions: UsedAssertionStore;
   readonly outbound: OutboundGate;
+  readonly proxies: ProxyWatch;
   /** Everything that is signed for a client. */
   readonly tokens: TokenIssuer;
   readonly flows: UserFlows;
@@ -135,11 +137,12 @@ export function createParts(options: ServerOptions): Parts {
     keys: () => ({ state: keysState(), confirmedAt: keys.confirmedAt(), clockSkew: keys.clockSkew() }),
     monotonic,
   });
+  const proxies = createProxyWatch(monotonic);
   const heartbeat = createHeartbeat({
     database: background,
     replica,
     follower,
-    details: () => ({ directories: directories.probes(), keys: keysState() }),
+    details: () => ({ directories: directories.probes(), keys: keysState(), untrustedProxy: proxies.isUntrusted() }),
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });
   const pressure = watchPressure(options.pressure);
@@ -157,6 +160,7 @@ export function createParts(options: ServerOptions): Parts {
     directories: seams.directory === undefined ? directories : undefined,
     directory,
     assertions: usedAssertionStore(database),
+    proxies,
     outbound: createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound }),
     tokens,
     flows,

@@ -212,7 +212,7 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
         database: watched,
         replica: 'a',
         follower: one,
-        details: () => ({ directories: [], keys: 'ready' }),
+        details: () => ({ directories: [], keys: 'ready', untrustedProxy: false }),
       });
       await one.start();
       heart.start();
@@ -259,7 +259,12 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
 
     describe('heartbeat', () => {
       const beating = (replica: string) =>
-        createHeartbeat({ database, replica, follower, details: () => ({ directories: [], keys: 'ready' }) });
+        createHeartbeat({
+          database,
+          replica,
+          follower,
+          details: () => ({ directories: [], keys: 'ready', untrustedProxy: false }),
+        });
 
       it('tells the served revision and what was left out, at once after each swap', async () => {
         await follower.start();
@@ -278,6 +283,7 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
             rejected: follower.rejected,
             directories: [],
             keys: 'ready',
+            untrustedProxy: false,
             live: true,
             reportedAt: expect.any(Number),
           },

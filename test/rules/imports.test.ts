@@ -16,7 +16,8 @@ interface Room {
 }
 
 const server: Record<string, Room> = {
-  protocol: { pure: ['node:crypto'], types: ['registry/registration.ts'] },
+  // Of node:net what reads addresses.
+  protocol: { pure: ['node:crypto', 'node:net'], types: ['registry/registration.ts'] },
   interaction: {
     pure: [],
     rooms: ['protocol'],

@@ -1,8 +1,8 @@
 /** An HTTP server of ours with its limits, request ids and graceful end. */
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { HandlerTimeout, HttpError } from './http-error.ts';
+import { type ArrivalOptions, createArrivals } from './source.ts';
 
 /** Limits of a request; over one of them nothing is asked, hashed or bound. */
 export interface HttpLimits {
@@ -36,6 +36,8 @@ export interface HttpOptions {
   readonly limits: HttpLimits;
   /** Maps the request target to a route's path. */
   readonly rewrite?: (target: string) => string;
+  /** Default: no proxy is trusted. */
+  readonly arrivals?: ArrivalOptions;
 }
 
 const tooLarge = 'HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
@@ -50,15 +52,16 @@ const clientErrors: ReadonlyMap<string, string> = new Map([
 /** Where a target over the limit is sent: it is not even decoded. */
 const tooLong = '/-/too-long';
 
-export function createHttp({ limits, rewrite }: HttpOptions): FastifyInstance {
+export function createHttp({ limits, rewrite, arrivals = {} }: HttpOptions): FastifyInstance {
+  const arrivalOf = createArrivals(arrivals);
   const app = Fastify({
     logger: false,
     bodyLimit: limits.body,
     requestTimeout: limits.requestTimeout,
     keepAliveTimeout: limits.keepAliveTimeout,
-    // Ids are ours: an incoming one would let a stranger choose what an operator searches for.
+    // Ids are ours: an incoming one, but for that of a trusted proxy, would let a stranger choose what is searched for.
     requestIdHeader: false,
-    genReqId: () => randomUUID().replaceAll('-', ''),
+    genReqId: (request) => arrivalOf(request).requestId,
     // A HEAD that runs the handler of a flow could issue something that nobody reads.
     exposeHeadRoutes: false,
     return503OnClosing: false,

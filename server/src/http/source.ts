@@ -1,25 +1,114 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isIPv6 } from 'node:net';
+import { type BlockList, isIPv6 } from 'node:net';
+import { familyOf, networksOf, plainAddress } from '../protocol/networks.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import { forwardedFor } from './forwarded.ts';
 
-/** Where a request comes from, for limits and the log. Forwarded headers are never believed here. */
+/** Where a request comes from, for limits and the log. Nothing else is ever taken from a proxy's word. */
 export interface Source {
-  /** The peer's address. */
+  /** The client's address where a trusted proxy names it; else the peer's. */
   readonly address: string;
   /**
    * 20 when the peer sends forwarded headers without being trusted: it may be a proxy for everybody, so limits per address
    * are 20 times as high, and never off, because a stranger can send the header too.
    */
   readonly limitFactor: 1 | 20;
-  /** A trusted proxy named the address: it is that of whoever asks, and no proxy's. */
-  readonly vouchedFor?: true;
+  /** Whether the address is surely the client's own: a trusted proxy named it. Left out: no. */
+  readonly trustworthy?: boolean;
 }
+
+export type TrustedProxies = NonNullable<ServerRegistration['trusted_proxies']>;
 
 const forwardedHeaders = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
 
+const sources = new WeakMap<IncomingMessage, Source>();
+
+/** As the listener found it; a request that came through none comes from its peer. */
 export function sourceOf(request: IncomingMessage): Source {
-  const address = request.socket.remoteAddress ?? 'unknown';
-  const forwarded = forwardedHeaders.some((name) => request.headers[name] !== undefined);
-  return { address, limitFactor: forwarded ? 20 : 1 };
+  return sources.get(request) ?? sourceOfPeer(request);
+}
+
+function sourceOfPeer(request: IncomingMessage): Source {
+  return { address: request.socket.remoteAddress ?? 'unknown', limitFactor: isForwarded(request) ? 20 : 1 };
+}
+
+function isForwarded({ headers }: IncomingMessage): boolean {
+  return forwardedHeaders.some((name) => headers[name] !== undefined);
+}
+
+/** What is known of a request before anything else of it is looked at. */
+export interface Arrival {
+  readonly source: Source;
+  /** 32 hexadecimal digits of ours, or what a trusted proxy sent as `X-Request-Id`. */
+  readonly requestId: string;
+}
+
+export interface ArrivalOptions {
+  readonly trusted?: (() => TrustedProxies | undefined) | undefined;
+  /** Told of every request, and whether its peer forwards it without being trusted. */
+  readonly onArrival?: ((untrustedProxy: boolean) => void) | undefined;
+}
+
+/** Reads where a request comes from and remembers it for {@link sourceOf}. */
+export function createArrivals({ trusted, onArrival }: ArrivalOptions): (request: IncomingMessage) => Arrival {
+  const networks = remembered();
+  return (request) => {
+    const proxies = trusted?.();
+    const peer = plainAddress(request.socket.remoteAddress ?? 'unknown');
+    const known = proxies === undefined ? undefined : networks(proxies);
+    const isTrusted = known !== undefined && within(known, peer);
+    onArrival?.(!isTrusted && isForwarded(request));
+    if (proxies === undefined || !isTrusted) return { source: sourceOfPeer(request), requestId: newRequestId() };
+    const source = sourceBehind(request, { proxies, networks: known, peer });
+    sources.set(request, source);
+    return { source, requestId: sentRequestId(request) ?? newRequestId() };
+  };
+}
+
+interface TrustedPeer {
+  readonly proxies: TrustedProxies;
+  readonly networks: BlockList;
+  readonly peer: string;
+}
+
+/**
+ * The nearest address that is no proxy of ours: what stands before it, the client itself may have written. Only proxies in
+ * the list: the farthest of them asked. Where the list cannot be read, the proxy stands for everybody behind it.
+ */
+function sourceBehind(request: IncomingMessage, { proxies, networks, peer }: TrustedPeer): Source {
+  const value = request.headers[proxies.header];
+  const chain = typeof value === 'string' ? forwardedFor(proxies.header, value) : [];
+  const nearest = chain.findLastIndex((address) => address === null || !within(networks, address));
+  const client = chain[Math.max(nearest, 0)];
+  if (client === null || client === undefined) return { address: peer, limitFactor: 20 };
+  return { address: plainAddress(client), limitFactor: 1, trustworthy: true };
+}
+
+function within(networks: BlockList, address: string): boolean {
+  const plain = plainAddress(address);
+  const family = familyOf(plain);
+  return family !== null && networks.check(plain, family);
+}
+
+function newRequestId(): string {
+  return randomUUID().replaceAll('-', '');
+}
+
+function sentRequestId({ headers }: IncomingMessage): string | undefined {
+  const sent = headers['x-request-id'];
+  return typeof sent === 'string' && /^[A-Za-z0-9._-]{8,128}$/.test(sent) ? sent : undefined;
+}
+
+/** Reads the networks again only when they are others. */
+function remembered(): (proxies: TrustedProxies) => BlockList {
+  let last: TrustedProxies | undefined;
+  let networks: BlockList | undefined;
+  return (proxies) => {
+    if (networks === undefined || proxies !== last) networks = networksOf(proxies.cidrs);
+    last = proxies;
+    return networks;
+  };
 }
 
 /**
@@ -27,10 +116,9 @@ export function sourceOf(request: IncomingMessage): Source {
  * network, and an address of IPv4 however it is written.
  */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+(?:\.\d+){3})$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  if (!isIPv6(address)) return address;
-  const [bare = ''] = address.split('%');
+  const plain = plainAddress(address);
+  if (!isIPv6(plain)) return plain;
+  const [bare = ''] = plain.split('%');
   const [front = [], back = []] = bare.split('::').map((half) => (half === '' ? [] : half.split(':')));
   const left = bare.includes('::') ? Array.from({ length: 8 - front.length - back.length }, () => '0') : [];
   return [...front, ...left, ...back].slice(0, 4).join(':');

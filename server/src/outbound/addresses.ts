@@ -1,5 +1,6 @@
 /** PURE. Which addresses a call on a client's word may go to, and what the server's owner adds to them. */
-import { BlockList, isIP } from 'node:net';
+import type { BlockList } from 'node:net';
+import { familyOf, networksOf, parseCidr } from '../protocol/networks.ts';
 
 /**
  * IPv4 that is not the public internet (IANA's special-purpose registry), and the one public address of a cloud's own
@@ -29,43 +30,11 @@ const globalIpv6 = ['2000::/3'];
 /** Within it: IETF protocols with Teredo, documentation, 6to4, which carries an IPv4 address inside. */
 const specialIpv6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
-type Family = 'ipv4' | 'ipv6';
-
-function familyOf(address: string): Family | null {
-  const version = isIP(address);
-  return version === 0 ? null : version === 4 ? 'ipv4' : 'ipv6';
-}
-
-interface Cidr {
-  readonly network: string;
-  readonly prefix: number;
-  readonly family: Family;
-}
-
-/** `10.0.0.0/8`, `fd00::/8`, or one address; `null`: neither. */
-export function parseCidr(text: string): Cidr | null {
-  const [network = '', prefix, ...more] = text.split('/');
-  const family = familyOf(network);
-  if (family === null || more.length > 0 || network.includes('%')) return null;
-  const longest = family === 'ipv4' ? 32 : 128;
-  if (prefix === undefined) return { network, prefix: longest, family };
-  if (!/^(?:0|[1-9]\d{0,2})$/.test(prefix) || Number(prefix) > longest) return null;
-  return { network, prefix: Number(prefix), family };
-}
-
-function blockListOf(cidrs: readonly string[]): BlockList {
-  const list = new BlockList();
-  for (const cidr of cidrs.map(parseCidr)) {
-    if (cidr !== null) list.addSubnet(cidr.network, cidr.prefix, cidr.family);
-  }
-  return list;
-}
-
-const special4 = blockListOf(specialIpv4);
-const special6 = blockListOf(specialIpv6);
-const global6 = blockListOf(globalIpv6);
-const privates = blockListOf(privateNetworks);
-const mapped6 = blockListOf(['::ffff:0:0/96']);
+const special4 = networksOf(specialIpv4);
+const special6 = networksOf(specialIpv6);
+const global6 = networksOf(globalIpv6);
+const privates = networksOf(privateNetworks);
+const mapped6 = networksOf(['::ffff:0:0/96']);
 
 /** IPv4 in the clothes of IPv6 is never meant by anybody who has nothing to hide. */
 const isMapped = (address: string): boolean => address.includes(':') && mapped6.check(address, 'ipv6');
@@ -104,7 +73,7 @@ export function readExceptions(entries: readonly string[]): Exceptions {
   return {
     names: new Set(names.filter((name) => !name.startsWith('*.'))),
     suffixes: names.filter((name) => /^\*\.[^*]+$/.test(name)).map((name) => name.slice(1)),
-    networks: blockListOf(cidrs),
+    networks: networksOf(cidrs),
   };
 }
 

@@ -1,5 +1,6 @@
 /** PURE. The rules of client and server metadata that endpoints rely on, beyond the shape (RFC 7591 §2, RFC 8414 §2). */
 import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
+import { isHostOrNetwork, parseCidr } from './networks.ts';
 import { publicKeysProblem } from './public-keys.ts';
 import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
 import { isScopeToken } from './scope.ts';
@@ -208,8 +209,24 @@ export function checkServerMetadata(server: ServerRegistration): string | null {
     return 'signing.publish_before must not be longer than rotate_every';
   const longest = Math.max(maxAccessTokenLifetime, lifetimes.id_token);
   if (signing.retire_after < longest + 60) return `signing.retire_after must be at least ${longest + 60}`;
+  const outside = networksProblem(server);
+  if (outside !== null) return outside;
   const keys = server.kubernetes === undefined ? null : publicKeysProblem(server.kubernetes.jwks.keys);
   return keys === null ? null : `kubernetes.jwks: ${keys}`;
+}
+
+function networksProblem({
+  trusted_proxies: proxies,
+  outbound_allowed: allowed = [],
+}: ServerRegistration): string | null {
+  const prefixes = (proxies?.cidrs ?? []).map((cidr) => parseCidr(cidr)?.prefix);
+  const unread = prefixes.indexOf(undefined);
+  if (unread >= 0) return `trusted_proxies.cidrs[${unread}] must be an address or a network such as 10.0.0.0/8`;
+  // Whoever can connect could then say where he comes from, and no limit per address would hold.
+  const everybody = prefixes.indexOf(0);
+  if (everybody >= 0) return `trusted_proxies.cidrs[${everybody}] must not hold every address`;
+  const odd = allowed.findIndex((entry) => !isHostOrNetwork(entry));
+  return odd < 0 ? null : `outbound_allowed[${odd}] must be a host, *. and a host, an address or a network`;
 }
 
 /** RFC 8414 §2: https without query and fragment; http on loopback alone. No trailing slash, so that paths append. */

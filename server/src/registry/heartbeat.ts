@@ -11,7 +11,7 @@ export interface HeartbeatOptions {
   readonly replica: string;
   readonly follower: Pick<Follower, 'current' | 'rejected' | 'onSwap'>;
   /** The rest of the report, asked at every beat. */
-  readonly details: () => Pick<ReplicaReport, 'directories' | 'keys'>;
+  readonly details: () => Pick<ReplicaReport, 'directories' | 'keys' | 'untrustedProxy'>;
   readonly onProblem?: (problem: string) => void;
 }
 
@@ -33,11 +33,12 @@ const beat: Statement = {
   name: 'replica_report_put',
   text: `WITH setting AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     old AS (DELETE FROM replica_reports WHERE reported_at < now() - interval '1 hour' AND replica <> $1)
-    INSERT INTO replica_reports (replica, reported_at, format, epoch, n, rejected, directories, keys)
-    SELECT $1, now(), $2::int, $3, $4::bigint, $5::jsonb, $6::jsonb, $7 FROM setting
+    INSERT INTO replica_reports (replica, reported_at, format, epoch, n, rejected, directories, keys,
+      untrusted_proxy)
+    SELECT $1, now(), $2::int, $3, $4::bigint, $5::jsonb, $6::jsonb, $7, $8::boolean FROM setting
     ON CONFLICT (replica) DO UPDATE SET reported_at = excluded.reported_at, format = excluded.format,
       epoch = excluded.epoch, n = excluded.n, rejected = excluded.rejected, directories = excluded.directories,
-      keys = excluded.keys`,
+      keys = excluded.keys, untrusted_proxy = excluded.untrusted_proxy`,
 };
 
 const leave: Statement = { name: 'replica_report_delete', text: 'DELETE FROM replica_reports WHERE replica = $1' };
@@ -51,7 +52,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
     onProblem,
     work: async () => {
       const { revision } = follower.current;
-      const { directories, keys } = details();
+      const { directories, keys, untrustedProxy } = details();
       const rejected = JSON.stringify(follower.rejected.slice(0, mostRejected));
       const values = [
         replica,
@@ -61,6 +62,7 @@ export function createHeartbeat(options: HeartbeatOptions): Heartbeat {
         rejected,
         JSON.stringify(directories),
         keys,
+        untrustedProxy,
       ];
       await database.run(beat, values);
     },

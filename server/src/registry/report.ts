@@ -38,6 +38,8 @@ export interface ReplicaReport {
   }[];
   readonly directories: readonly DirectoryProbe[];
   readonly keys: 'ready' | 'pending' | 'key_encryption_key_mismatch';
+  /** Requests come with forwarded headers from a peer that is not among the trusted proxies. */
+  readonly untrustedProxy: boolean;
 }
 
 export interface LiveReport extends ReplicaReport {

@@ -132,6 +132,7 @@ describe('two equal reports count', () => {
     rejected: [],
     directories: probe === undefined ? [] : [{ ...subject, servers: [probe] }],
     keys: 'ready',
+    untrustedProxy: false,
     live: true,
     reportedAt,
     ...more,

@@ -13,6 +13,7 @@ const aReport = (replica: string, more: Partial<LiveReport> = {}): LiveReport =>
   rejected: [],
   directories: [],
   keys: 'ready',
+  untrustedProxy: false,
   live: true,
   reportedAt: 1,
   ...more,

@@ -10,6 +10,7 @@ const aReport = (n: number): LiveReport => ({
   rejected: [],
   directories: [],
   keys: 'ready',
+  untrustedProxy: false,
   live: true,
   reportedAt: 1,
 });

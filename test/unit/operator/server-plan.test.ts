@@ -26,6 +26,7 @@ const aReport = (more: Partial<LiveReport> = {}): LiveReport => ({
   rejected: [],
   directories: [],
   keys: 'ready',
+  untrustedProxy: false,
   live: true,
   reportedAt: 1,
   ...more,
@@ -194,6 +195,10 @@ describe('an AuthorizationServer', () => {
         token: 'https://id.example.com/token',
         userinfo: 'https://id.example.com/userinfo',
         jwks: 'https://id.example.com/jwks',
+        deviceAuthorization: 'https://id.example.com/device_authorization',
+        introspection: 'https://id.example.com/introspect',
+        revocation: 'https://id.example.com/revoke',
+        endSession: 'https://id.example.com/logout',
       },
       version: '1.2.3',
       replicas: 2,
@@ -227,5 +232,21 @@ describe('an AuthorizationServer', () => {
     ]);
     expect([conditions.every(({ status }) => status === 'True'), pending]).toEqual([true, false]);
     expect(standing('AuthorizationServer', 'RetirementHeld', 'TooManyOrphans')).toBe('None');
+  });
+
+  it.each<readonly [string, readonly LiveReport[], boolean]>([
+    ['no replica says so', [aReport(), aReport({ replica: 'r2' })], false],
+    ['a dead one did', [aReport(), aReport({ replica: 'r2', live: false, untrustedProxy: true })], false],
+    ['one of them does', [aReport(), aReport({ replica: 'r2', untrustedProxy: true })], true],
+  ])('ClientAddressUnknown, ProxyNotTrusted: %s', (_, reports, expected) => {
+    const { conditions, pending } = conclude({}, written, reports);
+    const message =
+      'requests come through a proxy that is not trusted, so limits per address are 20 times as high. Put its network into spec.trustedProxies, with the header that names the client';
+    expect(conditions.filter(({ type }) => type === 'ClientAddressUnknown')).toEqual(
+      expected ? [{ type: 'ClientAddressUnknown', status: 'True', reason: 'ProxyNotTrusted', message }] : [],
+    );
+    expect(message.length).toBeLessThanOrEqual(250);
+    expect([conditions.every(({ status }) => status === 'True'), pending]).toEqual([true, false]);
+    expect(standing('AuthorizationServer', 'ClientAddressUnknown', 'ProxyNotTrusted')).toBe('None');
   });
 });

@@ -4,9 +4,9 @@ import {
   isPublicAddress,
   isServiceOf,
   mayCall,
-  parseCidr,
   readExceptions,
 } from '../../../server/src/outbound/addresses.ts';
+import { parseCidr } from '../../../server/src/protocol/networks.ts';
 
 const none = readExceptions([]);
 

@@ -192,17 +192,6 @@ describe('client metadata', () => {
       keyed(ec).with({ jwks_uri: 'https://shop.example.com/jwks' }),
       /exactly one of jwks and jwks_uri/,
     ],
-    ...(
-      [
-        ['http://shop.example.com/jwks', /jwks_uri must use https/],
-        ['http://127.0.0.1/jwks', /jwks_uri must use https/],
-        ['file:///etc/passwd', /jwks_uri must use https/],
-        ['https://user@shop.example.com/jwks', /jwks_uri must not hold a user name/],
-        ['https://shop.example.com/jwks#keys', /jwks_uri must not have a fragment/],
-        ['https://shöp.example.com/jwks', /jwks_uri must be an absolute URL in ASCII/],
-        ['/jwks', /jwks_uri must be an absolute URL in ASCII/],
-      ] as const
-    ).map(([uri, problem]) => [`A60: ${uri} is not fetched`, fetched(uri), problem] as const),
     ['no secret beside keys', keyed(ec).with({ client_secret_digests: ['x'] }), /no secret/],
     ['no ServiceAccounts beside keys', keyed(ec).with({ service_accounts: accounts }), /service_accounts goes with/],
     [
@@ -221,6 +210,18 @@ describe('client metadata', () => {
       /consent/,
     ],
   ])('%s', (_rule, client, problem) => expect(checkClientMetadata(client.build())).toMatch(problem));
+
+  it.each([
+    ['http://shop.example.com/jwks', 'must use https'],
+    ['http://127.0.0.1/jwks', 'must use https'],
+    ['file:///etc/passwd', 'must use https'],
+    ['https://user@shop.example.com/jwks', 'must not hold a user name'],
+    ['https://shop.example.com/jwks#keys', 'must not have a fragment'],
+    ['https://shöp.example.com/jwks', 'must be an absolute URL in ASCII'],
+    ['/jwks', 'must be an absolute URL in ASCII'],
+  ])('A60: no keys are fetched from %s', (uri, problem) =>
+    expect(checkClientMetadata(fetched(uri).build())).toBe(`jwks_uri ${problem}`),
+  );
 });
 
 describe('server metadata', () => {
@@ -233,6 +234,10 @@ describe('server metadata', () => {
     ['protocol: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
     ['I11: keys are published ten minutes before use', aServer({ signing: { ...signing, publish_before: 599 } })],
     ['I11: keys stay until the last token has expired', aServer({ signing: { ...signing, retire_after: 3600 } })],
+    ['a trusted proxy is a network', aServer({ trusted_proxies: { cidrs: ['proxy'], header: 'x-forwarded-for' } })],
+    ['A61: not everybody is a proxy', aServer({ trusted_proxies: { cidrs: ['::/0'], header: 'x-forwarded-for' } })],
+    ['what may be called is a host or a network', aServer({ outbound_allowed: ['https://id.example.com/'] })],
+    ['F24: nor is everything', aServer({ outbound_allowed: ['*'] })],
     ['a key id of the cluster stands once', aServer({ kubernetes: { jwks: { keys: [ec, ec] } } })],
     ['keys of the cluster have 2048 bits', aServer({ kubernetes: { jwks: { keys: [small] } } })],
     ['keys are published after the one before', aServer({ signing: { ...signing, rotate_every: 3600 } })],

@@ -116,7 +116,7 @@ export function concludeServer(
   const conditions = [databaseReady, deployed, keysReady];
   const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
   return {
-    conditions: [...conditions, ...extras(inputs)],
+    conditions: [...conditions, ...extras(inputs, live)],
     status: {
       ...known,
       version: deployment.version,
@@ -129,11 +129,25 @@ export function concludeServer(
 }
 
 /** Leave `Ready` alone. */
-function extras({ retirementHeld }: ServerInputs): ConditionDraft[] {
-  if (retirementHeld === 0) return [];
-  const message = `${retirementHeld} registrations have no resource any more. They are kept because they are many: bring the resources back, or ask why they were lost`;
-  return [{ type: 'RetirementHeld', status: 'True', reason: 'TooManyOrphans', message }];
+function extras({ retirementHeld }: ServerInputs, live: readonly LiveReport[]): ConditionDraft[] {
+  const extra = (type: ConditionDraft['type'], reason: string, message: string): ConditionDraft => ({
+    type,
+    status: 'True',
+    reason,
+    message,
+  });
+  const unknown = live.some(({ untrustedProxy }) => untrustedProxy)
+    ? [extra('ClientAddressUnknown', 'ProxyNotTrusted', proxyMessage)]
+    : [];
+  const held = retirementHeld === 0 ? [] : [extra('RetirementHeld', 'TooManyOrphans', heldMessage(retirementHeld))];
+  return [...unknown, ...held];
 }
+
+const proxyMessage =
+  'requests come through a proxy that is not trusted, so limits per address are 20 times as high. Put its network into spec.trustedProxies, with the header that names the client';
+
+const heldMessage = (held: number): string =>
+  `${held} registrations have no resource any more. They are kept because they are many: bring the resources back, or ask why they were lost`;
 
 function databaseAfter(
   plan: ServerPlan,

@@ -9,6 +9,7 @@ import { logout } from './logout.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
+import { untrustedProxy } from './untrusted-proxy.ts';
 import { usedAssertions } from './used-assertions.ts';
 
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -22,4 +23,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009_access_tokens': accessTokens,
   '0010_logout': logout,
   '0011_account': account,
+  '0012_untrusted_proxy': untrustedProxy,
 };
