@@ -6,29 +6,42 @@ import { mountAuthorize } from './endpoints/authorize.ts';
 import { mountChooseAccount } from './endpoints/choose-account.ts';
 import { mountConsent } from './endpoints/consent.ts';
 import { mountContinue } from './endpoints/continue.ts';
+import { mountDevice } from './endpoints/device.ts';
+import { mountDeviceAuthorization } from './endpoints/device-authorization.ts';
 import { mountIntrospection } from './endpoints/introspection.ts';
 import { mountLanguage } from './endpoints/language.ts';
 import { mountLogin } from './endpoints/login.ts';
 import { mountLogos } from './endpoints/logos.ts';
+import { mountLogout } from './endpoints/logout.ts';
 import { mountRevocation } from './endpoints/revocation.ts';
+import { mountSignOut } from './endpoints/sign-out.ts';
+import { createUserCodeTries } from './endpoints/user-code-tries.ts';
 import { mountUserinfo } from './endpoints/userinfo.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
+import { deviceCode } from './grants/device-code.ts';
 import type { Grants } from './grants/index.ts';
 import { refreshToken } from './grants/refresh-token.ts';
 import type { AuthenticateClient } from './http/client-authentication.ts';
 import { createFormTokens } from './http/csrf.ts';
 import type { KeySet, Signer } from './keys/keys.ts';
 import type { KeyedSealer } from './keys/sealer.ts';
+import { createLogoutWorker } from './logout/worker.ts';
+import type { OutboundGate } from './outbound/gate.ts';
+import { deviceCodeGrant } from './protocol/terms.ts';
 import type { Clock } from './protocol/time.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { SnapshotSource } from './registry/snapshot.ts';
+import { accessTokenStore } from './store/access-tokens.ts';
 import { accountStore } from './store/accounts.ts';
 import { auditStore } from './store/audit.ts';
 import { authorizationCodeStore } from './store/authorization-codes.ts';
 import type { Database, Stop } from './store/database.ts';
+import { deviceAnswerStore } from './store/device-answers.ts';
+import { deviceCodeStore } from './store/device-codes.ts';
 import { sessionEndStore } from './store/ended-sessions.ts';
 import { grantStore } from './store/grants.ts';
 import { loginAttemptStore } from './store/login-attempts.ts';
+import { logoutDeliveryStore } from './store/logout-deliveries.ts';
 import { presentedTokenStore } from './store/presented-tokens.ts';
 import { refreshTokenStore } from './store/refresh-tokens.ts';
 import { createRevocationList } from './store/revocation-list.ts';
@@ -40,6 +53,7 @@ import { errorFields, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { IssueFrontChannel } from './tokens/issue.ts';
 import type { SubjectOf } from './tokens/subject.ts';
+import { digestUserCode } from './tokens/user-code.ts';
 
 export interface UserFlowParts {
   /** For requests. */
@@ -50,6 +64,7 @@ export interface UserFlowParts {
   readonly directory: DirectoryPort;
   readonly keys: KeySet;
   readonly signer: Signer;
+  readonly outbound: OutboundGate;
   readonly issueFrontChannel: IssueFrontChannel;
   /** What a client is told of a user. */
   readonly subjectOf: SubjectOf;
@@ -61,9 +76,9 @@ export interface UserFlowParts {
 }
 
 export interface UserFlows {
-  readonly grants: Pick<Grants, 'authorization_code' | 'refresh_token'>;
+  readonly grants: Pick<Grants, 'authorization_code' | 'refresh_token' | typeof deviceCodeGrant>;
   mount(http: FastifyInstance, authenticate: AuthenticateClient): void;
-  /** Follows revocations and sweeps expired rows, until stopped. */
+  /** Follows revocations, tells applications of logouts and sweeps expired rows, until stopped. */
   start(): Stop;
 }
 
@@ -71,7 +86,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
   const { database, snapshot, directory, sealer, clock, audit, metrics } = parts;
   const log = parts.log.named('flows');
   const codes = authorizationCodeStore(database);
-  const grants = grantStore(database);
+  const grants = grantStore(database, () => logouts.soon());
   const server = (): ServerRegistration => requireServer(snapshot);
   const revocations = createRevocationList({
     store: revocationStore(parts.background),
@@ -81,7 +96,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
   const ports = {
     snapshot,
     directory,
-    sessions: sessionStore(database),
+    sessions: sessionStore(database, () => logouts.soon()),
     codes,
     attempts: loginAttemptStore(database),
     grants,
@@ -96,11 +111,28 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     emitAudit: audit,
     metrics,
   };
+  const logouts = createLogoutWorker({
+    store: logoutDeliveryStore(parts.background),
+    gate: parts.outbound,
+    signer: parts.signer,
+    subjectOf: parts.subjectOf,
+    snapshot,
+    clock,
+    log: parts.log.named('logout'),
+    metrics,
+  });
+  const sessionEnds = sessionEndStore(database, () => logouts.soon());
   const tokens = refreshTokenStore(database);
+  const accessTokens = accessTokenStore(database);
+  const devices = deviceCodeStore(database);
+  const userCodeKey = sealer.derive('user codes');
+  const ofUserCode = (code: string): Buffer => digestUserCode(userCodeKey, code);
+  const audiencesOfScope = (scope: string): readonly string[] => snapshot.current.scope(scope)?.value.audiences ?? [];
   return {
     grants: {
       authorization_code: authorizationCode({ codes, server, audit, metrics }),
-      refresh_token: refreshToken({ tokens, grants, directory, snapshot, server, clock, audit, metrics }),
+      [deviceCodeGrant]: deviceCode({ codes: devices, server, audit, metrics, audiencesOfScope }),
+      refresh_token: refreshToken({ tokens, accessTokens, grants, directory, snapshot, server, clock, audit, metrics }),
     },
     mount(http, authenticate) {
       mountAuthorize(http, ports);
@@ -111,7 +143,25 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountAccount(http, {
         ...ports,
         accounts: accountStore(database),
-        sessionEnds: sessionEndStore(database, () => undefined),
+        sessionEnds,
+      });
+      const logoutPorts = { ...ports, sessionEnds, deliveries: logoutDeliveryStore(database) };
+      mountLogout(http, logoutPorts);
+      mountSignOut(http, logoutPorts);
+      mountDeviceAuthorization(http, {
+        authenticate,
+        codes: devices,
+        digestUserCode: ofUserCode,
+        server,
+        audiencesOfScope,
+        audit,
+        metrics,
+      });
+      mountDevice(http, {
+        ...ports,
+        devices: deviceAnswerStore(database),
+        digestUserCode: ofUserCode,
+        tries: createUserCodeTries(() => performance.now()),
       });
       mountLanguage(http, snapshot);
       mountLogos(http, snapshot);
@@ -132,13 +182,14 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     },
     start() {
       const stopRevocations = revocations.start();
+      const stopLogouts = logouts.start();
       const stopSweep = startSweep({
         database: parts.background,
         onSwept: (table, rows) => metrics.sweptRows.inc({ table }, rows),
         onError: (error) => log.warn('expired rows could not be removed', errorFields(error)),
       });
       return async () => {
-        await Promise.all([stopRevocations(), stopSweep()]);
+        await Promise.all([stopRevocations(), stopLogouts(), stopSweep()]);
       };
     },
   };

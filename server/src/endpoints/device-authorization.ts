@@ -1,20 +1,20 @@
 /** The device authorization endpoint (RFC 8628 §3.1, §3.2): a device asks, and is told what to show to a person. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
-import { queryText, requireForm } from '../http/form.ts';
+import { readClientRequest, takePostOnly } from '../http/client-request.ts';
 import { noStore } from '../http/headers.ts';
-import { HttpError } from '../http/http-error.ts';
-import { type Source, sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
 import { jsonError } from '../protocol/errors.ts';
 import type { Parameters } from '../protocol/parameters.ts';
+import { readResources, targets } from '../protocol/resources.ts';
 import { chooseScopes, parseScope } from '../protocol/scope.ts';
 import { deviceCodeGrant } from '../protocol/terms.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
-import { type DeviceCodeStore, pollInterval } from '../store/device-codes.ts';
+import { type DeviceCodeStore, type NewDeviceCode, pollInterval } from '../store/device-codes.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { audiencesOf } from '../tokens/access-token.ts';
 import { newHandle, newId } from '../tokens/handle.ts';
 import { newUserCode, shownUserCode } from '../tokens/user-code.ts';
 import { placeOfDevice } from './device-place.ts';
@@ -24,6 +24,7 @@ export interface DeviceAuthorizationParts {
   readonly codes: Pick<DeviceCodeStore, 'start'>;
   readonly digestUserCode: (code: string) => Buffer;
   readonly server: () => ServerRegistration;
+  readonly audiencesOfScope: (scope: string) => readonly string[];
   readonly audit: EmitAudit;
   readonly metrics: Metrics;
 }
@@ -43,29 +44,26 @@ export function mountDeviceAuthorization(app: FastifyInstance, parts: DeviceAuth
   app.post(endpointPaths.deviceAuthorization, { config }, async (request, reply) =>
     reply.headers(noStore).send(JSON.stringify(await answer(parts, request))),
   );
-  app.route({
-    method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: endpointPaths.deviceAuthorization,
-    config,
-    handler: () => {
-      throw new HttpError(405, 'invalid_request', { description: 'use POST', headers: { allow: 'POST' } });
-    },
-  });
+  takePostOnly(app, endpointPaths.deviceAuthorization);
 }
 
 async function answer(parts: DeviceAuthorizationParts, request: FastifyRequest): Promise<DeviceAuthorizationWire> {
-  if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
-  const parameters = requireForm(request, { by: 'json' });
-  const source = sourceOf(request.raw);
-  const client = await parts.authenticate({ authorization: request.headers.authorization, parameters, source });
+  const { client, parameters, source } = await readClientRequest(parts.authenticate, request);
   if (!client.registration.grant_types.includes(deviceCodeGrant)) {
     throw jsonError('unauthorized_client', 'the client may not use this grant type');
   }
   const scopes = scopesOf(parameters, client);
+  const resources = resourcesOf(parts, parameters, client, scopes);
   const server = parts.server();
   const lifetime = server.lifetimes.device_code ?? defaultLifetime;
   const grantId = newId();
-  const codes = await start(parts, client, { scopes, lifetime, grantId, source });
+  const codes = await start(parts, client, {
+    grantId,
+    scopes,
+    resources,
+    network: placeOfDevice(source),
+    lifetime,
+  });
   parts.metrics.deviceAuthorizations.inc({ outcome: 'started' });
   parts.audit({
     event: 'device.started',
@@ -95,6 +93,22 @@ function scopesOf(parameters: Parameters, { registration }: AuthenticatedClient)
   return choice.scopes;
 }
 
+/** Narrows what the tokens will be for (RFC 8707 §2). */
+function resourcesOf(
+  { audiencesOfScope }: DeviceAuthorizationParts,
+  parameters: Parameters,
+  { registration }: AuthenticatedClient,
+  scopes: readonly string[],
+): readonly string[] | undefined {
+  const resources = readResources(parameters);
+  const good = resources !== null && targets(audiencesOf(registration, scopes.flatMap(audiencesOfScope)), resources);
+  if (good === null || good === false)
+    throw jsonError('invalid_target', 'a resource is no audience of the requested scopes');
+  return resources ?? undefined;
+}
+
+type Asked = Pick<NewDeviceCode, 'grantId' | 'scopes' | 'resources' | 'network' | 'lifetime'>;
+
 interface Codes {
   readonly deviceCode: string;
   readonly userCode: string;
@@ -104,22 +118,17 @@ interface Codes {
 async function start(
   { codes, digestUserCode }: DeviceAuthorizationParts,
   { registration, uid }: AuthenticatedClient,
-  asked: { scopes: readonly string[]; lifetime: number; grantId: string; source: Source },
+  asked: Asked,
 ): Promise<Codes> {
-  const { scopes, lifetime, grantId, source } = asked;
   for (let round = 0; round < 3; round++) {
     const deviceCode = newHandle();
     const userCode = newUserCode();
     const started = await codes.start({
       deviceCode,
       userCode: digestUserCode(userCode),
-      grantId,
       clientId: registration.client_id,
       clientUid: uid,
-      scopes,
-      resources: undefined,
-      network: placeOfDevice(source),
-      lifetime,
+      ...asked,
     });
     if (started === 'started') return { deviceCode, userCode };
     if (started === 'full') {
@@ -129,7 +138,11 @@ async function start(
   throw jsonError('temporarily_unavailable', 'try again in a moment', { detail: 'no user code was free' });
 }
 
-function wireOf({ deviceCode, userCode }: Codes, { issuer }: ServerRegistration, lifetime: number): DeviceAuthorizationWire {
+function wireOf(
+  { deviceCode, userCode }: Codes,
+  { issuer }: ServerRegistration,
+  lifetime: number,
+): DeviceAuthorizationWire {
   const uri = endpointUrl(issuer, 'deviceVerification');
   const shown = shownUserCode(userCode);
   return {

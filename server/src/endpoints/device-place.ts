@@ -7,7 +7,7 @@ import { networkOf, type Source } from '../http/source.ts';
 
 /** `192.0.2.0/24`, `2001:db8:1::/48`; `undefined`: nobody vouches for the address. */
 export function placeOfDevice(source: Source): string | undefined {
-  return source.vouchedFor === true ? networkBehind(source.address) : undefined;
+  return source.trustworthy === true ? networkBehind(source.address) : undefined;
 }
 
 function networkBehind(address: string): string | undefined {
@@ -17,9 +17,7 @@ function networkBehind(address: string): string | undefined {
   return `${plain.split(':').slice(0, 3).join(':')}::/48`;
 }
 
-export type Place =
-  | { readonly place: 'same' | 'unknown' }
-  | { readonly place: 'other'; readonly network: string };
+export type Place = { readonly place: 'same' | 'unknown' } | { readonly place: 'other'; readonly network: string };
 
 /** @param asked what {@link placeOfDevice} said when the device asked. */
 export function comparePlaces(asked: string | undefined, mine: string | undefined): Place {

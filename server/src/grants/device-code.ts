@@ -5,6 +5,7 @@
 import { claimsForIdToken } from '../protocol/claims.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import { targets } from '../protocol/resources.ts';
 import { deviceCodeGrant } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
@@ -12,16 +13,19 @@ import type { DeviceCodeStore, DeviceRedemption, PolledCode, RedeemedDeviceCode 
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { audiencesOf } from '../tokens/access-token.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface DeviceCodePorts {
   readonly codes: Pick<DeviceCodeStore, 'poll' | 'redeem' | 'replayed'>;
   readonly server: () => ServerRegistration;
   readonly audit: EmitAudit;
   readonly metrics: Metrics;
+  readonly audiencesOfScope: (scope: string) => readonly string[];
 }
 
 export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant> {
@@ -36,12 +40,14 @@ export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant
         countPoll(ports.metrics, problem);
         throw problem;
       }
+      const audiences = polled === null ? [] : requireTargets(ports, client, polled, request.resources);
+      const accessToken = newOpaqueToken(client, ports.server(), { audiences });
       const event = issued(client, context);
-      const code = await ports.codes.redeem(redemption, event);
+      const code = await ports.codes.redeem({ ...redemption, accessToken }, event);
       // Somebody was faster with the same code, or the person has left since.
       if (code === null) return replayed(ports, redemption, client, context);
       ports.audit({ ...event, ...factsOf(code) });
-      return issuanceOf(code, client, redemption);
+      return { ...issuanceOf(code, client, redemption, request.resources), ...opaquely(accessToken) };
     },
   };
 }
@@ -76,6 +82,18 @@ function problemOf(polled: PolledCode | null): ProtocolError | null {
 
 function invalid(reason: string): ProtocolError {
   return jsonError('invalid_grant', 'the device code is not valid', { detail: `device code: ${reason}` });
+}
+
+/** Before anything is spent: which audiences of what was authorized the tokens shall be for (RFC 8707 §2.2). */
+function requireTargets(
+  { audiencesOfScope }: DeviceCodePorts,
+  { registration }: AuthenticatedClient,
+  { scopes, resources }: PolledCode,
+  asked: readonly string[] | undefined,
+): readonly string[] {
+  const audiences = targets(resources ?? audiencesOf(registration, scopes.flatMap(audiencesOfScope)), asked);
+  if (audiences !== null) return audiences;
+  throw jsonError('invalid_target', 'a resource is not among those that were authorized');
 }
 
 function countPoll(metrics: Metrics, { code }: ProtocolError): void {
@@ -124,11 +142,13 @@ function issuanceOf(
   code: RedeemedDeviceCode,
   { registration }: AuthenticatedClient,
   { refreshToken }: DeviceRedemption,
+  resources: readonly string[] | undefined,
 ): Issuance {
   return {
     client: registration,
     subject: code.subject,
     scopes: code.scopes,
+    resources: resources ?? code.resources,
     user: {
       grantId: code.grantId,
       // The browser in which somebody said yes is not where the tokens live: they do not end with its session.

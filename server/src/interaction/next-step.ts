@@ -151,12 +151,24 @@ function judge({ grantId, client, progress, verification, now }: Situation, sess
     return { step: 'refuse', error: 'access_denied', reason: verification.reason, refused: verification.refused };
   }
   const { consent } = verification;
-  // A proof made for another request, client or user is none; neither is one from before the click.
-  if (consent.grantId !== grantId || consent.clientId !== client.client_id) return ask;
-  if (consent.user.subject !== session.subject) return ask;
-  if (now - consent.askedAt > verificationHolds || consent.askedAt > now) return ask;
-  if (progress.decision !== undefined && consent.askedAt < progress.decision.at) return ask;
-  return { step: 'issue', consent, basis, session };
+  const asked = { grantId, clientId: client.client_id, subject: session.subject, clickedAt: progress.decision?.at };
+  return holds(consent, asked, now) ? { step: 'issue', consent, basis, session } : ask;
+}
+
+/** What a proof has to be for. */
+export interface Proven {
+  readonly grantId: string;
+  readonly clientId: string;
+  readonly subject: string;
+  /** `undefined`: nobody was asked. */
+  readonly clickedAt: EpochSeconds | undefined;
+}
+
+/** A proof made for another request, client or user is none; neither is an old one, nor one from before the click. */
+export function holds(consent: VerifiedConsent, { grantId, clientId, subject, clickedAt }: Proven, now: EpochSeconds): boolean {
+  if (consent.grantId !== grantId || consent.clientId !== clientId || consent.user.subject !== subject) return false;
+  if (now - consent.askedAt > verificationHolds || consent.askedAt > now) return false;
+  return clickedAt === undefined || consent.askedAt >= clickedAt;
 }
 
 /** Whether this client's yes is kept for the next time. */

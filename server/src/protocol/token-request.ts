@@ -37,6 +37,8 @@ export interface ClientCredentialsRequest {
 export interface DeviceCodeRequest {
   readonly grantType: typeof deviceCodeGrant;
   readonly deviceCode: string;
+  /** `undefined`: everything that was authorized. */
+  readonly resources: readonly string[] | undefined;
 }
 
 export type TokenRequest =
@@ -79,7 +81,7 @@ export function parseTokenRequest(parameters: Parameters): TokenRequest {
     case 'client_credentials':
       return { grantType, scopes: scopes(parameters), resources: resources(parameters) };
     case deviceCodeGrant:
-      return { grantType, deviceCode: handle(parameters, 'device_code') };
+      return { grantType, deviceCode: handle(parameters, 'device_code'), resources: resources(parameters) };
   }
 }
 

@@ -27,7 +27,7 @@ const enter: Statement = {
     wrong AS MATERIALIZED (SELECT CASE WHEN EXISTS (SELECT FROM code) THEN 0 ELSE 1 END AS tries),
     address AS (${charge('$2', '$4::integer', 'wrong')}),
     session AS (${charge('$3', `${triesPerMinute}`, 'wrong, address')})
-    SELECT EXISTS (SELECT FROM session) AS allowed, grant_id, client_id, client_uid, asked, network,
+    SELECT EXISTS (SELECT FROM session) AS allowed, grant_id, client_id, client_uid, requested_scopes AS asked, network,
       extract(epoch FROM now() - created_at)::int AS age
     FROM (VALUES (1)) AS always(one) LEFT JOIN code ON EXISTS (SELECT FROM session)`,
 };
@@ -47,7 +47,7 @@ const answer: Statement = {
 
 const readAnswer: Statement = {
   name: 'device_answered',
-  text: `SELECT client_id, outcome, asked, COALESCE(scopes, '{}') AS scopes FROM device_codes
+  text: `SELECT client_id, outcome, requested_scopes AS asked, COALESCE(scopes, '{}') AS scopes FROM device_codes
     WHERE grant_id = $1 AND (outcome IS NULL OR subject = $2)`,
 };
 

@@ -3,9 +3,11 @@
  * browser is in `device-answers.ts`.
  */
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { accessTokenJson, insertAccessToken, type NewAccessToken } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
+import { insertGrant } from './new-grant.ts';
 import { revokeGrant } from './revocations.ts';
 
 /** At most this many at once for one client: a loop in an application must not fill the table. */
@@ -25,7 +27,7 @@ const start: Statement = {
     full_up AS (SELECT count(*) >= ${maxDeviceCodes} AS yes FROM device_codes w
       WHERE w.client_uid = $5 AND w.used_at IS NULL AND w.expires_at > now()),
     code AS (
-      INSERT INTO device_codes (hash, user_code, grant_id, client_id, client_uid, asked, resources, network, expires_at, keep_until)
+      INSERT INTO device_codes (hash, user_code, grant_id, client_id, client_uid, requested_scopes, resources, network, expires_at, keep_until)
       SELECT $1, $2, $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9::integer),
         now() + make_interval(secs => $9::integer) + interval '1 hour'
       FROM soft, full_up WHERE NOT full_up.yes
@@ -38,7 +40,7 @@ const poll: Statement = {
   // A poll that comes too early writes nothing: a device in a loop costs one look into an index.
   text: `WITH soft AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
     code AS MATERIALIZED (
-      SELECT d.hash, d.outcome, d.used_at IS NOT NULL AS used, d.expires_at <= now() AS expired, ${waiting('d')} AS waiting,
+      SELECT d.hash, d.outcome, d.scopes, d.resources, d.used_at IS NOT NULL AS used, d.expires_at <= now() AS expired, ${waiting('d')} AS waiting,
         d.polled_at IS NULL OR d.polled_at <= now() - interval '${leastInterval} seconds' AS in_time
       FROM device_codes d WHERE d.hash = $1 AND d.client_id = $2 AND d.client_uid = $3),
     polled AS (
@@ -46,7 +48,7 @@ const poll: Statement = {
       WHERE d.hash = code.hash AND code.waiting AND code.in_time
         AND (d.polled_at IS NULL OR d.polled_at <= now() - interval '${leastInterval} seconds')
       RETURNING 1)
-    SELECT outcome, used, expired, EXISTS (SELECT FROM polled) AS in_time FROM code`,
+    SELECT outcome, COALESCE(scopes, '{}') AS scopes, resources, used, expired, EXISTS (SELECT FROM polled) AS in_time FROM code`,
 };
 
 const redeem: Statement = {
@@ -59,16 +61,13 @@ const redeem: Statement = {
         AND d.outcome = 'approved' AND d.used_at IS NULL AND d.expires_at > now()
         AND NOT EXISTS (SELECT FROM revocations r
           WHERE r.kind = 'subject' AND r.value = d.subject AND r.revoked_at >= d.answered_at AND r.expires_at > now())
-      RETURNING d.*),
-    granted AS (
-      INSERT INTO grants (id, client_id, client_uid, subject, directory, entry_id, username, session_id, scopes, claims, auth_time, expires_at)
-      SELECT grant_id, client_id, client_uid, subject, directory, entry_id, username, NULL, scopes, claims, auth_time,
-        now() + make_interval(secs => $4::integer) FROM code
-      RETURNING expires_at),
+      RETURNING d.*, NULL::jsonb AS asked, '{}'::jsonb AS id_token_claims),
+    granted AS (${insertGrant('code', 'NULL::text', '$4::integer')}),
     refresh AS (
       INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
       SELECT $5::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $6::integer)), granted.expires_at
       FROM code, granted WHERE $5::bytea IS NOT NULL),
+    access AS (${insertAccessToken('$8', 'code, granted', { grant_id: 'code.grant_id', scopes: 'code.scopes' })}),
     audit_row AS (${insertAudit('$7', 'code', {
       user_id: 'code.subject',
       user_name: 'code.username',
@@ -121,6 +120,10 @@ export interface PolledCode {
   readonly expired: boolean;
   /** It waits, and the last poll was long enough ago. */
   readonly inTime: boolean;
+  /** What was allowed; empty until then. */
+  readonly scopes: readonly string[];
+  /** `undefined`: none was named. */
+  readonly resources: readonly string[] | undefined;
 }
 
 /** The code of one client, as it presents it. */
@@ -135,6 +138,8 @@ export interface DeviceRedemption extends PresentedDeviceCode {
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
   readonly refreshToken?: { readonly token: string; readonly idle: number };
+  /** Left out: the access token is a JWT. Grant and scopes are those of the code. */
+  readonly accessToken?: NewAccessToken | undefined;
 }
 
 export interface RedeemedDeviceCode {
@@ -156,6 +161,15 @@ export interface DeviceCodeStore {
   redeem(redemption: DeviceRedemption, audit: AuditEvent): Promise<RedeemedDeviceCode | null>;
   /** A code that was redeemed came again: its grant ends. @returns whether it still held */
   replayed(code: PresentedDeviceCode, audit: AuditEvent): Promise<boolean>;
+}
+
+interface PolledRow {
+  outcome: PolledCode['outcome'];
+  scopes: string[];
+  resources: string[] | null;
+  used: boolean;
+  expired: boolean;
+  in_time: boolean;
 }
 
 interface RedeemedRow {
@@ -192,10 +206,8 @@ export function deviceCodeStore(database: Database): DeviceCodeStore {
       return rows[0]?.full === true ? 'full' : 'taken';
     },
     async poll(code) {
-      const { rows } = await database.run<Omit<PolledCode, 'inTime'> & { in_time: boolean }>(poll, presented(code));
-      const row = rows[0];
-      if (row === undefined) return null;
-      return { outcome: row.outcome, used: row.used, expired: row.expired, inTime: row.in_time };
+      const { rows } = await database.run<PolledRow>(poll, presented(code));
+      return rows[0] === undefined ? null : polledOf(rows[0]);
     },
     async redeem(redemption, audit) {
       const { rows } = await database.run<RedeemedRow>(redeem, [
@@ -204,6 +216,7 @@ export function deviceCodeStore(database: Database): DeviceCodeStore {
         redemption.refreshToken === undefined ? null : digest(redemption.refreshToken.token),
         redemption.refreshToken?.idle ?? 0,
         auditJson(audit),
+        accessTokenJson(redemption.accessToken),
       ]);
       return rows[0] === undefined ? null : redeemedOf(rows[0]);
     },
@@ -212,6 +225,10 @@ export function deviceCodeStore(database: Database): DeviceCodeStore {
       return rows[0]?.ended === 1;
     },
   };
+}
+
+function polledOf({ outcome, scopes, resources, used, expired, in_time: inTime }: PolledRow): PolledCode {
+  return { outcome, used, expired, inTime, scopes, resources: resources ?? undefined };
 }
 
 function redeemedOf(row: RedeemedRow): RedeemedDeviceCode {

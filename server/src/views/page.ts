@@ -69,6 +69,8 @@ export interface Page {
     | 'device-confirm'
     | 'device-done'
     | 'account'
+    | 'sign-out'
+    | 'signed-out'
     | 'error';
   /** For `<title>`: the heading as plain text. */
   readonly title: string;

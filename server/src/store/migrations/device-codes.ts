@@ -10,7 +10,7 @@ const statements = [
     grant_id uuid NOT NULL UNIQUE,
     client_id text NOT NULL,
     client_uid text NOT NULL,
-    asked text[] NOT NULL,
+    requested_scopes text[] NOT NULL,
     resources text[],
     network text,
     created_at timestamptz NOT NULL DEFAULT now(),

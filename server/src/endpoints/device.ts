@@ -1,0 +1,188 @@
+/**
+ * Where a person connects a device (RFC 8628 §3.3): enter its code, see who asks for what, say yes or no, read how it ended.
+ * One path; every form answers 303 to a GET of it. Nothing is remembered for the next device.
+ */
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { readForm, readQuery } from '../http/form.ts';
+import { networkOf } from '../http/source.ts';
+import { endpointPaths } from '../protocol/endpoints.ts';
+import type { WaitingDevice } from '../store/device-answers.ts';
+import type { Session } from '../store/sessions.ts';
+import { readUserCode, shownUserCode } from '../tokens/user-code.ts';
+import { type DeviceProblem, deviceConfirmPage, deviceDonePage, devicePage } from '../views/index.ts';
+import { allow, type DecisionPorts, deny } from './device-decision.ts';
+import { comparePlaces, placeOfDevice } from './device-place.ts';
+import { clientOfDevice, type DeviceRequest, openDevice, sealDevice } from './device-request.ts';
+import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
+import { requestField, sendUnavailable } from './pages.ts';
+import { clientText, requestedScope, scopeText } from './texts.ts';
+import type { UserCodeTries } from './user-code-tries.ts';
+import { goTo, openVisit, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
+
+export interface DevicePorts extends DecisionPorts {
+  readonly digestUserCode: (code: string) => Buffer;
+  readonly tries: UserCodeTries;
+}
+
+const codeField = 'user_code';
+
+export function mountDevice(app: FastifyInstance, ports: DevicePorts): void {
+  const config = { errors: 'page' } as const;
+  app.get(endpointPaths.deviceVerification, { config, exposeHeadRoute: false }, (request, reply) =>
+    show(ports, openVisit(ports, request, reply)),
+  );
+  app.post(endpointPaths.deviceVerification, { config }, (request, reply) =>
+    post(ports, openVisit(ports, request, reply)),
+  );
+}
+
+async function show(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
+  const { parameters } = readQuery(visit.request);
+  const typed = parameters.get(codeField)?.slice(0, longestTyped);
+  const visitor = await requireSession(ports, visit, 'device', typed === undefined ? {} : { [codeField]: typed });
+  if ('sent' in visitor) return visitor.sent;
+  const request = openDevice(ports, parameters.get(requestField), visitor);
+  if (request !== null) return showEnd(ports, visit, visitor, request);
+  return typed === undefined ? sendEnter(ports, visit, visitor, undefined) : enter(ports, visit, visitor, typed);
+}
+
+/** More than anybody types; longer ones come back shortened. */
+const longestTyped = 64;
+
+function sendEnter(
+  ports: DevicePorts,
+  visit: Visit,
+  visitor: Visitor,
+  problem: DeviceProblem | undefined,
+  userCode?: string,
+): FastifyReply {
+  return sendPage(
+    visit,
+    devicePage({ ...visit.frame, form: pageForm(ports, visit, 'device', visitor), userCode, problem }),
+  );
+}
+
+async function enter(ports: DevicePorts, visit: Visit, visitor: Visitor, typed: string): Promise<FastifyReply> {
+  const again = (problem: DeviceProblem): FastifyReply => sendEnter(ports, visit, visitor, problem, typed);
+  if (typed.trim() === '') return again({ code: 'user_code_missing' });
+  const code = readUserCode(typed);
+  // Nothing of that form exists, so it is no guess.
+  if (code === null) return again({ code: 'user_code_rejected' });
+  const device = await lookUp(ports, visit, visitor.session, code);
+  if (device === 'throttled') {
+    ports.metrics.rateLimited.inc({ limiter: 'user_code' });
+    return again({ code: 'too_many_tries', minutes: 1 });
+  }
+  const client = device === null ? undefined : clientOfDevice(visit, device);
+  if (device === null || client === undefined) return again({ code: 'user_code_rejected' });
+  return sendConfirm(ports, visit, visitor, device, code);
+}
+
+function lookUp(
+  { devices, digestUserCode, tries }: DevicePorts,
+  { source }: Visit,
+  { id }: Session,
+  code: string,
+): Promise<WaitingDevice | 'throttled' | null> {
+  return tries.attempt(() =>
+    devices.enter({
+      userCode: digestUserCode(code),
+      address: networkOf(source.address),
+      limitFactor: source.limitFactor,
+      sessionId: id,
+    }),
+  );
+}
+
+function sendConfirm(
+  ports: DevicePorts,
+  visit: Visit,
+  visitor: Visitor,
+  { grantId, clientId, clientUid, scopes, network, age }: WaitingDevice,
+  userCode: string,
+): FastifyReply {
+  const client = clientOfDevice(visit, { clientId, clientUid });
+  if (client === undefined) return sendEnter(ports, visit, visitor, { code: 'user_code_rejected' }, userCode);
+  const { session } = visitor;
+  const sealed = sealDevice(ports, { grantId, clientId, clientUid, scopes, userCode }, visitor);
+  return sendPage(
+    visit,
+    deviceConfirmPage({
+      ...visit.frame,
+      form: pageForm(ports, visit, 'device', visitor, { [requestField]: sealed }),
+      client: {
+        ...clientText(visit, client.value),
+        namespace: client.owner.namespace,
+        policyUri: client.value.policy_uri,
+        tosUri: client.value.tos_uri,
+      },
+      user: { name: session.name, username: session.username },
+      scopes: scopes.map((scope) => requestedScope(visit, scope, session)),
+      userCode: shownUserCode(userCode),
+      age,
+      place: comparePlaces(network, placeOfDevice(visit.source)),
+    }),
+  );
+}
+
+async function post(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
+  const { parameters: posted } = readForm(visit.request);
+  const typed = posted.get(codeField)?.slice(0, longestTyped);
+  // It changes nothing: the page that follows looks the code up, and asks who is there.
+  if (typed !== undefined) return goTo(visit, 'device', { [codeField]: typed });
+  const visitor = await requireSession(ports, visit, 'device');
+  if ('sent' in visitor) return visitor.sent;
+  const parameters = openPageForm(ports, visit, 'device', visitor);
+  const request = openDevice(ports, parameters?.get(requestField), visitor);
+  if (parameters === undefined || request === null) return goTo(visit, 'device', {});
+  const { userCode } = request;
+  if (parameters.has('use-another')) return switchAccount(ports, visit, 'device', visitor, { [codeField]: userCode });
+  const decision = parameters.get('decision');
+  const client = clientOfDevice(visit, request);
+  if (client === undefined || (decision !== 'allow' && decision !== 'deny')) {
+    return goTo(visit, 'device', { [codeField]: userCode });
+  }
+  const deciding = { request, client: client.value, session: visitor.session };
+  const { unavailable: _before, ...decided } = request;
+  const outcome = decision === 'deny' ? await deny(ports, visit, deciding) : await allow(ports, visit, deciding);
+  // Whoever was first: a form sent twice gets the one end that was written.
+  const next: DeviceRequest = outcome === 'unavailable' ? { ...decided, unavailable: true } : decided;
+  return goTo(visit, 'device', { [requestField]: sealDevice(ports, next, visitor) });
+}
+
+async function showEnd(
+  ports: DevicePorts,
+  visit: Visit,
+  visitor: Visitor,
+  request: DeviceRequest,
+): Promise<FastifyReply> {
+  const registered = visit.snapshot.client(request.clientId)?.value;
+  const client = registered === undefined ? { name: request.clientId } : clientText(visit, registered);
+  if (request.unavailable === true) {
+    const fields = { [requestField]: sealDevice(ports, request, visitor), decision: 'allow' };
+    return sendUnavailable(visit, client.name, 'directory', pageForm(ports, visit, 'device', visitor, fields));
+  }
+  const device = await ports.devices.answered(request.grantId, visitor.session.subject);
+  const words = (scopes: readonly string[]) => scopes.map((scope) => scopeText(visit, scope));
+  switch (device?.outcome) {
+    case 'approved':
+      return sendPage(
+        visit,
+        deviceDonePage({
+          ...visit.frame,
+          outcome: 'connected',
+          client,
+          scopes: words(device.scopes),
+          refused: words(device.asked.filter((scope) => !device.scopes.includes(scope))),
+          account: pathOf(visit, 'account'),
+        }),
+      );
+    case 'denied':
+      return sendPage(visit, deviceDonePage({ ...visit.frame, outcome: 'stopped' }));
+    case 'refused':
+      return sendErrorPage(visit, { code: 'access_denied', client, scopes: words(device.asked) });
+    default:
+      // It ran out while the page was read, or somebody else has answered.
+      return sendEnter(ports, visit, visitor, { code: 'user_code_rejected' });
+  }
+}
