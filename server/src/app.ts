@@ -7,9 +7,9 @@ import type { FastifyInstance } from 'fastify';
 import { mountAssets } from './endpoints/assets.ts';
 import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
-import { createDelivery } from './endpoints/respond.ts';
 import { mountManagement } from './endpoints/health.ts';
 import { mountJwks } from './endpoints/jwks.ts';
+import { createDelivery } from './endpoints/respond.ts';
 import { mountToken } from './endpoints/token.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
 import { type Grants, grantTypesOf } from './grants/index.ts';
@@ -145,7 +145,11 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   });
 
   const audiencesOfScope = (scope: string) => follower.current.scope(scope)?.value.audiences ?? [];
-  const grants: Grants = { ...flows.grants, client_credentials: clientCredentials({ audiencesOfScope }) };
+  const { accessTokens, declared } = parts;
+  const grants: Grants = {
+    ...flows.grants,
+    client_credentials: clientCredentials({ audiencesOfScope, accessTokens, server: declared }),
+  };
   mountDiscovery(app, { snapshot: () => follower.current, grantTypes: grantTypesOf(grants) });
   mountJwks(app, keys.keySet);
   const authenticate = clientAuthentication(options, parts);

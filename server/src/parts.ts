@@ -17,6 +17,7 @@ import type { Clock } from './protocol/time.ts';
 import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
+import { type AccessTokenStore, accessTokenStore } from './store/access-tokens.ts';
 import type { Database } from './store/database.ts';
 import { observed } from './store/observed.ts';
 import { sealedSecretStore } from './store/sealed-secrets.ts';
@@ -39,6 +40,8 @@ export interface Parts {
   readonly follower: Follower;
   /** `undefined` until the operator has declared the server. */
   readonly server: () => ServerRegistration | undefined;
+  /** @throws Error until then */
+  readonly declared: () => ServerRegistration;
   readonly keys: Keys;
   readonly pairwiseSalt: PairwiseSalt;
   /** The one way from a user's own subject to what a client is told. */
@@ -47,6 +50,7 @@ export interface Parts {
   readonly directories: Directories | undefined;
   readonly directory: DirectoryPort;
   readonly assertions: UsedAssertionStore;
+  readonly accessTokens: AccessTokenStore;
   readonly outbound: OutboundGate;
   readonly proxies: ProxyWatch;
   /** Everything that is signed for a client. */
@@ -104,19 +108,21 @@ export function createParts(options: ServerOptions): Parts {
       seams.onLdapOperation?.(operation);
     },
   });
+  const declared = (): ServerRegistration => {
+    const registration = server();
+    if (registration === undefined) throw new Error('the server is not declared');
+    return registration;
+  };
   const directory = seams.directory ?? directories;
   const signer = seams.signer?.(keys.signer) ?? keys.signer;
   const tokens = createTokenIssuer({
     signer,
     clock,
-    server: () => {
-      const declared = server();
-      if (declared === undefined) throw new Error('the server is not declared');
-      return declared;
-    },
+    server: declared,
     audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
     subjectOf,
   });
+  const outbound = createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound });
   const flows = createUserFlows({
     database,
     background,
@@ -124,6 +130,7 @@ export function createParts(options: ServerOptions): Parts {
     directory,
     keys: keys.keySet,
     signer,
+    outbound,
     issueFrontChannel: tokens.frontChannel,
     subjectOf,
     sealer,
@@ -154,14 +161,16 @@ export function createParts(options: ServerOptions): Parts {
     audit,
     follower,
     server,
+    declared,
     keys,
     pairwiseSalt,
     subjectOf,
     directories: seams.directory === undefined ? directories : undefined,
     directory,
     assertions: usedAssertionStore(database),
+    accessTokens: accessTokenStore(database),
     proxies,
-    outbound: createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound }),
+    outbound,
     tokens,
     flows,
     readiness,

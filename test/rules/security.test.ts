@@ -92,9 +92,10 @@ describe('what the sources never do', () => {
     const soft = files.flatMap((path) =>
       [...(texts.get(path) ?? '').matchAll(/synchronous_commit', 'off'/g)].map(() => path),
     );
-    // A code without a form, a session that begins, "last seen", a heartbeat.
+    // A code without a form, a session that begins, "last seen", an opaque access token, a heartbeat.
     expect(soft.toSorted()).toEqual([
       'server/src/registry/heartbeat.ts',
+      'server/src/store/access-tokens.ts',
       'server/src/store/authorization-codes.ts',
       'server/src/store/sessions.ts',
       'server/src/store/sessions.ts',

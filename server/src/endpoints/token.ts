@@ -91,7 +91,8 @@ function told(
   grantType: TokenGrantType,
   request: { readonly requestId: string; readonly clientAddress: string },
 ): void {
-  metrics.tokensIssued.inc({ kind: 'access', format: 'jwt', grant_type: grantType });
+  const format = issuance.opaqueToken === undefined ? 'jwt' : 'opaque';
+  metrics.tokensIssued.inc({ kind: 'access', format, grant_type: grantType });
   if (response.id_token !== undefined) metrics.tokensIssued.inc({ kind: 'id', format: 'jwt', grant_type: grantType });
   if (response.refresh_token !== undefined) {
     metrics.tokensIssued.inc({ kind: 'refresh', format: 'opaque', grant_type: grantType });

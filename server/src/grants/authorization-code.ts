@@ -17,6 +17,7 @@ import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface AuthorizationCodePorts {
   readonly codes: Pick<AuthorizationCodeStore, 'redeem' | 'explain'>;
@@ -41,9 +42,10 @@ export function authorizationCode(ports: AuthorizationCodePorts): Grant<'authori
 
 function redemptionOf(
   { code, redirectUri, codeVerifier, resources }: RequestOf<'authorization_code'>,
-  { registration, uid }: AuthenticatedClient,
+  client: AuthenticatedClient,
   server: ServerRegistration,
 ): Redemption {
+  const { registration, uid } = client;
   const refreshes = registration.grant_types.includes('refresh_token');
   return {
     code,
@@ -53,6 +55,7 @@ function redemptionOf(
     challenge: codeVerifier === undefined ? undefined : s256Challenge(codeVerifier),
     resources,
     grantLifetime: grantLifetime(registration, server),
+    accessToken: newOpaqueToken(client, server),
     ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
   };
 }
@@ -101,7 +104,7 @@ function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode
 function issuanceOf(
   code: RedeemedCode,
   { registration }: AuthenticatedClient,
-  { code: handle, refreshToken, resources }: Redemption,
+  { code: handle, refreshToken, accessToken, resources }: Redemption,
 ): Issuance {
   return {
     client: registration,
@@ -111,11 +114,13 @@ function issuanceOf(
     user: {
       grantId: code.grantId,
       sessionId: code.offline ? undefined : code.sessionId,
+      outlivedSessionId: code.offline ? code.sessionId : undefined,
       authTime: epochSeconds(code.authTime),
       nonce: code.nonce === undefined ? undefined : openNonce(handle, code.nonce),
       idTokenClaims: { ...claimsForIdToken(registration.id_token_claims, code.claims), ...code.idTokenClaims },
       context: code.asked?.context,
     },
+    ...opaquely(accessToken),
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };
 }

@@ -1,15 +1,24 @@
-/** The client acts for itself (RFC 6749 §4.4). No user, no refresh token, no database. */
+/** The client acts for itself (RFC 6749 §4.4). No user, no refresh token; no database, unless its access tokens are opaque. */
 import { jsonError } from '../protocol/errors.ts';
 import { targets } from '../protocol/resources.ts';
 import { chooseScopes } from '../protocol/scope.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
+import type { AccessTokenStore } from '../store/access-tokens.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
 import type { Grant } from './grant.ts';
+import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface ClientCredentialsPorts {
   readonly audiencesOfScope: (scope: string) => readonly string[];
+  readonly accessTokens: Pick<AccessTokenStore, 'insert'>;
+  readonly server: () => ServerRegistration;
 }
 
-export const clientCredentials = ({ audiencesOfScope }: ClientCredentialsPorts): Grant<'client_credentials'> => ({
+export const clientCredentials = ({
+  audiencesOfScope,
+  accessTokens,
+  server,
+}: ClientCredentialsPorts): Grant<'client_credentials'> => ({
   grantType: 'client_credentials',
   async redeem(request, client) {
     // RFC 6749 §4.4: confidential clients alone. Registration refuses it too; a row may be older than the rule.
@@ -23,9 +32,13 @@ export const clientCredentials = ({ audiencesOfScope }: ClientCredentialsPorts):
     }
     const { scopes } = choice;
     const { resources } = request;
-    if (targets(audiencesOf(registration, scopes.flatMap(audiencesOfScope)), resources) === null) {
+    const audiences = targets(audiencesOf(registration, scopes.flatMap(audiencesOfScope)), resources);
+    if (audiences === null) {
       throw jsonError('invalid_target', 'a resource is no audience of the requested scopes');
     }
-    return { client: registration, subject: registration.client_id, scopes, resources, user: null };
+    const accessToken = newOpaqueToken(client, server(), { scopes, audiences });
+    if (accessToken !== undefined) await accessTokens.insert(accessToken);
+    const subject = registration.client_id;
+    return { client: registration, subject, scopes, resources, user: null, ...opaquely(accessToken) };
   },
 });

@@ -13,6 +13,7 @@ import { isWithin } from '../protocol/scope.ts';
 import { type Clock, epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
+import type { AccessTokenStore, NewAccessToken } from '../store/access-tokens.ts';
 import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
 import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-tokens.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
@@ -25,9 +26,11 @@ import { refreshTokenIdle } from '../tokens/lifetimes.ts';
 import { decideRefresh } from '../tokens/refresh-rotation.ts';
 import { openSuccessor, sealSuccessor } from '../tokens/successor.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface RefreshTokenPorts {
   readonly tokens: RefreshTokenStore;
+  readonly accessTokens: Pick<AccessTokenStore, 'insert'>;
   readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
   readonly directory: Pick<DirectoryPort, 'lookup'>;
   readonly snapshot: SnapshotSource;
@@ -86,17 +89,28 @@ function audiencesOfScopes(
   );
 }
 
-/** Before anything is spent: an access token that would be for nobody is not asked for. */
+/** Whom the access token is for. Before anything is spent: one that would be for nobody is not asked for. */
 function requireTarget(
   ports: RefreshTokenPorts,
   refreshing: Refreshing,
   scopes: readonly string[],
   { resources }: UserGrant,
-): void {
+): readonly string[] {
   const audiences = audiencesOfScopes(ports, refreshing, scopes);
-  if (remainingTargets(audiences, refreshing.request.resources ?? resources) === null) {
-    throw jsonError('invalid_target', 'no resource is an audience of these scopes');
-  }
+  const left = remainingTargets(audiences, refreshing.request.resources ?? resources);
+  if (left === null) throw jsonError('invalid_target', 'no resource is an audience of these scopes');
+  return left;
+}
+
+/** `undefined`: the access token is a JWT. */
+function opaqueToken(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  scopes: readonly string[],
+  grant: UserGrant,
+): NewAccessToken | undefined {
+  const audiences = requireTarget(ports, refreshing, scopes, grant);
+  return newOpaqueToken(refreshing.client, ports.server(), { grantId: grant.id, scopes, audiences });
 }
 
 /** Of what was asked and granted once, what this refresh is for. */
@@ -117,13 +131,8 @@ async function withoutRotation(
 ): Promise<Issuance> {
   const decision = decideRefresh(state);
   switch (decision) {
-    case 'repeat': {
-      const successor =
-        state.successor === null ? null : openSuccessor(refreshing.request.refreshToken, state.successor);
-      if (successor === null) throw invalid('the successor does not open');
-      ports.metrics.refreshReuse.inc({ result: 'grace' });
-      return issuanceOf(refreshing, state.grant, state.grant, successor);
-    }
+    case 'repeat':
+      return repeat(ports, refreshing, state);
     case 'replay':
       await replayed(ports, refreshing, state.grant);
       throw invalid('replayed');
@@ -134,6 +143,20 @@ async function withoutRotation(
       // Another one took the row and gave it back: nothing is known of it, so nothing is given.
       throw jsonError('temporarily_unavailable', 'try again in a moment');
   }
+}
+
+async function repeat(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  { grant, successor: sealed }: RefreshTokenState,
+): Promise<Issuance> {
+  const successor = sealed === null ? null : openSuccessor(refreshing.request.refreshToken, sealed);
+  if (successor === null) throw invalid('the successor does not open');
+  // The refresh token is the same again; an opaque access token was not kept, so it is another.
+  const accessToken = opaqueToken(ports, refreshing, scopesFor(refreshing, grant.scopes), grant);
+  if (accessToken !== undefined && !(await ports.accessTokens.insert(accessToken))) throw invalid('ended');
+  ports.metrics.refreshReuse.inc({ result: 'grace' });
+  return issuanceOf(refreshing, grant, grant, { successor, accessToken });
 }
 
 async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
@@ -152,7 +175,7 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
   if (scopes.length === 0) {
     throw jsonError('invalid_scope', 'none of the requested scopes is allowed any more');
   }
-  requireTarget(ports, refreshing, scopes, grant);
+  const accessToken = opaqueToken(ports, refreshing, scopes, grant);
   const released = release(
     consent,
     grant.asked,
@@ -178,12 +201,13 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
       idle: refreshTokenIdle(client.registration, ports.server()),
       scopes: consent.scopes,
       ...released,
+      accessToken,
     },
     event,
   );
   if (!rotated) return null;
   ports.audit(event);
-  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, successor);
+  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, { successor, accessToken });
 }
 
 /** The same gate as at the first consent. A definite no ends what it speaks of; an outage ends and spends nothing. */
@@ -296,7 +320,7 @@ function issuanceOf(
   refreshing: Refreshing,
   grant: UserGrant,
   { scopes, claims, idTokenClaims, asked }: Pick<UserGrant, 'scopes' | 'claims' | 'idTokenClaims' | 'asked'>,
-  refreshToken: string,
+  { successor, accessToken }: { readonly successor: string; readonly accessToken: NewAccessToken | undefined },
 ): Issuance {
   const { request, client } = refreshing;
   return {
@@ -312,6 +336,7 @@ function issuanceOf(
       idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, claims), ...idTokenClaims },
       context: asked?.context,
     },
-    refreshToken,
+    ...opaquely(accessToken),
+    refreshToken: successor,
   };
 }

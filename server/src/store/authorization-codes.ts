@@ -5,6 +5,7 @@
  */
 import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { accessTokenJson, insertAccessToken, type NewAccessToken } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import { type Consent, consentJson, upsertConsent } from './consents.ts';
 import type { Database, Statement } from './database.ts';
@@ -64,6 +65,11 @@ const redeem: Statement = {
       INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
       SELECT $7::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $8::integer)), granted.expires_at
       FROM code, granted WHERE $7::bytea IS NOT NULL),
+    access AS (${insertAccessToken('$11', 'code, granted', {
+      grant_id: 'code.grant_id',
+      scopes: 'code.scopes',
+      audiences: 'COALESCE($10::text[], code.resources, code.audiences, ARRAY[code.client_id])',
+    })}),
     audit_row AS (${insertAudit('$9', 'code, granted', {
       user_id: 'code.subject',
       user_name: 'code.username',
@@ -126,6 +132,8 @@ export interface Redemption {
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
   readonly refreshToken?: { readonly token: string; readonly idle: number };
+  /** Left out: the access token is a JWT. Grant, scopes and audiences are those of the code. */
+  readonly accessToken?: NewAccessToken | undefined;
 }
 
 /**
@@ -211,6 +219,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
         redemption.refreshToken?.idle ?? 0,
         auditJson(audit),
         redemption.resources ?? null,
+        accessTokenJson(redemption.accessToken),
       ]);
       const row = rows[0];
       if (row === undefined) return null;

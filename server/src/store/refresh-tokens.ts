@@ -1,6 +1,7 @@
 /** Refresh tokens: one row each, spent rows kept until their grant's end so that a replay is told from an unknown token. */
 import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { accessTokenJson, insertAccessToken, type NewAccessToken } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
@@ -46,6 +47,7 @@ const rotate: Statement = {
       UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb, id_token_claims = $8::jsonb, asked = $9::jsonb FROM old
       WHERE g.id = old.grant_id AND (old.scopes, old.claims, old.id_token_claims, old.asked)
         IS DISTINCT FROM ($5::text[], $6::jsonb, $8::jsonb, $9::jsonb)),
+    access AS (${insertAccessToken('$10', 'old', { grant_id: 'old.grant_id' })}),
     audit_row AS (${insertAudit('$7', 'old')})
     SELECT count(*)::int AS rotated FROM old`,
 };
@@ -60,6 +62,8 @@ export interface Rotation {
   readonly claims: Readonly<Record<string, unknown>>;
   readonly idTokenClaims: Readonly<Record<string, unknown>>;
   readonly asked: AskedClaims | null;
+  /** Left out: the access token is a JWT. */
+  readonly accessToken?: NewAccessToken | undefined;
 }
 
 export interface RefreshTokenStore {
@@ -94,6 +98,7 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
         auditJson(audit),
         JSON.stringify(rotation.idTokenClaims),
         rotation.asked === null ? null : JSON.stringify(rotation.asked),
+        accessTokenJson(rotation.accessToken),
       ]);
       return rows[0]?.rotated === 1;
     },

@@ -22,6 +22,8 @@ export interface GrantedToUser {
   readonly grantId: string;
   /** `undefined`: no session, or one that these tokens outlive. */
   readonly sessionId: string | undefined;
+  /** The session that they outlive: the ID token names it all the same, so that its client can be told when it ends. */
+  readonly outlivedSessionId?: string | undefined;
   readonly authTime: EpochSeconds;
   /** `undefined` unless the authorization request had one and this is its first ID token. */
   readonly nonce: string | undefined;
@@ -43,6 +45,8 @@ export interface Issuance {
   readonly user: GrantedToUser | null;
   /** A new one, as the client will present it. */
   readonly refreshToken?: string;
+  /** Stored already, in place of a JWT; exactly where the client's registration wants it. */
+  readonly opaqueToken?: string;
 }
 
 export interface TokenResponseWire {
@@ -105,7 +109,7 @@ async function answer(ports: TokenIssuerPorts, issuance: Issuance): Promise<Toke
   // Asked for in one turn, so that they are signed in one flush: `at_hash` is not needed here (OpenID Connect Core
   // §3.1.3.6), and would have the second wait for the first.
   const [accessToken, idToken] = await Promise.all([
-    signAccessToken(ports, server, issuance, issuedAt, lifetime),
+    accessTokenFor(ports, server, issuance, issuedAt, lifetime),
     user === null || !scopes.includes('openid') ? null : signIdToken(ports, server, issuance, user, issuedAt, {}),
   ]);
   return {
@@ -124,7 +128,7 @@ async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssua
   const lifetime = frontChannelTokenLifetime(client, server);
   const issuedAt = ports.clock.now();
   const accessToken = gives(responseType, 'token')
-    ? await signAccessToken(ports, server, { ...issuance, user }, issuedAt, lifetime)
+    ? await accessTokenFor(ports, server, { ...issuance, user }, issuedAt, lifetime)
     : undefined;
   const idToken = gives(responseType, 'id_token')
     ? await signIdToken(ports, server, issuance, user, issuedAt, boundTo({ accessToken, code }))
@@ -142,7 +146,22 @@ async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssua
   };
 }
 
-type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user'>;
+type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user' | 'opaqueToken'>;
+
+async function accessTokenFor(
+  ports: TokenIssuerPorts,
+  server: ServerRegistration,
+  issued: Issued,
+  issuedAt: EpochSeconds,
+  lifetime: Seconds,
+): Promise<string> {
+  const { client, opaqueToken } = issued;
+  // A grant that forgot its row would hand out what nobody knows, or sign what the client must not get.
+  if ((client.access_token_format === 'opaque') !== (opaqueToken !== undefined)) {
+    throw new Error('the access token is not of the format that the client wants');
+  }
+  return opaqueToken ?? signAccessToken(ports, server, issued, issuedAt, lifetime);
+}
 
 function signAccessToken(
   { signer, audiencesOfScope, subjectOf }: TokenIssuerPorts,
@@ -189,7 +208,7 @@ function signIdToken(
     lifetime: seconds(server.lifetimes.id_token),
     authTime: user.authTime,
     nonce: user.nonce,
-    sessionId: user.sessionId,
+    sessionId: user.sessionId ?? user.outlivedSessionId,
     claims: user.idTokenClaims,
     context: user.context,
     binding,

@@ -99,6 +99,8 @@ describe('the answer of the token endpoint', () => {
       clock: { now: () => now },
       server: () => aServer(),
       audiencesOfScope: (scope) => (scope === 'orders' ? ['https://orders'] : []),
+      subjectOf: ({ sector_identifier: sector }, subject) =>
+        sector === undefined ? subject : `${subject} for ${sector}`,
     });
     const base: Issuance = { client: aClient().build(), subject: 'u_1', scopes: [], user: null };
     return issuer.answer({ ...base, ...issuance }).then((response) => ({ response, signed }));
@@ -109,6 +111,27 @@ describe('the answer of the token endpoint', () => {
     const { response, signed } = await issue({});
     expect(response).toEqual({ access_token: 'jwt-1', token_type: 'Bearer', expires_in: 300 });
     expect(signed).toMatchObject([{ algorithm: 'ES256', type: 'at+jwt', claims: { aud: 'shop.web' } }]);
+  });
+
+  it('an opaque access token goes out as it was stored, and nothing is signed for it', async () => {
+    const client = aClient().with({ access_token_format: 'opaque' }).build();
+    const { response, signed } = await issue({ client, opaqueToken: 'stored' });
+    expect([response.access_token, signed]).toEqual(['stored', []]);
+  });
+
+  it.each([
+    ['opaque, without a stored one', { access_token_format: 'opaque' } as const, {}],
+    ['a JWT, with a stored one', {}, { opaqueToken: 'stored' }],
+  ])('never issues a format that the client does not want: %s', async (_title, more, issuance) => {
+    await expect(issue({ client: aClient().with(more).build(), ...issuance })).rejects.toThrow(/format/);
+  });
+
+  it('Core §8.1: every token of a pairwise client tells its own subject, and a client alone is itself', async () => {
+    const client = aClient().with({ subject_type: 'pairwise', sector_identifier: 'shop.example.com' }).build();
+    const { signed } = await issue({ client, user, scopes: ['openid'] });
+    expect(signed.map(({ claims }) => claims.sub)).toEqual(['u_1 for shop.example.com', 'u_1 for shop.example.com']);
+    const alone = await issue({ client, subject: client.client_id });
+    expect(alone.signed.map(({ claims }) => claims.sub)).toEqual([client.client_id]);
   });
 
   it('a user with openid gets an ID token by the algorithm of the client, and scope is said', async () => {
