@@ -1,6 +1,6 @@
 /** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { setPageHeaders } from '../http/headers.ts';
+import { type PageHeaderOptions, setPageHeaders } from '../http/headers.ts';
 import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
 import type { SignedInPage } from '../interaction/sealed-request.ts';
@@ -67,8 +67,13 @@ export function requireBrowser(visit: Visit): string {
   return visit.browser;
 }
 
-export function sendPage(visit: Visit, html: string, status = 200): FastifyReply {
-  setPageHeaders(visit.reply, { https: visit.server.issuer.startsWith('https:') });
+export function sendPage(
+  visit: Visit,
+  html: string,
+  status = 200,
+  policy: Pick<PageHeaderOptions, 'contentSecurityPolicy'> = {},
+): FastifyReply {
+  setPageHeaders(visit.reply, { https: visit.server.issuer.startsWith('https:'), ...policy });
   return visit.reply.code(status).send(html);
 }
 
@@ -76,6 +81,7 @@ const pageStatus: Readonly<Record<PageError, number>> = {
   request_expired: 400,
   cookie_missing: 400,
   already_answered: 400,
+  logout_failed: 400,
   not_found: 404,
 };
 
@@ -97,7 +103,16 @@ export function leave(visit: Visit, uri: string): FastifyReply {
   return visit.reply.code(303).header('location', uri).send('');
 }
 
-export type OwnPage = 'authorize' | 'login' | 'choose-account' | 'consent' | 'continue' | SignedInPage;
+export type OwnPage =
+  | 'authorize'
+  | 'logout'
+  | 'sign-out'
+  | 'signed-out'
+  | 'login'
+  | 'choose-account'
+  | 'consent'
+  | 'continue'
+  | SignedInPage;
 
 export function pathOf(visit: Visit, page: OwnPage, parameters: Readonly<Record<string, string>> = {}): string {
   const query = new URLSearchParams(parameters).toString();

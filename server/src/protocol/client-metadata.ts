@@ -38,6 +38,28 @@ const redirectUrisAreSafe: Check = (client) => {
   return null;
 };
 
+const logoutUrisAreSafe: Check = (client) => {
+  for (const [index, uri] of (client.post_logout_redirect_uris ?? []).entries()) {
+    const problem = registrationProblem(uri, { public: isPublic(client) });
+    if (problem !== null) return `post_logout_redirect_uris[${index}] ${problem}`;
+  }
+  const { backchannel_logout_uri: back, frontchannel_logout_uri: front } = client;
+  const backProblem = back === undefined ? null : calledUriProblem(back);
+  if (backProblem !== null) return `backchannel_logout_uri ${backProblem}`;
+  const frontProblem = front === undefined ? null : framedUriProblem(front, client.redirect_uris);
+  return frontProblem === null ? null : `frontchannel_logout_uri ${frontProblem}`;
+};
+
+/** OpenID Connect Front-Channel Logout §2: where the client is anyway; `iss` and `sid` are ours to add. */
+function framedUriProblem(uri: string, redirectUris: readonly string[]): string | null {
+  const problem = calledUriProblem(uri);
+  if (problem !== null) return problem;
+  const { origin, searchParams } = new URL(uri);
+  if (searchParams.has('iss') || searchParams.has('sid')) return 'must not hold iss or sid in its query';
+  const origins = redirectUris.filter((one) => URL.canParse(one)).map((one) => new URL(one).origin);
+  return origins.includes(origin) ? null : 'must have the scheme, host and port of a redirect_uri';
+}
+
 // RFC 7591 §2.1: a code goes with authorization_code, whatever comes straight from the authorization endpoint with implicit.
 const responseTypesFitTheGrants: Check = (client) => {
   const { grant_types: grants, response_types: types } = client;
@@ -147,6 +169,7 @@ const checks: readonly Check[] = [
   publicClientsAreModest,
   credentialsFitTheMethod,
   redirectUrisAreSafe,
+  logoutUrisAreSafe,
   responseTypesFitTheGrants,
   refreshHasASource,
   scopesAreTokens,

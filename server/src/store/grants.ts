@@ -114,7 +114,8 @@ export interface GrantStore {
   endSubject(subject: string, audit: readonly AuditEvent[], code?: NewCode): Promise<boolean>;
 }
 
-export function grantStore(database: Database): GrantStore {
+/** @param onOwed runs after a commit that may owe logout tokens. */
+export function grantStore(database: Database, onOwed: () => void = () => undefined): GrantStore {
   return {
     async read(id) {
       const { rows } = await database.run<GrantRow>(read, [id]);
@@ -126,6 +127,7 @@ export function grantStore(database: Database): GrantStore {
     async endSubject(subject, audit, code) {
       const values = [subject, code === undefined ? null : codeJson(code), auditJson(...audit)];
       const { rows } = await database.run<{ answered: number }>(endSubject, values);
+      onOwed();
       return rows[0]?.answered === 1;
     },
   };

@@ -5,7 +5,8 @@
 import type { Database, Statement } from './database.ts';
 
 /**
- * The applications of a session: those that were given a code for a sign-in (`openid`) in it, redeemed or still redeemable.
+ * The applications of a session: those that were given tokens for a sign-in (`openid`) in it, by the browser or for a code
+ * that was redeemed, or still can be.
  * Whether their grant outlives the session (`offline_access`) does not matter: they know its `sid`.
  *
  * @param session SQL of the session's id.
@@ -13,7 +14,7 @@ import type { Database, Statement } from './database.ts';
 export function clientsOf(session: string): string {
   return `SELECT DISTINCT took.client_id, took.client_uid FROM authorization_codes took
     WHERE took.session_id = ${session} AND took.outcome = 'issued' AND 'openid' = ANY(took.scopes)
-      AND (took.used_at IS NOT NULL OR took.expires_at > now())`;
+      AND (took.used_at IS NOT NULL OR took.front OR took.expires_at > now())`;
 }
 
 /** {@link clientsOf} as one jsonb value, `[{"client_id": …, "client_uid": …}]`. */

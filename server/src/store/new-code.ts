@@ -60,7 +60,7 @@ export function isOneTooMany(parameter: string): string {
 const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
   nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
   claims jsonb, id_token_claims jsonb, asked jsonb, resources text[], audiences text[], auth_time bigint, answer text,
-  lifetime integer, keep integer`;
+  grant_lifetime integer, lifetime integer, keep integer`;
 
 /**
  * `INSERT INTO authorization_codes … RETURNING` the row, for the code in the jsonb parameter (NULL: none).
@@ -70,10 +70,10 @@ const record = `hash text, grant_id uuid, outcome text, client_id text, client_u
 export function insertCode(parameter: string, source?: string): string {
   return `INSERT INTO authorization_codes (hash, grant_id, outcome, client_id, client_uid, redirect_uri, challenge, nonce, scopes,
       offline, session_id, subject, directory, entry_id, username, claims, id_token_claims, asked, resources, audiences,
-      auth_time, answer, expires_at, keep_until, used_at)
+      auth_time, answer, front, expires_at, keep_until, used_at)
     SELECT decode(c.hash, 'hex'), c.grant_id, c.outcome, c.client_id, c.client_uid, c.redirect_uri, c.challenge, c.nonce, c.scopes,
       c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims, COALESCE(c.id_token_claims, '{}'), c.asked, c.resources, c.audiences,
-      COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), now() + make_interval(secs => c.lifetime),
+      COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), c.grant_lifetime IS NOT NULL, now() + make_interval(secs => c.lifetime),
       now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
     FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
     WHERE c.hash IS NOT NULL AND (c.outcome <> 'issued' OR ${maxUnusedCodes} > (${unusedCodes('c.subject', 'c.client_uid')}))

@@ -148,7 +148,8 @@ export interface SessionStore {
   signIn(signIn: SignIn): Promise<SignedIn>;
 }
 
-export function sessionStore(database: Database): SessionStore {
+/** @param onOwed runs after a commit that may owe logout tokens. */
+export function sessionStore(database: Database, onOwed: () => void = () => undefined): SessionStore {
   return {
     async read({ handle, browser, clientUid, grantId }) {
       const { rows } = await database.run<StateRow>(read, [
@@ -178,6 +179,7 @@ export function sessionStore(database: Database): SessionStore {
         one.request === undefined ? null : requestJson(one.request, digest(one.browser)),
         auditJson(...one.audit),
       ]);
+      if (one.ends !== undefined) onOwed();
       const row = rows[0];
       return { signedIn: row?.signed_in === 1, code: completionOf(row), stored: row?.stored === 1 };
     },

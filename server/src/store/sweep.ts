@@ -14,7 +14,7 @@ const conditions = {
   // A spent code is kept for its replay, and while its session may still end, which its client then hears of. One that was
   // never redeemed is kept while a page may still ask for its answer.
   authorization_codes: `(keep_until < now() AND NOT EXISTS (SELECT FROM sessions s WHERE s.id = session_id AND s.ended_at IS NULL))
-    OR (used_at IS NULL AND expires_at < now() - interval '1 hour')`,
+    OR (used_at IS NULL AND NOT front AND expires_at < now() - interval '1 hour')`,
   device_codes: 'keep_until < now()',
   grants: 'expires_at < now()',
   refresh_tokens: 'keep_until < now()',
