@@ -25,7 +25,7 @@ import {
   sendUnavailable,
 } from './pages.ts';
 import { respondAfterForm, respondAtOnce } from './respond.ts';
-import { bindBrowser, goTo, leave, openVisit, pathOf, type Visit } from './visit.ts';
+import { bindBrowser, forgetSession, goTo, leave, openVisit, pathOf, type Visit } from './visit.ts';
 
 export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
@@ -93,6 +93,7 @@ export async function proceed(
   const decision = await decide(ports, visit, going, { session, consented, progress });
   switch (decision.step) {
     case 'login':
+      if (session === null) forgetSession(visit);
       // Somebody else is meant: the page names nobody.
       return sendLogin(ports, visit, going, bindBrowser(visit), decision.reason === 'another_user' ? null : session);
     case 'choose_account':

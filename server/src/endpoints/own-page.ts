@@ -14,7 +14,7 @@ import type { Form } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
 import { believed, type PageSignIn, stranger } from './interaction.ts';
 import { requestField, sealText, sendLogin, sendUnavailable, tokenField } from './pages.ts';
-import { bindBrowser, goTo, pathOf, type Visit } from './visit.ts';
+import { bindBrowser, forgetSession, goTo, pathOf, type Visit } from './visit.ts';
 
 export interface Visitor {
   readonly session: Session;
@@ -38,6 +38,7 @@ export async function requireSession(
   const session = await sessionOf(ports, visit);
   const browser = bindBrowser(visit);
   if (session !== null) return { session, browser };
+  forgetSession(visit);
   const going = signInFor(ports, page, query);
   if (visit.request.method === 'POST') return { sent: goToLogin(ports, visit, going.interaction, browser) };
   return { sent: sendLogin(ports, visit, going, browser, null) };

@@ -1,7 +1,6 @@
 /** What every way of signing out has in common: the question, the end itself, and what follows it. */
 import type { FastifyReply } from 'fastify';
 import { framingContentSecurityPolicy } from '../http/headers.ts';
-import { clearCookie } from '../http/session-cookie.ts';
 import {
   type AskedLogout,
   type DoneLogout,
@@ -17,7 +16,7 @@ import { type ClientText, type Form, signedOutPage, signOutPage } from '../views
 import type { FlowPorts } from './flow.ts';
 import { requestField, tokenField } from './pages.ts';
 import { clientText } from './texts.ts';
-import { bindBrowser, goTo, inLanguageOf, leave, pathOf, sendPage, type Visit } from './visit.ts';
+import { bindBrowser, forgetSession, goTo, inLanguageOf, leave, pathOf, sendPage, type Visit } from './visit.ts';
 
 export interface LogoutPorts extends FlowPorts {
   readonly sessionEnds: SessionEndStore;
@@ -99,11 +98,6 @@ export function finish(
   if (way === 'redirect' && !framed && uri !== undefined) return leave(visit, uri);
   const done: DoneLogout = { ...wish, startedAt: ports.clock.now(), session: sessionOf(visit, ended) };
   return goTo(visit, 'signed-out', { [requestField]: sealLogout(ports.sealer, 'done', done, bindBrowser(visit)) });
-}
-
-/** A cookie that opens nothing is not kept. */
-export function forgetSession(visit: Visit): void {
-  if (visit.handle !== undefined) visit.reply.header('set-cookie', clearCookie(visit.scheme, 'session'));
 }
 
 /** Compared once more with what is registered now: between question and answer the client may have changed its mind. */

@@ -1,7 +1,7 @@
 /** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type PageHeaderOptions, setPageHeaders } from '../http/headers.ts';
-import { type CookieScheme, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
+import { type CookieScheme, clearCookie, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
 import type { SignedInPage } from '../interaction/sealed-request.ts';
 import { type ErrorCode, errorStatus, type PageError, pageError } from '../protocol/errors.ts';
@@ -59,6 +59,11 @@ export function bindBrowser(visit: Visit): string {
   const browser = newHandle();
   visit.reply.header('set-cookie', setCookie(visit.scheme, 'browser', browser));
   return browser;
+}
+
+/** A cookie that opens nothing any more is not kept. */
+export function forgetSession(visit: Visit): void {
+  if (visit.handle !== undefined) visit.reply.header('set-cookie', clearCookie(visit.scheme, 'session'));
 }
 
 /** @throws ProtocolError `cookie_missing` */
