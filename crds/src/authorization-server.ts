@@ -133,6 +133,14 @@ export const authorizationServerStatus = status({
         token: computed('Token endpoint.', 640, 'https://id.example.com/token'),
         userinfo: computed('Userinfo endpoint.', 640, 'https://id.example.com/userinfo'),
         jwks: computed('Public keys.', 640, 'https://id.example.com/jwks'),
+        deviceAuthorization: computed(
+          'Device authorization endpoint.',
+          640,
+          'https://id.example.com/device_authorization',
+        ),
+        introspection: computed('Introspection endpoint.', 640, 'https://id.example.com/introspect'),
+        revocation: computed('Revocation endpoint.', 640, 'https://id.example.com/revoke'),
+        endSession: computed('Where applications send users to sign them out.', 640, 'https://id.example.com/logout'),
       },
       {
         what: 'Where the server answers.',

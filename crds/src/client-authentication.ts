@@ -1,8 +1,9 @@
 /** PURE. How an application proves who it is at the token endpoint (OpenID Connect Core §9), and with what. */
 import { Type } from 'typebox';
 import { choice, entry, group, keyed, type Rule, text } from './field.ts';
-import { assertionAlgorithms, authenticationMethods } from './terms.ts';
+import { type AuthenticationMethod, assertionAlgorithms, authenticationMethods } from './terms.ts';
 import { objectName, printable } from './text-rules.ts';
+import { calledUri } from './uri-rules.ts';
 
 const base64url: Rule = {
   rule: `self.matches('^[A-Za-z0-9_-]+$')`,
@@ -139,9 +140,20 @@ const serviceAccounts = Type.Optional(
 
 const authenticationRules: readonly Rule[] = [
   {
-    rule: `self.method != 'private_key_jwt' || has(self.jwks)`,
-    message: 'private_key_jwt needs the public keys of the application: list them in keys',
+    rule: `self.method != 'private_key_jwt' || has(self.jwks) || has(self.jwksUri)`,
+    message:
+      'private_key_jwt needs the public keys of the application: list them in jwks.keys, or name the URL that publishes them in jwksUri',
     fieldPath: '.jwks',
+  },
+  {
+    rule: '!has(self.jwks) || !has(self.jwksUri)',
+    message: 'the keys are listed in jwks already: keep one of the two',
+    fieldPath: '.jwksUri',
+  },
+  {
+    rule: `self.method == 'private_key_jwt' || !has(self.jwksUri)`,
+    message: 'only private_key_jwt uses keys: set that method, or leave jwksUri out',
+    fieldPath: '.jwksUri',
   },
   {
     rule: `self.method == 'private_key_jwt' || !has(self.jwks)`,
@@ -160,16 +172,44 @@ const authenticationRules: readonly Rule[] = [
   },
 ];
 
+const jwksUri = Type.Optional(
+  text({
+    what: 'Where the application publishes those keys as a JSON Web Key Set. It is fetched when an assertion has to be verified, and kept for some minutes.',
+    max: 2048,
+    rules: [calledUri],
+    allowed:
+      'with method private_key_jwt in place of jwks: https; a public host, a service <name>.<namespace>.svc of the namespace of this Client, or a host that outbound.allowed of the server names',
+    example: 'https://shop.example.com/jwks.json',
+    leftOut: 'the keys stand in jwks',
+  }),
+);
+
+/** One that the schema knows only to say why it is refused. */
+const method = (field: Parameters<typeof choice>[1]) =>
+  Type.Unsafe<AuthenticationMethod>(
+    choice([...authenticationMethods, 'client_secret_jwt'], {
+      ...field,
+      rules: [
+        {
+          rule: `self != 'client_secret_jwt'`,
+          message:
+            'client_secret_jwt would need the secret itself to be stored, and only its digest is: use private_key_jwt, whose private key stays with the application',
+        },
+      ],
+    }),
+  );
+
 export const authentication = group(
   {
-    method: choice(authenticationMethods, {
+    method: method({
       what: 'How the application proves who it is at the token endpoint.',
       allowed:
-        'client_secret_basic (secret in the Authorization header), client_secret_post (secret in the form), private_key_jwt (an assertion signed with a key in jwks), kubernetes_service_account (the token of a ServiceAccount in place of such an assertion, with client_id beside it), none (a public client: an app in a browser or on a device, which can keep no secret)',
+        'client_secret_basic (secret in the Authorization header), client_secret_post (secret in the form), private_key_jwt (an assertion signed with a key of jwks or jwksUri), kubernetes_service_account (the token of a ServiceAccount in place of such an assertion, with client_id beside it), none (a public client: an app in a browser or on a device, which can keep no secret); client_secret_jwt is refused',
       default: 'client_secret_basic',
       example: 'none',
     }),
     jwks,
+    jwksUri,
     serviceAccounts,
   },
   {

@@ -1,4 +1,6 @@
 /** PURE. Rules between the fields of a Client; the API server holds them, so `kubectl apply --dry-run=server` finds them. */
+import { logoutRules } from './client-places.ts';
+import { subjectRules } from './client-subject.ts';
 import type { Rule } from './field.ts';
 import { deviceCodeGrant } from './terms.ts';
 import { privateUseScheme } from './uri-rules.ts';
@@ -71,4 +73,18 @@ export const clientRules: readonly Rule[] = [
       'only client_secret_basic and client_secret_post have a secret to adopt: leave adopt out, or use one of them',
     fieldPath: '.secret.adopt',
   },
+  {
+    rule: `self.authentication.method != 'none' || !has(self.introspection)`,
+    message:
+      'a public client cannot prove who it is: for introspection use client_secret_basic, private_key_jwt or kubernetes_service_account',
+    fieldPath: '.introspection',
+  },
+  {
+    rule: `self.authentication.method == 'none' || !has(self.postLogoutRedirectUris) || !self.postLogoutRedirectUris.exists(u, u.matches('${privateUseScheme}'))`,
+    message:
+      'only a public client may use a private scheme: use https, or set authentication.method to none if the app runs on a device',
+    fieldPath: '.postLogoutRedirectUris',
+  },
+  ...subjectRules,
+  ...logoutRules,
 ];

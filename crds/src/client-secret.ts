@@ -22,6 +22,10 @@ export const secretKeys = [
   'token-uri',
   'user-info-uri',
   'jwk-set-uri',
+  'end-session-uri',
+  'device-authorization-uri',
+  'introspection-uri',
+  'revocation-uri',
   'ca.crt',
 ] as const;
 export type SecretKey = (typeof secretKeys)[number];

@@ -8,6 +8,11 @@ import { claimName, claimNotReserved, printable } from './text-rules.ts';
 export const accessToken = Type.Optional(
   group(
     {
+      format: choice(['jwt', 'opaque'], {
+        what: 'What access tokens look like: signed JWTs, which resource servers check alone and which count until they expire (RFC 9068), or opaque texts, which they must ask about at the introspection endpoint and which end at once when revoked.',
+        default: 'jwt',
+        example: 'opaque',
+      }),
       lifetime: Type.Optional(
         duration({
           what: 'How long access tokens of this application are valid.',
@@ -29,8 +34,8 @@ export const accessToken = Type.Optional(
     },
     {
       what: 'Access tokens of this application.',
-      example: { lifetime: '10m' },
-      leftOut: "the server's settings",
+      example: { format: 'opaque', lifetime: '10m' },
+      leftOut: "JWTs, and the server's settings",
     },
   ),
 );
@@ -88,6 +93,46 @@ export const refreshToken = Type.Optional(
           fieldPath: '.idle',
         },
       ],
+    },
+  ),
+);
+
+export const userinfo = Type.Optional(
+  group(
+    {
+      signingAlgorithm: Type.Optional(
+        choice(signingAlgorithms, {
+          what: 'Algorithm that signs its answers of the userinfo endpoint, which are JWTs then. The server must list it in signing.algorithms.',
+          example: 'RS256',
+          leftOut: 'the answers are plain JSON',
+        }),
+      ),
+    },
+    {
+      what: 'Answers of the userinfo endpoint for this application.',
+      example: { signingAlgorithm: 'RS256' },
+      leftOut: 'plain JSON',
+    },
+  ),
+);
+
+export const introspection = Type.Optional(
+  group(
+    {
+      audiences: Type.Optional(
+        set(item({ max: 512, rules: [printable] }), {
+          what: 'Audiences (aud) whose access tokens this application may introspect, beside those that were issued to it or for its own client id.',
+          max: 16,
+          allowed: 'client ids of the own namespace, and what a client policy grants',
+          example: ['https://api.example.com'],
+          leftOut: 'none beside its own',
+        }),
+      ),
+    },
+    {
+      what: 'What the application may ask the introspection endpoint about, as a resource server (RFC 7662).',
+      example: { audiences: ['https://api.example.com'] },
+      leftOut: 'tokens that were issued to it or for its own client id',
     },
   ),
 );

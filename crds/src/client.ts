@@ -2,15 +2,18 @@
 import { type Static, Type } from 'typebox';
 import { authentication } from './client-authentication.ts';
 import { access, consent } from './client-consent.ts';
+import { allowedOrigins, logout, postLogoutRedirectUris, redirectUris } from './client-places.ts';
 import { clientRules } from './client-rules.ts';
 import { secret } from './client-secret.ts';
-import { accessToken, idToken, refreshToken } from './client-tokens.ts';
+import { sectorIdentifier, subjectType } from './client-subject.ts';
+import { accessToken, idToken, introspection, refreshToken, userinfo } from './client-tokens.ts';
 import { choice, choiceItem, entry, flag, group, item, keyed, set, text } from './field.ts';
+import { logo } from './logo.ts';
 import { authorizationServerRef } from './references.ts';
 import { computed, status } from './status.ts';
 import { grantTypes, responseTypes } from './terms.ts';
 import { noSubject, plainText, printable, scopeToken } from './text-rules.ts';
-import { redirectUriRules, webPage } from './uri-rules.ts';
+import { webPage } from './uri-rules.ts';
 
 const link = (what: string, example: string, leftOut: string) =>
   Type.Optional(
@@ -47,6 +50,7 @@ export const clientSpec = group(
         leftOut: 'the name of the Client',
       }),
     ),
+    logo: logo('Logo of the application, shown on the pages that ask users about it.'),
     uri: link('Home page of the application.', 'https://shop.example.com', 'no link is shown'),
     policyUri: link(
       'Privacy policy, linked from the consent page.',
@@ -79,16 +83,9 @@ export const clientSpec = group(
         leftOut: 'code with authorization_code, else none; implicit needs them listed; status.responseTypes shows it',
       }),
     ),
-    redirectUris: Type.Optional(
-      set(item({ max: 2048, rules: redirectUriRules }), {
-        what: 'Where users may be sent back to. A request must name one of them exactly; only the port of http://127.0.0.1 and http://[::1] may differ.',
-        max: 32,
-        allowed:
-          'https; http only for 127.0.0.1, [::1] and localhost; private schemes with a dot for public clients only; no wildcard, fragment, user info, dot segments or spaces',
-        example: ['https://shop.example.com/callback'],
-        leftOut: 'none; authorization_code and implicit need at least one',
-      }),
-    ),
+    redirectUris,
+    postLogoutRedirectUris,
+    allowedOrigins,
     scopes: set(item({ max: 128, rules: [scopeToken] }), {
       what: 'Scopes that the application may ask for: built-in ones (openid, profile, email, phone, address, offline_access, groups) and names of Scopes that are open to this namespace.',
       max: 50,
@@ -117,6 +114,11 @@ export const clientSpec = group(
     accessToken,
     idToken,
     refreshToken,
+    userinfo,
+    introspection,
+    subjectType,
+    sectorIdentifier,
+    logout,
     deletionPolicy: choice(['Delete', 'Retain'], {
       what: 'What becomes of the generated Secret when this Client is deleted. The registration always goes.',
       allowed: 'Delete; Retain keeps the Secret, which is then of no Client',
@@ -165,6 +167,7 @@ export const clientStatus = status({
       leftOut: 'not known yet',
     }),
   ),
+  sectorIdentifier: computed('The host that its pairwise subjects belong to.', 253, 'shop.example.com'),
   binding: Type.Optional(
     group(
       { name: text({ what: 'Name of the Secret.', max: 253, example: 'web-oauth2' }) },

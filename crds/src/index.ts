@@ -11,6 +11,7 @@ export { type SecretKey, secretKeys } from './client-secret.ts';
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
+export { logoBounds } from './logo.ts';
 export type { ObjectMeta } from './metadata.ts';
 export type { Problem } from './problem.ts';
 export {
@@ -38,6 +39,7 @@ export {
   grantTypesOf,
   type ResponseType,
   responseTypes,
+  type SigningAlgorithm,
   userGrantTypes,
 } from './terms.ts';
 export { type Validation, validate } from './validate.ts';

@@ -103,7 +103,13 @@ const tables = {
   },
   Client: {
     Ready: { ...ready, Suspended: N('author') },
-    ResolvedRefs: { ...references, ScopeNotAllowed: S('other owner'), SecretNotOwned: S('author') },
+    ResolvedRefs: {
+      ...references,
+      ScopeNotAllowed: S('other owner'),
+      SecretNotOwned: S('author'),
+      LogoNotFound: R('other owner'),
+      LogoInvalid: S('other owner'),
+    },
     Accepted: accepted,
     Programmed: programmed,
     RotationBlocked: { OldSecretInUse: N('author'), SecretImmutable: N('author') },

@@ -6,6 +6,9 @@ const longest = 64;
 export function nearest(typed: string, candidates: readonly string[]): string | undefined {
   if (typed.length > longest) return undefined;
   const wanted = typed.toLowerCase();
+  const inOrder = wordsOf(wanted);
+  const reordered = candidates.find((name) => wordsOf(name.toLowerCase()) === inOrder);
+  if (reordered !== undefined) return reordered;
   let best: { name: string; distance: number } | undefined;
   for (const name of candidates) {
     const distance = editDistance(wanted, name.toLowerCase());
@@ -13,6 +16,10 @@ export function nearest(typed: string, candidates: readonly string[]): string | 
       best = { name, distance };
   }
   return best !== undefined && best.distance < best.name.length ? best.name : undefined;
+}
+
+function wordsOf(name: string): string {
+  return name.split(' ').sort().join(' ');
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */

@@ -42,6 +42,8 @@ export const authenticationMethods = [
   'kubernetes_service_account',
   'none',
 ] as const;
+export type AuthenticationMethod = (typeof authenticationMethods)[number];
 export const assertionAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
 export const consentModes = ['Always', 'Remember', 'Implicit'] as const;
 export const signingAlgorithms = ['ES256', 'RS256'] as const;
+export type SigningAlgorithm = (typeof signingAlgorithms)[number];

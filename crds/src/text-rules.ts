@@ -23,6 +23,12 @@ export const namespaceName: Rule = {
     "must be the name of a namespace: lower-case letters, digits and '-', beginning and ending with a letter or digit",
 };
 
+/** A host by its name. A last label that begins with a digit would be read as an address. */
+export const hostName: Rule = {
+  rule: `self.matches('^([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])*[a-z]([-a-z0-9]*[a-z0-9])?$')`,
+  message: "must be the name of a host: lower-case letters, digits, '-' and '.', for example app.example.com",
+};
+
 /** Key of a Secret or ConfigMap. */
 export const dataKey: Rule = {
   rule: `self.matches('^[-._a-zA-Z0-9]+$') && self != '.' && !self.startsWith('..')`,

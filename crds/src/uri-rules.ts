@@ -63,6 +63,36 @@ export const webPage: Rule = {
     'must be a web page that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info or spaces',
 };
 
+/** What the server calls on the word of a Client: through its outbound gate, and with TLS alone. */
+export const calledUri: Rule = {
+  rule: `self.matches(r'^https://${anyHost}${port}([/?]|$)') && self.matches(r'^[!-~]+$') && !self.matches(r'${characters}') && !self.contains('\`')`,
+  message:
+    'must be one exact https URL without user info, fragment (#) or spaces, for example https://app.example.com/path',
+};
+
+/** What browsers are sent to or load inside a page of ours. */
+export const browsedUri: Rule = {
+  rule: `self.matches(r'^(https://${anyHost}|http://${loopback})${port}([/?]|$)') && self.matches(r'^[!-~]+$') && !self.matches(r'${characters}') && !self.contains('\`')`,
+  message:
+    'must be one exact URL that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info, fragment (#) or spaces',
+};
+
+const originHost = String.raw`(${lowerCaseName}|(${byte}[.]){3}${byte}|\[[0-9a-f:.]+\])`;
+
+/** As browsers write the header Origin (RFC 6454 §6.1); whatever else stands here would never match one. */
+export const originRule: Rule = {
+  rule: `self.matches(r'^(https://${originHost}|http://${loopback})${port}$') && !self.matches('^https://.*:443$') && !self.matches('^http://.*:80$')`,
+  message:
+    'must be an origin as browsers send it: https:// (http:// only for 127.0.0.1, [::1] and localhost), the host in lower case, a port if it is not the usual one, and nothing behind; never null or *',
+};
+
+/** A host among redirect URIs, in CEL: without its port. Holds for URIs that begin with https:// alone. */
+export const hostOf = (uri: string): string => `${uri}.split('/')[2].split('?')[0].split(':')[0]`;
+
+/** A redirect URI whose host is one of the web: neither this machine nor a bare IPv6 address. */
+export const isOfWeb = (uri: string): string =>
+  `${uri}.matches(r'^https://[^\\[]') && !${uri}.matches('^https://(localhost|127[.][0-9]+[.][0-9]+[.][0-9]+)([:/?]|$)')`;
+
 /** RFC 8414 §2, in the form that endpoints are appended to. */
 export const issuerRule: Rule = {
   rule: `self.matches(r'^(https://(${lowerCaseName}|${address})|http://${loopback})${port}(/[A-Za-z0-9._~-]+)*$') && !self.matches('/[.]{1,2}(/|$)') && !self.matches('^https://[^/]*:443(/|$)') && !self.matches('^http://[^/]*:80(/|$)')`,

@@ -33,15 +33,30 @@ function needsACluster(resource: Observed): readonly OfflineFinding[] {
 
 /** Secrets and ConfigMaps often live elsewhere; where some stand in the files, one that does not may be a slip. */
 function absentReferences(resource: Observed, { secrets, configMaps }: OfflineWorld): readonly OfflineFinding[] {
-  if (resource.kind !== 'LdapBinding') return [];
-  const { spec, namespace } = resource as Observed<'LdapBinding'>;
-  const references = [
-    ['Secret', 'spec.bind.passwordSecretRef', spec?.bind.passwordSecretRef.name, secrets],
-    ['ConfigMap', 'spec.tls.caBundleRef', spec?.tls?.caBundleRef?.name, configMaps],
-  ] as const;
-  return references.flatMap(([kind, field, name, there]) => {
-    const found = there.some((one) => one.namespace === namespace && one.name === name);
+  return referencesOf(resource).flatMap(({ kind, field, name }) => {
+    const there = kind === 'Secret' ? secrets : configMaps;
+    const found = there.some((one) => one.namespace === resource.namespace && one.name === name);
     if (name === undefined || there.length === 0 || found) return [];
-    return [{ resource: resource.uid, field, message: `${kind} ${namespace}/${name} does not stand in these files` }];
+    const message = `${kind} ${resource.namespace}/${name} does not stand in these files`;
+    return [{ resource: resource.uid, field, message }];
   });
+}
+
+interface Reference {
+  readonly kind: 'Secret' | 'ConfigMap';
+  readonly field: string;
+  readonly name: string | undefined;
+}
+
+function referencesOf(resource: Observed): readonly Reference[] {
+  if (resource.kind === 'Client') {
+    const { spec } = resource as Observed<'Client'>;
+    return [{ kind: 'ConfigMap', field: 'spec.logo.configMapRef', name: spec?.logo?.configMapRef?.name }];
+  }
+  if (resource.kind !== 'LdapBinding') return [];
+  const { spec } = resource as Observed<'LdapBinding'>;
+  return [
+    { kind: 'Secret', field: 'spec.bind.passwordSecretRef', name: spec?.bind.passwordSecretRef.name },
+    { kind: 'ConfigMap', field: 'spec.tls.caBundleRef', name: spec?.tls?.caBundleRef?.name },
+  ];
 }

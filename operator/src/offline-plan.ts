@@ -125,6 +125,18 @@ function adoptedSecret({ secrets }: OfflineWorld, { namespace, spec }: WithSpec<
   return found ?? { namespace, name, type: 'Opaque', labels: {}, annotations: {}, owner: undefined, data, version: '' };
 }
 
+/** A whole PNG file of one pixel. */
+const somePicture = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
+
+/** One that is not in the set is taken to be in order. */
+function logoOf({ configMaps }: OfflineWorld, { namespace, spec }: WithSpec<'Client'>): ConfigMap | undefined {
+  const wanted = spec.logo?.configMapRef;
+  if (wanted === undefined) return undefined;
+  const { name, key } = wanted;
+  const found = configMaps.find((one) => one.namespace === namespace && one.name === name);
+  return found ?? { namespace, name, data: {}, binaryData: { [key]: somePicture } };
+}
+
 function clientFindings(world: OfflineWorld, servers: readonly ServerResource[], scopes: Scopes): OfflineFinding[] {
   const claimed = new Claims('client');
   const hasDirectory = ofKind(world, 'LdapBinding').length > 0;
@@ -143,6 +155,7 @@ function clientFindings(world: OfflineWorld, servers: readonly ServerResource[],
       scopes: scopes.on(server, namespace),
       secret: adoptedSecret(world, client),
       otherSecrets: [],
+      logo: logoOf(world, client),
       stored: claimed.of(server, clientId),
       hasDirectory,
       fresh: '',
@@ -187,6 +200,8 @@ const fields: Readonly<Record<string, string>> = {
   SecretKeyNotFound: 'spec.bind.passwordSecretRef',
   SecretInvalid: 'spec.bind.passwordSecretRef',
   CaNotFound: 'spec.tls.caBundleRef',
+  LogoNotFound: 'spec.logo.configMapRef',
+  LogoInvalid: 'spec.logo.configMapRef',
 };
 
 /** A message that begins with a field names it itself. */

@@ -46,6 +46,8 @@ const m04 =
   'a public client cannot prove who it is: for client_credentials use client_secret_basic, private_key_jwt or kubernetes_service_account';
 const m05 =
   'refresh_token needs authorization_code or urn:ietf:params:oauth:grant-type:device_code beside it: no other grant yields a refresh token';
+const noSecretJwt =
+  'client_secret_jwt would need the secret itself to be stored, and only its digest is: use private_key_jwt, whose private key stays with the application';
 const m06 =
   'clientId cannot change, tokens and consents hang on it: create a second Client with the new id, move the app, then delete this one';
 
@@ -250,9 +252,9 @@ const clients: readonly Verdict[] = [
   ),
   client('null is left out', { displayName: null, pkce: null }),
   client(
-    'a method that does not exist',
+    'a method that needs what is not stored',
     { authentication: { method: 'client_secret_jwt' } },
-    'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, kubernetes_service_account, none; did you mean client_secret_post?',
+    `spec.authentication.method: ${noSecretJwt}`,
   ),
   client('nobody may use it', { access: { groups: [] } }, 'spec.access.groups: needs at least one item'),
   client('a Secret elsewhere', { secret: { name: '../web' } }, `spec.secret.name: ${objectName}`),
@@ -270,7 +272,7 @@ const clients: readonly Verdict[] = [
   client(
     'a key that is not ours',
     { secret: { keys: { password: 'PW' } } },
-    'spec.secret.keys: only these keys can be renamed: type, provider, client-id, client-secret, client-name, client-authentication-method, authorization-grant-type, authorization-grant-types, redirect-uri, redirect-uris, scope, user-name-attribute, issuer-uri, authorization-uri, token-uri, user-info-uri, jwk-set-uri, ca.crt',
+    'spec.secret.keys: only these keys can be renamed: type, provider, client-id, client-secret, client-name, client-authentication-method, authorization-grant-type, authorization-grant-types, redirect-uri, redirect-uris, scope, user-name-attribute, issuer-uri, authorization-uri, token-uri, user-info-uri, jwk-set-uri, end-session-uri, device-authorization-uri, introspection-uri, revocation-uri, ca.crt',
   ),
   client(
     'a key that no Secret can hold',
@@ -361,6 +363,141 @@ const clients: readonly Verdict[] = [
   edit(client('clientId as before, all else new', { ...machine, clientId: 'shop.web' }), { clientId: 'shop.web' }),
 ];
 
+const called =
+  'must be one exact https URL without user info, fragment (#) or spaces, for example https://app.example.com/path';
+const browsed =
+  'must be one exact URL that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info, fragment (#) or spaces';
+const origin =
+  'must be an origin as browsers send it: https:// (http:// only for 127.0.0.1, [::1] and localhost), the host in lower case, a port if it is not the usual one, and nothing behind; never null or *';
+const hostName = "must be the name of a host: lower-case letters, digits, '-' and '.', for example app.example.com";
+const frame =
+  'must have the scheme, host and port of one of redirectUris: use another address, or add a redirect URI at this one';
+const noSector =
+  'pairwise subjects belong to a host of the application: add an https redirect URI whose host has a name, or leave subjectType out';
+const manySectors = 'the redirect URIs name several hosts: say here to which of them pairwise subjects belong';
+const foreignSector =
+  'must be the host of one of the https redirect URIs: nobody joins the sector of another application';
+const two = ['https://a.example.com/cb', 'https://b.example.com/cb'];
+
+const flows: readonly Verdict[] = [
+  client('everything that the flows may need', {
+    logo: { configMapRef: { name: 'shop-logo' } },
+    redirectUris: ['https://a.example.com:8443/cb?x=y', 'https://a.example.com', 'http://127.0.0.1/cb'],
+    postLogoutRedirectUris: ['https://a.example.com/bye', 'http://[::1]:9500'],
+    allowedOrigins: ['https://a.example.com', 'https://[2001:db8::1]:8443', 'http://localhost:3000'],
+    accessToken: { format: 'opaque' },
+    userinfo: { signingAlgorithm: 'ES256' },
+    introspection: { audiences: ['https://api.example.com'] },
+    subjectType: 'pairwise',
+    logout: {
+      backchannelUri: 'https://shop.shop.svc/backchannel?tenant=a',
+      frontchannelUri: 'https://a.example.com:8443/frontchannel',
+    },
+  }),
+  client('a sector of several', { redirectUris: two, subjectType: 'pairwise', sectorIdentifier: 'b.example.com' }),
+  client('a native application', {
+    ...isPublic,
+    redirectUris: ['com.example.app:/callback'],
+    postLogoutRedirectUris: ['com.example.app:/signed-out'],
+  }),
+  client(
+    'a post-logout URI in clear text',
+    { postLogoutRedirectUris: ['http://app.example.com/bye'] },
+    `spec.postLogoutRedirectUris[0]: ${redirect.m01}`,
+  ),
+  client(
+    'a post-logout URI with a private scheme of a confidential client',
+    { postLogoutRedirectUris: ['com.example.app:/bye'] },
+    'spec.postLogoutRedirectUris: only a public client may use a private scheme: use https, or set authentication.method to none if the app runs on a device',
+  ),
+  client('any origin', { allowedOrigins: ['*'] }, `spec.allowedOrigins[0]: ${origin}`),
+  client('the null origin', { allowedOrigins: ['null'] }, `spec.allowedOrigins[0]: ${origin}`),
+  client('an origin with a path', { allowedOrigins: ['https://a.example.com/'] }, `spec.allowedOrigins[0]: ${origin}`),
+  client(
+    'an origin with the usual port',
+    { allowedOrigins: ['https://a.example.com:443'] },
+    `spec.allowedOrigins[0]: ${origin}`,
+  ),
+  client('an origin in capitals', { allowedOrigins: ['https://A.example.com'] }, `spec.allowedOrigins[0]: ${origin}`),
+  client(
+    'a format that is none',
+    { accessToken: { format: 'JWT' } },
+    'spec.accessToken.format: must be one of jwt, opaque; did you mean jwt?',
+  ),
+  client(
+    'introspection by a public client',
+    { ...isPublic, introspection: { audiences: ['https://api.example.com'] } },
+    'spec.introspection: a public client cannot prove who it is: for introspection use client_secret_basic, private_key_jwt or kubernetes_service_account',
+  ),
+  client(
+    'an introspected audience with a space',
+    { introspection: { audiences: ['a b'] } },
+    `spec.introspection.audiences[0]: ${printable}`,
+  ),
+  client('pairwise without a host', { ...machine, subjectType: 'pairwise' }, `spec.subjectType: ${noSector}`),
+  client(
+    'pairwise on this machine',
+    { redirectUris: ['https://localhost:8443/cb', 'http://127.0.0.1/cb'], subjectType: 'pairwise' },
+    `spec.subjectType: ${noSector}`,
+  ),
+  client(
+    'pairwise with two hosts',
+    { redirectUris: two, subjectType: 'pairwise' },
+    `spec.sectorIdentifier: ${manySectors}`,
+  ),
+  client(
+    'a sector of public subjects',
+    { redirectUris: two, sectorIdentifier: 'a.example.com' },
+    'spec.sectorIdentifier: only pairwise subjects have a sector: set subjectType to pairwise, or leave sectorIdentifier out',
+  ),
+  client(
+    'the sector of somebody else',
+    { redirectUris: two, subjectType: 'pairwise', sectorIdentifier: 'bank.example.com' },
+    `spec.sectorIdentifier: ${foreignSector}`,
+  ),
+  client(
+    'a sector that is a URL',
+    { redirectUris: two, subjectType: 'pairwise', sectorIdentifier: 'https://a.example.com' },
+    `spec.sectorIdentifier: ${hostName}`,
+    `spec.sectorIdentifier: ${foreignSector}`,
+  ),
+  client(
+    'a logout token in clear text',
+    { logout: { backchannelUri: 'http://127.0.0.1/logout' } },
+    `spec.logout.backchannelUri: ${called}`,
+  ),
+  client(
+    'a logout token with a fragment',
+    { logout: { backchannelUri: 'https://a.example.com/#logout' } },
+    `spec.logout.backchannelUri: ${called}`,
+  ),
+  client(
+    'a frame of another port',
+    { redirectUris: two, logout: { frontchannelUri: 'https://a.example.com:8443/logout' } },
+    `spec.logout.frontchannelUri: ${frame}`,
+  ),
+  client(
+    'a frame without redirect URIs',
+    { ...machine, logout: { frontchannelUri: 'https://a.example.com/logout' } },
+    `spec.logout.frontchannelUri: ${frame}`,
+  ),
+  client(
+    'a frame that is no web page',
+    { logout: { frontchannelUri: 'javascript:alert(1)' } },
+    `spec.logout.frontchannelUri: ${browsed}`,
+  ),
+  client(
+    'a logo elsewhere',
+    { logo: { configMapRef: { name: '../logo' } } },
+    `spec.logo.configMapRef.name: ${objectName}`,
+  ),
+  client(
+    'a logo from the web',
+    { logo: { url: 'https://a.example.com/logo.png' } },
+    'spec.logo.url: unknown field spec.logo.url: known here: configMapRef',
+  ),
+];
+
 const edKey = { kid: 'k1', kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' };
 const ecKey = {
   kid: 'k2',
@@ -382,12 +519,41 @@ const authentication: readonly Verdict[] = [
   client(
     'keys are missing',
     { authentication: { method: 'private_key_jwt' } },
-    'spec.authentication.jwks: private_key_jwt needs the public keys of the application: list them in keys',
+    'spec.authentication.jwks: private_key_jwt needs the public keys of the application: list them in jwks.keys, or name the URL that publishes them in jwksUri',
   ),
   client(
     'keys without a use',
     { authentication: { jwks: { keys: [edKey] } } },
     'spec.authentication.jwks: only private_key_jwt uses keys: set that method, or leave jwks out',
+  ),
+  client('keys that are fetched', {
+    authentication: { method: 'private_key_jwt', jwksUri: 'https://app.example.com/jwks.json?v=1' },
+  }),
+  client(
+    'keys in two places',
+    {
+      authentication: {
+        method: 'private_key_jwt',
+        jwks: { keys: [edKey] },
+        jwksUri: 'https://app.example.com/jwks.json',
+      },
+    },
+    'spec.authentication.jwksUri: the keys are listed in jwks already: keep one of the two',
+  ),
+  client(
+    'fetched keys without a use',
+    { authentication: { jwksUri: 'https://app.example.com/jwks.json' } },
+    'spec.authentication.jwksUri: only private_key_jwt uses keys: set that method, or leave jwksUri out',
+  ),
+  client(
+    'keys fetched in clear text',
+    { authentication: { method: 'private_key_jwt', jwksUri: 'http://app.example.com/jwks.json' } },
+    `spec.authentication.jwksUri: ${called}`,
+  ),
+  client(
+    'another method that does not exist',
+    { authentication: { method: 'tls_client_auth' } },
+    'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, kubernetes_service_account, none, client_secret_jwt',
   ),
   client(
     'ServiceAccounts are missing',
@@ -744,6 +910,7 @@ const directories: readonly Verdict[] = [
 export const verdicts: readonly Verdict[] = [
   ...mistakes,
   ...clients,
+  ...flows,
   ...authentication,
   ...servers,
   ...scopes,

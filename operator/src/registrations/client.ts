@@ -9,6 +9,8 @@ export interface ClientFacts {
   /** Scopes that exist and are open to it, in the order of `spec.scopes`. */
   readonly scopes: readonly string[];
   readonly secretDigests: readonly string[];
+  /** A PNG file in base64. */
+  readonly logo?: string | undefined;
 }
 
 export function clientIdOf({ namespace, name, spec }: Pick<ClientFacts, 'namespace' | 'name' | 'spec'>): string {
@@ -19,6 +21,18 @@ export function responseTypesOf(spec: ClientSpec): ClientSpec['responseTypes'] &
   return spec.responseTypes ?? (spec.grantTypes.includes('authorization_code') ? ['code'] : []);
 }
 
+/** The host of its pairwise subjects; several are refused by rule unless one is named. */
+export function sectorOf({ subjectType, sectorIdentifier, redirectUris = [] }: ClientSpec): string | undefined {
+  if (subjectType !== 'pairwise') return undefined;
+  return sectorIdentifier ?? redirectUris.map(webHostOf).find((host) => host !== undefined);
+}
+
+function webHostOf(uri: string): string | undefined {
+  const url = URL.parse(uri);
+  const local = url === null || /^(localhost|127\.\d+\.\d+\.\d+|\[.*\])$/.test(url.hostname);
+  return local || url.protocol !== 'https:' ? undefined : url.hostname;
+}
+
 /** Whether users sign in for it. */
 export function hasUsers({ grantTypes }: ClientSpec): boolean {
   return userGrantTypes.some((grant) => grantTypes.includes(grant));
@@ -26,7 +40,7 @@ export function hasUsers({ grantTypes }: ClientSpec): boolean {
 
 export function registerClient(facts: ClientFacts): ClientRegistration {
   const { namespace, name, spec, scopes } = facts;
-  const { method, jwks, serviceAccounts } = spec.authentication;
+  const { method, jwks, jwksUri, serviceAccounts } = spec.authentication;
   return {
     client_id: clientIdOf(facts),
     client_name: spec.displayName ?? name,
@@ -37,11 +51,15 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     grant_types: spec.grantTypes,
     response_types: responseTypesOf(spec),
     redirect_uris: spec.redirectUris ?? [],
+    ...given('post_logout_redirect_uris', spec.postLogoutRedirectUris),
+    ...given('allowed_origins', spec.allowedOrigins),
+    ...given('logo', facts.logo),
     scopes: [...scopes],
     default_scopes: (spec.defaultScopes ?? []).filter((scope) => scopes.includes(scope)),
     token_endpoint_auth_method: method,
     client_secret_digests: [...facts.secretDigests],
     ...given('jwks', jwks === undefined ? undefined : { keys: jwks.keys.map(publicJwk) }),
+    ...given('jwks_uri', jwksUri),
     // Never of another namespace: whoever writes the Client speaks for its own alone.
     ...given(
       'service_accounts',
@@ -60,6 +78,13 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     ...given('refresh_token_idle', inSeconds(spec.refreshToken?.idle)),
     ...given('refresh_token_absolute', inSeconds(spec.refreshToken?.absolute)),
     access_token_audiences: spec.accessToken?.audiences ?? [],
+    ...given('access_token_format', spec.accessToken?.format),
+    ...given('introspection_audiences', spec.introspection?.audiences),
+    subject_type: spec.subjectType,
+    ...given('sector_identifier', sectorOf(spec)),
+    ...given('userinfo_signed_response_alg', spec.userinfo?.signingAlgorithm),
+    ...given('backchannel_logout_uri', spec.logout?.backchannelUri),
+    ...given('frontchannel_logout_uri', spec.logout?.frontchannelUri),
   };
 }
 

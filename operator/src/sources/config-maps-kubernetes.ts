@@ -13,6 +13,7 @@ export interface KubernetesConfigMapsOptions extends ClusterView {
 
 interface ConfigMapObject extends KubernetesObject {
   readonly data?: Readonly<Record<string, string>>;
+  readonly binaryData?: Readonly<Record<string, string>>;
 }
 
 export class KubernetesConfigMaps implements ConfigMapReader {
@@ -55,8 +56,8 @@ export class KubernetesConfigMaps implements ConfigMapReader {
     if (!isLabel(namespace) || !isSubdomain(name)) return undefined;
     const path = `${configMapsPath(namespace)}${apiPath(name)}`;
     try {
-      const { data = {} } = await api.request<ConfigMapObject>({ method: 'GET', path });
-      return { namespace, name, data };
+      const { data = {}, binaryData = {} } = await api.request<ConfigMapObject>({ method: 'GET', path });
+      return { namespace, name, data, binaryData };
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;

@@ -105,7 +105,7 @@ export function readSecret(object: FolderObject): Secret | Problem {
   if (encoded === undefined) return no('data', 'not a map of base64 texts: put them in quotes, or use stringData');
   if (plain === undefined) return no('stringData', 'not a map of texts: put numbers and yes or no in quotes');
   for (const [key, value] of Object.entries(encoded)) {
-    if (!/^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value))
+    if (!isBase64(value))
       return problemAt(object.document, ['data', key], `data.${key}`, 'not base64: use stringData for plain text');
     data[key] = Buffer.from(value, 'base64').toString('utf8');
   }
@@ -122,11 +122,20 @@ export function readSecret(object: FolderObject): Secret | Problem {
   return { ...secret, version: contentVersion(secret) };
 }
 
+function isBase64(value: string): boolean {
+  return /^[A-Za-z0-9+/\s]*={0,2}\s*$/.test(value);
+}
+
 export function readConfigMap(object: FolderObject): ConfigMap | Problem {
-  const data = readTexts(object.document.content.data);
+  const { document, namespace, name } = object;
+  const data = readTexts(document.content.data);
   if (data === undefined)
-    return problemAt(object.document, ['data'], 'data', 'not a map of texts: put numbers and yes or no in quotes');
-  return { namespace: object.namespace, name: object.name, data };
+    return problemAt(document, ['data'], 'data', 'not a map of texts: put numbers and yes or no in quotes');
+  const binaryData = readTexts(document.content.binaryData);
+  if (binaryData === undefined) return problemAt(document, ['binaryData'], 'binaryData', 'not a map of base64 texts');
+  for (const [key, value] of Object.entries(binaryData))
+    if (!isBase64(value)) return problemAt(document, ['binaryData', key], `binaryData.${key}`, 'not base64');
+  return { namespace, name, data, binaryData };
 }
 
 /** Equal for equal content, whatever the order of its keys. */

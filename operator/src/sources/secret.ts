@@ -53,6 +53,8 @@ export interface ConfigMap {
   readonly namespace: string;
   readonly name: string;
   readonly data: Readonly<Record<string, string>>;
+  /** Values that are no text, in base64. */
+  readonly binaryData?: Readonly<Record<string, string>>;
 }
 
 export interface ConfigMapReader {

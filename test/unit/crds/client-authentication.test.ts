@@ -50,7 +50,7 @@ describe('private_key_jwt', () => {
     [
       'no keys at all',
       web({ method: 'private_key_jwt' }),
-      'spec.authentication.jwks: private_key_jwt needs the public keys of the application: list them in keys',
+      'spec.authentication.jwks: private_key_jwt needs the public keys of the application: list them in jwks.keys, or name the URL that publishes them in jwksUri',
     ],
     ['an empty list', keys(), 'spec.authentication.jwks.keys: needs at least one item'],
     ['eleven keys', keys(...Array.from({ length: 11 }, (_, index) => ({ ...ec, kid: `k${index}` }))), /at most 10/],

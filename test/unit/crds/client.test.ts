@@ -266,7 +266,7 @@ describe('other rules of a Client', () => {
     [
       'a method of another time',
       { authentication: { method: 'client_secret_jwt' } },
-      'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, kubernetes_service_account, none; did you mean client_secret_post?',
+      'spec.authentication.method: client_secret_jwt would need the secret itself to be stored, and only its digest is: use private_key_jwt, whose private key stays with the application',
     ],
     [
       'an empty list of groups, which could be read both ways',
@@ -403,6 +403,7 @@ describe('defaults', () => {
       pkce: 'Required',
       consent: { mode: 'Remember', rememberFor: '2160h', onRefusedScope: 'Drop' },
       idToken: { signingAlgorithm: 'RS256' },
+      subjectType: 'public',
       deletionPolicy: 'Delete',
       suspend: false,
     });

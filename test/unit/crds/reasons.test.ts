@@ -74,7 +74,7 @@ const table = {
   },
   Client: {
     Ready: { ...ready, Suspended: '-' },
-    ResolvedRefs: { ...references, ScopeNotAllowed: 'S', SecretNotOwned: 'S' },
+    ResolvedRefs: { ...references, ScopeNotAllowed: 'S', SecretNotOwned: 'S', LogoNotFound: 'R', LogoInvalid: 'S' },
     Accepted: accepted,
     Programmed: programmed,
     RotationBlocked: { OldSecretInUse: '-', SecretImmutable: '-' },

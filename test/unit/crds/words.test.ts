@@ -49,6 +49,7 @@ describe('did you mean', () => {
     ['redirectUrls', ['redirectUris', 'responseTypes'], 'redirectUris'],
     ['orders:raed', ['orders:read', 'orders:write'], 'orders:read'],
     ['Scpoe', ['Scope', 'Client'], 'Scope'],
+    ['token id_token', ['code id_token', 'id_token token'], 'id_token token'],
     ['nothing', ['like', 'it'], undefined],
     ['', ['a'], undefined],
     ['x'.repeat(65), ['x'.repeat(64)], undefined],

@@ -9,6 +9,8 @@ const ask = async (...documents: readonly string[]) => {
   const result = await check({ paths: ['-'], stdin: () => Promise.resolve(documents.join('---\n')) });
   return { ...result, lines: renderCheck(result).split('\n') };
 };
+const aLogoFile = (picture: string) =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: logo, namespace: shop}\nbinaryData: {logo.png: ${picture}}\n`;
 const inNamespace = (text: string, namespace: string) => text.replace('namespace: shop', `namespace: ${namespace}`);
 
 describe('check', () => {
@@ -96,6 +98,12 @@ describe('check', () => {
       [aClientFile().replace('auth.nauthera.io/', '')],
       /^-:1:1 apiVersion: v1alpha1 is not known: write auth\.nauthera\.io\/v1alpha1$/,
     ],
+    [
+      'a logo that is no picture',
+      [aServerFile(), aScopeFile(), aClientFile('  logo: {configMapRef: {name: logo}}\n'), aLogoFile('aGVsbG8=')],
+      /^-:\d+:\d+ spec\.logo\.configMapRef: ConfigMap "logo", key "logo\.png": is no PNG file\. Put a PNG file /,
+    ],
+    ['a ConfigMap in the wrong form', [aLogoFile('"<svg/>"')], /^-:\d+:\d+ binaryData\.logo\.png: not base64$/],
     ['YAML that is cut off', [aClientFile().slice(0, -8)], /^-:\d+:\d+ not valid YAML/],
     [
       'a Secret in the wrong form',
@@ -138,6 +146,16 @@ describe('check', () => {
       expect.stringMatching(/^-:\d+:\d+ spec\.bind\.passwordSecretRef: Secret \S+ does not stand in these files$/),
     ]);
     expect((await ask(aServerFile(), aBindingFile(), aSecretFile())).notes).toEqual([]);
+  });
+
+  it('a logo that does not stand in the files is taken to be in order, and noted beside other ConfigMaps', async () => {
+    const set = [aServerFile(), aScopeFile(), aClientFile('  logo: {configMapRef: {name: logo}}\n')];
+    expect(await ask(...set)).toMatchObject({ lines: ['3 resources, 0 problems'], notes: [] });
+    const { lines, notes } = await ask(...set, aLogoFile('aGVsbG8=').replace('name: logo', 'name: lgoo'));
+    expect(lines).toEqual(['3 resources, 0 problems']);
+    expect(notes).toEqual([
+      expect.stringMatching(/^-:\d+:\d+ spec\.logo\.configMapRef: ConfigMap shop\/logo does not stand in these files$/),
+    ]);
   });
 
   it('what another API group means by its documents is not our business', async () => {

@@ -5,6 +5,7 @@ import { type ClientInputs, planClient } from '../../../operator/src/controllers
 import { digestOf } from '../../../operator/src/controllers/client/secret.ts';
 import type { Observed, Secret } from '../../../operator/src/sources/source.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
+import { aPng } from '../../support/png.ts';
 import { aSecret, aServerResource, aStored, observed, shop } from './resources.ts';
 
 interface Case {
@@ -33,6 +34,13 @@ function plan({ spec, client: more, servers = [aServerResource()], inputs }: Cas
     ...inputs,
   });
 }
+
+const aLogo = (bytes: Buffer) => ({
+  namespace: 'shop',
+  name: 'shop-logo',
+  data: {},
+  binaryData: { 'logo.png': bytes.toString('base64') },
+});
 
 const scopes = (entries: Record<string, 'open' | 'closed'>) => new Map(Object.entries(entries));
 const redirecting = {
@@ -126,6 +134,78 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
     'PolicyViolation',
     'spec.accessToken.audiences: "https://api.example.com" is refused by policy "built-in" of auth/main, which allows shop.*. Change it or ask the owner of that server',
     'withdraw',
+  ],
+  [
+    'M09: a host of a page after signing out beyond policy',
+    {
+      spec: {
+        ...redirecting,
+        redirectUris: ['https://a.example.org/cb'],
+        postLogoutRedirectUris: ['https://a.example.org/bye', 'https://shop.example.com/bye'],
+      },
+      servers: policy({ redirectHosts: ['*.example.org'] }),
+    },
+    'Accepted',
+    'PolicyViolation',
+    'spec.postLogoutRedirectUris[1]: "shop.example.com" is refused by policy "strict" of auth/main, which allows *.example.org. Change it or ask the owner of that server',
+    'withdraw',
+  ],
+  [
+    'M09: introspection of an audience of somebody else',
+    { spec: { introspection: { audiences: ['shop.api', 'https://api.example.com'] } } },
+    'Accepted',
+    'PolicyViolation',
+    'spec.introspection.audiences: "https://api.example.com" is refused by policy "built-in" of auth/main, which allows shop.*. Change it or ask the owner of that server',
+    'withdraw',
+  ],
+  [
+    'M09: a client id of another namespace is no audience to introspect',
+    {
+      spec: { introspection: { audiences: ['bank.api'] } },
+      servers: policy({ audiences: ['*'] }),
+    },
+    'Accepted',
+    'PolicyViolation',
+    'spec.introspection.audiences: "bank.api" is refused by policy "strict" of auth/main, which allows shop.*, *. Change it or ask the owner of that server',
+    'withdraw',
+  ],
+  [
+    'An algorithm for userinfo that the server has no key for',
+    {
+      spec: { userinfo: { signingAlgorithm: 'ES256' } },
+      servers: [aServerResource({ signing: { algorithms: ['RS256'] } })],
+    },
+    'Accepted',
+    'PolicyViolation',
+    'spec.userinfo.signingAlgorithm: "ES256" is not among spec.signing.algorithms of auth/main (RS256). Change it or ask the owner of that server',
+    'withdraw',
+  ],
+  [
+    'A logo that is not there: it alone is inert',
+    { spec: { logo: { configMapRef: { name: 'shop-logo' } } } },
+    'ResolvedRefs',
+    'LogoNotFound',
+    'ConfigMap "shop-logo" named in spec.logo.configMapRef does not exist in namespace shop. No logo is shown until it does',
+    'put',
+  ],
+  [
+    'A logo that is no picture: it alone is inert',
+    {
+      spec: { logo: { configMapRef: { name: 'shop-logo' } } },
+      inputs: { logo: aLogo(Buffer.from('<svg/>')) },
+    },
+    'ResolvedRefs',
+    'LogoInvalid',
+    'ConfigMap "shop-logo", key "logo.png": is no PNG file. Put a PNG file of at most 64 KiB and 512 pixels a side there',
+    'put',
+  ],
+  [
+    'A missing scope is told before a missing logo',
+    { spec: { scopes: ['orders:read'], logo: { configMapRef: { name: 'shop-logo' } } } },
+    'ResolvedRefs',
+    'ScopeNotFound',
+    'spec.scopes: no Scope "orders:read" on auth/main. Waiting for it',
+    'put',
   ],
   [
     'An algorithm that the server has no key for',
@@ -390,6 +470,17 @@ describe('the Secret of a Client', () => {
     });
     expect(edited.secret).toMatchObject({ writes: [], digests: [digestOf('F'.repeat(43))] });
     expect(standing('Client', 'RotationBlocked', 'SecretImmutable')).toBe('None');
+  });
+
+  it('a logo is registered as it is', () => {
+    const picture = aPng({ width: 16, height: 16 });
+    const { conditions, registration } = plan({
+      spec: { logo: { configMapRef: { name: 'shop-logo' } } },
+      inputs: { logo: aLogo(picture) },
+    });
+    expect(conditions[0]).toMatchObject({ type: 'ResolvedRefs', status: 'True' });
+    expect(registration.value).toMatchObject({ logo: picture.toString('base64') });
+    expect(checkRegistration('client', 'shop.web', registration.value)).toBeNull();
   });
 
   it('nobody hears of missing scopes while the server has no database', () => {

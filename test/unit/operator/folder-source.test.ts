@@ -195,7 +195,7 @@ describe('folder source', () => {
       'all.yaml',
       [
         aSecretFile(),
-        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: shop}\ndata: {ca.crt: x}\n',
+        'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ca, namespace: shop}\ndata: {ca.crt: x}\nbinaryData: {logo.png: iVBORw==}\n',
         'apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, labels: {team: red}}\n',
         'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\n',
         'apiVersion: auth.nauthera.io/v1alpha1\nkind: Clent\nmetadata: {name: x}\n',
@@ -206,15 +206,18 @@ describe('folder source', () => {
     );
     const { source, secrets } = await aSource(new Kept());
     expect(secrets).toEqual(['shop/reader']);
-    expect(await source.read('shop', 'ca')).toMatchObject({ data: { 'ca.crt': 'x' } });
+    expect(await source.read('shop', 'ca')).toMatchObject({
+      data: { 'ca.crt': 'x' },
+      binaryData: { 'logo.png': 'iVBORw==' },
+    });
     expect(await source.namespaceLabels('shop')).toEqual({ team: 'red', 'kubernetes.io/metadata.name': 'shop' });
     expect(await source.namespaceLabels('other')).toEqual({ 'kubernetes.io/metadata.name': 'other' });
     expect(source.all()).toEqual([]);
     expect(source.problems().map(formatProblem)).toEqual([
-      'all.yaml:20:1 kind: "Clent": must be one of AuthorizationServer, Client, Scope, LdapBinding; did you mean Client?',
-      'all.yaml:23:1 apiVersion: auth.nauthera.io/v1 is not known: write auth.nauthera.io/v1alpha1',
-      'all.yaml:27:1 apiVersion: missing: write apiVersion: auth.nauthera.io/v1alpha1',
-      'all.yaml:32:12 metadata.name: "../x": use a-z, 0-9, - and .',
+      'all.yaml:21:1 kind: "Clent": must be one of AuthorizationServer, Client, Scope, LdapBinding; did you mean Client?',
+      'all.yaml:24:1 apiVersion: auth.nauthera.io/v1 is not known: write auth.nauthera.io/v1alpha1',
+      'all.yaml:28:1 apiVersion: missing: write apiVersion: auth.nauthera.io/v1alpha1',
+      'all.yaml:33:12 metadata.name: "../x": use a-z, 0-9, - and .',
     ]);
   });
 

@@ -215,5 +215,9 @@ function endpointsOf(issuer: string): NonNullable<AuthorizationServerStatus['end
     token: endpointUrl(issuer, 'token'),
     userinfo: endpointUrl(issuer, 'userinfo'),
     jwks: endpointUrl(issuer, 'jwks'),
+    deviceAuthorization: endpointUrl(issuer, 'deviceAuthorization'),
+    introspection: endpointUrl(issuer, 'introspection'),
+    revocation: endpointUrl(issuer, 'revocation'),
+    endSession: endpointUrl(issuer, 'endSession'),
   };
 }

@@ -2,14 +2,16 @@
 import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { belongsTo, nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
-import { Polling } from '../polling.ts';
+import { logoName } from '../logo.ts';
+import { type Looked, Polling } from '../polling.ts';
 import { programmed } from '../programmed.ts';
 import { type Registered, unregister } from '../registering.ts';
 import type { World } from '../world.ts';
+import { conflictMessage } from './acceptance.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
 import { applyClient, discardSecrets } from './apply.ts';
 import { type GatheredClient, gatherClient } from './inputs.ts';
-import { type ClientPlan, conflictMessage, planClient } from './plan.ts';
+import { type ClientInputs, type ClientPlan, planClient } from './plan.ts';
 
 export function clientController(world: World): KindController<'Client'> {
   const polling = new Polling(world);
@@ -25,15 +27,20 @@ export function clientController(world: World): KindController<'Client'> {
       const gathered = await gatherClient(world, client);
       const plan = planClient(gathered.inputs);
       const registered = await applyClient(world, gathered, plan);
-      const adopted = adoptedNameOf(client.spec);
-      const { namespace } = client;
-      const lookAgain = polling.next(
-        nameOf(client),
-        adopted === undefined ? [] : [{ kind: 'Secret', namespace, name: adopted, found: gathered.inputs.secret }],
-      );
+      const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));
       return { ...conclude(gathered, plan, registered, lookAgain), references: gathered.references };
     },
   };
+}
+
+/** What others keep up to date. */
+function lookedAt({ client: { namespace, spec }, secret, logo }: ClientInputs): readonly Looked[] {
+  const adopted = adoptedNameOf(spec);
+  const picture = logoName(spec.logo);
+  return [
+    ...(adopted === undefined ? [] : [{ kind: 'Secret' as const, namespace, name: adopted, found: secret }]),
+    ...(picture === undefined ? [] : [{ kind: 'ConfigMap' as const, namespace, name: picture, found: logo }]),
+  ];
 }
 
 type Conclusion = Omit<Reconciled<'Client'>, 'references'>;

@@ -3,11 +3,13 @@
 import type { RegistrationKind } from '@nauthera/server/registry';
 import { clientIdOf, hasUsers } from '../../registrations/client.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
+import { logoName } from '../logo.ts';
 import { elsewhere, hasDirectoryOn, namespaceFacts, openScopes, registriesOf, serverHolds } from '../look-up.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
-import { type ClientInputs, isBuiltIn } from './plan.ts';
+import type { ClientInputs } from './plan.ts';
+import { isBuiltIn } from './references.ts';
 import { secretNameOf } from './secret-values.ts';
 
 export interface GatheredClient {
@@ -18,7 +20,7 @@ export interface GatheredClient {
 }
 
 export async function gatherClient(world: World, client: WithSpec<'Client'>): Promise<GatheredClient> {
-  const { source, secrets } = world;
+  const { source, secrets, configMaps } = world;
   const { namespace, name, spec } = client;
   const facts = await namespaceFacts(world, namespace);
   const servers = await source.list('AuthorizationServer');
@@ -30,6 +32,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
   const secretName = adoptedNameOf(spec) ?? secretNameOf(client);
   const issuer = server === undefined ? undefined : world.issuerOf(server);
   const invited = attachment.outcome === 'attached' ? attachment.server : undefined;
+  const logo = logoName(spec.logo);
   const owned = await secrets.ownedBy(client, secretName);
   const inputs: ClientInputs = {
     source: source.name,
@@ -43,6 +46,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
       invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, invited, facts),
     secret: await secrets.read(namespace, secretName),
     otherSecrets: owned.filter((secret) => secret.namespace === namespace),
+    logo: logo === undefined ? undefined : await configMaps.read(namespace, logo),
     stored: registry === undefined ? null : await registry.get('client', clientId),
     hasDirectory: invited !== undefined && (await hasDirectoryOn(world, invited)),
     withoutCluster: world.clusterKeys() === undefined,
@@ -60,6 +64,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     ...own('client', clientId),
     `Namespace//${namespace}`,
     `Secret/${namespace}/${secretName}`,
+    ...(logo === undefined ? [] : [`ConfigMap/${namespace}/${logo}`]),
     ...inputs.otherSecrets.map((secret) => `Secret/${namespace}/${secret.name}`),
     ...spec.scopes.filter((scope) => !isBuiltIn(scope)).flatMap((scope) => own('scope', scope)),
     `Client/${namespace}/${name}`,

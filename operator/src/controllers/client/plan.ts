@@ -1,25 +1,18 @@
 /** What a Client comes to, pure: registration, Secret, conditions. */
 import { isDeepStrictEqual } from 'node:util';
-import { builtInScopes, type ClientStatus, durationSeconds, nearest } from '@nauthera/crds';
+import type { ClientSpec, ClientStatus } from '@nauthera/crds';
 import type { Registration, StoredRegistration } from '@nauthera/server/registry';
-import { clientIdOf, hasUsers, registerClient, responseTypesOf } from '../../registrations/client.ts';
+import { clientIdOf, hasUsers, registerClient, responseTypesOf, sectorOf } from '../../registrations/client.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
-import type { Secret } from '../../sources/source.ts';
-import {
-  type Attachment,
-  nameOf,
-  type ServerResource,
-  serverInStatus,
-  unresolvedAction,
-  type WithSpec,
-} from '../attachment.ts';
+import type { ConfigMap, Secret } from '../../sources/source.ts';
+import { type Attachment, nameOf, serverInStatus, unresolvedAction, type WithSpec } from '../attachment.ts';
 import type { NamespaceFacts } from '../invitation.ts';
-import { isOwner } from '../ownership.ts';
-import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
+import { type Logo, readLogo } from '../logo.ts';
 import type { Intent } from '../registering.ts';
+import { accept, refused } from './acceptance.ts';
 import { type Adopted, adoptedNameOf, planAdopted, readAdopted } from './adopted-secret.ts';
+import { isBuiltIn, references, resolved, unresolved } from './references.ts';
 import { hasSecret, planSecret, type SecretInputs, type SecretPlan } from './secret.ts';
-import { secretNameOf } from './secret-values.ts';
 
 /** Read by `inputs.ts`, all of it before anything is decided. */
 export interface ClientInputs {
@@ -36,6 +29,8 @@ export interface ClientInputs {
   readonly secret: Secret | undefined;
   /** Made for this Client, under other names. */
   readonly otherSecrets: readonly Secret[];
+  /** The one that `spec.logo` names. */
+  readonly logo?: ConfigMap | undefined;
   /** The row that has the client id. */
   readonly stored: StoredRegistration | null;
   readonly hasDirectory: boolean;
@@ -58,26 +53,6 @@ export interface ClientPlan {
   readyMessage(served: string): string;
 }
 
-const resolved = (message: string): ConditionDraft => ({
-  type: 'ResolvedRefs',
-  status: 'True',
-  reason: 'ResolvedRefs',
-  message,
-});
-const unresolved = (reason: string, message: string): ConditionDraft => ({
-  type: 'ResolvedRefs',
-  status: 'False',
-  reason,
-  message,
-});
-const accepted: ConditionDraft = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'Accepted' };
-const refused = (reason: string, message: string): ConditionDraft => ({
-  type: 'Accepted',
-  status: 'False',
-  reason,
-  message,
-});
-
 export function planClient(inputs: ClientInputs): ClientPlan {
   const { attachment, client } = inputs;
   if (attachment.outcome === 'unresolved') {
@@ -94,7 +69,7 @@ export function planClient(inputs: ClientInputs): ClientPlan {
     return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
   }
   const adopted = readWanted(inputs);
-  const refs = references(inputs, server, adopted);
+  const refs = references(inputs, server, { adopted, logo: logoOf(inputs) });
   const acceptance = accept(inputs, server);
   const conditions = [refs, acceptance];
   if (acceptance.reason === 'Conflict') return compose(inputs, { action: 'leave', conditions, blockedBy: 'Accepted' });
@@ -119,6 +94,10 @@ export function planClient(inputs: ClientInputs): ClientPlan {
     blockedBy: '',
     secret,
   });
+}
+
+function logoOf({ client: { spec, namespace }, logo }: ClientInputs): Logo | undefined {
+  return readLogo('spec.logo', spec.logo, { namespace, configMap: logo });
 }
 
 function readWanted({ client, secret }: ClientInputs): Adopted | undefined {
@@ -158,12 +137,14 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
   // Whatever keeps the rest waiting: what is suspended is served to nobody. Another owner's row is not ours to touch.
   const action = decision.action === 'leave' && spec.suspend ? 'withdraw' : decision.action;
   const clientId = clientIdOf(client);
+  const logo = logoOf(inputs);
   const value = registerClient({
     namespace,
     name,
     spec,
     scopes: spec.scopes.filter((scope) => isBuiltIn(scope) || scopes.get(scope) === 'open'),
     secretDigests: secret?.digests ?? keptDigests(inputs),
+    logo: logo?.outcome === 'found' ? logo.picture : undefined,
   });
   return {
     ...decision,
@@ -181,12 +162,18 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       ...(isAccepted(decision) ? identityOf(clientId, inputs.issuer) : {}),
       ...serverInStatus(client, attachment),
       responseTypes: [...responseTypesOf(spec)],
+      ...sectorInStatus(spec),
       ...(secret === undefined
         ? keptSecret(status)
         : { binding: { name: secret.name }, secrets: [...secret.accepted] }),
     },
     readyMessage: (served) => readyMessage(inputs, served, clientId),
   };
+}
+
+function sectorInStatus(spec: ClientSpec): Pick<ClientStatus, 'sectorIdentifier'> {
+  const sectorIdentifier = sectorOf(spec);
+  return sectorIdentifier === undefined ? {} : { sectorIdentifier };
 }
 
 /** Whoever is refused, or not yet judged, is shown no client id as if it were its own. */
@@ -216,124 +203,4 @@ function readyMessage({ client, hasDirectory }: ClientInputs, served: string, cl
   if (!hasUsers(client.spec) || hasDirectory) return `${served} as ${clientId}`;
   const works = grantTypes.includes('client_credentials') ? ' (client_credentials works)' : '';
   return `Ready; no LdapBinding yet, so users cannot sign in${works}`;
-}
-
-function references(inputs: ClientInputs, server: ServerResource, adopted: Adopted | undefined): ConditionDraft {
-  const { client, scopes, namespace, secret } = inputs;
-  if (adopted?.outcome === 'unusable') return unresolved(adopted.reason, adopted.message);
-  if (
-    adopted === undefined &&
-    secret !== undefined &&
-    !(secret.owner?.kind === 'Client' && secret.owner.uid === client.uid)
-  )
-    return unresolved(
-      'SecretNotOwned',
-      `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt`,
-    );
-  // Without its database nobody knows which scopes there are.
-  const wanted = inputs.serverHolds === 'not yet' ? [] : client.spec.scopes.filter((scope) => !isBuiltIn(scope));
-  const missing = wanted.find((scope) => !scopes.has(scope));
-  if (missing !== undefined) return unresolved('ScopeNotFound', scopeNotFound('spec.scopes', missing, server, scopes));
-  const closed = wanted.find((scope) => scopes.get(scope) === 'closed');
-  if (closed !== undefined)
-    return unresolved(
-      'ScopeNotAllowed',
-      `spec.scopes: Scope "${closed}" is not open to namespace ${namespace.name}. Its owner can add it in spec.allowedClients.namespaces`,
-    );
-  return resolved(`AuthorizationServer ${nameOf(server)}`);
-}
-
-/** Suggests only what the namespace may request. */
-export function scopeNotFound(
-  field: string,
-  missing: string,
-  server: ServerResource,
-  scopes: ReadonlyMap<string, 'open' | 'closed'>,
-): string {
-  const open = [...scopes].filter(([, state]) => state === 'open').map(([name]) => name);
-  const meant = nearest(missing, [...open, ...builtInScopes]);
-  const hint = meant === undefined ? '' : ` Did you mean "${meant}"?`;
-  return `${field}: no Scope "${missing}" on ${nameOf(server)}.${hint} Waiting for it`;
-}
-
-export function isBuiltIn(scope: string): boolean {
-  return builtInScopes.some((name) => name === scope);
-}
-
-function accept(inputs: ClientInputs, server: ServerResource): ConditionDraft {
-  const { client, namespace, stored, source } = inputs;
-  const ground = {
-    policies: server.spec.clientPolicies ?? [],
-    owner: server.namespace,
-    namespace,
-    secondsOf: durationSeconds,
-  };
-  const refusal = firstRefusal(ground, demandsOf(client));
-  if (refusal !== undefined) return refused('PolicyViolation', refusalMessage(refusal, nameOf(server)));
-  if (inputs.withoutCluster === true && client.spec.authentication.method === 'kubernetes_service_account')
-    return refused(
-      'PolicyViolation',
-      'spec.authentication.method: kubernetes_service_account trusts the ServiceAccounts of a cluster, and these resources come from a folder. Use private_key_jwt or client_secret_basic',
-    );
-  const { signingAlgorithm } = client.spec.idToken;
-  if (!server.spec.signing.algorithms.includes(signingAlgorithm))
-    return refused(
-      'PolicyViolation',
-      `spec.idToken.signingAlgorithm: "${signingAlgorithm}" is not among spec.signing.algorithms of ${nameOf(server)} (${server.spec.signing.algorithms.join(', ')}). Change it or ask the owner of that server`,
-    );
-  if (stored !== null && !isOwner(stored.owner, source, client))
-    return refused('Conflict', conflictMessage(stored.owner, inputs));
-  return accepted;
-}
-
-/** Names an older owner only inside its own namespace. */
-export function conflictMessage(
-  owner: { readonly source: string; readonly namespace: string; readonly name: string },
-  { client, source }: Pick<ClientInputs, 'client' | 'source'>,
-): string {
-  const where =
-    owner.source === source && owner.namespace === client.namespace && owner.name !== client.name
-      ? ` in this namespace: ${owner.name}`
-      : '';
-  return `client id "${clientIdOf(client)}" belongs to an older Client${where}. Choose another spec.clientId`;
-}
-
-function demandsOf(client: WithSpec<'Client'>): Demand[] {
-  const { spec } = client;
-  const clientId = clientIdOf(client);
-  const lifetime = (
-    field: string,
-    name: 'accessToken' | 'refreshToken.idle' | 'refreshToken.absolute',
-    value: string | undefined,
-  ): Demand[] =>
-    value === undefined
-      ? []
-      : [{ field, member: 'maxLifetimes', lifetime: name, value, seconds: durationSeconds(value) }];
-  return [
-    { field: 'spec.clientId', member: 'clientIds', value: clientId },
-    ...spec.grantTypes.map((value): Demand => ({ field: 'spec.grantTypes', member: 'grantTypes', value })),
-    ...responseTypesOf(spec).map((value): Demand => ({ field: 'spec.responseTypes', member: 'responseTypes', value })),
-    { field: 'spec.authentication.method', member: 'authenticationMethods', value: spec.authentication.method },
-    { field: 'spec.consent.mode', member: 'consentModes', value: spec.consent.mode },
-    ...(spec.redirectUris ?? []).map(
-      (uri, index): Demand => ({ field: `spec.redirectUris[${index}]`, member: 'redirectHosts', value: hostOf(uri) }),
-    ),
-    ...spec.scopes
-      .filter((scope) => !isBuiltIn(scope))
-      .map((value): Demand => ({ field: 'spec.scopes', member: 'scopes', value })),
-    // A token for the client itself needs nobody's leave.
-    ...(spec.accessToken?.audiences ?? [])
-      .filter((audience) => audience !== clientId)
-      .map((value): Demand => ({ field: 'spec.accessToken.audiences', member: 'audiences', value })),
-    ...lifetime('spec.accessToken.lifetime', 'accessToken', spec.accessToken?.lifetime),
-    ...lifetime('spec.refreshToken.idle', 'refreshToken.idle', spec.refreshToken?.idle),
-    ...lifetime('spec.refreshToken.absolute', 'refreshToken.absolute', spec.refreshToken?.absolute),
-  ];
-}
-
-/** Host of a web address; the scheme with its colon of any other; nothing where there is none: the server says so. */
-function hostOf(uri: string): string {
-  const url = URL.parse(uri);
-  if (url === null) return '';
-  return url.protocol === 'https:' || url.protocol === 'http:' ? url.hostname : url.protocol;
 }

@@ -153,6 +153,10 @@ function valuesOf(
     'token-uri': endpointUrl(issuer, 'token'),
     'user-info-uri': endpointUrl(issuer, 'userinfo'),
     'jwk-set-uri': endpointUrl(issuer, 'jwks'),
+    'end-session-uri': endpointUrl(issuer, 'endSession'),
+    'device-authorization-uri': endpointUrl(issuer, 'deviceAuthorization'),
+    'introspection-uri': endpointUrl(issuer, 'introspection'),
+    'revocation-uri': endpointUrl(issuer, 'revocation'),
   });
 }
 

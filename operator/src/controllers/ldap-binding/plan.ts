@@ -12,7 +12,7 @@ import {
   unresolvedAction,
   type WithSpec,
 } from '../attachment.ts';
-import { isBuiltIn, scopeNotFound } from '../client/plan.ts';
+import { isBuiltIn, scopeNotFound } from '../client/references.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { builtInPolicy, refusalMessage } from '../policy.ts';
 import type { Intent } from '../registering.ts';
