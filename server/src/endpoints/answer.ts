@@ -15,7 +15,7 @@ import { newHandle } from '../tokens/handle.ts';
 import type { FrontChannelTokens } from '../tokens/issue.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import { audited, type FlowPorts } from './flow.ts';
-import { frontChannelTokens, grantWith } from './front-channel.ts';
+import { frontChannelTokens, grantWith, opaqueTokenOf } from './front-channel.ts';
 import {
   audiencesWithin,
   claimsToAllow,
@@ -68,7 +68,8 @@ export async function issuedAnswer(
   const { claims, idTokenClaims, asked } = released;
   const targets = targetsOf(visit, going, consent.scopes);
   const sent = gives(request.responseType, 'code') ? code : undefined;
-  const given = { ...released, scopes: consent.scopes, resources: targets.resources };
+  const accessToken = opaqueTokenOf(visit, going);
+  const given = { ...released, scopes: consent.scopes, resources: targets.resources, accessToken };
   const tokens = await frontChannelTokens(ports, going, given, answerer, sent);
   const response = authorizationResponse(request.redirect, { code: sent, ...tokens });
   const answer: Answer = { kind: unread ? 'partial' : 'issued', response, refused, interaction };
@@ -87,6 +88,7 @@ export async function issuedAnswer(
       ...(asked === null ? {} : { asked }),
       ...targets,
       ...grantWith(visit, going),
+      accessToken,
     },
     ...(remembers ? { consent: rememberedConsent(visit, going, answerer) } : {}),
     audit: audited({

@@ -40,10 +40,25 @@ export function insertAccessToken(
     FROM ${source}, jsonb_to_record(${parameter}::jsonb) AS a(${record}) WHERE a.hash IS NOT NULL`;
 }
 
+/**
+ * As {@link insertAccessToken}, for the token that goes through the browser with the code in the jsonb parameter, once `code`
+ * and `granted` have their rows.
+ */
+export function insertAccessTokenWith(parameter: string): string {
+  return insertAccessToken(`(${parameter}::jsonb -> 'access_token')`, 'code, granted', {
+    grant_id: 'code.grant_id',
+    scopes: 'code.scopes',
+    audiences: 'COALESCE(code.resources, code.audiences)',
+  });
+}
+
 /** The value of the parameter; `undefined` (the token is a JWT): SQL NULL. */
 export function accessTokenJson(token: NewAccessToken | undefined): string | null {
-  if (token === undefined) return null;
-  return JSON.stringify({
+  return token === undefined ? null : JSON.stringify(accessTokenRecord(token));
+}
+
+export function accessTokenRecord(token: NewAccessToken): Readonly<Record<string, unknown>> {
+  return {
     hash: digest(token.token).toString('hex'),
     id: token.id,
     client_id: token.clientId,
@@ -52,7 +67,7 @@ export function accessTokenJson(token: NewAccessToken | undefined): string | nul
     scopes: token.scopes,
     audiences: token.audiences,
     lifetime: token.lifetime,
-  });
+  };
 }
 
 // One that a crash loses is refused, and its client asks for another: so it does not wait for the disk.

@@ -5,7 +5,7 @@
  */
 import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
-import { accessTokenJson, insertAccessToken, type NewAccessToken } from './access-tokens.ts';
+import { accessTokenJson, insertAccessToken, insertAccessTokenWith, type NewAccessToken } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import { type Consent, consentJson, upsertConsent } from './consents.ts';
 import type { Database, Statement } from './database.ts';
@@ -20,6 +20,7 @@ const complete = (softly: boolean): Statement => ({
   text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
     code AS (${insertCode('$1', 'soft')}),
     granted AS (${insertGrantWith('$1')}),
+    access AS (${insertAccessTokenWith('$1')}),
     consent AS (${upsertConsent('$2', 'code')}),
     audit_row AS (${insertAudit('$3', 'code')})
     SELECT (SELECT count(*)::int FROM code) AS written, ${isOneTooMany('$1')} AS crowded`,

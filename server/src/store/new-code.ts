@@ -1,5 +1,6 @@
 /** The row of an authorization code, as the statements that answer a request insert it. */
 import type { AskedClaims } from '../protocol/claims-request.ts';
+import { accessTokenRecord, type NewAccessToken } from './access-tokens.ts';
 import { digest } from './handles.ts';
 
 export interface NewCode {
@@ -35,6 +36,8 @@ export interface NewCode {
   readonly authTime?: number;
   /** Seconds; left out: the grant begins when the code is redeemed. Tokens that come with the answer hang off it at once. */
   readonly grantLifetime?: number;
+  /** An opaque one that comes with the answer, of this grant; left out: it is a JWT, or there is none. */
+  readonly accessToken?: NewAccessToken | undefined;
   /** What a browser is told, sealed for it alone; left out where nothing has to be told twice. */
   readonly answer?: Buffer;
   /** Seconds. */
@@ -105,6 +108,7 @@ export function codeJson(code: NewCode): string {
     auth_time: code.authTime,
     answer: code.answer?.toString('hex'),
     grant_lifetime: code.grantLifetime,
+    access_token: code.accessToken === undefined ? undefined : accessTokenRecord(code.accessToken),
     lifetime: code.lifetime,
     keep: code.keep,
   });

@@ -1,5 +1,6 @@
 /** Browser sessions. Read by one validator ({@link liveSession}); begun, renewed and ended by the statement of a sign-in. */
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { insertAccessTokenWith } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import { type Completion, completionOf } from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
@@ -95,6 +96,7 @@ const signIn = (softly: boolean): Statement => ({
     counter AS (UPDATE login_attempts SET attempts = 0 FROM signed_in WHERE key = $2),
     code AS (${insertCode('$3', 'signed_in')}),
     granted AS (${insertGrantWith('$3')}),
+    access AS (${insertAccessTokenWith('$3')}),
     request AS (${insertRequest('$4', 'signed_in')}),
     audit_row AS (${insertAudit('$5', 'signed_in')})
     SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS written,
