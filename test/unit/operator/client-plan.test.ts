@@ -5,7 +5,7 @@ import { type ClientInputs, planClient } from '../../../operator/src/controllers
 import { digestOf } from '../../../operator/src/controllers/client/secret.ts';
 import type { Observed, Secret } from '../../../operator/src/sources/source.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
-import { aPng } from '../../support/png.ts';
+import { png } from '../../support/png.ts';
 import { aSecret, aServerResource, aStored, observed, shop } from './resources.ts';
 
 interface Case {
@@ -473,7 +473,7 @@ describe('the Secret of a Client', () => {
   });
 
   it('a logo is registered as it is', () => {
-    const picture = aPng({ width: 16, height: 16 });
+    const picture = png(16, 16);
     const { conditions, registration } = plan({
       spec: { logo: { configMapRef: { name: 'shop-logo' } } },
       inputs: { logo: aLogo(picture) },

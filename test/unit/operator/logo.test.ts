@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { readLogo } from '../../../operator/src/controllers/logo.ts';
 import { pngProblem } from '../../../operator/src/registrations/png.ts';
-import { aPng, pngChunk } from '../../support/png.ts';
+import { png, pngChunk } from '../../support/png.ts';
 
-const small = aPng({ width: 2, height: 2 });
+const small = png(2, 2);
 const without = (bytes: Buffer, count: number) => bytes.subarray(0, bytes.length - count);
 const flipped = (bytes: Buffer, at: number) => {
   const copy = Buffer.from(bytes);
@@ -13,13 +13,13 @@ const flipped = (bytes: Buffer, at: number) => {
 /** As large as is allowed, by a chunk of text. */
 const filled = (size: number) => {
   const text = size - small.length - 12;
-  return aPng({ width: 2, height: 2 }, pngChunk('tEXt', Buffer.alloc(text, 0x61)));
+  return png(2, 2, 128, pngChunk('tEXt', Buffer.alloc(text, 0x61)));
 };
 
 describe('a logo is a whole PNG file within bounds', () => {
   it.each([
     ['a small one', small],
-    ['the largest', aPng({ width: 512, height: 512 })],
+    ['the largest', png(512, 512)],
     ['64 KiB', filled(65_536)],
   ])('%s', (_title, bytes) => expect(pngProblem(bytes)).toBeUndefined());
 
@@ -29,9 +29,9 @@ describe('a logo is a whole PNG file within bounds', () => {
     ['an SVG file', Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'is no PNG file'],
     ['a JPEG file', Buffer.from([0xff, 0xd8, 0xff, 0xe0]), 'is no PNG file'],
     ['the signature alone', small.subarray(0, 8), 'is a broken PNG file'],
-    ['too wide', aPng({ width: 513, height: 1 }), 'is 513 by 1 pixels, at most 512 a side are allowed'],
-    ['too high', aPng({ width: 1, height: 513 }), 'is 1 by 513 pixels, at most 512 a side are allowed'],
-    ['no pixels', aPng({ width: 0, height: 2 }), 'is a broken PNG file'],
+    ['too wide', png(513, 1), 'is 513 by 1 pixels, at most 512 a side are allowed'],
+    ['too high', png(1, 513), 'is 1 by 513 pixels, at most 512 a side are allowed'],
+    ['no pixels', png(0, 2), 'is a broken PNG file'],
     ['cut off', without(small, 1), 'is a broken PNG file'],
     ['without its end', without(small, 12), 'is a broken PNG file'],
     ['a changed byte', flipped(small, 20), 'is a broken PNG file'],
