@@ -13,8 +13,8 @@ import {
   publicDeviceApp,
   startDevice,
 } from '../support/devices.ts';
-import { aDirectory, issuer, refreshFields, World, webApp } from '../support/world.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { aDirectory, issuer, refreshFields, World, webApp } from '../support/world.ts';
 
 let world: World;
 let turn = 0;
@@ -81,7 +81,13 @@ describe('the device authorization endpoint (RFC 8628 §3.2)', () => {
     ['a client that does not list the grant', {}, basic('shop.web'), 400, 'unauthorized_client'],
     ['a scope that is not open to the client', { scope: 'openid phone' }, basic('tv.app'), 400, 'invalid_scope'],
     ['a malformed scope', { scope: 'open"id' }, basic('tv.app'), 400, 'invalid_scope'],
-    ['a resource that is no audience', { resource: 'https://elsewhere.example' }, basic('tv.app'), 400, 'invalid_target'],
+    [
+      'a resource that is no audience',
+      { resource: 'https://elsewhere.example' },
+      basic('tv.app'),
+      400,
+      'invalid_target',
+    ],
     ['a resource that is no URI', { resource: 'elsewhere' }, basic('tv.app'), 400, 'invalid_target'],
   ])('refuses %s, and stores nothing', async (_case, fields, headers, status, error) => {
     const before = await world.count('device_codes');
@@ -136,7 +142,12 @@ describe('the device authorization endpoint (RFC 8628 §3.2)', () => {
     const { createHash } = await import('node:crypto');
     const plain = device.user_code.replace('-', '');
     const text = rows.map(({ row }) => row).join('\n');
-    for (const secret of [device.device_code, device.user_code, plain, createHash('sha256').update(plain).digest('hex')]) {
+    for (const secret of [
+      device.device_code,
+      device.user_code,
+      plain,
+      createHash('sha256').update(plain).digest('hex'),
+    ]) {
       expect(text).not.toContain(secret);
     }
   });

@@ -39,6 +39,7 @@ const ends: readonly [SweptTable, string][] = [
   ['consents', `expires_at = now() - interval '1 second'`],
   ['authorization_requests', `expires_at = now() - interval '1 second'`],
   ['authorization_codes', `keep_until = now() - interval '1 second', session_id = 'over'`],
+  ['device_codes', `keep_until = now() - interval '1 second'`],
   ['grants', `expires_at = now() - interval '1 second'`],
   ['refresh_tokens', `keep_until = now() - interval '1 second'`],
   ['login_attempts', `last_at = now() - interval '25 hours'`],
@@ -118,6 +119,8 @@ describe('F55: the sweep', () => {
   const seeds: Partial<Record<SweptTable, string>> = {
     revocations: `SELECT 'token', n::text, now(), now() + interval '1 hour'`,
     authorization_requests: `SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour'`,
+    device_codes: `SELECT n::text::bytea, n::text::bytea, gen_random_uuid(), 'tv.app', 'uid', '{}'::text[], NULL::text[], NULL, now(),
+      now() + interval '10 minutes', now() + interval '1 hour'`,
     used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
     logout_deliveries: `SELECT n::text, 'uid', 'shop.web', 'u_ada'`,
   };

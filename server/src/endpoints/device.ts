@@ -25,6 +25,8 @@ export interface DevicePorts extends DecisionPorts {
 }
 
 const codeField = 'user_code';
+/** The button, pressed without a code: a field that is empty is none. */
+const emptyField = 'continue';
 
 export function mountDevice(app: FastifyInstance, ports: DevicePorts): void {
   const config = { errors: 'page' } as const;
@@ -43,7 +45,8 @@ async function show(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
   if ('sent' in visitor) return visitor.sent;
   const request = openDevice(ports, parameters.get(requestField), visitor);
   if (request !== null) return showEnd(ports, visit, visitor, request);
-  return typed === undefined ? sendEnter(ports, visit, visitor, undefined) : enter(ports, visit, visitor, typed);
+  if (typed !== undefined) return enter(ports, visit, visitor, typed);
+  return sendEnter(ports, visit, visitor, parameters.has(emptyField) ? { code: 'user_code_missing' } : undefined);
 }
 
 /** More than anybody types; longer ones come back shortened. */
@@ -64,7 +67,6 @@ function sendEnter(
 
 async function enter(ports: DevicePorts, visit: Visit, visitor: Visitor, typed: string): Promise<FastifyReply> {
   const again = (problem: DeviceProblem): FastifyReply => sendEnter(ports, visit, visitor, problem, typed);
-  if (typed.trim() === '') return again({ code: 'user_code_missing' });
   const code = readUserCode(typed);
   // Nothing of that form exists, so it is no guess.
   if (code === null) return again({ code: 'user_code_rejected' });
@@ -130,6 +132,7 @@ async function post(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
   const typed = posted.get(codeField)?.slice(0, longestTyped);
   // It changes nothing: the page that follows looks the code up, and asks who is there.
   if (typed !== undefined) return goTo(visit, 'device', { [codeField]: typed });
+  if (!posted.has(requestField)) return goTo(visit, 'device', { [emptyField]: '1' });
   const visitor = await requireSession(ports, visit, 'device');
   if ('sent' in visitor) return visitor.sent;
   const parameters = openPageForm(ports, visit, 'device', visitor);

@@ -6,6 +6,7 @@ import {
   authenticationContexts,
   builtInScopes,
   clientAuthenticationMethods,
+  deviceCodeGrant,
   displays,
   type GrantType,
   prompts,
@@ -64,6 +65,7 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
   const server = snapshot.server?.value;
   if (server === undefined) return undefined;
   const { issuer } = server;
+  const granted = grantTypesWithin(server, grantTypes);
   const mapped = [...snapshot.directories()].flatMap(({ value }) => claimsMapped(value));
   return {
     issuer,
@@ -75,7 +77,11 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     scopes_supported: builtInScopes,
     response_types_supported: server.response_types_supported ?? withoutPolicy.responseTypes,
     response_modes_supported: responseModes,
-    grant_types_supported: grantTypesWithin(server, grantTypes),
+    grant_types_supported: granted,
+    // Where no policy allows the grant, the endpoint refuses every client.
+    ...(granted.includes(deviceCodeGrant)
+      ? { device_authorization_endpoint: endpointUrl(issuer, 'deviceAuthorization') }
+      : {}),
     subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: server.signing.algorithms,
     token_endpoint_auth_methods_supported: publishedMethods,

@@ -1,0 +1,503 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Browser } from '../support/browser.ts';
+import {
+  answerDevice,
+  basic,
+  deviceApp,
+  enterCode,
+  poll,
+  type StartedDevice,
+  startDevice,
+} from '../support/devices.ts';
+import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { aDirectory, authorize, issuer, World, webApp } from '../support/world.ts';
+
+let world: World;
+let turn = 0;
+let username = '';
+beforeAll(async () => {
+  world = await World.open({
+    clients: [
+      deviceApp(),
+      deviceApp('tv.strict', { consent: { mode: 'remember', remember_for: 3600, on_refused_scope: 'deny' } }),
+      deviceApp('tv.closed', { access_groups: ['viewers'] }),
+      deviceApp('tv.implicit', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
+      webApp(),
+    ],
+    directories: {
+      [memoryDirectoryId]: aDirectory({
+        consent_rules: [{ name: 'groups-for-managers', scopes: ['groups'], groups: ['managers'] }],
+      }),
+    },
+  });
+});
+afterAll(() => world?.stop());
+beforeEach(() => {
+  username = `person${++turn}`;
+  world.memory.add(username);
+  world.memory.down = false;
+});
+
+const credentials = () => ({ username, password: `password-of-${username}`, 'sign-in': '1' });
+const notRight = 'This code is not right or no longer valid.';
+const outcomeOf = (device: StartedDevice) => poll(world, device).then(({ body }) => body.error ?? 'tokens');
+/** Words without markup. */
+const text = (html: string) =>
+  html
+    .replaceAll(/<[^>]*>/g, '')
+    .replaceAll('&#39;', "'")
+    .replaceAll(/\s+/g, ' ');
+
+describe('a sign-in for a page of ours', () => {
+  it('names no client and offers no way back; it ends at the page, after 303, with a new cookie', async () => {
+    const browser = world.browser();
+    const login = await browser.get('/device');
+    expect(login.name).toBe('login');
+    for (const words of ['to continue to', 'You will go back', 'id="cancel"']) expect(login.html).not.toContain(words);
+    const answer = await browser.postOnly('/login', { ...login.form.fields, ...credentials() });
+    expect([answer.status, answer.headers.get('location')]).toEqual([303, '/device']);
+    expect(answer.headers.getSetCookie().join()).toContain('__Host-nauthera_session');
+    expect((await browser.get('/device')).name).toBe('device');
+  });
+
+  it('is an event of the audit without a client', async () => {
+    const browser = world.browser();
+    await browser.submit(await browser.get('/device'), { ...credentials(), password: 'wrong' });
+    await browser.submit(await browser.get('/device'), credentials());
+    const events = await world.rows(
+      `SELECT event, outcome, client_id, grant_id FROM audit WHERE user_name = '${username}' ORDER BY time`,
+    );
+    expect(events).toEqual([
+      { event: 'login.failed', outcome: 'refused', client_id: null, grant_id: null },
+      { event: 'login.succeeded', outcome: 'success', client_id: null, grant_id: null },
+    ]);
+  });
+
+  it('A49: meets the same limits as every other', async () => {
+    const browser = world.browser();
+    let page = await browser.get('/device');
+    for (let tries = 0; tries < 5; tries++) page = await browser.submit(page, { ...credentials(), password: 'wrong' });
+    page = await browser.submit(page, credentials());
+    expect([page.name, page.problem]).toEqual(['login', 'Too many tries. Wait 1 minute, then try again.']);
+  });
+
+  it('a wrong password keeps the user name, and the code of a complete link', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const login = await browser.get(`/device?user_code=${device.user_code}`);
+    const again = await browser.submit(login, { ...credentials(), password: 'wrong' });
+    expect([again.name, again.form.fields.username]).toEqual(['login', username]);
+    expect((await browser.submit(again, credentials())).name).toBe('device-confirm');
+  });
+
+  it('an unreachable directory: a page that keeps what was wanted', async () => {
+    const browser = world.browser();
+    const login = await browser.get('/device');
+    world.memory.down = true;
+    const away = await browser.submit(login, credentials());
+    expect([away.name, away.status]).toEqual(['error:temporarily_unavailable', 503]);
+    world.memory.down = false;
+    const again = await browser.get(away.link('retry') ?? '');
+    expect((await browser.submit(again, credentials())).name).toBe('device');
+  });
+
+  it('whoever is signed in is not asked, and may be somebody else', async () => {
+    const browser = world.browser();
+    await authorize(browser, {}, username);
+    expect((await browser.get('/device')).name).toBe('device');
+    const confirm = await enterCode(browser, (await startDevice(world)).user_code);
+    const login = await browser.submit(confirm, { 'use-another': '1' });
+    expect(login.name).toBe('login');
+    const other = `${username}-other`;
+    world.memory.add(other);
+    const page = await browser.submit(login, { username: other, password: `password-of-${other}`, 'sign-in': '1' });
+    expect([page.name, page.html.includes(`${other} of the shop`)]).toEqual(['device-confirm', true]);
+  });
+
+  it('open for more than 30 minutes: "Start again" comes back to the page', async () => {
+    let offset = 0;
+    const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
+    const other = await World.open({ options: { clock } });
+    try {
+      const browser = other.browser();
+      const login = await browser.get('/device');
+      offset = 31 * 60;
+      const ada = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
+      const expired = await browser.submit(login, ada);
+      expect(expired.name).toBe('error:request_expired');
+      const again = await browser.submit(expired, { restart: '1' });
+      expect((await browser.submit(again, ada)).name).toBe('device');
+    } finally {
+      await other.stop();
+    }
+  });
+
+  it('A34: its request opens in no other browser, and is no authorization request', async () => {
+    const browser = world.browser();
+    const login = await browser.get('/device');
+    const thief = world.browser();
+    await thief.get('/device');
+    expect((await thief.post('/login', { ...login.form.fields, ...credentials() })).name).toBe('error:invalid_request');
+    for (const path of ['/consent', '/continue']) {
+      const page = await browser.get(`${path}?request=${login.form.fields.request ?? ''}`);
+      expect(['login', 'error:invalid_request']).toContain(page.name);
+    }
+    const consent = await browser.post('/consent', { ...login.form.fields, decision: 'allow' });
+    expect(consent.name).toBe('error:invalid_request');
+  });
+
+  it('A29: a form from elsewhere is refused', async () => {
+    const browser = world.browser();
+    const login = await browser.get('/device');
+    const fields = { ...login.form.fields, ...credentials() };
+    for (const headers of [
+      { 'sec-fetch-site': 'cross-site' },
+      { origin: 'https://evil.example', 'sec-fetch-site': '-' },
+    ]) {
+      expect((await browser.post('/login', fields, headers)).name).toBe('error:invalid_request');
+    }
+    expect((await browser.post('/login', { ...fields, token: 'x'.repeat(43) })).name).toBe('error:invalid_request');
+  });
+});
+
+describe('the page where a code is entered', () => {
+  it('A51: warns before the field, and says how a code looks', async () => {
+    const browser = world.browser();
+    await authorize(browser, {}, username);
+    const page = await browser.get('/device');
+    expect(page.html.indexOf('role="note"')).toBeGreaterThan(0);
+    expect(page.html.indexOf('role="note"')).toBeLessThan(page.html.indexOf('name="user_code"'));
+    for (const words of [
+      'Connect a device',
+      'Nobody should send you this code. Go on only if you started this yourself, just now, and the device is in your hands. Fraudsters send codes by e-mail, chat or telephone and pretend to be support. We never ask you to enter a code.',
+      'Enter the code that your device shows.',
+      'Eight letters, like BCDF-GHJK. Capitals, spaces and dashes do not matter.',
+    ]) {
+      expect(text(page.html)).toContain(words);
+    }
+    expect(page.html).toMatch(/name="user_code"[^>]*autocomplete="off" autocapitalize="characters" spellcheck="false"/);
+    expect(page.headers.get('cache-control')).toBe('no-store');
+    expect(page.headers.get('content-security-policy')).toContain(`frame-ancestors 'none'`);
+  });
+
+  it.each([
+    ['lower case', (code: string) => code.toLowerCase()],
+    ['without a dash', (code: string) => code.replace('-', '')],
+    ['with spaces', (code: string) => ` ${code.replace('-', ' ').split('').join(' ')} `],
+    ['with other dashes', (code: string) => code.replace('-', ' \u2013 ')],
+    [
+      'in full width',
+      (code: string) => code.replaceAll(/[A-Z]/g, (c) => String.fromCharCode(c.charCodeAt(0) + 0xfee0)),
+    ],
+  ])('RFC 8628 §6.1: takes it %s', async (_case, typed) => {
+    const { user_code } = await startDevice(world);
+    const page = await enterCode(world.browser(), typed(user_code), username);
+    expect([page.name, page.html.includes(user_code)]).toEqual(['device-confirm', true]);
+  });
+
+  it.each([
+    ['nothing', '', 'Enter the code'],
+    ['an unknown one', 'BCDF-GHJK', notRight],
+    ['another form', 'AEIO-UAEI', notRight],
+    ['too short', 'BCDF', notRight],
+    ['markup', '"><script>', notRight],
+  ])('%s: the words above the field, what was typed is kept', async (_case, typed, problem) => {
+    const page = await enterCode(world.browser(), typed, username);
+    expect([page.name, page.status, page.problem]).toEqual(['device', 200, problem]);
+    expect(page.form.fields.user_code).toBe(typed);
+    expect(page.html).toContain('aria-invalid="true"');
+    expect(page.html).not.toContain('<script');
+    expect(page.html).toContain('<title>Error: Connect a device');
+  });
+
+  it('a code that ran out, or was answered, is no longer valid', async () => {
+    const [old, answered] = [await startDevice(world), await startDevice(world)];
+    await world.rows(
+      `UPDATE device_codes SET expires_at = now() WHERE grant_id = (SELECT grant_id FROM device_codes ORDER BY created_at DESC OFFSET 1 LIMIT 1)`,
+    );
+    const browser = world.browser();
+    await answerDevice(browser, answered, 'deny', username);
+    for (const { user_code } of [old, answered]) {
+      expect((await enterCode(browser, user_code)).problem).toBe(notRight);
+    }
+  });
+});
+
+describe('the page that asks', () => {
+  it('A51: names the client, who runs it, when and what; No comes first', async () => {
+    const device = await startDevice(world, { scope: 'openid email groups' });
+    const page = await enterCode(world.browser(), device.user_code, username);
+    const words = text(page.html);
+    for (const expected of [
+      'Did you just start The television on a device?',
+      'Nobody should send you this code.',
+      `The device must show this code: ${device.user_code}`,
+      `You are signed in as ${username} of the shop (${username}).`,
+      'The television is run by shop.',
+      `See your e-mail address (${username}@example.com)`,
+      'Only for members of managers. Your directory is asked when you choose Yes.',
+      'No, I did not start this',
+      'Yes, connect my device',
+    ]) {
+      expect(words).toContain(expected);
+    }
+    // Nobody vouches for an address here: no place is named.
+    expect(words).toMatch(/Asked for (now|\d+ seconds? ago|1 minute ago)\./);
+    const [note, deny, allow] = ['role="note"', 'id="deny"', 'id="allow"'].map((mark) => page.html.indexOf(mark));
+    expect([note, deny, allow]).toEqual([note, deny, allow].toSorted((one, other) => (one ?? 0) - (other ?? 0)));
+    expect(page.html).not.toContain('You will not be asked again');
+  });
+
+  it('A51: a complete link asks for a sign-in and for a click; opening it gives nothing', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const link = device.verification_uri_complete.slice(issuer.length);
+    const login = await browser.get(link);
+    expect(login.name).toBe('login');
+    const page = await browser.submit(login, credentials());
+    expect(page.name).toBe('device-confirm');
+    expect((await browser.get(link)).name).toBe('device-confirm');
+    expect(await outcomeOf(device)).toBe('authorization_pending');
+  });
+
+  it('is never skipped: neither a remembered yes nor implicit consent answers for the next device', async () => {
+    const browser = world.browser();
+    for (const client of ['tv.app', 'tv.app', 'tv.implicit']) {
+      const device = await startDevice(world, undefined, basic(client));
+      expect((await enterCode(browser, device.user_code, username)).name).toBe('device-confirm');
+      expect((await poll(world, device, client)).body.error).toBe('authorization_pending');
+      await answerDevice(browser, device);
+    }
+    expect(await world.count('consents', `client_id LIKE 'tv.%'`)).toBe(0);
+  });
+
+  it('Yes: what it may do now, and where to take it back', async () => {
+    const device = await startDevice(world, { scope: 'openid email' });
+    const page = await answerDevice(world.browser(), device, 'allow', username);
+    expect([page.name, page.status]).toEqual(['device-done', 200]);
+    expect(text(page.html)).toContain('Your device is connected');
+    expect(text(page.html)).toContain(
+      'The television may now: Know who you are and See your e-mail address. You can close this page.',
+    );
+    expect(text(page.html)).toContain('Was that a mistake? Remove the access on your account page.');
+    expect(page.link('account')).toBe('/account');
+    expect(await outcomeOf(device)).toBe('tokens');
+  });
+
+  it('No ends the request at once', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const page = await answerDevice(browser, device, 'deny', username);
+    expect(text(page.html)).toContain('Stopped');
+    expect(text(page.html)).toContain('The device got nothing. If somebody sent you that code, tell your help desk.');
+    expect(await outcomeOf(device)).toBe('access_denied');
+    expect((await enterCode(browser, device.user_code)).problem).toBe(notRight);
+    const [event] = await world.rows(
+      `SELECT event, outcome, reason, user_name, client_id, grant_type FROM audit WHERE event LIKE 'device.%' ORDER BY time DESC LIMIT 1`,
+    );
+    expect(event).toEqual({
+      event: 'device.denied',
+      outcome: 'refused',
+      reason: 'denied_by_user',
+      user_name: username,
+      client_id: 'tv.app',
+      grant_type: 'urn:ietf:params:oauth:grant-type:device_code',
+    });
+  });
+
+  it.each(['allow', 'deny'] as const)(
+    'a form posted twice (%s) and one that says the opposite get the same end',
+    async (first) => {
+      const device = await startDevice(world);
+      const browser = world.browser();
+      const page = await enterCode(browser, device.user_code, username);
+      const opposite = first === 'allow' ? 'deny' : 'allow';
+      const ends = [];
+      for (const decision of [first, first, opposite])
+        ends.push((await browser.submit(page, { decision })).html.match(/<h1>(.*?)<\/h1>/)?.[1]);
+      expect(new Set(ends).size).toBe(1);
+      expect(await world.count('audit', `event LIKE 'device.%' AND user_name = '${username}'`)).toBe(1);
+      expect(await outcomeOf(device)).toBe(first === 'allow' ? 'tokens' : 'access_denied');
+    },
+  );
+
+  it('two people with one code: the first decides, the second learns nothing of it', async () => {
+    const device = await startDevice(world);
+    const [mine, other] = [world.browser(), world.browser()];
+    world.memory.add('second');
+    const pages = [
+      await enterCode(mine, device.user_code, username),
+      await enterCode(other, device.user_code, 'second'),
+    ];
+    const [first, second] = pages;
+    if (first === undefined || second === undefined) throw new Error('both pages are needed');
+    expect((await mine.submit(first, { decision: 'deny' })).name).toBe('device-done');
+    const late = await other.submit(second, { decision: 'allow' });
+    expect([late.name, late.problem]).toEqual(['device', notRight]);
+    expect(await outcomeOf(device)).toBe('access_denied');
+  });
+
+  it('A29, A34: no click counts that another site, browser or session sent, nor one for an altered request', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const page = await enterCode(browser, device.user_code, username);
+    const fields = { ...page.form.fields, decision: 'allow' };
+    const from = { 'sec-fetch-site': 'cross-site' };
+    expect((await browser.post('/device', fields, from)).name).toBe('error:invalid_request');
+    const without = { ...fields, token: 'x'.repeat(43) };
+    expect((await browser.post('/device', without)).name).toBe('device');
+    expect((await browser.post('/device', { ...fields, request: 'x'.repeat(200) })).name).toBe('device');
+    const thief = world.browser();
+    await authorize(thief, {}, username);
+    expect((await thief.post('/device', fields)).name).toBe('device');
+    // The same browser, somebody else since.
+    world.memory.add('visitor');
+    const login = await browser.submit(page, { 'use-another': '1' });
+    await browser.submit(login, { username: 'visitor', password: 'password-of-visitor', 'sign-in': '1' });
+    expect((await browser.post('/device', fields)).name).toBe('device');
+    expect(await outcomeOf(device)).toBe('authorization_pending');
+  });
+});
+
+describe('the directory has the last word', () => {
+  const groups = (names: string[]) => world.memory.add(username, { groups: names });
+
+  it('a refused scope is dropped, and both are told', async () => {
+    const device = await startDevice(world, { scope: 'openid groups' });
+    const page = await answerDevice(world.browser(), device, 'allow', username);
+    expect(text(page.html)).toContain('Your directory does not allow: See your groups. The television gets the rest.');
+    expect((await poll(world, device)).body.scope).toBe('openid');
+    const [event] = await world.rows(
+      `SELECT outcome, scopes, scopes_refused FROM audit WHERE event = 'device.approved' ORDER BY time DESC LIMIT 1`,
+    );
+    expect(event).toEqual({ outcome: 'success', scopes: ['openid'], scopes_refused: ['groups'] });
+  });
+
+  it('a rule that holds allows it, asked after the click and not before', async () => {
+    const device = await startDevice(world, { scope: 'openid groups' });
+    const browser = world.browser();
+    const page = await enterCode(browser, device.user_code, username);
+    const asked = world.memory.searches;
+    groups(['managers']);
+    await browser.submit(page, { decision: 'allow' });
+    expect(world.memory.searches).toBe(asked + 1);
+    expect((await poll(world, device)).body.scope).toBe('openid groups');
+  });
+
+  it.each([
+    ['Deny', 'tv.strict', 'openid groups', 'scope_refused'],
+    ['nothing remains', 'tv.app', 'groups', 'scope_refused'],
+    ['not a member (access.groups)', 'tv.closed', 'openid', 'not_a_member'],
+  ])('%s: access_denied, on the page and for the device', async (_case, client, scope, reason) => {
+    const device = await startDevice(world, { scope }, basic(client));
+    const page = await answerDevice(world.browser(), device, 'allow', username);
+    expect([page.name, page.status]).toEqual(['error:access_denied', 403]);
+    expect((await poll(world, device, client)).body.error).toBe('access_denied');
+    const [event] = await world.rows(
+      `SELECT reason FROM audit WHERE event = 'device.denied' ORDER BY time DESC LIMIT 1`,
+    );
+    expect(event).toEqual({ reason });
+  });
+
+  it('a member may', async () => {
+    groups(['viewers']);
+    const device = await startDevice(world, { scope: 'openid' }, basic('tv.closed'));
+    expect((await answerDevice(world.browser(), device, 'allow', username)).name).toBe('device-done');
+  });
+
+  it('whoever has left gets nothing, and loses what they had', async () => {
+    const browser = world.browser();
+    const device = await startDevice(world);
+    const page = await enterCode(browser, device.user_code, username);
+    world.memory.add(username, { account: 'disabled' });
+    expect((await browser.submit(page, { decision: 'allow' })).name).toBe('login');
+    expect(await outcomeOf(device)).toBe('access_denied');
+    expect(await world.count('sessions', `username = '${username}' AND ended_at IS NULL`)).toBe(0);
+  });
+
+  it('F12: it does not answer: nothing is approved, and "Try again" repeats the click', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const page = await enterCode(browser, device.user_code, username);
+    world.memory.down = true;
+    const away = await browser.submit(page, { decision: 'allow' });
+    expect([away.name, away.status, away.headers.get('retry-after')]).toEqual([
+      'error:temporarily_unavailable',
+      503,
+      '2',
+    ]);
+    expect(text(away.html)).toContain('The directory does not answer');
+    expect(await outcomeOf(device)).toBe('authorization_pending');
+    expect((await browser.submit(away, { retry: '1' })).name).toBe('error:temporarily_unavailable');
+    world.memory.down = false;
+    expect((await browser.submit(away, { retry: '1' })).name).toBe('device-done');
+    expect(await outcomeOf(device)).toBe('tokens');
+  });
+
+  it('No needs no directory', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const page = await enterCode(browser, device.user_code, username);
+    world.memory.down = true;
+    expect((await browser.submit(page, { decision: 'deny' })).name).toBe('device-done');
+  });
+});
+
+describe('A49, A52, F25: codes are not to be guessed', () => {
+  const guess = (at: number) => [...String(at).padStart(8, '0')].map((digit) => 'BCDFGHJKLM'[Number(digit)]).join('');
+  const signedIn = async (proxied = true): Promise<Browser> => {
+    const browser = world.browser(proxied);
+    await authorize(browser, {}, username);
+    return browser;
+  };
+  const limited = 'Too many tries. Wait 1 minute, then try again.';
+  const forget = () => world.rows('DELETE FROM login_attempts');
+
+  it('five wrong codes a minute in one session; then not even the right one is looked at', async () => {
+    await forget();
+    const browser = await signedIn();
+    const { user_code } = await startDevice(world);
+    for (let at = 0; at < 5; at++) expect((await enterCode(browser, guess(at))).problem).toBe(notRight);
+    expect((await enterCode(browser, user_code)).problem).toBe(limited);
+    // Another session of the same person has tries of its own; those of the address are 20 times as many behind a proxy.
+    expect((await enterCode(await signedIn(), user_code)).name).toBe('device-confirm');
+    await world.rows(`UPDATE login_attempts SET first_at = first_at - interval '61 seconds'`);
+    expect((await enterCode(browser, user_code)).name).toBe('device-confirm');
+  });
+
+  it('five a minute from one address, whatever the session', async () => {
+    await forget();
+    for (let at = 0; at < 5; at++) await enterCode(await signedIn(false), guess(at));
+    const { user_code } = await startDevice(world);
+    expect((await enterCode(await signedIn(false), user_code)).problem).toBe(limited);
+    await forget();
+  });
+
+  it('right codes cost no try', async () => {
+    const browser = await signedIn();
+    for (let at = 0; at < 8; at++) {
+      expect((await enterCode(browser, (await startDevice(world)).user_code)).name).toBe('device-confirm');
+    }
+  });
+
+  it('fifty guesses at once: no more than five are looked at', async () => {
+    await forget();
+    const browser = await signedIn();
+    const before = await world.count('login_attempts');
+    const pages = await Promise.all(
+      Array.from({ length: 50 }, (_, at) => browser.get(`/device?user_code=${guess(1000 + at)}`)),
+    );
+    expect(pages.filter((page) => page.problem === notRight)).toHaveLength(5);
+    expect(pages.filter((page) => page.problem === limited)).toHaveLength(45);
+    expect((await world.count('login_attempts')) - before).toBe(2);
+  });
+
+  it('counts what it refuses', async () => {
+    const [server] = world.servers;
+    const metrics = await (await fetch(`${server?.managementUrl}/metrics`)).text();
+    expect(metrics).toMatch(/nauthera_rate_limited_total\{limiter="user_code"\} \d+/);
+    for (const outcome of ['started', 'approved', 'denied']) {
+      expect(metrics).toMatch(new RegExp(`nauthera_device_authorizations_total\\{outcome="${outcome}"\\} [1-9]`));
+    }
+  });
+});
