@@ -1,22 +1,36 @@
 /** Every page with plausible content, and all that can go wrong on it; for looks, words, sizes and accessibility. */
 import {
+  type AccountInput,
+  accountPage,
+  type ChooseAccountInput,
   type ConsentInput,
   type ConsentPartialInput,
   type ContinueInput,
+  chooseAccountPage,
   consentPage,
   consentPartialPage,
   continuePage,
+  type DeviceConfirmInput,
+  deviceConfirmPage,
+  deviceDonePage,
+  devicePage,
   type ErrorInput,
   english,
   errorPage,
   type Form,
+  type FormPostInput,
   type Frame,
+  formPostPage,
   type Language,
   type LoginInput,
+  languageNames,
   loginPage,
   type RequestedScope,
+  requestedLanguage,
+  type SignedOutInput,
+  signedOutPage,
+  signOutPage,
 } from '../../server/src/views/index.ts';
-import { createLanguage } from '../../server/src/views/messages.ts';
 
 /** A sealed request of usual size, and a form token. */
 const form = (action: string): Form => ({
@@ -82,6 +96,13 @@ const longScopes: readonly RequestedScope[] = [
   },
 ];
 
+const long = {
+  displayName: 'The Ministry of Extraordinarily Long Organisation Names',
+  client: { name: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft' },
+  user: { name: 'Maximiliana Wolfeschlegelsteinhausenbergerdorff', username: 'wolfe@example.com' },
+  scopes: longScopes,
+};
+
 export const loginInput = (more: Partial<LoginInput> = {}): LoginInput => ({
   ...frame,
   form: form('/login'),
@@ -128,6 +149,83 @@ export const errorInput = (code: ErrorInput['code'], more: Partial<ErrorInput> =
   ...more,
 });
 
+export const accountInput = (more: Partial<AccountInput> = {}): AccountInput => ({
+  ...frame,
+  form: form('/account'),
+  user,
+  sessions: [
+    { id: 's1', browser: 'Chrome', system: 'Linux', since: Date.UTC(2026, 10, 25) / 1000, age: 4, current: true },
+    {
+      id: 's2',
+      browser: 'Firefox',
+      system: 'Windows',
+      since: Date.UTC(2026, 10, 20) / 1000,
+      age: 7200,
+      current: false,
+    },
+    {
+      id: 's3',
+      browser: undefined,
+      system: undefined,
+      since: Date.UTC(2026, 9, 1) / 1000,
+      age: 90_000,
+      current: false,
+    },
+  ],
+  applications: [
+    { id: 'a1', client, scopes, since: Date.UTC(2026, 8, 3) / 1000, age: 300 },
+    {
+      id: 'a2',
+      client: { name: 'Time Sheets' },
+      scopes: [{ scope: 'openid' }, { scope: 'email' }],
+      since: Date.UTC(2026, 1, 1) / 1000,
+      age: 40 * 86_400,
+    },
+  ],
+  ...more,
+});
+
+export const chooseAccountInput = (more: Partial<ChooseAccountInput> = {}): ChooseAccountInput => ({
+  ...frame,
+  form: form('/choose-account'),
+  client,
+  accounts: [{ id: 's1', ...user }],
+  ...more,
+});
+
+export const deviceConfirmInput = (more: Partial<DeviceConfirmInput> = {}): DeviceConfirmInput => ({
+  ...frame,
+  form: form('/device'),
+  client: consentInput().client,
+  user,
+  scopes,
+  userCode: 'BCDF-GHJK',
+  age: 42,
+  place: { place: 'other', network: '203.0.113.0/24' },
+  ...more,
+});
+
+export const formPostInput = (more: Partial<FormPostInput> = {}): FormPostInput => ({
+  ...frame,
+  client,
+  action: 'https://orders.example.com/callback',
+  fields: [
+    ['code', 'c'.repeat(43)],
+    ['id_token', 'i'.repeat(900)],
+    ['state', 'xyz'],
+    ['iss', 'https://login.acme.example'],
+  ],
+  ...more,
+});
+
+export const signedOutInput = (more: Partial<SignedOutInput> = {}): SignedOutInput => ({
+  ...frame,
+  frames: [],
+  unreached: [],
+  signInAgain: '/account',
+  ...more,
+});
+
 const errors: Readonly<Record<string, ErrorInput>> = {
   'error-invalid-request': errorInput('invalid_request', {
     description: 'redirect_uri is not registered for this client',
@@ -139,6 +237,7 @@ const errors: Readonly<Record<string, ErrorInput>> = {
   'error-request-expired': errorInput('request_expired', { restart: form('/authorize') }),
   'error-cookie-missing': errorInput('cookie_missing', { client, host: 'login.acme.example' }),
   'error-already-answered': errorInput('already_answered', { client, backTo: continueTo }),
+  'error-logout-failed': errorInput('logout_failed'),
   'error-not-found': errorInput('not_found'),
   'error-server-error': errorInput('server_error'),
 };
@@ -159,39 +258,101 @@ export function samplePages(language: Language = english): Readonly<Record<strin
     'consent-long': consentPage(
       consentInput({
         ...look,
-        displayName: 'The Ministry of Extraordinarily Long Organisation Names',
-        client: {
-          name: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
-          namespace: 'shop',
-        },
+        ...long,
+        client: { ...long.client, namespace: 'shop' },
         host: 'a-very-long-subdomain.with-many-labels.internal.applications.example.com:8443',
-        user: { name: 'Maximiliana Wolfeschlegelsteinhausenbergerdorff', username: 'wolfe@example.com' },
-        scopes: longScopes,
       }),
     ),
     'consent-partial': consentPartialPage(partialInput(look)),
     continue: continuePage(continueInput(look)),
+    'form-post': formPostPage(formPostInput(look)),
+    'login-nobody': login({ nobody: true }),
+    'login-own-page': login({ client: undefined, host: undefined }),
+    'choose-account': chooseAccountPage(chooseAccountInput(look)),
+    device: devicePage({ ...frame, ...look, form: form('/device') }),
+    'device-refused': devicePage({
+      ...frame,
+      ...look,
+      form: form('/device'),
+      userCode: 'bcdf ghjk',
+      problem: { code: 'user_code_rejected' },
+    }),
+    'device-confirm': deviceConfirmPage(deviceConfirmInput(look)),
+    'device-confirm-long': deviceConfirmPage(
+      deviceConfirmInput({ ...look, ...long, client: { ...long.client, namespace: 'shop' } }),
+    ),
+    'device-done': deviceDonePage({
+      ...frame,
+      ...look,
+      outcome: 'connected',
+      client,
+      scopes,
+      refused: [{ scope: 'groups' }],
+      account: '/account',
+    }),
+    'device-done-stopped': deviceDonePage({ ...frame, ...look, outcome: 'stopped' }),
+    account: accountPage(accountInput(look)),
+    'account-empty': accountPage(accountInput({ ...look, applications: [] })),
+    'account-sign-out-all': accountPage(accountInput({ ...look, question: 'sign-out-all' })),
+    'account-remove-all': accountPage(accountInput({ ...look, question: 'remove-all' })),
+    'account-long': accountPage(
+      accountInput({
+        ...look,
+        displayName: long.displayName,
+        user: long.user,
+        applications: Array.from({ length: 4 }, (_, at) => ({
+          id: `a${at}`,
+          client: long.client,
+          scopes: longScopes,
+          since: 0,
+          age: 1_000_000 * at,
+        })),
+      }),
+    ),
+    'sign-out': signOutPage({
+      ...frame,
+      ...look,
+      form: form('/sign-out'),
+      user,
+      clients: [client, { name: 'Time Sheets' }],
+    }),
+    'signed-out': signedOutPage(signedOutInput({ ...look, unreached: [{ name: 'Time Sheets' }] })),
+    'signed-out-back': signedOutPage(
+      signedOutInput({ ...look, back: { client, uri: 'https://orders.example.com/bye', goesOn: false } }),
+    ),
     ...Object.fromEntries(Object.entries(errors).map(([name, input]) => [name, errorPage({ ...input, ...look })])),
   };
 }
 
-/** A language that is written from right to left; what it lacks stays English. */
-export const arabic: Language = createLanguage('ar', {
-  'login.heading': 'تسجيل الدخول',
-  'login.continue-to': 'للمتابعة إلى {client}',
-  'login.return': 'ستعود إلى {host}.',
-  'login.username': 'اسم المستخدم',
-  'login.password': 'كلمة المرور',
-  'login.sign-in': 'تسجيل الدخول',
-  'login.cancel': 'إلغاء',
-  'problem.title': 'هناك مشكلة',
-  'problem.credentials_rejected': 'اسم المستخدم أو كلمة المرور غير صحيحة.',
-  'consent.heading': 'يطلب {client} الوصول',
-  'consent.signed-in-as': 'أنت مسجل الدخول باسم {name} ({username}).',
-  'consent.wants': 'يريد:',
-  'consent.allow': 'السماح',
-  'consent.deny': 'عدم السماح',
-  'scope.openid': 'معرفة من أنت',
-  'scope.email': 'رؤية بريدك الإلكتروني',
-  'claim.name': 'الاسم',
-});
+const language = (tag: string): Language => requestedLanguage(tag) ?? english;
+
+/** A language that is written from right to left. */
+export const arabic: Language = language('ar');
+/** One with long words. */
+export const german: Language = language('de');
+export const allLanguages: readonly Language[] = languageNames.map(([tag]) => language(tag));
+
+/** Pages of a server, and of an application, whose owners gave them a picture and colours. */
+export function brandedPages(language: Language = english): Readonly<Record<string, string>> {
+  const look: Partial<Frame> = {
+    ...surroundings,
+    language,
+    branding: {
+      ...surroundings.branding,
+      logo: '/logos/server',
+      colors: { light: '#7a1fa2', dark: '#e1a6f5' },
+      texts: {
+        help: 'Service desk: +49 30 1234567',
+        footer: 'Acme Ltd, 1 Example Street',
+        usernameLabel: 'Staff number',
+        usernameHint: 'Seven digits, on your badge',
+      },
+    },
+  };
+  return {
+    'login-branded': loginPage(loginInput({ ...look, problems: [{ code: 'credentials_rejected' }] })),
+    'consent-branded': consentPage(
+      consentInput({ ...look, client: { ...consentInput().client, logo: '/logos/client' } }),
+    ),
+  };
+}

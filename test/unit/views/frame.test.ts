@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { icon, loginPage, stylesheet } from '../../../server/src/views/index.ts';
 import { root } from '../../rules/sources.ts';
-import { arabic, loginInput, samplePages } from '../../support/sample-pages.ts';
+import { allLanguages, arabic, brandedPages, loginInput, samplePages } from '../../support/sample-pages.ts';
 import { attributeValues, tagById, textById, textOf, titleOf } from './markup.ts';
 
 const pages = Object.entries(samplePages());
@@ -16,7 +16,7 @@ describe('every page', () => {
     for (const tag of ['head', 'title', 'body', 'main', 'h1'])
       expect(page.match(new RegExp(`<${tag}[ >]`, 'g')), tag).toHaveLength(1);
     const heading = textOf(`<body>${/<h1>[\s\S]*<\/h1>/.exec(page)?.[0]}`);
-    const product = name === 'consent-long' ? 'The Ministry of Extraordinarily Long Organisation Names' : 'Acme';
+    const product = name.endsWith('-long') ? 'The Ministry of Extraordinarily Long Organisation Names' : 'Acme';
     const isProblem = page.includes('id="problem"') || name.startsWith('error');
     expect(titleOf(page)).toBe(`${isProblem ? 'Error: ' : ''}${heading} – ${product}`);
     expect(page.indexOf('class="product"')).toBeLessThan(page.indexOf('<h1>'));
@@ -24,7 +24,9 @@ describe('every page', () => {
     expect(name === hook || name.startsWith(`${hook}-`)).toBe(true);
   });
 
-  it.each(pages)('%s: no script, no inline style, nothing from elsewhere', (_, page) => {
+  it.each(pages)('%s: no script, no inline style, nothing from elsewhere', (name, whole) => {
+    // The one script that there is; it is constant.
+    const page = name === 'form-post' ? whole.replace('<script>document.forms[0].submit()</script>', '') : whole;
     expect(page).not.toMatch(/<(script|style|iframe|object|embed|img|base)\b/i);
     expect(page).not.toMatch(/<[^>]*\s(style|on\w+|srcdoc)=/i);
     expect(page).not.toMatch(/<[^>]*\stabindex="[1-9]/);
@@ -39,16 +41,22 @@ describe('every page', () => {
     expect(new Set(ids).size).toBe(ids.length);
     const references = [
       ...attributeValues(page, 'for'),
-      ...attributeValues(page, 'aria-describedby'),
+      ...attributeValues(page, 'aria-describedby').flatMap((list) => list.split(' ')),
       ...attributeValues(page, 'aria-labelledby'),
       ...attributeValues(page, 'href').flatMap((href) => (href.startsWith('#') ? [href.slice(1)] : [])),
     ];
     expect(references.filter((id) => !ids.includes(id))).toEqual([]);
   });
 
-  it.each(pages)('%s: page and style sheet together are at most 14 KB', (_, page) => {
-    expect(Buffer.byteLength(page) + stylesheet.body.length).toBeLessThanOrEqual(14 * 1024);
-  });
+  it.each(allLanguages.map((language) => [language.tag, language] as const))(
+    'in %s, page and style sheet together are at most 14 KB, with the longest words too',
+    (_, language) => {
+      const sizes = Object.entries({ ...samplePages(language), ...brandedPages(language) })
+        .map(([name, page]) => [name, Buffer.byteLength(page) + stylesheet.body.length] as const)
+        .filter(([, size]) => size > 14 * 1024);
+      expect(sizes).toEqual([]);
+    },
+  );
 
   it('another language brings its reading direction', () => {
     const page = loginPage(loginInput({ language: arabic }));
