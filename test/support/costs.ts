@@ -50,6 +50,8 @@ export const costs = {
   authorize_with_session: cost(1, 0),
   authorize_silent: cost(2, 2, 0, 0, 1),
   login: cost(2, 6, 0, 0, 1, 1),
+  /** For a page of ours: no client, so no request is kept. */
+  login_for_page: cost(2, 5, 0, 0, 1, 1),
   login_refused: cost(2, 3, 0, 0, 1, 1),
   consent_page: cost(1, 0),
   consent_allowed: cost(2, 3, 0, 0, 1),
@@ -67,6 +69,18 @@ export const costs = {
   refresh_retry: cost(1, 0, 2),
   refresh_lost_race: cost(3, 0, 2, 0, 1),
   refresh_replay: cost(2, 3),
+  device_authorization: cost(1, 1),
+  device_poll: cost(1, 1),
+  device_poll_early: cost(1, 0),
+  /** The form leads to the look-up, which charges session and address. */
+  user_code_posted: cost(0, 0),
+  user_code_entered: cost(2, 2),
+  device_allowed: cost(2, 2, 0, 0, 1),
+  device_denied: cost(2, 2),
+  device_done: cost(2, 0),
+  /** With `openid`: the poll sees the approval; then as a code. */
+  device_exchange: cost(2, 4, 2),
+  device_exchange_replayed: cost(2, 3),
 } as const satisfies Record<string, Cost>;
 
 export type CostName = keyof typeof costs;
@@ -88,6 +102,16 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/account.ts': ['account_page', 'account_access_removed', 'account_signed_out'],
   'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_denied'],
   'endpoints/continue.ts': ['consent_page'],
+  'endpoints/device-authorization.ts': ['device_authorization'],
+  'endpoints/device.ts': [
+    'login_for_page',
+    'user_code_posted',
+    'user_code_entered',
+    'device_allowed',
+    'device_denied',
+    'device_done',
+  ],
+  'grants/device-code.ts': ['device_poll', 'device_poll_early', 'device_exchange', 'device_exchange_replayed'],
   'grants/client-credentials.ts': [
     'client_credentials',
     'client_credentials_private_key',
