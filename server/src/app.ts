@@ -17,6 +17,7 @@ import { admit } from './http/admission.ts';
 import { createAssertionJudge } from './http/client-assertion.ts';
 import { type AuthenticateClient, createClientAuthentication } from './http/client-authentication.ts';
 import { createClientKeys } from './http/client-keys.ts';
+import { admitOrigins } from './http/cross-origin.ts';
 import { type Drain, trackConnections } from './http/drain.ts';
 import { createErrorReply } from './http/error-reply.ts';
 import { acceptFormsOnly } from './http/form.ts';
@@ -131,6 +132,7 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   });
   const drain = trackConnections(app);
   measure(app, { metrics, log: log.named('http') });
+  admitOrigins(app, { isRegistered: (origin) => follower.current.isAllowedOrigin(origin) });
   const { maxInFlight } = options;
   admit(app, { pressure, metrics, ...(maxInFlight === undefined ? {} : { maxInFlight }) });
   serveOnlyWhenReady(app, readiness);

@@ -72,6 +72,7 @@ export class DirectorySnapshots implements SnapshotSource {
       revision: { epoch: 'test', n: 1 },
       server: undefined,
       client: () => undefined,
+      isAllowedOrigin: () => false,
       scope: () => undefined,
       scopes: () => [],
       directory: (id) => directories.get(id),

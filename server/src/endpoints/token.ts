@@ -6,6 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Grants, redeem } from '../grants/index.ts';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
+import { narrowOrigin } from '../http/cross-origin.ts';
 import { departureOf } from '../http/departure.ts';
 import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
@@ -69,6 +70,7 @@ async function answer(
   const source = sourceOf(request.raw);
   const client = await parts.authenticate({ authorization: request.headers.authorization, parameters, source });
   progress.client = client;
+  narrowOrigin(request.raw, client.registration);
   const asked = parseTokenRequest(parameters);
   progress.grantType = asked.grantType;
   if (!client.registration.grant_types.includes(asked.grantType)) {

@@ -1,5 +1,6 @@
 /** The userinfo endpoint (OpenID Connect Core §5.3): what the granted scopes release, as of the last refresh. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { narrowOrigin } from '../http/cross-origin.ts';
 import { queryText, readForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { TokenMissing } from '../http/http-error.ts';
@@ -44,6 +45,7 @@ async function answer(ports: UserinfoPorts, request: FastifyRequest, reply: Fast
   const token = presentedToken(request);
   const presented = await (isHandle(token) ? readHandle(ports, token) : readJwt(ports, token));
   const { client, subject } = holderOf(ports, presented.grant);
+  narrowOrigin(request.raw, client);
   const claims = { ...claimsOf(ports, presented), sub: subject };
   const algorithm = client.userinfo_signed_response_alg;
   reply.headers(noStore);

@@ -4,6 +4,7 @@ import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
 import type { Parameters } from '../protocol/parameters.ts';
 import type { AuthenticateClient } from './client-authentication.ts';
+import { narrowOrigin } from './cross-origin.ts';
 import { queryText, requireForm } from './form.ts';
 import { HttpError } from './http-error.ts';
 import { type Source, sourceOf } from './source.ts';
@@ -27,6 +28,7 @@ export async function readClientRequest(
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
   const client = await authenticate({ authorization: request.headers.authorization, parameters, source });
+  narrowOrigin(request.raw, client.registration);
   return { client, parameters, source };
 }
 

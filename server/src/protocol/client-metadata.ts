@@ -125,6 +125,20 @@ const linksAreWebPages: Check = (client) => {
   return null;
 };
 
+const originsAreOrigins: Check = (client) => {
+  const odd = (client.allowed_origins ?? []).findIndex((origin) => !isWebOrigin(origin));
+  return odd < 0
+    ? null
+    : `allowed_origins[${odd}] must be an origin such as https://app.example.com (http is for loopback only)`;
+};
+
+/** As browsers write it in the `Origin` header: compared as text. `null` is none, since everybody can have it. */
+function isWebOrigin(text: string): boolean {
+  if (!URL.canParse(text) || text.includes('*')) return false;
+  const { origin, protocol, hostname } = new URL(text);
+  return origin === text && (protocol === 'https:' || (protocol === 'http:' && isLoopbackHost(hostname)));
+}
+
 // Implicit consent for a client that cannot prove who it is would hand its users to any app that claims the scheme.
 const privateSchemesAsk: Check = (client) =>
   client.consent.mode === 'implicit' && client.redirect_uris.some(isPrivateUseUri)
@@ -175,6 +189,7 @@ const checks: readonly Check[] = [
   scopesAreTokens,
   claimsAreNotReserved,
   linksAreWebPages,
+  originsAreOrigins,
   privateSchemesAsk,
   sectorIsItsOwn,
   lifetimesAreShort,

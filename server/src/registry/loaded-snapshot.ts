@@ -1,10 +1,15 @@
-import type { RegistrationByKind, RegistrationKind } from './registration.ts';
+import type { ClientRegistration, RegistrationByKind, RegistrationKind } from './registration.ts';
 import type { Registration } from './registry.ts';
 import { ShardedMap, type ShardedMapDraft } from './sharded-map.ts';
 import type { Registered, Revision, Snapshot } from './snapshot.ts';
 
-type Maps = { readonly [K in RegistrationKind]: ShardedMap<Registered<RegistrationByKind[K]>> };
-type Drafts = { readonly [K in RegistrationKind]: ShardedMapDraft<Registered<RegistrationByKind[K]>> };
+type Maps = { readonly [K in RegistrationKind]: ShardedMap<Registered<RegistrationByKind[K]>> } & {
+  /** How many clients list an origin: nobody walks 100,000 of them for a preflight. */
+  readonly origins: ShardedMap<number>;
+};
+type Drafts = { readonly [K in RegistrationKind]: ShardedMapDraft<Registered<RegistrationByKind[K]>> } & {
+  readonly origins: ShardedMapDraft<number>;
+};
 
 export class LoadedSnapshot implements Snapshot {
   readonly revision: Revision;
@@ -22,6 +27,7 @@ export class LoadedSnapshot implements Snapshot {
       client: ShardedMap.empty<Registered<RegistrationByKind['client']>>(),
       scope: ShardedMap.empty<Registered<RegistrationByKind['scope']>>(),
       directory: ShardedMap.empty<Registered<RegistrationByKind['directory']>>(),
+      origins: ShardedMap.empty<number>(),
     };
     return new LoadedSnapshot({ epoch: '', n: 0 }, maps);
   }
@@ -31,6 +37,9 @@ export class LoadedSnapshot implements Snapshot {
   }
   client(clientId: string): Registered<RegistrationByKind['client']> | undefined {
     return this.#maps.client.get(clientId);
+  }
+  isAllowedOrigin(origin: string): boolean {
+    return this.#maps.origins.get(origin) !== undefined;
   }
   scope(scope: string): Registered<RegistrationByKind['scope']> | undefined {
     return this.#maps.scope.get(scope);
@@ -50,8 +59,14 @@ export class LoadedSnapshot implements Snapshot {
   }
 
   edit(): SnapshotDraft {
-    const { server, client, scope, directory } = this.#maps;
-    const drafts = { server: server.edit(), client: client.edit(), scope: scope.edit(), directory: directory.edit() };
+    const { server, client, scope, directory, origins } = this.#maps;
+    const drafts = {
+      server: server.edit(),
+      client: client.edit(),
+      scope: scope.edit(),
+      directory: directory.edit(),
+      origins: origins.edit(),
+    };
     return new SnapshotDraft(drafts, (revision, maps) => new LoadedSnapshot(revision, maps));
   }
 }
@@ -73,6 +88,8 @@ export class SnapshotDraft {
       case 'server':
         return this.#drafts.server.set(registration.id, frozen({ owner, value: registration.value }));
       case 'client':
+        this.#countOrigins(this.#drafts.client.get(registration.id)?.value, -1);
+        this.#countOrigins(registration.value, 1);
         return this.#drafts.client.set(registration.id, frozen({ owner, value: registration.value }));
       case 'scope':
         return this.#drafts.scope.set(registration.id, frozen({ owner, value: registration.value }));
@@ -85,13 +102,29 @@ export class SnapshotDraft {
   }
 
   remove(kind: RegistrationKind, id: string): void {
+    if (kind === 'client') this.#countOrigins(this.#drafts.client.get(id)?.value, -1);
     this.#drafts[kind].delete(id);
   }
 
   done(revision: Revision): LoadedSnapshot {
-    const { server, client, scope, directory } = this.#drafts;
-    const maps = { server: server.done(), client: client.done(), scope: scope.done(), directory: directory.done() };
+    const { server, client, scope, directory, origins } = this.#drafts;
+    const maps = {
+      server: server.done(),
+      client: client.done(),
+      scope: scope.done(),
+      directory: directory.done(),
+      origins: origins.done(),
+    };
     return this.#finish(revision, maps);
+  }
+
+  #countOrigins(client: ClientRegistration | undefined, change: 1 | -1): void {
+    const { origins } = this.#drafts;
+    for (const origin of client?.allowed_origins ?? []) {
+      const count = (origins.get(origin) ?? 0) + change;
+      if (count > 0) origins.set(origin, count);
+      else origins.delete(origin);
+    }
   }
 }
 

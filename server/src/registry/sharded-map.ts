@@ -49,6 +49,10 @@ export class ShardedMapDraft<V> {
     this.#finish = finish;
   }
 
+  get(key: string): V | undefined {
+    return this.#shards[shardOf(key)]?.get(key);
+  }
+
   set(key: string, value: V): void {
     const shard = this.#writable(key);
     this.#size += shard.has(key) ? 0 : 1;

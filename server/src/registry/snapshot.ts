@@ -29,6 +29,8 @@ export interface Snapshot {
   /** `undefined` until the operator has declared the server. */
   readonly server: Registered<ServerRegistration> | undefined;
   client(clientId: string): Registered<ClientRegistration> | undefined;
+  /** Whether any client lists it among its `allowed_origins`. */
+  isAllowedOrigin(origin: string): boolean;
   scope(scope: string): Registered<ScopeRegistration> | undefined;
   scopes(): Iterable<Registered<ScopeRegistration>>;
   directory(id: string): Registered<DirectoryRegistration> | undefined;

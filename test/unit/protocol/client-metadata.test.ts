@@ -6,7 +6,7 @@ import {
 } from '../../../server/src/protocol/client-metadata.ts';
 import { deviceCodeGrant } from '../../../server/src/protocol/terms.ts';
 import type { PublicJwk } from '../../../server/src/registry/registration.ts';
-import { aClient, aServer } from '../../support/builders.ts';
+import { aClient, aServer, type ClientBuilder } from '../../support/builders.ts';
 import { jwkOf } from '../../support/client-keys.ts';
 
 const keyed = (...keys: PublicJwk[]) => aClient().withKeys(...keys);
@@ -18,6 +18,12 @@ const edwards = jwkOf('EdDSA');
 const small = jwkOf('RS256', { modulusLength: 1024 });
 const even = { ...rsa, e: 'AQAA' };
 const accounts = [{ namespace: 'shop', name: 'batch' }];
+
+const noSector = (title: string, sector: string): [string, ClientBuilder, RegExp] => [
+  `Core §8.1: no sector ${title}`,
+  aClient().with({ subject_type: 'pairwise', sector_identifier: sector }),
+  /sector_identifier/,
+];
 
 describe('client metadata', () => {
   it.each([
@@ -110,24 +116,13 @@ describe('client metadata', () => {
       aClient().with({ subject_type: 'pairwise' }),
       /sector_identifier goes with/,
     ],
-    ...(
-      [
-        ['of another host', 'bank.example.com'],
-        ['of a parent domain', 'example.com'],
-        ['in capitals', 'SHOP.example.com'],
-        ['with a port', 'shop.example.com:443'],
-        ['that is a URL', 'https://shop.example.com'],
-        ['with a dot at its end', 'shop.example.com.'],
-        ['with a NUL', 'shop.example.com\0'],
-      ] as const
-    ).map(
-      ([title, sector]) =>
-        [
-          `Core §8.1: no sector ${title}`,
-          aClient().with({ subject_type: 'pairwise', sector_identifier: sector }),
-          /sector_identifier/,
-        ] as const,
-    ),
+    noSector('of another host', 'bank.example.com'),
+    noSector('of a parent domain', 'example.com'),
+    noSector('in capitals', 'SHOP.example.com'),
+    noSector('with a port', 'shop.example.com:443'),
+    noSector('that is a URL', 'https://shop.example.com'),
+    noSector('with a dot at its end', 'shop.example.com.'),
+    noSector('with a NUL', 'shop.example.com\0'),
     [
       'Core §8.1: no sector of a loopback address',
       aClient().with({
@@ -210,6 +205,32 @@ describe('client metadata', () => {
       /consent/,
     ],
   ])('%s', (_rule, client, problem) => expect(checkClientMetadata(client.build())).toMatch(problem));
+
+  it.each([
+    ['https://app.example.com', true],
+    ['https://app.example.com:8443', true],
+    ['http://localhost:5173', true],
+    ['http://127.0.0.1:3000', true],
+    ['http://app.example.com', false],
+    ['https://app.example.com/', false],
+    ['https://app.example.com:443', false],
+    ['https://App.example.com', false],
+    ['https://*.example.com', false],
+    ['https://a@app.example.com', false],
+    ['*', false],
+    ['null', false],
+    ['app.example.com', false],
+    ['file://', false],
+    ['data:text/html,x', false],
+  ])('A38: scripts of %s may be let in: %s', (origin, good) =>
+    expect(
+      checkClientMetadata(
+        aClient()
+          .with({ allowed_origins: [origin] })
+          .build(),
+      ),
+    ).toEqual(good ? null : expect.stringMatching(/^allowed_origins\[0\] must be an origin/)),
+  );
 
   it.each([
     ['http://shop.example.com/jwks', 'must use https'],
