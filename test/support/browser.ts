@@ -2,6 +2,10 @@
  * A browser without a window: cookies, redirects inside the issuer's origin, forms. Whatever leaves the origin is reported,
  * never followed. It knows the issuer's name alone and is told where its servers listen.
  */
+import { Agent } from 'undici';
+
+/** As browsers do, it takes longer headers than a program needs. */
+const dispatcher = new Agent({ maxHeaderSize: 65_536 });
 
 export interface BrowserOptions {
   readonly issuer: string;
@@ -63,7 +67,7 @@ export class Page {
   /** Where the browser goes next on its own: a redirect out, or the page that continues by itself. */
   get wayOut(): URL | undefined {
     if (this.leftTo !== undefined) return this.leftTo;
-    const refresh = /<meta http-equiv="refresh" content="0;url=([^"]*)">/.exec(this.html)?.[1];
+    const refresh = /<meta http-equiv="refresh" content="\d+;url=([^"]*)">/.exec(this.html)?.[1];
     return refresh === undefined ? undefined : new URL(unescape(refresh));
   }
 
@@ -207,6 +211,7 @@ export class Browser {
       method,
       headers,
       redirect: 'manual',
+      ...{ dispatcher },
       ...(body === undefined ? {} : { body }),
     });
     for (const cookie of response.headers.getSetCookie()) this.#keep(cookie);

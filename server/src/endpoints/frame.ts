@@ -1,7 +1,7 @@
 /** What surrounds every page: the language, and what the owner of the server put there. */
 import type { FastifyRequest } from 'fastify';
 import { cookieScheme, pickedLanguage } from '../http/session-cookie.ts';
-import { pathOfIssuer } from '../protocol/endpoints.ts';
+import { endpointPaths, pathOfIssuer } from '../protocol/endpoints.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import { type Branding, type Frame, negotiateLanguage } from '../views/index.ts';
 import { logoPath } from './logos.ts';
@@ -26,10 +26,15 @@ export function frameOf(server: ServerRegistration | undefined, request: Fastify
   };
 }
 
-/** A page that answers a form, or that was asked for in an odd way, cannot be asked for again. */
+/**
+ * A page that answers a form, or that was asked for in an odd way, cannot be asked for again; what an application sent to
+ * the end-session endpoint, an ID token perhaps, does not become a part of a page.
+ */
 function pageOf(basePath: string, { method, raw }: FastifyRequest): string | undefined {
-  const here = `${basePath}${raw.url ?? ''}`;
-  return method === 'GET' && isOwnPath(basePath, here) ? here : undefined;
+  const target = raw.url ?? '';
+  const here = `${basePath}${target}`;
+  const fromApplication = target.split('?', 1)[0] === endpointPaths.endSession || /[?&]id_token_hint=/.test(target);
+  return method === 'GET' && !fromApplication && isOwnPath(basePath, here) ? here : undefined;
 }
 
 /** A path of ours with its query, on this origin however a browser reads it, and short enough for a form. */
