@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from '../support/browser.ts';
 import { aClient, anOwner } from '../support/builders.ts';
+import { deviceApp, poll, startDevice } from '../support/devices.ts';
 import { registrationOf } from '../support/directories.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { keyFileText, Replica } from '../support/replica.ts';
@@ -36,7 +37,7 @@ beforeAll(async () => {
   world = await World.open({
     databaseUrl,
     replicas: 0,
-    clients: [webApp(), webApp('shop.other'), aClient('shop.job').machine('secret-of-shop.job').build()],
+    clients: [webApp(), webApp('shop.other'), aClient('shop.job').machine('secret-of-shop.job').build(), deviceApp()],
     directories: { 'shop/people': registrationOf(slapd) },
   });
   replicas.push(...(await Promise.all([1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile })))));
@@ -118,6 +119,31 @@ describe('I1, F01, A24, A82: one code', () => {
       codes.flatMap((one) => Array.from({ length: 10 }, () => answered(() => world.token(codeFields(one))))),
     );
     expect(tally(answers)).toEqual({ '200': 5, '400 invalid_grant': 45 });
+  });
+});
+
+describe('I1, A24, A50: one device code', () => {
+  it('approved, then polled 50 times at once on three processes: one success, the grant ended', async () => {
+    const device = await startDevice(world, { scope: 'openid profile' });
+    const browser = world.browser();
+    const login = await browser.get(`/device?user_code=${device.user_code}`);
+    const page = await browser.submit(login, { username: 'grace', password: people.grace, 'sign-in': '1' });
+    // Twenty clicks at once are one approval.
+    const ends = await Promise.all(Array.from({ length: 20 }, () => browser.submit(page, { decision: 'allow' })));
+    expect(ends.map(({ name }) => name).filter((name) => name !== 'device-done')).toEqual([]);
+    expect(await world.count('audit', `event = 'device.approved'`)).toBe(1);
+    const answers = await Promise.all(Array.from({ length: 50 }, () => answered(() => poll(world, device))));
+    expect(tally(answers)).toEqual({ '200': 1, '400 invalid_grant': 49 });
+    const winner = answers.find(({ status }) => status === 200)?.body;
+    expect((await refresh(winner?.refresh_token, 'tv.app')).body.error).toBe('invalid_grant');
+    expect(await world.count('grants', `client_id = 'tv.app'`)).toBe(1);
+    expect(await world.count('audit', `event = 'replay.detected' AND reason = 'device_code'`)).toBe(1);
+  });
+
+  it('polled 50 times at once while nobody has answered: one poll counts, the others are slowed down', async () => {
+    const device = await startDevice(world, { scope: 'openid' });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => answered(() => poll(world, device))));
+    expect(tally(answers)).toEqual({ '400 authorization_pending': 1, '400 slow_down': 49 });
   });
 });
 
