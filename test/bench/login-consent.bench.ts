@@ -1,0 +1,64 @@
+/** What a person does once a day: sign-in page, password, consent, and the application's exchange. Five requests. */
+import { challenge } from '../support/world.ts';
+import { among, type Bench } from './bench.ts';
+import { random, walkRow } from './load.ts';
+import { peer } from './peer.ts';
+import { codeOf, exchangeFields, grantedByPeer } from './peer-walk.ts';
+import { basic, clientIdOf, declare, redirectUri, serve } from './stage.ts';
+import { formOf, postToken, Walker } from './walk.ts';
+
+export function requestPath(client: string, more: Readonly<Record<string, string>> = {}): string {
+  const parameters = {
+    client_id: client,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope: 'openid profile email',
+    state: 'the-state',
+    nonce: 'the-nonce',
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
+    ...more,
+  };
+  return `/authorize?${new URLSearchParams(parameters).toString()}`;
+}
+
+const address = (): string => `10.${random(256)}.${random(256)}.${1 + random(254)}`;
+
+async function signInAndConsent(origin: string, client: string, user: number): Promise<void> {
+  const walker = new Walker(origin, address());
+  const login = await walker.get(requestPath(client));
+  const form = formOf(login.body);
+  const credentials = { username: `user-${user}`, password: `password-of-user-${user}`, 'sign-in': '1' };
+  const consent = await walker.follow(await walker.post(form.action, { ...form.fields, ...credentials }));
+  const asked = formOf(consent.body);
+  const done = await walker.follow(await walker.post(asked.action, { ...asked.fields, decision: 'allow' }));
+  await postToken(origin, basic(client), exchangeFields(codeOf(done)));
+}
+
+export const loginConsent: Bench = {
+  name: 'login-consent',
+  about: 'one sign-in, consent and code exchange, durably; people are in memory',
+  async prepare(stage, options) {
+    const clients = options.quick ? 20 : 1000;
+    // Every client asks every time: a remembered yes would leave out the page.
+    const consent = { mode: 'always', remember_for: 1, on_refused_scope: 'drop' } as const;
+    const ours = await serve(stage, await declare(stage, { clients, client: { consent } }));
+    const rows = [
+      walkRow({
+        name: 'login, consent, exchange',
+        role: 'ours',
+        server: ours,
+        walk: () => signInAndConsent(ours.url, clientIdOf(random(clients)), random(2000)),
+      }),
+    ];
+    if (options.peer) {
+      const other = await peer(stage, { clients, format: 'jwt' });
+      const walk = async () => void (await grantedByPeer(other.url, random(2000), clients));
+      rows.push(walkRow({ name: 'peer, in memory', role: 'peer', server: other, walk }));
+    }
+    return {
+      rows,
+      targets: among(rows, [{ row: 'login, consent, exchange', of: 'peer, in memory', atLeast: 2.4, gate: 1.5 }]),
+    };
+  },
+};

@@ -1,0 +1,184 @@
+/**
+ * How a bench measures. All servers of a bench are up at once; a round loads each row in turn, in an order that rotates, so
+ * that a slow minute of the machine hits all of them. Ratios are taken within a round, then the median of the rounds.
+ */
+import { cpus, loadavg } from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What one load of one row gave. */
+export interface Sample {
+  /** Operations that ended well. */
+  readonly operations: number;
+  readonly seconds: number;
+  /** Anything else: errors, time-outs, unexpected statuses. One of them fails the row. */
+  readonly failures: number;
+  /** Milliseconds. */
+  readonly p50: number;
+  readonly p99: number;
+  /** Seconds of CPU that the server's process used; `undefined` where /proc does not tell. */
+  readonly serverCpu: number | undefined;
+}
+
+/** One thing that is loaded. */
+export interface Row {
+  readonly name: string;
+  readonly role: 'ours' | 'ceiling' | 'peer';
+  /** Loads it for about `seconds`, or for `operations` operations when given. */
+  load(extent: Extent): Promise<Sample>;
+}
+
+export type Extent = { readonly seconds: number } | { readonly operations: number };
+
+/** "`row` reaches `atLeast` times what `of` does." A `start` target is about sizes: `atMost`. */
+export interface Target {
+  readonly row: string;
+  readonly of: string;
+  readonly atLeast: number;
+  /** What `--gate` asks for, while the target itself is not reached; default the target. */
+  readonly gate?: number;
+}
+
+export interface RowResult {
+  readonly name: string;
+  readonly role: Row['role'];
+  readonly samples: readonly (Sample & { readonly foreignLoad: number })[];
+  /** Operations a second: the median of the rounds. */
+  readonly rate: number;
+  /** Microseconds of the server's CPU an operation, median. */
+  readonly cpu: number | undefined;
+  readonly p50: number;
+  readonly p99: number;
+  /** (max − min) ÷ median of the rates. */
+  readonly spread: number;
+  readonly failures: number;
+}
+
+export interface Verdict {
+  readonly target: Target;
+  /** Median of the rounds' ratios, and the best round. */
+  readonly ratio: number;
+  readonly best: number;
+  readonly verdict: 'reached' | 'missed' | 'noisy' | 'generator-bound' | 'failed';
+}
+
+export interface Outcome {
+  readonly rows: readonly RowResult[];
+  readonly verdicts: readonly Verdict[];
+}
+
+export interface Method {
+  readonly rounds: number;
+  readonly extent: Extent;
+  readonly onProgress?: (line: string) => void;
+}
+
+/** A spread above this says more about the machine than about the program. */
+const noisy = 0.3;
+/** Below this share of its core the server waited for the generator. */
+const busy = 0.9;
+
+export async function measure(
+  rows: readonly Row[],
+  targets: readonly Target[],
+  { rounds, extent, onProgress }: Method,
+): Promise<Outcome> {
+  const samples = new Map<string, (Sample & { foreignLoad: number })[]>(rows.map(({ name }) => [name, []]));
+  const inOperations = 'operations' in extent;
+  // The first round warms up: compilers, caches, connections.
+  const first = inOperations ? 0 : -1;
+  let last = rounds;
+  for (let round = first; round < last; round++) {
+    for (let turn = 0; turn < rows.length; turn++) {
+      const row = rows[(turn + Math.max(round, 0)) % rows.length];
+      if (row === undefined) continue;
+      const foreignLoad = inOperations ? 0 : await quietMachine();
+      onProgress?.(`${round < 0 ? 'warm-up' : `round ${round + 1} of ${last}`}: ${row.name}`);
+      const sample = await row.load(extent);
+      if (round >= 0) samples.get(row.name)?.push({ ...sample, foreignLoad });
+    }
+    const spread = Math.max(...rows.map(({ name }) => spreadOf((samples.get(name) ?? []).map(rateOf))));
+    if (!inOperations && round === rounds - 1 && last === rounds && spread > noisy) last = rounds * 2;
+  }
+  const results = rows.map(({ name, role }) => resultOf(name, role, samples.get(name) ?? []));
+  return { rows: results, verdicts: targets.map((target) => judge(target, results)) };
+}
+
+/** Waits up to 3 s until others leave the machine alone; the share of a core that they use then. */
+async function quietMachine(): Promise<number> {
+  let foreign = 0;
+  for (const deadline = performance.now() + 3000; performance.now() < deadline; ) {
+    const before = busyTime();
+    await sleep(200);
+    foreign = (busyTime() - before) / 200;
+    if (foreign < 0.15) return foreign;
+  }
+  return foreign;
+}
+
+/** Milliseconds that all cores were busy since the start. */
+function busyTime(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.sys + times.irq + times.nice, 0);
+}
+
+const rateOf = ({ operations, seconds }: Sample): number => operations / seconds;
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((one, other) => one - other);
+  const middle = sorted.length >> 1;
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? Number.NaN) + high) / 2;
+}
+
+function spreadOf(rates: readonly number[]): number {
+  return rates.length < 2 ? 0 : (Math.max(...rates) - Math.min(...rates)) / median(rates);
+}
+
+function resultOf(name: string, role: Row['role'], samples: RowResult['samples']): RowResult {
+  const rates = samples.map(rateOf);
+  const cpu = samples.flatMap(({ serverCpu, operations }) =>
+    serverCpu === undefined || operations === 0 ? [] : [(serverCpu * 1e6) / operations],
+  );
+  return {
+    name,
+    role,
+    samples,
+    rate: median(rates),
+    cpu: cpu.length === 0 ? undefined : median(cpu),
+    p50: median(samples.map((sample) => sample.p50)),
+    p99: median(samples.map((sample) => sample.p99)),
+    spread: spreadOf(rates),
+    failures: samples.reduce((sum, { failures }) => sum + failures, 0),
+  };
+}
+
+function judge(target: Target, results: readonly RowResult[]): Verdict {
+  const row = results.find(({ name }) => name === target.row);
+  const of = results.find(({ name }) => name === target.of);
+  if (row === undefined || of === undefined) return { target, ratio: Number.NaN, best: Number.NaN, verdict: 'failed' };
+  const ratios = row.samples.flatMap((sample, round) => {
+    const other = of.samples[round];
+    return other === undefined ? [] : [rateOf(sample) / rateOf(other)];
+  });
+  const ratio = median(ratios);
+  const best = Math.max(...ratios);
+  return { target, ratio, best, verdict: verdictOf(target, row, of, ratio, best) };
+}
+
+function verdictOf(target: Target, row: RowResult, of: RowResult, ratio: number, best: number): Verdict['verdict'] {
+  if (row.failures > 0 || of.failures > 0) return 'failed';
+  if (ratio >= target.atLeast) return 'reached';
+  if (Math.max(row.spread, of.spread) > noisy) return 'noisy';
+  if (isIdle(row)) return 'generator-bound';
+  return best >= target.atLeast ? 'noisy' : 'missed';
+}
+
+function isIdle({ samples }: RowResult): boolean {
+  const shares = samples.flatMap(({ serverCpu, seconds }) => (serverCpu === undefined ? [] : [serverCpu / seconds]));
+  return shares.length > 0 && median(shares) < busy;
+}
+
+/** For the report: what the machine was like. */
+export function machine(): Record<string, unknown> {
+  const [one, five] = loadavg();
+  return { cpu: cpus()[0]?.model, cores: cpus().length, node: process.version, load: { one, five } };
+}

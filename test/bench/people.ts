@@ -1,0 +1,119 @@
+/** Sessions and codes, written past the pages: what an exchange uses up is prepared outside the timed part. */
+
+import { authorizationCodeStore } from '../../server/src/store/authorization-codes.ts';
+import type { Database } from '../../server/src/store/database.ts';
+import { openDatabase } from '../../server/src/store/open.ts';
+import { sessionStore } from '../../server/src/store/sessions.ts';
+import { uuidV7 } from '../../server/src/telemetry/audit-log.ts';
+import { newHandle, newId } from '../../server/src/tokens/handle.ts';
+import { MemoryDirectory, memoryDirectoryId } from '../support/memory-directory.ts';
+import { challenge } from '../support/world.ts';
+import { random } from './load.ts';
+import { clientIdOf, redirectUri, type Stage } from './stage.ts';
+
+export interface PreparedCode {
+  readonly client: string;
+  readonly code: string;
+}
+
+export interface SignedInBrowser {
+  readonly subject: string;
+  readonly handle: string;
+  readonly browser: string;
+}
+
+/** Writes as the server would. Users are those of the memory directory of `servers/ours.ts`. */
+export class People {
+  readonly #database: Database;
+  readonly #clients: number;
+  readonly #users: number;
+  readonly #sessions: (SignedInBrowser & {
+    readonly id: string;
+    readonly username: string;
+    readonly entryId: string;
+  })[] = [];
+
+  private constructor(database: Database, clients: number, users: number) {
+    this.#database = database;
+    this.#clients = clients;
+    this.#users = users;
+  }
+
+  static async of(stage: Stage, databaseUrl: string, clients: number, users: number): Promise<People> {
+    const people = new People(await openDatabase(databaseUrl), clients, users);
+    stage.atEnd(() => people.#database.close());
+    await people.#signIn();
+    return people;
+  }
+
+  async #signIn(): Promise<void> {
+    const store = sessionStore(this.#database);
+    const directory = new MemoryDirectory();
+    for (let index = 0; index < this.#users; index++) {
+      const username = `user-${index}`;
+      directory.add(username);
+      const found = await directory.find(username);
+      if (!found.known) throw new Error(`no ${username}`);
+      const { subject, entryId, claims } = found.user;
+      const session = { id: newId(), subject, directory: memoryDirectoryId, entryId, username, name: username, claims };
+      const handle = newHandle();
+      const browser = newHandle();
+      await store.signIn({
+        handle,
+        browser,
+        session,
+        renews: false,
+        ends: undefined,
+        idle: 7200,
+        absolute: 43_200,
+        throttleKey: username,
+        audit: [],
+      });
+      this.#sessions.push({ id: session.id, subject, handle, browser, username, entryId });
+    }
+  }
+
+  get browsers(): readonly SignedInBrowser[] {
+    return this.#sessions;
+  }
+
+  async codes(count: number): Promise<PreparedCode[]> {
+    const store = authorizationCodeStore(this.#database);
+    const made: PreparedCode[] = [];
+    const one = async (): Promise<void> => {
+      const client = clientIdOf(random(this.#clients));
+      const session = this.#sessions[random(this.#sessions.length)];
+      if (session === undefined) throw new Error('nobody is signed in');
+      const code = newHandle();
+      const completion = await store.complete(
+        {
+          code: {
+            code,
+            grantId: newId(),
+            outcome: 'issued',
+            clientId: client,
+            clientUid: `uid-of-${client}`,
+            redirectUri,
+            challenge,
+            scopes: ['openid', 'profile', 'email'],
+            offline: false,
+            sessionId: session.id,
+            subject: session.subject,
+            directory: memoryDirectoryId,
+            entryId: session.entryId,
+            username: session.username,
+            claims: { name: session.username },
+            authTime: Math.floor(Date.now() / 1000),
+            lifetime: 60,
+            keep: 7_776_000,
+          },
+          audit: [{ id: uuidV7(), event: 'code.issued', outcome: 'success' }],
+        },
+        'soft',
+      );
+      if (completion === 'written') made.push({ client, code });
+    };
+    for (let left = count; left > 0; left -= 32) await Promise.all(Array.from({ length: Math.min(32, left) }, one));
+    return made;
+  }
+}

@@ -1,0 +1,28 @@
+/** Our server as a process of a bench: production settings, but people are in memory, so that no directory is measured. */
+import { Registry } from 'prom-client';
+import { createLog, readKeyFile, start } from '../../../server/src/app.ts';
+import { openDatabase } from '../../../server/src/store/open.ts';
+import { collectProcessMetrics } from '../../../server/src/telemetry/metrics.ts';
+import { MemoryDirectory } from '../../support/memory-directory.ts';
+
+const { PORT = '0', DATABASE_URL = '', KEY_FILE = '', USERS = '2000' } = process.env;
+const directory = new MemoryDirectory();
+for (let index = 0; index < Number(USERS); index++) directory.add(`user-${index}`);
+
+const metrics = new Registry();
+collectProcessMetrics(metrics);
+const server = await start({
+  database: await openDatabase(DATABASE_URL),
+  ownsDatabase: true,
+  listen: { host: '127.0.0.1', port: Number(PORT) },
+  management: { host: '127.0.0.1', port: 0 },
+  keyEncryptionKeys: readKeyFile(KEY_FILE).keys,
+  log: createLog({ level: 'info', format: 'json', service: 'nauthera-server', version: 'bench' }),
+  metrics,
+  // Overload is not what is measured here.
+  pressure: { maxDelay: Number.POSITIVE_INFINITY },
+  seams: { directory },
+});
+await server.ready();
+process.once('SIGTERM', () => void server.stop().then(() => process.exit(0)));
+process.send?.('ready');

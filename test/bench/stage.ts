@@ -1,0 +1,214 @@
+/** The processes of a bench: each on the core that is meant for it, all of them ended by their id. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSealer } from '../../server/src/keys/sealer.ts';
+import { openRegistry } from '../../server/src/registry/open-registry.ts';
+import type { ClientRegistration, ServerRegistration } from '../../server/src/registry/registration.ts';
+import { migrate } from '../../server/src/store/migrate.ts';
+import { openDatabase } from '../../server/src/store/open.ts';
+import { aClient, anOwner, aServer } from '../support/builders.ts';
+import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { freePort } from '../support/ports.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { keyFileText } from '../support/replica.ts';
+import { aDirectory } from '../support/world.ts';
+
+export const keyEncryptionKey = Buffer.alloc(32, 7);
+/** The server alone on the first core; generator, Postgres and everything else on the others. */
+const pins = existsSync('/usr/bin/taskset') && cpus().length > 1;
+export const generatorCores = pins ? `1-${cpus().length - 1}` : undefined;
+
+export interface Running {
+  readonly url: string;
+  readonly pid: number;
+  /** Milliseconds from its start until it said that it serves. */
+  readonly startTime: number;
+}
+
+export class Stage {
+  readonly #children: ChildProcess[] = [];
+  readonly #ends: (() => Promise<unknown>)[] = [];
+  #postgres: Promise<TestPostgres> | undefined;
+
+  /** A durable Postgres, the newest that is supported. */
+  postgres(): Promise<TestPostgres> {
+    this.#postgres ??= startPostgres('newest').then((postgres) => {
+      this.#ends.push(() => postgres.stop());
+      return postgres;
+    });
+    return this.#postgres;
+  }
+
+  async folder(): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'nauthera-bench-'));
+    this.#ends.push(() => rm(folder, { recursive: true, force: true }));
+    return folder;
+  }
+
+  /** Runs when the bench is over. */
+  atEnd(end: () => Promise<unknown>): void {
+    this.#ends.push(end);
+  }
+
+  /**
+   * Starts a program that sends the message `ready` once it serves. What it writes is thrown away: the work of a log line is
+   * part of a request, the work of its reader is not.
+   *
+   * @param environment beside our own; `PORT` is where it has to listen.
+   */
+  async program(
+    file: string,
+    environment: Readonly<Record<string, string>>,
+    args: readonly string[] = [],
+  ): Promise<Running> {
+    const port = environment.PORT ?? String(await freePort());
+    const began = performance.now();
+    const [command, ...rest] = [...(pins ? ['taskset', '-c', '0'] : []), process.execPath, file, ...args];
+    const child = spawn(command ?? process.execPath, rest, {
+      env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: port },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    });
+    this.#children.push(child);
+    process.once('exit', () => child.kill('SIGKILL'));
+    const { pid } = child;
+    if (pid === undefined) throw new Error(`${file} did not start`);
+    await new Promise<void>((resolve, reject) => {
+      child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
+      child.on('message', (message) => message === 'ready' && resolve());
+    });
+    return { url: `http://127.0.0.1:${port}`, pid, startTime: performance.now() - began };
+  }
+
+  /** Ends what one bench started; the database of all of them stays. */
+  async strike(child: Running): Promise<void> {
+    await endOf(this.#children.find(({ pid }) => pid === child.pid));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#children.map(endOf));
+    for (const end of this.#ends.reverse()) await end();
+  }
+}
+
+async function endOf(child: ChildProcess | undefined): Promise<void> {
+  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  const cut = setTimeout(() => child.kill('SIGKILL'), 10_000);
+  await ended;
+  clearTimeout(cut);
+}
+
+/** Seconds of CPU of a process so far; `undefined` where /proc does not tell. */
+export function cpuOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return undefined;
+  }
+}
+
+/** MiB that a process holds in memory. */
+export function memoryOf(pid: number): number | undefined {
+  try {
+    return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  } catch {
+    return undefined;
+  }
+}
+
+export const clientIdOf = (index: number): string => `bench.app-${index}`;
+export const redirectUri = 'https://app.example.com/cb';
+
+export interface Declared {
+  readonly databaseUrl: string;
+  readonly keyFile: string;
+  readonly issuer: string;
+  readonly port: string;
+}
+
+export interface Declaration {
+  readonly clients: number;
+  readonly client?: Partial<ClientRegistration>;
+  readonly server?: Partial<ServerRegistration>;
+}
+
+/** A database with this many clients (secret `secret-of-<id>`), a directory, and a server that is not started yet. */
+export async function declare(stage: Stage, { clients, client = {}, server = {} }: Declaration): Promise<Declared> {
+  const postgres = await stage.postgres();
+  const databaseUrl = await postgres.createDatabase();
+  const port = String(await freePort());
+  const issuer = `http://127.0.0.1:${port}`;
+  const keyFile = join(await stage.folder(), 'key');
+  await writeFile(keyFile, keyFileText(keyEncryptionKey), { mode: 0o600 });
+  const database = await openDatabase(databaseUrl);
+  try {
+    await migrate(database);
+    const registry = openRegistry({
+      database,
+      fence: { source: 'test', leaseCreated: Date.now(), leaseTransitions: 0 },
+      sealer: createSealer([keyEncryptionKey]),
+    });
+    await registry.put({
+      kind: 'server',
+      id: 'self',
+      owner: anOwner('server'),
+      // Behind a proxy that is trusted: each sign-in may come from an address of its own, as in life.
+      value: aServer({ issuer, trusted_proxies: { cidrs: ['127.0.0.0/8'], header: 'x-forwarded-for' }, ...server }),
+    });
+    const [namespace = '', name = ''] = memoryDirectoryId.split('/');
+    await registry.put({
+      kind: 'directory',
+      id: memoryDirectoryId,
+      owner: { ...anOwner('people'), namespace, name },
+      value: aDirectory(),
+    });
+    for (let from = 0; from < clients; from += 500) {
+      const batch = Array.from({ length: Math.min(500, clients - from) }, (_, index) => {
+        const id = clientIdOf(from + index);
+        return {
+          kind: 'client',
+          id,
+          owner: anOwner(id, { namespace: 'bench' }),
+          value: benchClient(id, client),
+        } as const;
+      });
+      const results = await registry.putMany(batch);
+      const bad = results.find(({ outcome }) => outcome !== 'written');
+      if (bad !== undefined) throw new Error(JSON.stringify(bad));
+    }
+  } finally {
+    await database.close();
+  }
+  return { databaseUrl, keyFile, issuer, port };
+}
+
+function benchClient(id: string, more: Partial<ClientRegistration>): ClientRegistration {
+  return aClient(id)
+    .with({
+      client_name: 'An application',
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      redirect_uris: [redirectUri],
+      scopes: ['openid', 'profile', 'email'],
+      default_scopes: [],
+      id_token_signed_response_alg: 'ES256',
+      ...more,
+    })
+    .build();
+}
+
+/** Our server over that database, with logs and metrics as in production; users are in memory, not in LDAP. */
+export function serve(stage: Stage, declared: Declared): Promise<Running> {
+  return stage.program(new URL('servers/ours.ts', import.meta.url).pathname, {
+    PORT: declared.port,
+    DATABASE_URL: declared.databaseUrl,
+    KEY_FILE: declared.keyFile,
+  });
+}
+
+export const basic = (id: string): string => `Basic ${Buffer.from(`${id}:secret-of-${id}`).toString('base64')}`;

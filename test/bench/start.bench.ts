@@ -1,0 +1,61 @@
+/** From the start of the process until it serves, and what it holds in memory then, at 1,000, 10,000 and 100,000 Clients. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Bench } from './bench.ts';
+import type { Method, Outcome, RowResult, Sample } from './measure.ts';
+import { median } from './measure.ts';
+import { declare, memoryOf, type Stage, serve } from './stage.ts';
+
+async function startOnce(
+  stage: Stage,
+  clients: number,
+  declared: Awaited<ReturnType<typeof declare>>,
+): Promise<Sample & { memory: number }> {
+  const running = await serve(stage, declared);
+  await sleep(1500);
+  const memory = memoryOf(running.pid) ?? Number.NaN;
+  await stage.strike(running);
+  const seconds = running.startTime / 1000;
+  void clients;
+  return {
+    operations: 1,
+    seconds,
+    failures: 0,
+    p50: running.startTime,
+    p99: running.startTime,
+    serverCpu: undefined,
+    memory,
+  };
+}
+
+export const start: Bench = {
+  name: 'start',
+  about: 'one start of the process (p50 is the time until it serves)',
+  prepare: () => Promise.resolve({ rows: [], targets: [] }),
+  async run(stage: Stage, { quick }, { rounds, onProgress }: Method): Promise<Outcome> {
+    const sizes = quick ? [20] : [1000, 10_000, 100_000];
+    const rows: RowResult[] = [];
+    for (const clients of sizes) {
+      const declared = await declare(stage, { clients });
+      const samples: (Sample & { memory: number; foreignLoad: number })[] = [];
+      for (let round = 0; round < (quick ? 1 : rounds); round++) {
+        onProgress?.(`start with ${clients} Clients, round ${round + 1}`);
+        samples.push({ ...(await startOnce(stage, clients, declared)), foreignLoad: 0 });
+      }
+      const times = samples.map(({ p50 }) => p50);
+      const memory = median(samples.map((sample) => sample.memory));
+      rows.push({
+        name: `${clients} Clients, ${memory.toFixed(0)} MiB`,
+        role: 'ours',
+        samples,
+        rate: 1000 / median(times),
+        cpu: undefined,
+        p50: median(times),
+        p99: Math.max(...times),
+        spread: (Math.max(...times) - Math.min(...times)) / median(times),
+        failures: 0,
+      });
+    }
+    return { rows, verdicts: [] };
+  },
+};
