@@ -9,6 +9,7 @@ import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
 import { mountManagement } from './endpoints/health.ts';
 import { mountJwks } from './endpoints/jwks.ts';
+import { carriesRequest } from './endpoints/pages.ts';
 import { createDelivery } from './endpoints/respond.ts';
 import { mountToken } from './endpoints/token.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
@@ -125,6 +126,7 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
   const app = createHttp({
     limits: { ...defaultLimits, ...options.limits },
     rewrite: pathWithinIssuer(() => server()?.issuer),
+    isSealed: carriesRequest,
     arrivals: {
       trusted: () => server()?.trusted_proxies,
       onArrival: (untrustedProxy) => proxies.count(untrustedProxy),

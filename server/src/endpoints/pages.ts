@@ -28,6 +28,11 @@ import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit
 export const requestField = 'request';
 export const tokenField = 'token';
 
+/** A target of one of our pages, with a request that travels sealed. */
+export function carriesRequest(target: string): boolean {
+  return /^[^?]*\/(?:login|choose-account|consent|continue)\?request=/.test(target);
+}
+
 export function sealText(ports: FlowPorts, interaction: Interaction, browser: string): string {
   return sealedText(sealInteraction(ports.sealer, interaction, browser));
 }

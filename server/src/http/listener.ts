@@ -10,6 +10,8 @@ export interface HttpLimits {
   readonly body: number;
   /** Bytes of the request target; default 16 KiB (414). */
   readonly target: number;
+  /** Bytes of a request target that carries what we sealed from one; default 28 KiB (414). */
+  readonly sealedTarget: number;
   /** Bytes of all headers; default 32 KiB (431). */
   readonly headers: number;
   /** Milliseconds until the whole request must have arrived; default 10 s. */
@@ -25,6 +27,7 @@ export interface HttpLimits {
 export const defaultLimits: HttpLimits = {
   body: 32_768,
   target: 16_384,
+  sealedTarget: 28_672,
   headers: 32_768,
   requestTimeout: 10_000,
   handlerTimeout: 8_000,
@@ -36,6 +39,8 @@ export interface HttpOptions {
   readonly limits: HttpLimits;
   /** Maps the request target to a route's path. */
   readonly rewrite?: (target: string) => string;
+  /** Whether a target carries what we sealed. Default: none does. */
+  readonly isSealed?: (target: string) => boolean;
   /** Default: no proxy is trusted. */
   readonly arrivals?: ArrivalOptions;
 }
@@ -52,7 +57,7 @@ const clientErrors: ReadonlyMap<string, string> = new Map([
 /** Where a target over the limit is sent: it is not even decoded. */
 const tooLong = '/-/too-long';
 
-export function createHttp({ limits, rewrite, arrivals = {} }: HttpOptions): FastifyInstance {
+export function createHttp({ limits, rewrite, isSealed = () => false, arrivals = {} }: HttpOptions): FastifyInstance {
   const arrivalOf = createArrivals(arrivals);
   const app = Fastify({
     logger: false,
@@ -69,7 +74,7 @@ export function createHttp({ limits, rewrite, arrivals = {} }: HttpOptions): Fas
     http: { maxHeaderSize: limits.headers, connectionsCheckingInterval: 1000 },
     rewriteUrl: (request: IncomingMessage) => {
       const target = request.url ?? '/';
-      if (target.length > limits.target) return tooLong;
+      if (target.length > limits.target && (target.length > limits.sealedTarget || !isSealed(target))) return tooLong;
       return rewrite === undefined ? target : rewrite(target);
     },
     routerOptions: { maxParamLength: 100, querystringParser: () => ({}) },

@@ -4,6 +4,7 @@ import {
   carried,
   type Interaction,
   interactionLifetime,
+  maxSealedText,
   openAnswer,
   openInteraction,
   readingOf,
@@ -37,6 +38,17 @@ describe('a request on its way', () => {
     expect(readingOf(interaction).parameters.get('state')).toBe('ß "<>&');
   });
 
+  it.each(['"', '\\', '\u0001', '\n', 'ß', '東'])(
+    'whatever stands in it (%j), what fitted into a request target fits into one of ours',
+    (character) => {
+      const state = character.repeat(Math.floor(16_000 / Buffer.byteLength(character)));
+      const long: Interaction = { ...interaction, parameters: [['state', state]] };
+      const bytes = sealInteraction(sealer, long, 'browser-a');
+      expect(sealedText(bytes).length).toBeLessThan(maxSealedText);
+      expect(open(bytes)).toEqual({ outcome: 'open', interaction: long });
+    },
+  );
+
   it('A16: opens for no other browser', () => expect(open(sealed, 'browser-b')).toEqual({ outcome: 'unreadable' }));
 
   it('A19: any altered byte makes it unreadable', () => {
@@ -63,7 +75,7 @@ describe('a request on its way', () => {
     const parameters = new Map([
       ['client_id', 'c'],
       ['password', 'p'],
-      ['acr_values', 'x'],
+      ['display', 'popup'],
     ]);
     expect(carried(parameters)).toEqual([['client_id', 'c']]);
   });
@@ -75,7 +87,12 @@ describe('a request on its way', () => {
 });
 
 describe('an answer that is kept', () => {
-  const answer = { kind: 'issued', response: { by: 'uri', uri: 'https://shop.example.com/cb?code=x' }, refused: [], interaction } as const;
+  const answer = {
+    kind: 'issued',
+    response: { by: 'uri', uri: 'https://shop.example.com/cb?code=x' },
+    refused: [],
+    interaction,
+  } as const;
   const kept = sealAnswer(sealer, answer, 'browser-a');
 
   it('opens for its browser and request alone', () => {
