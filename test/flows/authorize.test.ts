@@ -268,8 +268,9 @@ describe('prompt and max_age', () => {
     [0, { prompt: 'login' }, 'login'],
     [0, { prompt: 'consent' }, 'consent'],
     [0, { prompt: 'consent login' }, 'login'],
-    [0, { max_age: '0', prompt: 'none' }, 'code'],
-    [5, { max_age: '0', prompt: 'none' }, 'login_required'],
+    [0, { max_age: '0', prompt: 'none' }, 'login_required'],
+    [0, { max_age: '1', prompt: 'none' }, 'code'],
+    [5, { max_age: '1', prompt: 'none' }, 'login_required'],
     [50, { max_age: '1000' }, 'code'],
     [50, { max_age: '40' }, 'login'],
     [50, { max_age: '40', prompt: 'none' }, 'login_required'],
@@ -280,7 +281,7 @@ describe('prompt and max_age', () => {
     [0, { client_id: 'shop.implicit' }, 'code'],
     [0, { client_id: 'shop.implicit', prompt: 'none', scope: 'openid groups' }, 'code'],
     [0, { client_id: 'shop.implicit', prompt: 'consent' }, 'consent'],
-    [0, { prompt: 'select_account' }, 'account_selection_required'],
+    [0, { prompt: 'select_account' }, 'choose-account'],
   ] as readonly [number, Change, string][])('signed in %i s ago, %j: %s', async (age, change, expected) => {
     expect(await outcome(await signedIn(age), change)).toBe(expected);
   });

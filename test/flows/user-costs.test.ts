@@ -127,6 +127,31 @@ describe.each<[string, number, () => Promise<{ databaseUrl?: string }>]>([
       );
     });
 
+    it('a hint, the page of accounts, claims by name and resources: a verification, and not one statement more', async () => {
+      const browser = world.browser();
+      const claims = JSON.stringify({ userinfo: { name: null }, id_token: { email: null, acr: null } });
+      const { code } = await authorize(browser, { claims, scope: 'openid' }, username);
+      const answer = await expectCost('code_exchange', () => world.token(codeFields(code)));
+      const { id_token: hint = '', refresh_token: token } = answer.body;
+      await expectCost('refresh', () => world.token(refreshFields(token)));
+      const silent = authorizePath({ claims, scope: 'openid', prompt: 'none', id_token_hint: hint });
+      await expectCost('authorize_silent_with_hint', () => browser.get(silent));
+      // Another's token, seen for the first time; then it is remembered, and so is that it is another's.
+      const other = await authorize(world.browser(), { client_id: 'shop.implicit' }, username);
+      const { id_token: foreign = '' } = (await world.token(codeFields(other.code), 'shop.implicit')).body;
+      const refused = authorizePath({ id_token_hint: foreign });
+      await expectCost('authorize_hint_refused', () => browser.get(refused));
+      await expectCost('authorize_first_hit', () => browser.get(refused));
+      const accounts = await expectCost('authorize_with_session', () =>
+        browser.get(authorizePath({ prompt: 'select_account' })),
+      );
+      expect(accounts.name).toBe('choose-account');
+      const account = /name="account" value="([^"]*)"/.exec(accounts.html)?.[1] ?? '';
+      await expectCost('account_chosen', () =>
+        browser.postOnly('/choose-account', { ...accounts.form.fields, account }),
+      );
+    });
+
     it('A48: a refused sign-in, of a known and of an unknown name', async () => {
       for (const name of [username, 'nobody']) {
         const browser = world.browser();

@@ -26,6 +26,8 @@ export const costs = {
   /** Discovery, JWKS, health. */
   document: cost(0, 0),
   client_credentials: cost(0, 0, 1),
+  /** An opaque access token, wherever one is issued: one signature less, one row more. */
+  client_credentials_opaque: cost(1, 1),
   /** An assertion of the client's own: its id is used up. */
   client_credentials_private_key: cost(1, 1, 1, 1),
   /** The token of a ServiceAccount: it may come again. */
@@ -49,9 +51,20 @@ export const costs = {
   authorize_first_hit: cost(0, 0),
   authorize_with_session: cost(1, 0),
   authorize_silent: cost(2, 2, 0, 0, 1),
+  /** With an `id_token_hint`: one more verification, the first time it is seen. */
+  authorize_silent_with_hint: cost(2, 2, 0, 1, 1),
+  /** A hint that is refused is refused before anything is read; one whose signature is looked at costs that. */
+  authorize_hint_refused: cost(0, 0, 0, 1),
+  /** To choose is to be shown the next page. */
+  account_chosen: cost(0, 0),
   login: cost(2, 6, 0, 0, 1, 1),
   /** For a page of ours: no client, so no request is kept. */
   login_for_page: cost(2, 5, 0, 0, 1, 1),
+  /** Tokens through the browser: the row of their grant beside all the rest, and a signature for each of them. */
+  authorize_silent_one_token: cost(2, 3, 1, 0, 1),
+  authorize_silent_two_tokens: cost(2, 3, 2, 0, 1),
+  login_two_tokens: cost(2, 7, 2, 0, 1, 1),
+  consent_allowed_two_tokens: cost(2, 4, 2, 0, 1),
   login_refused: cost(2, 3, 0, 0, 1, 1),
   consent_page: cost(1, 0),
   consent_allowed: cost(2, 3, 0, 0, 1),
@@ -64,9 +77,13 @@ export const costs = {
   account_signed_out: cost(2, 3),
   /** With `openid`: access and ID token. */
   code_exchange: cost(1, 4, 2),
+  code_exchange_opaque: cost(1, 5, 1),
   code_exchange_refused: cost(2, 3),
   refresh: cost(2, 3, 2, 0, 1),
   refresh_retry: cost(1, 0, 2),
+  refresh_opaque: cost(2, 4, 1, 0, 1),
+  /** The refresh token is the same again; the access token is another. */
+  refresh_retry_opaque: cost(2, 1, 1),
   refresh_lost_race: cost(3, 0, 2, 0, 1),
   refresh_replay: cost(2, 3),
   device_authorization: cost(1, 1),
@@ -80,6 +97,7 @@ export const costs = {
   device_done: cost(2, 0),
   /** With `openid`: the poll sees the approval; then as a code. */
   device_exchange: cost(2, 4, 2),
+  device_exchange_opaque: cost(2, 5, 1),
   device_exchange_replayed: cost(2, 3),
 } as const satisfies Record<string, Cost>;
 
@@ -97,10 +115,19 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/userinfo.ts': ['userinfo', 'userinfo_seen', 'userinfo_signed', 'userinfo_opaque'],
   'endpoints/introspection.ts': ['introspection', 'introspection_seen', 'introspection_opaque'],
   'endpoints/revocation.ts': ['revocation', 'revocation_jwt', 'revocation_single', 'revocation_ignored'],
-  'endpoints/authorize.ts': ['authorize_first_hit', 'authorize_with_session', 'authorize_silent'],
-  'endpoints/login.ts': ['login', 'login_refused'],
+  'endpoints/authorize.ts': [
+    'authorize_first_hit',
+    'authorize_with_session',
+    'authorize_silent',
+    'authorize_silent_one_token',
+    'authorize_silent_two_tokens',
+    'authorize_silent_with_hint',
+    'authorize_hint_refused',
+  ],
+  'endpoints/choose-account.ts': ['account_chosen'],
+  'endpoints/login.ts': ['login', 'login_two_tokens', 'login_refused'],
   'endpoints/account.ts': ['account_page', 'account_access_removed', 'account_signed_out'],
-  'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_denied'],
+  'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_allowed_two_tokens', 'consent_denied'],
   'endpoints/continue.ts': ['consent_page'],
   'endpoints/device-authorization.ts': ['device_authorization'],
   'endpoints/device.ts': [
@@ -111,12 +138,26 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
     'device_denied',
     'device_done',
   ],
-  'grants/device-code.ts': ['device_poll', 'device_poll_early', 'device_exchange', 'device_exchange_replayed'],
+  'grants/device-code.ts': [
+    'device_poll',
+    'device_poll_early',
+    'device_exchange',
+    'device_exchange_opaque',
+    'device_exchange_replayed',
+  ],
   'grants/client-credentials.ts': [
     'client_credentials',
+    'client_credentials_opaque',
     'client_credentials_private_key',
     'client_credentials_service_account',
   ],
-  'grants/authorization-code.ts': ['code_exchange', 'code_exchange_refused'],
-  'grants/refresh-token.ts': ['refresh', 'refresh_retry', 'refresh_lost_race', 'refresh_replay'],
+  'grants/authorization-code.ts': ['code_exchange', 'code_exchange_opaque', 'code_exchange_refused'],
+  'grants/refresh-token.ts': [
+    'refresh',
+    'refresh_opaque',
+    'refresh_retry_opaque',
+    'refresh_retry',
+    'refresh_lost_race',
+    'refresh_replay',
+  ],
 };

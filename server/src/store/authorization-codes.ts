@@ -57,7 +57,7 @@ const redeem: Statement = {
       UPDATE authorization_codes c SET used_at = now(), answer = NULL
       WHERE c.hash = $1 AND c.client_id = $2 AND c.client_uid = $3 AND c.redirect_uri = $4 AND c.challenge IS NOT DISTINCT FROM $5::text
         AND c.used_at IS NULL AND c.expires_at > now()
-        AND ($10::text[] IS NULL OR $10::text[] <@ c.audiences)
+        AND c.resources IS DISTINCT FROM '{}' AND ($10::text[] IS NULL OR $10::text[] <@ c.audiences)
         AND EXISTS (SELECT FROM sessions s WHERE s.id = c.session_id AND ${liveSession('s')})
         AND NOT EXISTS (SELECT FROM grants g WHERE g.id = c.grant_id AND g.ended_at IS NOT NULL)
       RETURNING c.*),
@@ -87,7 +87,7 @@ const explain: Statement = {
   // Only the client that the code was made for can end anything: its replay is a sign of theft, a stranger's try is not.
   text: `WITH code AS (
       SELECT grant_id, used_at IS NOT NULL AND outcome = 'issued' AS spent, expires_at <= now() AS expired,
-        $5::text[] IS NOT NULL AND NOT COALESCE($5::text[] <@ audiences, false) AS untargeted
+        COALESCE(resources = '{}', false) OR $5::text[] IS NOT NULL AND NOT COALESCE($5::text[] <@ audiences, false) AS untargeted
       FROM authorization_codes WHERE hash = $1 AND client_id = $2 AND client_uid = $3),
     ended AS (
       UPDATE grants g SET ended_at = now(), ended_reason = 'code_replayed' FROM code

@@ -186,3 +186,26 @@ describe('what is kept of it', () => {
     expect(Object.keys(VerifiedConsent)).toEqual([]);
   });
 });
+
+describe('claims by name', () => {
+  const claims = [
+    { name: 'email', scopes: ['email'] },
+    { name: 'groups', scopes: ['groups', 'shop:all'] },
+    { name: 'employee', scopes: ['hr:staff'] },
+  ];
+  const confirmed = (one: Case): readonly string[] => {
+    const verification = verify({ ...one, ask: { scopes: ['openid'], claims } });
+    return verification.outcome === 'verified' ? verification.consent.claims : [verification.reason];
+  };
+  const refusing = (scope: string) => aRule([scope], { groups: ['nobody'] });
+
+  it.each<[string, Case, readonly string[]]>([
+    ['no rule names their scopes', {}, ['email', 'groups', 'employee']],
+    ['the rule of a scope of ours refuses its claims', { rules: [refusing('email')] }, ['groups', 'employee']],
+    ['no other scope helps around it', { rules: [refusing('groups')] }, ['email', 'employee']],
+    ['the rule of a Scope refuses what it alone names', { rules: [refusing('hr:staff')] }, ['email', 'groups']],
+    ['a Scope among several', { rules: [refusing('shop:all')] }, ['email', 'groups', 'employee']],
+    ['a rule that holds', { rules: [aRule(['hr:staff'], { groups: ['staff'] })], unlisted: 'deny' }, ['employee']],
+    ['unlisted scopes are denied', { unlisted: 'deny' }, []],
+  ])('%s: a claim is what its scope is', (_title, one, expected) => expect(confirmed(one)).toEqual(expected));
+});

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseAuthorizationRequest } from '../../../server/src/protocol/authorization-request.ts';
 import { ProtocolError } from '../../../server/src/protocol/errors.ts';
 import { readParameters } from '../../../server/src/protocol/parameters.ts';
+import { passwordContext } from '../../../server/src/protocol/terms.ts';
 import type { ClientRegistration } from '../../../server/src/registry/registration.ts';
 import { aClient } from '../../support/builders.ts';
 
@@ -27,7 +28,7 @@ function textOf(change: Change): string {
 function parse(text: string, client: Partial<ClientRegistration> = {}) {
   const registration = aClient().with(client).build();
   const find = (id: string) => (id === registration.client_id ? registration : undefined);
-  return parseAuthorizationRequest(readParameters(text), find, 'https://id.example.com');
+  return parseAuthorizationRequest(readParameters(text), find, 'https://id.example.com', () => ['https://api.example']);
 }
 
 function refusal(text: string, client: Partial<ClientRegistration> = {}): string {
@@ -97,7 +98,42 @@ describe('an authorization request', () => {
     ['A18: a challenge that is none', { code_challenge: 'short' }, 'redirect invalid_request'],
     ['prompt=none with another value', { prompt: 'none login' }, 'redirect invalid_request'],
     ['an unknown prompt', { prompt: 'create' }, 'redirect invalid_request'],
-    ['no account chooser', { prompt: 'select_account' }, 'redirect account_selection_required'],
+    ['select_account', { prompt: 'select_account' }, 'accepted'],
+    ['select_account with what may go with it', { prompt: 'select_account login consent' }, 'accepted'],
+    ['prompt=none with select_account', { prompt: 'select_account none' }, 'redirect invalid_request'],
+    ['a prompt twice is one', { prompt: 'login login' }, 'accepted'],
+    ['OIDC Core §5.5: claims that are no JSON', { claims: '{' }, 'redirect invalid_request'],
+    ['claims of another shape', { claims: '{"id_token":[]}' }, 'redirect invalid_request'],
+    ['A63: claims beyond 4 KiB', { claims: `{"x":"${'x'.repeat(4096)}"}` }, 'redirect invalid_request'],
+    ['A63: claims too deep', { claims: `{"x":${'['.repeat(9)}${']'.repeat(9)}}` }, 'redirect invalid_request'],
+    ['without openid, claims say nothing', { scope: 'profile', claims: '{' }, 'accepted'],
+    [
+      'OIDC Core §5.5.1.1: an essential acr that we cannot give',
+      { claims: '{"id_token":{"acr":{"essential":true,"values":["urn:mfa"]}}}' },
+      'redirect unmet_authentication_requirements',
+    ],
+    [
+      'the same as one value',
+      { claims: '{"id_token":{"acr":{"essential":true,"value":"urn:mfa"}}}' },
+      'redirect unmet_authentication_requirements',
+    ],
+    ['an acr that we cannot give, as a wish', { claims: '{"id_token":{"acr":{"values":["urn:mfa"]}}}' }, 'accepted'],
+    ['any acr, essential', { claims: '{"id_token":{"acr":{"essential":true}}}' }, 'accepted'],
+    [
+      'an essential acr with ours among the values',
+      { claims: JSON.stringify({ id_token: { acr: { essential: true, values: ['urn:mfa', passwordContext] } } }) },
+      'accepted',
+    ],
+    ['acr_values that we cannot give', { acr_values: 'urn:mfa' }, 'accepted'],
+    [
+      'two subjects at once',
+      { claims: '{"id_token":{"sub":{"value":"u_1"}},"userinfo":{"sub":{"value":"u_2"}}}' },
+      'redirect invalid_request',
+    ],
+    ['RFC 8707 §2: no audience', { resource: 'https://elsewhere.example' }, 'redirect invalid_target'],
+    ['RFC 8707 §2: a fragment', { resource: 'https://api.example#x' }, 'redirect invalid_target'],
+    ['RFC 8707 §2: not absolute', { resource: 'api.example' }, 'redirect invalid_target'],
+    ['RFC 8707 §2: an audience', { resource: 'https://api.example' }, 'accepted'],
     ['max_age that is no number', { max_age: 'soon' }, 'redirect invalid_request'],
     ['max_age below zero', { max_age: '-1' }, 'redirect invalid_request'],
     ['a response mode that is unknown', { response_mode: 'jwt' }, 'redirect invalid_request'],
