@@ -1,14 +1,15 @@
 /** PURE. AuthorizationServer: one authorization server, its database, keys, lifetimes, and who may attach to it. */
 
 import { type Static, Type } from 'typebox';
+import { branding } from './branding.ts';
 import { clientPolicy } from './client-policy.ts';
 import { notLongerThan } from './duration.ts';
 import { choice, group, keyed, text, whole } from './field.ts';
 import { lifetimes, signing } from './lifetimes.ts';
 import { admission } from './namespace-selection.ts';
+import { outbound, trustedProxies } from './networks.ts';
 import { secretRef } from './references.ts';
 import { computed, status } from './status.ts';
-import { plainText } from './text-rules.ts';
 import { issuerRule } from './uri-rules.ts';
 
 export const authorizationServerSpec = group(
@@ -74,22 +75,9 @@ export const authorizationServerSpec = group(
           'where no policy matches: authorization code, refresh and client credentials, names and audiences of the own namespace, any redirect host; no implicit, hybrid or device flow and no implicit consent',
       }),
     ),
-    branding: Type.Optional(
-      group(
-        {
-          displayName: Type.Optional(
-            text({
-              what: 'Name of the product or organisation on every page.',
-              max: 64,
-              rules: [plainText],
-              example: 'Example Inc.',
-              leftOut: 'Nauthera',
-            }),
-          ),
-        },
-        { what: 'How pages look.', example: { displayName: 'Example Inc.' }, leftOut: 'plain pages' },
-      ),
-    ),
+    trustedProxies,
+    outbound,
+    branding,
     deletionPolicy: choice(['Retain', 'Delete'], {
       what: 'What goes with this object when it is deleted, beside what is registered with it.',
       allowed:

@@ -8,6 +8,9 @@ import { computed, status } from './status.ts';
 import { attributeName, claimName, claimNotReserved, plainText, printable } from './text-rules.ts';
 import { ldapsUrl } from './uri-rules.ts';
 
+/** OpenID Connect Core §5.1.1 */
+const addressMembers = ['formatted', 'street_address', 'locality', 'region', 'postal_code', 'country'];
+
 const claim = entry({
   claim: text({
     what: 'Name of the claim.',
@@ -20,6 +23,10 @@ const claim = entry({
       {
         rule: `!(self in ['groups', 'email_verified'])`,
         message: 'groups come from groupSearch or memberOf, email_verified from emailVerified: leave it out here',
+      },
+      {
+        rule: `!self.startsWith('address.') || self in [${addressMembers.map((name) => `'address.${name}'`).join(', ')}]`,
+        message: `is no member of the claim address, whose members are ${addressMembers.join(', ')}`,
       },
     ],
     example: 'email',

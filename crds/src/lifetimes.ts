@@ -58,6 +58,13 @@ export const lifetimes = group(
         rules: [notLonger('idle', 'absolute')],
       },
     ),
+    deviceCode: duration({
+      what: 'How long the code on a device can be entered (RFC 8628).',
+      min: '1m',
+      max: '10m',
+      default: '10m',
+      example: '5m',
+    }),
     session: group(
       {
         idle: duration({

@@ -96,7 +96,11 @@ const tables = {
       KeyEncryptionKeyMismatch: S('server owner'),
       RotationOverdue: R('server owner'),
     },
-    BrandingAdjusted: { ContrastTooLow: N('server owner') },
+    BrandingAdjusted: {
+      ContrastTooLow: N('server owner'),
+      LogoNotFound: N('server owner'),
+      LogoInvalid: N('server owner'),
+    },
     ClientAddressUnknown: { ProxyNotTrusted: N('server owner') },
     RetirementHeld: { TooManyOrphans: N('server owner') },
     Paused: { PausedByAnnotation: N('server owner') },

@@ -1,6 +1,6 @@
 /** PURE. Scope: something an application may ask for, in words for the person who is asked (RFC 6749 §3.3). */
 import { type Static, Type } from 'typebox';
-import { choice, group, item, set, text } from './field.ts';
+import { choice, entry, group, item, keyed, set, text } from './field.ts';
 import { admission } from './namespace-selection.ts';
 import { authorizationServerRef } from './references.ts';
 import { computed, status } from './status.ts';
@@ -10,6 +10,37 @@ import { claimName, claimNotReserved, plainText, printable, scopeToken } from '.
 export const builtInScopes = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access', 'groups'] as const;
 
 export const builtInScopeList = `[${builtInScopes.map((name) => `'${name}'`).join(', ')}]`;
+
+const translation = entry({
+  language: text({
+    what: 'Language of the texts (BCP 47).',
+    max: 35,
+    rules: [
+      {
+        // One spelling of each: two that mean the same would be two entries.
+        rule: `self.matches('^[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?$')`,
+        message: 'must be a language tag in its usual form, with script or region if need be: de, pt-BR, zh-Hans',
+      },
+    ],
+    allowed: 'a language tag in its usual form: de, pt-BR, zh-Hans',
+    example: 'de',
+  }),
+  displayName: text({
+    what: 'What the scope allows.',
+    max: 128,
+    rules: [plainText],
+    example: 'Ihre Bestellungen sehen',
+  }),
+  description: Type.Optional(
+    text({
+      what: 'A sentence more.',
+      max: 512,
+      rules: [plainText],
+      example: 'Bestellungen der letzten zwei Jahre, ohne Zahlungsdaten.',
+      leftOut: 'only displayName is shown',
+    }),
+  ),
+});
 
 export const scopeSpec = group(
   {
@@ -38,6 +69,14 @@ export const scopeSpec = group(
         rules: [plainText],
         example: 'Orders of the last two years, without payment details.',
         leftOut: 'only displayName is shown',
+      }),
+    ),
+    translations: Type.Optional(
+      keyed('language', translation, {
+        what: 'The same two texts in other languages. A person gets the one of the language of the page, else the texts above.',
+        max: 20,
+        example: [{ language: 'de', displayName: 'Ihre Bestellungen sehen' }],
+        leftOut: 'the texts above are shown in every language',
       }),
     ),
     claims: Type.Optional(

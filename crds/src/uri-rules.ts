@@ -63,6 +63,12 @@ export const webPage: Rule = {
     'must be a web page that begins with https:// (http:// only for 127.0.0.1, [::1] and localhost), without user info or spaces',
 };
 
+/** As {@link webPage}, for people outside of this machine. */
+export const securePage: Rule = {
+  rule: `self.matches(r'^https://${anyHost}${port}([/?#]|$)') && self.matches('^[!-~]+$')`,
+  message: 'must be a web page that begins with https://, without user info or spaces',
+};
+
 /** What the server calls on the word of a Client: through its outbound gate, and with TLS alone. */
 export const calledUri: Rule = {
   rule: `self.matches(r'^https://${anyHost}${port}([/?]|$)') && self.matches(r'^[!-~]+$') && !self.matches(r'${characters}') && !self.contains('\`')`,

@@ -1,4 +1,6 @@
 /** What is allowed but hardly meant, and what could not be looked at, pure: no reason to refuse a set of resources. */
+import { showBranding } from './controllers/authorization-server/branding.ts';
+import { logoName } from './controllers/logo.ts';
 import type { OfflineFinding, OfflineWorld } from './offline-plan.ts';
 import type { Observed } from './sources/source.ts';
 
@@ -10,6 +12,7 @@ export function offlineNotes(world: OfflineWorld): readonly OfflineFinding[] {
     ...withoutOpenid(one),
     ...needsACluster(one),
     ...absentReferences(one, world),
+    ...adjustedBranding(one, world),
   ]);
 }
 
@@ -29,6 +32,21 @@ function needsACluster(resource: Observed): readonly OfflineFinding[] {
   if (authentication?.method !== 'kubernetes_service_account') return [];
   const message = 'kubernetes_service_account works in a cluster alone: served from a folder, this Client is refused';
   return [{ resource: resource.uid, field: 'spec.authentication.method', message }];
+}
+
+/** What pages would show in another way than is written here. */
+function adjustedBranding(resource: Observed, { configMaps }: OfflineWorld): readonly OfflineFinding[] {
+  if (resource.kind !== 'AuthorizationServer') return [];
+  const { spec, namespace } = resource as Observed<'AuthorizationServer'>;
+  const name = logoName(spec?.branding?.logo);
+  const logo = configMaps.find((one) => one.namespace === namespace && one.name === name);
+  const { adjusted } = showBranding(spec ?? {}, { namespace, logo });
+  return adjusted.flatMap(({ reason, message }) => {
+    // One that is not in the files is noted as such.
+    if (reason === 'LogoNotFound' && logo === undefined) return [];
+    const [, field, rest] = /^(spec[\w.]*): (.*)$/.exec(message) ?? [];
+    return [{ resource: resource.uid, field: field ?? 'spec.branding.logo.configMapRef', message: rest ?? message }];
+  });
 }
 
 /** Secrets and ConfigMaps often live elsewhere; where some stand in the files, one that does not may be a slip. */
@@ -51,7 +69,11 @@ interface Reference {
 function referencesOf(resource: Observed): readonly Reference[] {
   if (resource.kind === 'Client') {
     const { spec } = resource as Observed<'Client'>;
-    return [{ kind: 'ConfigMap', field: 'spec.logo.configMapRef', name: spec?.logo?.configMapRef?.name }];
+    return [{ kind: 'ConfigMap', field: 'spec.logo.configMapRef', name: logoName(spec?.logo) }];
+  }
+  if (resource.kind === 'AuthorizationServer') {
+    const { spec } = resource as Observed<'AuthorizationServer'>;
+    return [{ kind: 'ConfigMap', field: 'spec.branding.logo.configMapRef', name: logoName(spec?.branding?.logo) }];
   }
   if (resource.kind !== 'LdapBinding') return [];
   const { spec } = resource as Observed<'LdapBinding'>;

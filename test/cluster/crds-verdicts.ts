@@ -613,6 +613,12 @@ const expressions = (...matchExpressions: readonly Fields[]) => selector({ match
 const chosen = 'spec.allowedClients.namespaces.selector';
 const policy = (title: string, fields: Fields, ...problems: readonly string[]) =>
   server(title, { clientPolicies: [{ name: 'p', ...fields }] }, ...problems);
+const proxies = (title: string, cidrs: readonly string[], ...problems: readonly string[]) =>
+  server(`proxies: ${title}`, { trustedProxies: { cidrs } }, ...problems);
+const branding = (title: string, fields: Fields, ...problems: readonly string[]) =>
+  server(`branding: ${title}`, { branding: fields }, ...problems);
+const network = 'must be an address or a network, for example 10.0.0.0/8 or fd00::/8';
+const securePage = 'must be a web page that begins with https://, without user info or spaces';
 const one = 'spec.clientPolicies[0]';
 const pattern = "must be an exact value, or a prefix that ends with the only '*', for example shop-*";
 const issuer =
@@ -638,8 +644,95 @@ const servers: readonly Verdict[] = [
     ],
     lifetimes: { accessToken: '10m', session: { idle: '30m', absolute: '8h' } },
     signing: { algorithms: ['RS256'], rotation: { every: '720h' } },
-    branding: { displayName: 'Example Inc.' },
+    branding: {
+      displayName: 'Example Inc.',
+      logo: { configMapRef: { name: 'logo', key: 'logo.png' } },
+      colors: { light: '#0F4f80', dark: '#94c8f3' },
+      links: {
+        help: 'https://help.example.com/#sign-in',
+        privacy: 'https://a.example/p',
+        terms: 'https://a.example/t',
+      },
+      texts: { usernameLabel: 'Staff number', usernameHint: 's1234', help: 'Call 4711', footer: 'Example Inc.' },
+    },
   }),
+  server('what is outside', {
+    trustedProxies: { cidrs: ['10.0.0.0/8', '192.0.2.7', 'fd00::/8', '2001:db8::1', '1:2:3:4:5:6:7:8/128', '::1'] },
+    outbound: {
+      allowed: ['hooks.internal.example.com', '*.example.com', '10.0.0.0/8', '127.0.0.1', '::1', 'intranet'],
+    },
+    lifetimes: { deviceCode: '5m' },
+    clientPolicies: [
+      {
+        name: 'flows',
+        grantTypes: ['implicit', 'authorization_code', device],
+        responseTypes: ['id_token', 'code id_token token'],
+      },
+    ],
+  }),
+  proxies('an address of five parts', ['10.0.0.0.1'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies('a prefix that is none', ['10.0.0.0/33'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies('a byte that is none', ['10.0.0.0/8', '256.0.0.1'], `spec.trustedProxies.cidrs[1]: ${network}`),
+  proxies('nine parts', ['1:2:3:4:5:6:7:8:9'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies('eight parts and a gap', ['1:2:3:4::5:6:7:8'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies('two gaps', ['1::2::3'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies('a host', ['proxy.example.com'], `spec.trustedProxies.cidrs[0]: ${network}`),
+  proxies(
+    'everybody',
+    ['0.0.0.0/0', '::/0'],
+    'spec.trustedProxies.cidrs[0]: would believe everybody: name the addresses that your proxies connect from',
+    'spec.trustedProxies.cidrs[1]: would believe everybody: name the addresses that your proxies connect from',
+  ),
+  proxies('nobody', [], 'spec.trustedProxies.cidrs: needs at least one item'),
+  server(
+    'a header of another time',
+    { trustedProxies: { cidrs: ['10.0.0.0/8'], header: 'X-Client-IP' } },
+    'spec.trustedProxies.header: must be one of X-Forwarded-For, Forwarded, X-Real-IP',
+  ),
+  ...['https://hooks.example.com', 'Hooks.example.com', 'a.*.example.com', '*', '10.0.0', 'hooks.example.com:443'].map(
+    (entry) =>
+      server(
+        `calls to ${entry}`,
+        { outbound: { allowed: [entry] } },
+        `spec.outbound.allowed[0]: must be a host in lower case, '*.' and a domain for every host below it, an address or a network, for example hooks.example.com or 10.0.0.0/8`,
+      ),
+  ),
+  server(
+    'a code on a device for an hour',
+    { lifetimes: { deviceCode: '1h' } },
+    'spec.lifetimes.deviceCode: must be from 1m to 10m',
+  ),
+  branding(
+    'a colour by its name',
+    { colors: { light: 'red' } },
+    'spec.branding.colors.light: must be a colour written as #rrggbb, for example #0f4f80',
+  ),
+  branding(
+    'a colour that goes on',
+    { colors: { dark: '#fff}a{' } },
+    'spec.branding.colors.dark: must be a colour written as #rrggbb, for example #0f4f80',
+  ),
+  branding(
+    'help in clear text',
+    { links: { help: 'http://127.0.0.1/help' } },
+    `spec.branding.links.help: ${securePage}`,
+  ),
+  branding(
+    'a script as terms',
+    { links: { terms: 'javascript:alert(1)' } },
+    `spec.branding.links.terms: ${securePage}`,
+  ),
+  branding('a footer of two lines', { texts: { footer: 'a\nb' } }, `spec.branding.texts.footer: ${plain}`),
+  branding(
+    'a long label',
+    { texts: { usernameLabel: 'x'.repeat(65) } },
+    'spec.branding.texts.usernameLabel: must have at most 64 characters',
+  ),
+  branding(
+    'a style sheet',
+    { css: 'a{}' },
+    'spec.branding.css: unknown field spec.branding.css: known here: displayName, logo, colors, links, texts',
+  ),
   server('an issuer in clear text', { issuer: 'http://id.example.com' }, `spec.issuer: ${issuer}`),
   server('an issuer with a slash', { issuer: 'https://id.example.com/' }, `spec.issuer: ${issuer}`),
   server('an issuer with its default port', { issuer: 'https://id.example.com:443' }, `spec.issuer: ${issuer}`),
@@ -793,6 +886,44 @@ const scopes: readonly Verdict[] = [
     ),
     metadata: { name: 'email' },
   },
+  scope('other languages', {
+    translations: [
+      { language: 'de', displayName: 'Ihre Bestellungen sehen', description: 'Der letzten zwei Jahre.' },
+      { language: 'zh-Hans', displayName: '查看您的订单' },
+      { language: 'pt-BR', displayName: 'Ver os seus pedidos' },
+      { language: 'es-419', displayName: 'Ver sus pedidos' },
+    ],
+  }),
+  scope(
+    'a language in capitals',
+    { translations: [{ language: 'DE', displayName: 'x' }] },
+    'spec.translations[0].language: must be a language tag in its usual form, with script or region if need be: de, pt-BR, zh-Hans',
+  ),
+  scope(
+    'a language twice',
+    {
+      translations: [
+        { language: 'de', displayName: 'x' },
+        { language: 'de', displayName: 'y' },
+      ],
+    },
+    'spec.translations[1]: is the same as spec.translations[0]: list it once',
+  ),
+  scope(
+    'more languages than anybody keeps up to date',
+    {
+      translations: Array.from({ length: 21 }, (_, index) => ({
+        language: `a${String.fromCharCode(97 + index)}`,
+        displayName: 'x',
+      })),
+    },
+    'spec.translations: has 21 items, at most 20 are allowed',
+  ),
+  scope(
+    'a translation without words',
+    { translations: [{ language: 'de' }] },
+    'spec.translations[0].displayName: is required, for example Ihre Bestellungen sehen',
+  ),
   scope('a name with a space', { name: 'orders read' }, `spec.name: ${scopeToken}`),
   scope('a claim of the protocol', { claims: ['iss'] }, `spec.claims[0]: ${claimReserved}`),
   scope('a description with a tab', { description: 'a\tb' }, `spec.description: ${plain}`),
@@ -877,6 +1008,19 @@ const directories: readonly Verdict[] = [
       ],
     },
     `spec.claims[1].claim: ${claimReserved}`,
+  ),
+  ldap('an address by its members', {
+    claims: [
+      { claim: 'address.street_address', attribute: 'street' },
+      { claim: 'address.postal_code', attribute: 'postalCode' },
+      { claim: 'name#de', attribute: 'cn;lang-de' },
+      { claim: 'updated_at', attribute: 'modifyTimestamp' },
+    ],
+  }),
+  ldap(
+    'a member that no address has',
+    { claims: [{ claim: 'address.street', attribute: 'street' }] },
+    'spec.claims[0].claim: is no member of the claim address, whose members are formatted, street_address, locality, region, postal_code, country',
   ),
   ldap(
     'verified by no attribute',

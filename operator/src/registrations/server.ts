@@ -14,14 +14,27 @@ import { type PublicJwk, readPublicJwk, type ServerRegistration } from '@nauther
 /** Most keys of a cluster that are taken over. */
 const mostClusterKeys = 20;
 
+export interface PageColors {
+  light?: string;
+  dark?: string;
+}
+
+export interface Outside {
+  /** As the cluster lists them; empty: there is no cluster, or its keys are not known. */
+  readonly clusterKeys: readonly unknown[];
+  /** Accent colours that can be read; left out: ours. */
+  readonly colors?: PageColors;
+  /** A PNG file in base64. */
+  readonly logo?: string | undefined;
+}
+
 /**
  * @param issuer the one in force: of the resource, or computed where it names none
- * @param clusterKeys as the cluster lists them; empty: there is no cluster, or its keys are not known
  */
 export function registerServer(
   spec: AuthorizationServerSpec,
   issuer: string,
-  clusterKeys: readonly unknown[],
+  { clusterKeys, colors = {}, logo }: Outside,
 ): ServerRegistration {
   const keys = usableKeys(clusterKeys);
   const { lifetimes, signing } = spec;
@@ -36,6 +49,7 @@ export function registerServer(
       refresh_token_absolute: durationSeconds(lifetimes.refreshToken.absolute),
       session_idle: durationSeconds(lifetimes.session.idle),
       session_absolute: durationSeconds(lifetimes.session.absolute),
+      device_code: durationSeconds(lifetimes.deviceCode),
     },
     signing: {
       algorithms: signing.algorithms,
@@ -43,9 +57,44 @@ export function registerServer(
       publish_before: durationSeconds(signing.rotation.publishBefore),
       retire_after: durationSeconds(signing.rotation.retireAfter),
     },
+    ...trusted(spec.trustedProxies),
+    ...(spec.outbound?.allowed === undefined ? {} : { outbound_allowed: spec.outbound.allowed }),
+    ...branded(spec.branding ?? {}, colors, logo),
     ...supported(spec.clientPolicies ?? []),
     ...(keys.length === 0 ? {} : { kubernetes: { jwks: { keys } } }),
   };
+}
+
+const headers = { 'X-Forwarded-For': 'x-forwarded-for', Forwarded: 'forwarded', 'X-Real-IP': 'x-real-ip' } as const;
+
+function trusted(proxies: AuthorizationServerSpec['trustedProxies']): Pick<ServerRegistration, 'trusted_proxies'> {
+  if (proxies === undefined) return {};
+  return { trusted_proxies: { cidrs: proxies.cidrs, header: headers[proxies.header] } };
+}
+
+/** Groups of which nothing is set are left out. */
+function branded(
+  { links = {}, texts = {} }: NonNullable<AuthorizationServerSpec['branding']>,
+  colors: PageColors,
+  logo: string | undefined,
+): Pick<ServerRegistration, 'branding'> {
+  const words = {
+    ...(texts.usernameLabel === undefined ? {} : { username_label: texts.usernameLabel }),
+    ...(texts.usernameHint === undefined ? {} : { username_hint: texts.usernameHint }),
+    ...(texts.help === undefined ? {} : { help: texts.help }),
+    ...(texts.footer === undefined ? {} : { footer: texts.footer }),
+  };
+  const branding = {
+    ...(isEmpty(colors) ? {} : { colors }),
+    ...(logo === undefined ? {} : { logo }),
+    ...(isEmpty(links) ? {} : { links }),
+    ...(isEmpty(words) ? {} : { texts: words }),
+  };
+  return isEmpty(branding) ? {} : { branding };
+}
+
+function isEmpty(value: object): boolean {
+  return Object.keys(value).length === 0;
 }
 
 type Supported = Required<Pick<ServerRegistration, 'grant_types_supported' | 'response_types_supported'>>;

@@ -189,6 +189,7 @@ describe('other rules of an AuthorizationServer', () => {
       accessToken: '5m',
       idToken: '5m',
       refreshToken: { idle: '336h', absolute: '2160h' },
+      deviceCode: '10m',
       session: { idle: '2h', absolute: '12h' },
     });
     expect(spec.signing).toEqual({

@@ -101,6 +101,7 @@ describe('no text is taken as it comes', () => {
       'AuthorizationServer.lifetimes.idToken': '1m to 24h',
       'AuthorizationServer.lifetimes.refreshToken.idle': '5m to 8760h',
       'AuthorizationServer.lifetimes.refreshToken.absolute': '5m to 8760h',
+      'AuthorizationServer.lifetimes.deviceCode': '1m to 10m',
       'AuthorizationServer.lifetimes.session.idle': '1m to 720h',
       'AuthorizationServer.lifetimes.session.absolute': '1m to 720h',
       'AuthorizationServer.signing.rotation.every': '1h to 17520h',

@@ -67,7 +67,7 @@ const table = {
       KeyEncryptionKeyMismatch: 'S',
       RotationOverdue: 'R',
     },
-    BrandingAdjusted: { ContrastTooLow: '-' },
+    BrandingAdjusted: { ContrastTooLow: '-', LogoNotFound: '-', LogoInvalid: '-' },
     ClientAddressUnknown: { ProxyNotTrusted: '-' },
     RetirementHeld: { TooManyOrphans: '-' },
     Paused: { PausedByAnnotation: '-' },

@@ -42,9 +42,9 @@ describe('rules of a Scope', () => {
     ['an audience with a space', { audiences: ['a b'] }, 'spec.audiences[0]: must be printable ASCII without spaces'],
     ['another consent', { consent: 'Never' }, 'spec.consent: must be one of Required, Implicit'],
     [
-      'a translation, which comes later',
-      { translations: {} },
-      'spec.translations: unknown field spec.translations: known here: authorizationServerRef, name, displayName, description, claims, audiences, allowedClients, consent',
+      'a translation that is named as nobody names it',
+      { translations: [{ language: 'deutsch', displayName: 'x' }] },
+      'spec.translations[0].language: must be a language tag in its usual form, with script or region if need be: de, pt-BR, zh-Hans',
     ],
   ])('%s is refused', (_title, spec, expected) => {
     expect(problems('Scope', scope(spec))).toEqual([expected]);

@@ -158,6 +158,17 @@ describe('check', () => {
     ]);
   });
 
+  it('colours that people cannot read are noted: the pages would show others', async () => {
+    const server = aServerFile('  branding: {colors: {light: "#ffcc00", dark: "#94c8f3"}}\n');
+    const { lines, notes } = await ask(server, aScopeFile(), aClientFile());
+    expect(lines).toEqual(['3 resources, 0 problems']);
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^-:\d+:\d+ spec\.branding\.colors\.light: #ffcc00 has a contrast of 1\.2:1 on the pages, 4\.5:1 is needed\. #\w{6} is shown; choose a darker colour$/,
+      ),
+    ]);
+  });
+
   it('what another API group means by its documents is not our business', async () => {
     const { lines } = await ask(
       'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [client.yaml]\n',

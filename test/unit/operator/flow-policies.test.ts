@@ -144,11 +144,9 @@ describe('M09: a flow that no policy allows is refused', () => {
 describe('the metadata of the server names what some Client could be allowed', () => {
   const supported = (...clientPolicies: Fields[]) => {
     const policies = clientPolicies.map((policy, index) => ({ name: `p${index}`, ...policy }));
-    const registration = registerServer(
-      aServerResource({ clientPolicies: policies }).spec,
-      'https://id.example.com',
-      [],
-    );
+    const registration = registerServer(aServerResource({ clientPolicies: policies }).spec, 'https://id.example.com', {
+      clusterKeys: [],
+    });
     expect(checkRegistration('server', 'self', registration)).toBeNull();
     return [registration.grant_types_supported, registration.response_types_supported];
   };

@@ -116,7 +116,7 @@ describe('a Client without a secret', () => {
 
 describe('the keys of the cluster', () => {
   const { spec } = aServerResource();
-  const register = (keys: readonly unknown[]) => registerServer(spec, 'https://id.example.com', keys);
+  const register = (keys: readonly unknown[]) => registerServer(spec, 'https://id.example.com', { clusterKeys: keys });
   const one = { ...jwkOf('RS256'), use: 'sig', alg: 'RS256' };
 
   it('are registered with the server', () => {

@@ -1,11 +1,12 @@
 /** What an AuthorizationServer depends on, and what its pass says. */
 import { nameOf, type ServerResource } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
-import { Polling } from '../polling.ts';
+import { logoName } from '../logo.ts';
+import { type Looked, Polling } from '../polling.ts';
 import type { World } from '../world.ts';
 import { applyServer, removeServer } from './apply.ts';
 import { gatherServer } from './inputs.ts';
-import { concludeServer, planServer } from './plan.ts';
+import { concludeServer, planServer, type ServerInputs } from './plan.ts';
 
 export function authorizationServerController(world: World): KindController<'AuthorizationServer'> {
   const polling = new Polling(world);
@@ -29,7 +30,7 @@ export function authorizationServerController(world: World): KindController<'Aut
       // An owner who first hears that everything waits for the keys should hear why.
       const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
-      const lookAgainAfter = polling.next(nameOf(server), gathered.inputs.database.looked);
+      const lookAgainAfter = polling.next(nameOf(server), lookedAt(gathered.inputs));
       return {
         conditions,
         status,
@@ -50,4 +51,10 @@ export function authorizationServerController(world: World): KindController<'Aut
       };
     },
   };
+}
+
+function lookedAt({ server, database, logo }: ServerInputs): readonly Looked[] {
+  const name = logoName(server.spec.branding?.logo);
+  if (name === undefined) return database.looked;
+  return [...database.looked, { kind: 'ConfigMap', namespace: server.namespace, name, found: logo }];
 }

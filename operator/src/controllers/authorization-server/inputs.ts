@@ -1,6 +1,7 @@
 /** Everything that an AuthorizationServer's plan looks at, read at once. */
 import type { Observed } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
+import { logoName } from '../logo.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import type { ServerInputs } from './plan.ts';
@@ -16,6 +17,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
   const name = nameOf(server);
   const database = await world.databases.look(server);
   const registry = world.registryOf(name);
+  const logo = logoName(server.spec.branding?.logo);
   const inputs: ServerInputs = {
     source: source.name,
     server,
@@ -23,6 +25,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     issuer: world.issuerOf(server),
     retirementHeld: registry?.retirementHeld ?? 0,
     database,
+    logo: logo === undefined ? undefined : await world.configMaps.read(server.namespace, logo),
     clusterKeys: world.clusterKeys() ?? [],
     others: (await source.list('AuthorizationServer')).flatMap((one) =>
       one.uid === server.uid || one.deleting ? [] : claimOf(world, one),
@@ -32,6 +35,7 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     ...registryReference(registry, name),
     ...(registry === undefined ? [] : [registry.reference('server', 'self')]),
     'AuthorizationServer',
+    ...(logo === undefined ? [] : [`ConfigMap/${server.namespace}/${logo}`]),
     ...database.looked.map((one) => `${one.kind}/${one.namespace}/${one.name}`),
   ];
   return { inputs, registry, references };

@@ -4,11 +4,13 @@ import { endpointUrl, type LiveReport, type Registration } from '@nauthera/serve
 import { registerServer } from '../../registrations/server.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ClusterKey } from '../../sources/cluster-keys.ts';
+import type { ConfigMap } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasReached, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
 import type { DatabaseState } from '../registries.ts';
 import type { Deployment } from '../world.ts';
+import { brandingConditions, type ShownBranding, showBranding } from './branding.ts';
 
 export interface ServerInputs {
   readonly source: string;
@@ -18,6 +20,8 @@ export interface ServerInputs {
   /** Rows without a resource that are kept, because they are suspiciously many. */
   readonly retirementHeld: number;
   readonly database: DatabaseState;
+  /** The ConfigMap that `spec.branding.logo` names. */
+  readonly logo?: ConfigMap | undefined;
   /** Empty: there is no cluster, or its keys are not known. */
   readonly clusterKeys: readonly ClusterKey[];
   readonly others: readonly {
@@ -32,6 +36,7 @@ export interface ServerPlan extends Intent {
   /** Decided already, or `undefined`: as the replicas report. */
   readonly deployed: ConditionDraft | undefined;
   readonly issuer: string | undefined;
+  readonly branding: ShownBranding;
 }
 
 type Type = 'DatabaseReady' | 'Deployed' | 'KeysReady';
@@ -53,18 +58,20 @@ export function planServer(inputs: ServerInputs): ServerPlan {
   const databaseReady = inputs.database.ready;
   const issuer = 'issuer' in inputs.issuer ? inputs.issuer.issuer : undefined;
   const deployed = planDeployment(inputs);
-  if (databaseReady.status !== 'True')
-    return { action: 'leave', blockedBy: 'DatabaseReady', registration: undefined, databaseReady, deployed, issuer };
-  if (deployed !== undefined || issuer === undefined)
-    return { action: 'leave', blockedBy: 'Deployed', registration: undefined, databaseReady, deployed, issuer };
   const { namespace, name, uid, spec } = server;
+  const branding = showBranding(spec, { namespace, logo: inputs.logo });
+  const found = { databaseReady, deployed, issuer, branding };
+  if (databaseReady.status !== 'True')
+    return { action: 'leave', blockedBy: 'DatabaseReady', registration: undefined, ...found };
+  if (deployed !== undefined || issuer === undefined)
+    return { action: 'leave', blockedBy: 'Deployed', registration: undefined, ...found };
   const registration: Registration = {
     kind: 'server',
     id: 'self',
     owner: { source: inputs.source, namespace, name, uid },
-    value: registerServer(spec, issuer, inputs.clusterKeys),
+    value: registerServer(spec, issuer, { clusterKeys: inputs.clusterKeys, ...branding }),
   };
-  return { action: 'put', blockedBy: '', registration, databaseReady, deployed, issuer };
+  return { action: 'put', blockedBy: '', registration, ...found };
 }
 
 function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
@@ -116,7 +123,7 @@ export function concludeServer(
   const conditions = [databaseReady, deployed, keysReady];
   const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
   return {
-    conditions: [...conditions, ...extras(inputs, live)],
+    conditions: [...conditions, ...extras(inputs, live), ...brandingConditions(plan.branding)],
     status: {
       ...known,
       version: deployment.version,
