@@ -359,6 +359,29 @@ describe('the page that asks', () => {
   });
 });
 
+describe('A51: the network of origin, behind a trusted proxy', () => {
+  let proxied: World;
+  beforeAll(async () => {
+    proxied = await World.open({
+      clients: [deviceApp()],
+      server: { trusted_proxies: { cidrs: ['127.0.0.1', '::1'], header: 'x-forwarded-for' } },
+    });
+  });
+  afterAll(() => proxied?.stop());
+
+  it.each([
+    ['198.51.100.7', '198.51.100.200', /Asked for [^,.]+, from your own network\./],
+    ['198.51.100.7', '203.0.113.5', /Asked for [^,.]+, from another network than yours: 198\.51\.100\.0\/24\./],
+    ['2001:db8:7:1::1', '2001:db8:7:2::1', /Asked for [^,.]+, from your own network\./],
+    ['not an address', '203.0.113.5', /Asked for [^,.]+\./],
+  ])('device at %s, person at %s', async (device, person, words) => {
+    const started = await startDevice(proxied, undefined, { ...basic('tv.app'), 'x-forwarded-for': device });
+    const browser = proxied.browser(false);
+    browser.headers.set('x-forwarded-for', person);
+    expect(text((await enterCode(browser, started.user_code)).html)).toMatch(words);
+  });
+});
+
 describe('the directory has the last word', () => {
   const groups = (names: string[]) => world.memory.add(username, { groups: names });
 

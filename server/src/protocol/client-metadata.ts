@@ -232,6 +232,8 @@ export function isLoopbackHost(hostname: string): boolean {
 
 export const maxAccessTokenLifetime = 3600;
 export const maxCodeLifetime = 60;
+/** User codes are short: the longer they live, the more guesses there are. */
+export const maxDeviceCodeLifetime = 600;
 
 /** As {@link checkClientMetadata}, for the server's registration. */
 export function checkServerMetadata(server: ServerRegistration): string | null {
@@ -240,6 +242,7 @@ export function checkServerMetadata(server: ServerRegistration): string | null {
   const { lifetimes, signing } = server;
   if (lifetimes.authorization_code > maxCodeLifetime) return 'lifetimes.authorization_code must be at most 60';
   if (lifetimes.access_token > maxAccessTokenLifetime) return 'lifetimes.access_token must be at most 3600';
+  if ((lifetimes.device_code ?? 0) > maxDeviceCodeLifetime) return 'lifetimes.device_code must be at most 600';
   if (!signing.algorithms.includes('RS256')) return 'signing.algorithms must hold RS256';
   // A relying party may hold a cached key set for ten minutes and a token for its whole life.
   if (signing.publish_before < 600) return 'signing.publish_before must be at least 600';

@@ -56,6 +56,12 @@ describe('client metadata', () => {
         redirect_uris: [],
       }),
     ],
+    [
+      'a device without a secret',
+      aClient()
+        .public()
+        .with({ grant_types: [deviceCodeGrant], response_types: [], redirect_uris: [] }),
+    ],
     ['one with a loopback page', aClient().with({ client_uri: 'http://127.0.0.1:3000/' })],
     [
       'Core §8.1: one with pairwise subjects',
@@ -251,6 +257,7 @@ describe('server metadata', () => {
   const { lifetimes, signing } = aServer();
   it.each([
     ['§5: codes live 60 s at most', aServer({ lifetimes: { ...lifetimes, authorization_code: 61 } })],
+    ['A52: device codes live ten minutes at most', aServer({ lifetimes: { ...lifetimes, device_code: 601 } })],
     ['§5: access tokens live an hour at most', aServer({ lifetimes: { ...lifetimes, access_token: 3601 } })],
     ['protocol: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
     ['I11: keys are published ten minutes before use', aServer({ signing: { ...signing, publish_before: 599 } })],
