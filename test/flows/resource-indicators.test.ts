@@ -215,8 +215,13 @@ it('openid-client: resource at both endpoints', async () => {
   const browser = world.browser();
   await authorize(browser, { scope }, username);
   const url = oidc.buildAuthorizationUrl(rp, {
-    ...{ redirect_uri: 'https://shop.example.com/cb', scope, state: 's', nonce: 'n', resource: orders },
-    ...{ code_challenge: challenge, code_challenge_method: 'S256' },
+    redirect_uri: 'https://shop.example.com/cb',
+    scope,
+    state: 's',
+    nonce: 'n',
+    resource: orders,
+    code_challenge: challenge,
+    code_challenge_method: 'S256',
   });
   const page = await browser.get(`${url.pathname}${url.search}`);
   const checks = { pkceCodeVerifier: verifier, expectedState: 's', expectedNonce: 'n' };

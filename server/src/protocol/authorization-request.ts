@@ -3,19 +3,25 @@
  * order is part of the contract: client, then redirect URI, then everything that may be reported by redirect.
  */
 import type { ClientRegistration } from '../registry/registration.ts';
-import { type AskedClaims, type ClaimsRequest, nothingAsked, parseClaimsRequest } from './claims-request.ts';
-import { type ErrorCode, pageError, redirectError, type VerifiedRedirect } from './errors.ts';
+import { pageError, type VerifiedRedirect } from './errors.ts';
 import type { ParameterReading, Parameters } from './parameters.ts';
 import { challengeProblem } from './pkce.ts';
 import { verifyRedirectUri } from './redirect-uri.ts';
-import { readResources, targets } from './resources.ts';
-import { deliveryModeOf, gives, isFrontChannel, isResponseMode, parseResponseType } from './response-type.ts';
-import { chooseScopes, parseScope } from './scope.ts';
-import { type Prompt, prompts, type ResponseType } from './terms.ts';
-import { type Seconds, seconds } from './time.ts';
+import { type RequestWishes, wishChecks, wishesOf } from './request-wishes.ts';
+import { deliveryModeOf, gives, isFrontChannel, isResponseMode } from './response-type.ts';
+import type { ResponseType } from './terms.ts';
+import {
+  type AudiencesOf,
+  type Check,
+  givesCode,
+  refuse,
+  scopesOf,
+  typeOf,
+  type UnverifiedRequest,
+} from './unverified-request.ts';
 
 /** A request that may be shown to a user. Only {@link parseAuthorizationRequest} makes one. */
-export interface AuthorizationRequest {
+export interface AuthorizationRequest extends RequestWishes {
   readonly redirect: VerifiedRedirect;
   readonly responseType: ResponseType;
   readonly scopes: readonly string[];
@@ -23,16 +29,6 @@ export interface AuthorizationRequest {
   readonly nonce: string | undefined;
   /** S256; `undefined` only for a confidential client that may do without. */
   readonly codeChallenge: string | undefined;
-  readonly prompts: readonly Prompt[];
-  readonly maxAge: Seconds | undefined;
-  readonly loginHint: string | undefined;
-  readonly uiLocales: string | undefined;
-  /** Claims asked for by name. */
-  readonly asked: AskedClaims;
-  /** Nobody else may be answered about; as the client knows them. `undefined`: anybody. */
-  readonly subjects: readonly string[] | undefined;
-  /** Each is an audience of the client or of a scope that it asks for; `undefined`: all of those. */
-  readonly resources: readonly string[] | undefined;
 }
 
 /** Every parameter that is looked at; what else is sent is ignored (RFC 6749 §3.1) and not carried from page to page. */
@@ -56,26 +52,6 @@ export const authorizationParameters: readonly string[] = [
 ];
 
 const maxNonceLength = 2048;
-const maxLoginHintLength = 256;
-const maxLocalesLength = 256;
-
-/** The request after client and redirect URI are known to belong together: from here on errors go back to the client. */
-interface UnverifiedRequest {
-  readonly parameters: Parameters;
-  readonly problem: ParameterReading['problem'];
-  readonly client: ClientRegistration;
-  readonly redirect: VerifiedRedirect;
-  readonly audiencesOf: AudiencesOf<ClientRegistration>;
-}
-
-/** What a token of these scopes can be for. */
-export type AudiencesOf<C> = (client: C, scopes: readonly string[]) => readonly string[];
-
-type Check = (request: UnverifiedRequest) => void;
-
-const refuse = (request: UnverifiedRequest, code: ErrorCode, description: string): never => {
-  throw redirectError(request.redirect, code, description);
-};
 
 /** RFC 6749 §3.1: parameters must not be included more than once. */
 const parametersCameOnce: Check = (request) => {
@@ -174,51 +150,6 @@ const challengeIsPresent: Check = (request) => {
   }
 };
 
-/** OpenID Connect Core §3.1.2.1 */
-const promptIsKnown: Check = (request) => {
-  const values = promptValues(request.parameters);
-  if (!values.every(isPrompt)) refuse(request, 'invalid_request', 'the prompt value is not supported');
-};
-
-/** OpenID Connect Core §3.1.2.1: `none` with another value is an error. */
-const promptNoneIsAlone: Check = (request) => {
-  const values = promptValues(request.parameters);
-  if (values.includes('none') && values.length > 1) {
-    refuse(request, 'invalid_request', 'prompt none excludes every other value');
-  }
-};
-
-const maxAgeIsANumber: Check = (request) => {
-  const text = request.parameters.get('max_age');
-  if (text !== undefined && !/^[0-9]{1,9}$/.test(text)) {
-    refuse(request, 'invalid_request', 'max_age must be a number of seconds');
-  }
-};
-
-/** OpenID Connect Core §5.5 */
-const claimsAreWellFormed: Check = (request) => {
-  if (claimsOf(request) === null) refuse(request, 'invalid_request', 'the claims parameter is malformed');
-};
-
-/**
- * OpenID Connect Core §5.5.1.1: an essential acr that cannot be met is a failed authentication. Whoever signs in does so in
- * the same way, so it is told before anybody has typed anything. One that is not essential, and `acr_values`, are wishes.
- */
-const essentialAcrIsMet: Check = (request) => {
-  if (claimsOf(request)?.unmet === true) {
-    refuse(request, 'unmet_authentication_requirements', 'none of the essential acr values can be met');
-  }
-};
-
-/** RFC 8707 §2 */
-const resourcesAreAudiences: Check = (request) => {
-  const resources = readResources(request.parameters);
-  const audiences = request.audiencesOf(request.client, scopesOf(request) ?? []);
-  if (resources === null || targets(audiences, resources) === null) {
-    refuse(request, 'invalid_target', 'a resource is malformed, or no audience of the requested scopes');
-  }
-};
-
 /** In this order. */
 export const checks: readonly Check[] = [
   parametersCameOnce,
@@ -232,12 +163,7 @@ export const checks: readonly Check[] = [
   nonceIsPresent,
   nonceIsShort,
   challengeIsPresent,
-  promptIsKnown,
-  promptNoneIsAlone,
-  maxAgeIsANumber,
-  claimsAreWellFormed,
-  essentialAcrIsMet,
-  resourcesAreAudiences,
+  ...wishChecks,
 ];
 
 export interface Parsed<C extends ClientRegistration> {
@@ -295,65 +221,14 @@ function requireRedirect(parameters: Parameters, client: ClientRegistration, iss
 
 function build(request: UnverifiedRequest): AuthorizationRequest {
   const { parameters, redirect } = request;
-  const maxAge = parameters.get('max_age');
-  const loginHint = parameters.get('login_hint');
-  const uiLocales = parameters.get('ui_locales');
-  const claims = claimsOf(request);
   return {
     redirect,
     responseType: typeOf(request) ?? 'code',
     scopes: scopesOf(request) ?? [],
     nonce: parameters.get('nonce'),
     codeChallenge: givesCode(request) ? parameters.get('code_challenge') : undefined,
-    prompts: promptValues(parameters).filter(isPrompt),
-    maxAge: maxAge === undefined ? undefined : seconds(Number(maxAge)),
-    loginHint: (loginHint?.length ?? 0) <= maxLoginHintLength ? loginHint : undefined,
-    uiLocales: (uiLocales?.length ?? 0) <= maxLocalesLength ? uiLocales : undefined,
-    asked: withAcrValues(claims?.asked ?? nothingAsked, request),
-    subjects: claims?.subjects,
-    resources: readResources(parameters) ?? undefined,
+    ...wishesOf(request),
   };
-}
-
-/** `null`: refused. `offline_access` says nothing where there are no refresh tokens (OpenID Connect Core §11: ignore it). */
-function scopesOf({ parameters, client }: Pick<UnverifiedRequest, 'parameters' | 'client'>): readonly string[] | null {
-  const text = parameters.get('scope');
-  const asked = text === undefined ? undefined : parseScope(text);
-  if (asked === null) return null;
-  const choice = chooseScopes(asked, client, 'with_user');
-  if (choice.outcome === 'refused') return null;
-  const refreshes = client.grant_types.includes('refresh_token') && givesCode({ parameters });
-  const scopes = choice.scopes.filter((scope) => scope !== 'offline_access' || refreshes);
-  return scopes.length === 0 ? null : scopes;
-}
-
-/** `undefined`: nothing is asked by name. It belongs to OpenID Connect: without `openid` it is an unknown parameter. */
-function claimsOf(request: UnverifiedRequest): ClaimsRequest | undefined | null {
-  const text = request.parameters.get('claims');
-  return text === undefined || !scopesOf(request)?.includes('openid') ? undefined : parseClaimsRequest(text);
-}
-
-/** OpenID Connect Core §3.1.2.1: `acr_values` asks for the claim `acr`, as a wish. */
-function withAcrValues(asked: AskedClaims, { parameters }: UnverifiedRequest): AskedClaims {
-  if (!parameters.has('acr_values') || asked.context.includes('acr')) return asked;
-  return { ...asked, context: ['acr', ...asked.context] };
-}
-
-function promptValues(parameters: Parameters): readonly string[] {
-  return [...new Set((parameters.get('prompt') ?? '').split(' ').filter((value) => value !== ''))];
-}
-
-function isPrompt(value: string): value is Prompt {
-  return (prompts as readonly string[]).includes(value);
-}
-
-function typeOf({ parameters }: Pick<UnverifiedRequest, 'parameters'>): ResponseType | null {
-  return parseResponseType(parameters.get('response_type') ?? '');
-}
-
-function givesCode(request: Pick<UnverifiedRequest, 'parameters'>): boolean {
-  const type = typeOf(request);
-  return type !== null && gives(type, 'code');
 }
 
 function formCarriesState(parameters: Parameters): boolean {
