@@ -75,6 +75,18 @@ export const costs = {
   account_access_removed: cost(2, 5),
   /** A session without applications. */
   account_signed_out: cost(2, 3),
+  /** With an ID token of this session and one application that wants to be told: its grant and its outbox row. */
+  logout: cost(1, 5, 0, 1),
+  /** As many rows as 3 and 2 per application; the ID token was checked before. */
+  logout_of_three: cost(1, 9),
+  /** An ID token of another session: what it names does not end, and the question is asked. */
+  logout_other_session: cost(2, 0),
+  logout_question: cost(1, 0),
+  /** Nobody is signed in. */
+  logout_stranger: cost(0, 0),
+  sign_out: cost(1, 5),
+  signed_out_page: cost(1, 0),
+  signed_out_page_told_nobody: cost(0, 0),
   /** With `openid`: access and ID token. */
   code_exchange: cost(1, 4, 2),
   code_exchange_opaque: cost(1, 5, 1),
@@ -128,6 +140,8 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/login.ts': ['login', 'login_two_tokens', 'login_refused'],
   'endpoints/account.ts': ['account_page', 'account_access_removed', 'account_signed_out'],
   'endpoints/consent.ts': ['consent_page', 'consent_allowed', 'consent_allowed_two_tokens', 'consent_denied'],
+  'endpoints/logout.ts': ['logout', 'logout_of_three', 'logout_other_session', 'logout_question', 'logout_stranger'],
+  'endpoints/sign-out.ts': ['sign_out', 'signed_out_page', 'signed_out_page_told_nobody'],
   'endpoints/continue.ts': ['consent_page'],
   'endpoints/device-authorization.ts': ['device_authorization'],
   'endpoints/device.ts': [
@@ -152,6 +166,7 @@ export const covered: Readonly<Record<string, readonly CostName[]>> = {
     'client_credentials_service_account',
   ],
   'grants/authorization-code.ts': ['code_exchange', 'code_exchange_opaque', 'code_exchange_refused'],
+  'grants/refresh-gate.ts': ['refresh'],
   'grants/refresh-token.ts': [
     'refresh',
     'refresh_opaque',
