@@ -82,14 +82,16 @@ describe('a replica that nobody asks', () => {
       await sleep(6000);
       const seconds = (performance.now() - began) / 1000;
       expect(names.length).toBeGreaterThan(0);
-      // What comes every so many seconds comes once more at most; together these are 2.95 a second.
+      // What comes every so many seconds comes once more at most; together these are 3 a second.
       const most = (every: number) => Math.floor(seconds / every) + 1;
       const count = (...of: readonly string[]) => names.filter((name) => of.includes(name)).length;
       expect(count('revocations_recent')).toBeLessThanOrEqual(most(0.5));
       expect(count('registry_revision', 'registry_changes')).toBeLessThanOrEqual(most(2));
       expect(count('signing_keys_load')).toBeLessThanOrEqual(most(4));
       expect(count('replica_report_put')).toBeLessThanOrEqual(most(5));
+      expect(count('logout_claim')).toBeLessThanOrEqual(most(20));
       const known = [
+        'logout_claim',
         'revocations_recent',
         'registry_revision',
         'registry_changes',
