@@ -2,49 +2,30 @@
  * A refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14). The order is the point: read, ask the directory, and only
  * then rotate. Rotating first would burn the token whenever the directory is down.
  */
-import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser, knownClaims } from '../directory/directory.ts';
-import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
-import { claimsByName, claimsForIdToken, release } from '../protocol/claims.ts';
-import { nothingAsked } from '../protocol/claims-request.ts';
-import type { AuthenticatedClient } from '../protocol/client.ts';
-import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import { knownClaims } from '../directory/directory.ts';
+import { claimsForIdToken, release } from '../protocol/claims.ts';
+import { jsonError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
 import { isWithin } from '../protocol/scope.ts';
-import { type Clock, epochSeconds } from '../protocol/time.ts';
+import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
-import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { AccessTokenStore, NewAccessToken } from '../store/access-tokens.ts';
-import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
+import type { Grant as UserGrant } from '../store/grants.ts';
 import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-tokens.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
-import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
-import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { refreshTokenIdle } from '../tokens/lifetimes.ts';
 import { decideRefresh } from '../tokens/refresh-rotation.ts';
 import { openSuccessor, sealSuccessor } from '../tokens/successor.ts';
-import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import type { Grant } from './grant.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
+import { askDirectory, eventOf, invalid, type RefreshGatePorts, type Refreshing } from './refresh-gate.ts';
 
-export interface RefreshTokenPorts {
+export interface RefreshTokenPorts extends RefreshGatePorts {
   readonly tokens: RefreshTokenStore;
   readonly accessTokens: Pick<AccessTokenStore, 'insert'>;
-  readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
-  readonly directory: Pick<DirectoryPort, 'lookup'>;
-  readonly snapshot: SnapshotSource;
   readonly server: () => ServerRegistration;
-  readonly clock: Clock;
-  readonly audit: EmitAudit;
-  readonly metrics: Metrics;
-}
-
-/** One request on its way through the steps below. */
-interface Refreshing {
-  readonly request: RequestOf<'refresh_token'>;
-  readonly client: AuthenticatedClient;
-  readonly context: GrantContext;
 }
 
 export function refreshToken(ports: RefreshTokenPorts): Grant<'refresh_token'> {
@@ -117,11 +98,6 @@ function opaqueToken(
 function scopesFor({ request }: Refreshing, granted: readonly string[]): readonly string[] {
   const { scopes } = request;
   return scopes === undefined ? granted : granted.filter((scope) => scopes.includes(scope));
-}
-
-/** To the client every reason is the same. */
-function invalid(reason: string): ProtocolError {
-  return jsonError('invalid_grant', 'the refresh token is not valid', { detail: `refresh token: ${reason}` });
 }
 
 async function withoutRotation(
@@ -208,112 +184,6 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
   if (!rotated) return null;
   ports.audit(event);
   return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, { successor, accessToken });
-}
-
-/** The same gate as at the first consent. A definite no ends what it speaks of; an outage ends and spends nothing. */
-async function askDirectory(
-  ports: RefreshTokenPorts,
-  refreshing: Refreshing,
-  grant: UserGrant,
-): Promise<VerifiedConsent> {
-  const { registration } = refreshing.client;
-  // A scope that was taken from the client since is gone before the directory is asked.
-  const scopes = grant.scopes.filter((scope) => registration.scopes.includes(scope));
-  if (scopes.length === 0) {
-    await end(ports, refreshing, grant, { reason: 'scope_withdrawn' });
-    throw invalid('none of its scopes is open to the client');
-  }
-  const askedAt = ports.clock.now();
-  const { rules, user } = await lookUp(ports, refreshing, grant);
-  const verification = verifyConsent(user, rules, {
-    grantId: grant.id,
-    clientId: registration.client_id,
-    accessGroups: registration.access_groups,
-    onRefusedScope: registration.consent.on_refused_scope,
-    scopes,
-    claims: claimsByName(
-      grant.asked ?? nothingAsked,
-      registration.scopes,
-      (scope) => ports.snapshot.current.scope(scope)?.value.claims,
-    ),
-    askedAt,
-  });
-  if (verification.outcome === 'verified') return verification.consent;
-  const { reason, refused } = verification;
-  if (reason === 'account_inactive') await endLeaver(ports, refreshing, grant);
-  else {
-    const asked = [...new Set(refused.flatMap((one) => one.rules))];
-    await end(ports, refreshing, grant, {
-      reason,
-      ...(asked.length === 0 ? {} : { rule: asked.join(', ') }),
-      scopesRefused: refused.map(({ scope }) => scope),
-    });
-  }
-  throw invalid(reason);
-}
-
-async function lookUp(
-  { directory, snapshot, audit }: RefreshTokenPorts,
-  refreshing: Refreshing,
-  grant: UserGrant,
-): Promise<{ rules: Parameters<typeof verifyConsent>[1]; user: DirectoryUser | null }> {
-  try {
-    // A directory that is not registered now has not said that anybody left.
-    const rules = snapshot.current.directory(grant.directory)?.value;
-    if (rules === undefined) throw new DirectoryUnavailable(grant.directory, 'it is not registered');
-    const reference = { directory: grant.directory, entryId: grant.entryId };
-    const user = await directory.lookup(reference, refreshing.context.signal);
-    // Its subjects were made anew: the entry is there, and it is not the person who allowed this.
-    if (user !== null && user.subject !== grant.subject) {
-      throw new DirectoryUnavailable(grant.directory, 'its subjects are not those of before');
-    }
-    return { rules, user };
-  } catch (error) {
-    if (!(error instanceof DirectoryUnavailable)) throw error;
-    audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'failure', reason: 'directory_unavailable' }));
-    throw jsonError('temporarily_unavailable', 'the directory could not be asked, nothing was spent', { cause: error });
-  }
-}
-
-async function end(
-  ports: RefreshTokenPorts,
-  refreshing: Refreshing,
-  grant: UserGrant,
-  why: Partial<AuditEvent>,
-): Promise<void> {
-  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', ...why });
-  await ports.grants.end(grant.id, 'rule', event);
-  ports.audit(event);
-  ports.metrics.grantsEnded.inc({ cause: 'rule' });
-}
-
-async function endLeaver(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
-  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', reason: 'account_inactive' });
-  await ports.grants.endSubject(grant.subject, [event]);
-  ports.audit(event);
-  ports.metrics.grantsEnded.inc({ cause: 'leaver' });
-}
-
-function eventOf(
-  { client, context }: Refreshing,
-  grant: UserGrant,
-  event: Pick<AuditEvent, 'event' | 'outcome'> & Partial<AuditEvent>,
-): AuditEvent {
-  return {
-    requestId: context.requestId,
-    clientAddress: context.clientAddress,
-    userId: grant.subject,
-    userName: grant.username,
-    directory: grant.directory,
-    clientId: client.registration.client_id,
-    clientUid: client.uid,
-    grantId: grant.id,
-    grantType: 'refresh_token',
-    scopes: grant.scopes,
-    ...(grant.sessionId === undefined ? {} : { sessionId: grant.sessionId }),
-    ...event,
-    id: uuidV7(),
-  };
 }
 
 function issuanceOf(

@@ -1,0 +1,144 @@
+/**
+ * The directory's word before a refresh: the same gate as at the first consent. What it ends is ended here; what it allows is
+ * for the grant to give.
+ */
+import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
+import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
+import { claimsByName } from '../protocol/claims.ts';
+import { nothingAsked } from '../protocol/claims-request.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
+import { jsonError, type ProtocolError } from '../protocol/errors.ts';
+import type { Clock } from '../protocol/time.ts';
+import type { SnapshotSource } from '../registry/snapshot.ts';
+import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { GrantContext, RequestOf } from './grant.ts';
+
+export interface RefreshGatePorts {
+  readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
+  readonly directory: Pick<DirectoryPort, 'lookup'>;
+  readonly snapshot: SnapshotSource;
+  readonly clock: Clock;
+  readonly audit: EmitAudit;
+  readonly metrics: Metrics;
+}
+
+/** One request on its way. */
+export interface Refreshing {
+  readonly request: RequestOf<'refresh_token'>;
+  readonly client: AuthenticatedClient;
+  readonly context: GrantContext;
+}
+
+/** To the client every reason is the same. */
+export function invalid(reason: string): ProtocolError {
+  return jsonError('invalid_grant', 'the refresh token is not valid', { detail: `refresh token: ${reason}` });
+}
+
+/** The same gate as at the first consent. A definite no ends what it speaks of; an outage ends and spends nothing. */
+export async function askDirectory(
+  ports: RefreshGatePorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+): Promise<VerifiedConsent> {
+  const { registration } = refreshing.client;
+  // A scope that was taken from the client since is gone before the directory is asked.
+  const scopes = grant.scopes.filter((scope) => registration.scopes.includes(scope));
+  if (scopes.length === 0) {
+    await end(ports, refreshing, grant, { reason: 'scope_withdrawn' });
+    throw invalid('none of its scopes is open to the client');
+  }
+  const askedAt = ports.clock.now();
+  const { rules, user } = await lookUp(ports, refreshing, grant);
+  const verification = verifyConsent(user, rules, {
+    grantId: grant.id,
+    clientId: registration.client_id,
+    accessGroups: registration.access_groups,
+    onRefusedScope: registration.consent.on_refused_scope,
+    scopes,
+    claims: claimsByName(
+      grant.asked ?? nothingAsked,
+      registration.scopes,
+      (scope) => ports.snapshot.current.scope(scope)?.value.claims,
+    ),
+    askedAt,
+  });
+  if (verification.outcome === 'verified') return verification.consent;
+  const { reason, refused } = verification;
+  if (reason === 'account_inactive') await endLeaver(ports, refreshing, grant);
+  else {
+    const asked = [...new Set(refused.flatMap((one) => one.rules))];
+    await end(ports, refreshing, grant, {
+      reason,
+      ...(asked.length === 0 ? {} : { rule: asked.join(', ') }),
+      scopesRefused: refused.map(({ scope }) => scope),
+    });
+  }
+  throw invalid(reason);
+}
+
+async function lookUp(
+  { directory, snapshot, audit }: RefreshGatePorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+): Promise<{ rules: Parameters<typeof verifyConsent>[1]; user: DirectoryUser | null }> {
+  try {
+    // A directory that is not registered now has not said that anybody left.
+    const rules = snapshot.current.directory(grant.directory)?.value;
+    if (rules === undefined) throw new DirectoryUnavailable(grant.directory, 'it is not registered');
+    const reference = { directory: grant.directory, entryId: grant.entryId };
+    const user = await directory.lookup(reference, refreshing.context.signal);
+    // Its subjects were made anew: the entry is there, and it is not the person who allowed this.
+    if (user !== null && user.subject !== grant.subject) {
+      throw new DirectoryUnavailable(grant.directory, 'its subjects are not those of before');
+    }
+    return { rules, user };
+  } catch (error) {
+    if (!(error instanceof DirectoryUnavailable)) throw error;
+    audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'failure', reason: 'directory_unavailable' }));
+    throw jsonError('temporarily_unavailable', 'the directory could not be asked, nothing was spent', { cause: error });
+  }
+}
+
+async function end(
+  ports: RefreshGatePorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+  why: Partial<AuditEvent>,
+): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', ...why });
+  await ports.grants.end(grant.id, 'rule', event);
+  ports.audit(event);
+  ports.metrics.grantsEnded.inc({ cause: 'rule' });
+}
+
+async function endLeaver(ports: RefreshGatePorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', reason: 'account_inactive' });
+  await ports.grants.endSubject(grant.subject, [event]);
+  ports.audit(event);
+  ports.metrics.grantsEnded.inc({ cause: 'leaver' });
+}
+
+export function eventOf(
+  { client, context }: Refreshing,
+  grant: UserGrant,
+  event: Pick<AuditEvent, 'event' | 'outcome'> & Partial<AuditEvent>,
+): AuditEvent {
+  return {
+    requestId: context.requestId,
+    clientAddress: context.clientAddress,
+    userId: grant.subject,
+    userName: grant.username,
+    directory: grant.directory,
+    clientId: client.registration.client_id,
+    clientUid: client.uid,
+    grantId: grant.id,
+    grantType: 'refresh_token',
+    scopes: grant.scopes,
+    ...(grant.sessionId === undefined ? {} : { sessionId: grant.sessionId }),
+    ...event,
+    id: uuidV7(),
+  };
+}
