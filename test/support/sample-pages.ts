@@ -263,6 +263,15 @@ export function samplePages(language: Language = english): Readonly<Record<strin
         host: 'a-very-long-subdomain.with-many-labels.internal.applications.example.com:8443',
       }),
     ),
+    'consent-by-name': consentPage(
+      consentInput({
+        ...look,
+        claims: [
+          { name: 'email', value: 'ada@example.com' },
+          { name: 'birthdate', value: undefined },
+        ],
+      }),
+    ),
     'consent-partial': consentPartialPage(partialInput(look)),
     continue: continuePage(continueInput(look)),
     'form-post': formPostPage(formPostInput(look)),

@@ -67,10 +67,16 @@ interface Wish {
 function parseBounded(text: string): unknown {
   if (text.length > maxClaimsLength || depthOf(text) > maxDepth) return undefined;
   try {
-    return JSON.parse(text);
+    const json: unknown = JSON.parse(text);
+    return isStorable(json) ? json : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** What was asked goes with the grant, and no database keeps NUL or half of a pair: written as JSON, those alone are escaped so. */
+function isStorable(json: unknown): boolean {
+  return !/\\u(?:0000|d[89a-f])/i.test(JSON.stringify(json));
 }
 
 function depthOf(json: string): number {

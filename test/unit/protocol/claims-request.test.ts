@@ -34,6 +34,8 @@ describe('OIDC Core §5.5: the claims parameter', () => {
     ['a claim that is true', '{"userinfo":{"email":true}}'],
     ['essential that is text', '{"userinfo":{"email":{"essential":"yes"}}}'],
     ['values that are no list', '{"userinfo":{"email":{"values":"x"}}}'],
+    ['a value with NUL, which no database keeps', '{"userinfo":{"email":{"value":"\\u0000"}}}'],
+    ['half of a pair', '{"userinfo":{"email":{"values":[["\\ud800"]]}}}'],
     ['A63: 4 KiB and more', `{"x":"${'x'.repeat(4090)}"}`],
     ['A63: nine deep', `${'{"x":'.repeat(9)}1${'}'.repeat(9)}`],
     [

@@ -1,12 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import {
+  chooseAccountPage,
   consentPage,
   consentPartialPage,
   continuePage,
   errorPage,
   loginPage,
 } from '../../../server/src/views/index.ts';
-import { consentInput, continueInput, errorInput, loginInput, partialInput } from '../../support/sample-pages.ts';
+import {
+  chooseAccountInput,
+  consentInput,
+  continueInput,
+  errorInput,
+  loginInput,
+  partialInput,
+} from '../../support/sample-pages.ts';
 import { decode, skeletonOf } from './markup.ts';
 
 const probes = [
@@ -54,6 +62,16 @@ const fields: readonly Field[] = [
   field('login', 'name of a hidden field', (name) =>
     loginPage(loginInput({ form: { action: '/login', fields: [{ name, value: '' }] } })),
   ),
+  field('choose-account', 'client.name', (name) => chooseAccountPage(chooseAccountInput({ client: { name } }))),
+  ...(['id', 'name', 'username'] as const).map((part) =>
+    field('choose-account', `account ${part}`, (text) =>
+      chooseAccountPage(chooseAccountInput({ accounts: [{ id: 's', ...user, [part]: text }] })),
+    ),
+  ),
+  field('consent', 'name of a claim by name', (name) =>
+    consentPage(consentInput({ claims: [{ name, value: undefined }] })),
+  ),
+  field('consent', 'claim by name', (value) => consentPage(consentInput({ claims: [{ name: 'email', value }] }))),
   field('consent', 'displayName', (displayName) => consentPage(consentInput({ displayName }))),
   field('consent', 'client.name', (name) => consentPage(consentInput({ client: { ...client, name } }))),
   field('consent', 'client.namespace', (namespace) => consentPage(consentInput({ client: { ...client, namespace } }))),

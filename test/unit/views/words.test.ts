@@ -104,6 +104,20 @@ describe('words of the pages', () => {
     ).toBe(sentence);
   });
 
+  it('consent: claims by name stand last, each of them, whether or not anything is known', () => {
+    const claims = [
+      { name: 'email', value: 'ada@example.com' },
+      { name: 'birthdate', value: undefined },
+      { name: 'department', value: '' },
+      { name: 'email_verified', value: false },
+    ];
+    const page = textOf(consentPage(consentInput({ scopes: [{ scope: 'openid' }], claims })));
+    expect(page).toContain(
+      'Know who you are See these details about you E-mail address ada@example.com Date of birth not known department not known email_verified false',
+    );
+    expect(textOf(consentPage(consentInput()))).not.toContain('details about you');
+  });
+
   it('consent: claims of other scopes stand beneath them, in words where there are some', () => {
     const claims = [
       { name: 'given_name', value: 'Ada' },
