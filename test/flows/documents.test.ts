@@ -57,6 +57,11 @@ describe.each([
       introspection_endpoint: `${issuerUrl}/introspect`,
       introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
       introspection_endpoint_auth_signing_alg_values_supported: ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'],
+      end_session_endpoint: `${issuerUrl}/logout`,
+      backchannel_logout_supported: true,
+      backchannel_logout_session_supported: true,
+      frontchannel_logout_supported: true,
+      frontchannel_logout_session_supported: true,
       revocation_endpoint: `${issuerUrl}/revoke`,
       revocation_endpoint_auth_methods_supported: [
         'client_secret_basic',
