@@ -7,7 +7,7 @@ import type { Parameters } from './parameters.ts';
 import { readResources, targets } from './resources.ts';
 import { type Prompt, prompts } from './terms.ts';
 import { type Seconds, seconds } from './time.ts';
-import { type Check, refuse, scopesOf, type UnverifiedRequest } from './unverified-request.ts';
+import { type Check, refuse, scopesOf, typeOf, type UnverifiedRequest } from './unverified-request.ts';
 
 const maxLoginHintLength = 256;
 const maxLocalesLength = 256;
@@ -92,7 +92,7 @@ export function wishesOf(request: UnverifiedRequest): RequestWishes {
     maxAge: maxAge === undefined ? undefined : seconds(Number(maxAge)),
     loginHint: (loginHint?.length ?? 0) <= maxLoginHintLength ? loginHint : undefined,
     uiLocales: (uiLocales?.length ?? 0) <= maxLocalesLength ? uiLocales : undefined,
-    asked: withAcrValues(claims?.asked ?? nothingAsked, request),
+    asked: withAcrValues(thatCanBeTold(claims?.asked ?? nothingAsked, request), request),
     subjects: claims?.subjects,
     resources: readResources(parameters) ?? undefined,
   };
@@ -102,6 +102,11 @@ export function wishesOf(request: UnverifiedRequest): RequestWishes {
 function claimsOf(request: UnverifiedRequest): ClaimsRequest | undefined | null {
   const text = request.parameters.get('claims');
   return text === undefined || !scopesOf(request)?.includes('openid') ? undefined : parseClaimsRequest(text);
+}
+
+/** OpenID Connect Core §5.5: without an access token nobody can ask the userinfo endpoint, so nothing is asked of it. */
+function thatCanBeTold(asked: AskedClaims, request: UnverifiedRequest): AskedClaims {
+  return typeOf(request) === 'id_token' ? { ...asked, userinfo: {} } : asked;
 }
 
 /** OpenID Connect Core §3.1.2.1: `acr_values` asks for the claim `acr`, as a wish. */
