@@ -1,55 +1,43 @@
-import type { Server } from 'node:http';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { pageContentSecurityPolicy } from '../../server/src/http/headers.ts';
-import { consentPage, continuePage, errorPage, icon, loginPage, stylesheet } from '../../server/src/views/index.ts';
+import { consentPage, continuePage, errorPage, loginPage } from '../../server/src/views/index.ts';
 import { launchChromium } from '../support/chromium.ts';
-import { arabic, consentInput, continueInput, errorInput, loginInput, samplePages } from '../support/sample-pages.ts';
+import { type PageServer, startPageServer } from '../support/page-server.ts';
+import {
+  allLanguages,
+  arabic,
+  brandedPages,
+  consentInput,
+  continueInput,
+  errorInput,
+  german,
+  loginInput,
+  samplePages,
+} from '../support/sample-pages.ts';
 
-/** Pages by path, with the headers that the server gives them; posted forms are kept. */
-const served = new Map<string, string>();
-const posted: string[] = [];
-let server: Server;
-let origin: string;
+let server: PageServer;
 let browser: Browser;
 
 beforeAll(async () => {
-  server = createServer((request, response) => {
-    const path = request.url ?? '/';
-    const asset = [stylesheet, icon].find((one) => one.path === path);
-    if (asset !== undefined) {
-      response.writeHead(200, asset.headers).end(asset.body);
-      return;
-    }
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      if (request.method === 'POST') posted.push(`${path} ${Buffer.concat(chunks).toString()}`);
-      const page = served.get(path.slice(1)) ?? '<!doctype html><title>received</title>';
-      const headers = {
-        'content-type': 'text/html; charset=utf-8',
-        'content-security-policy': pageContentSecurityPolicy,
-      };
-      response.writeHead(200, headers).end(page);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server = await startPageServer();
   browser = await launchChromium();
 });
 
 afterAll(async () => {
   await browser?.close();
-  server?.closeAllConnections();
-  await new Promise((resolve) => server?.close(resolve));
+  await server?.close();
 });
 
 // The page that goes on by itself would leave before anything is measured.
-const resting = (html: string) => html.replace(/<meta http-equiv="refresh"[^>]*>\n/, '');
-const names = Object.keys(samplePages());
+const resting = (html: string) =>
+  html.replace(/<meta http-equiv="refresh"[^>]*>\n/, '').replace(/<script>[^<]*<\/script>/, '');
+/** Every page, in every language: whatever can be on it. */
+const allPages = (language?: Parameters<typeof samplePages>[0]) => ({
+  ...samplePages(language),
+  ...brandedPages(language),
+});
+const names = Object.keys(allPages());
 
 interface Visit {
   readonly context: BrowserContext;
@@ -72,8 +60,8 @@ async function visiting(options: BrowserContextOptions, use: (visit: Visit) => P
     if (reason !== 'net::ERR_ABORTED') complaints.push(`${reason}: ${request.url()}`);
   });
   const open = async (name: string, html: string) => {
-    served.set(name, html);
-    await page.goto(`${origin}/${name}`);
+    server.pages.set(name, html);
+    await page.goto(`${server.origin}/${name}`);
     if (/<[^>]* autofocus/.test(html)) await page.locator(':focus').waitFor();
   };
   try {
@@ -95,7 +83,7 @@ describe('accessibility: axe finds nothing', () => {
   ])(
     '%s',
     async (_, options, language) => {
-      const pages = samplePages(language === 'ar' ? arabic : undefined);
+      const pages = allPages(language === 'ar' ? arabic : undefined);
       // axe is a script, so this context has them; the policy of the pages stays out of its way.
       await visiting({ ...options, javaScriptEnabled: true, bypassCSP: true }, async ({ page, open }) => {
         for (const [name, html] of Object.entries(pages)) {
@@ -151,7 +139,11 @@ describe('sizes', () => {
   ])(
     '%s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px',
     async (_, options) => {
-      const pages = [undefined, arabic].flatMap((language) => Object.entries(samplePages(language)));
+      // Room is scarce on a phone; on a desk the longest words and the other direction are enough.
+      const languages = options === phone ? allLanguages : [german, arabic];
+      const pages = languages.flatMap((language) =>
+        Object.entries(allPages(language)).map(([name, html]) => [`${name}.${language.tag}`, html] as const),
+      );
       await visiting(options, async ({ page, open }) => {
         for (const [name, html] of pages) {
           await open(name, resting(html));
@@ -198,7 +190,7 @@ describe('keyboard', () => {
   it.each(names)('%s: Tab goes through everything in reading order, and one sees where', async (name) => {
     await visiting(desk, async ({ page, open }) => {
       // From the document's start, wherever the page puts the focus.
-      await open(name, resting(samplePages()[name] ?? '').replaceAll(' autofocus', ''));
+      await open(name, resting(allPages()[name] ?? '').replaceAll(' autofocus', ''));
       const all = await page.locator(controls).evaluateAll((elements) => elements.map((element) => element.outerHTML));
       const visited: string[] = [];
       for (const _ of all) {
@@ -250,14 +242,14 @@ describe('forms, scripts off', () => {
   const form = (action: string) => ({ action, fields: [{ name: 'request', value: 'sealed' }] });
   /** Opens a page, does something, and answers what was posted. */
   async function posting(html: string, act: (page: Page) => Promise<void>): Promise<string | undefined> {
-    posted.length = 0;
+    server.posted.length = 0;
     await visiting(desk, async ({ page, open, complaints }) => {
       await open('form', html);
       await act(page);
       await page.waitForURL((url) => url.pathname !== '/form');
       expect(complaints).toEqual([]);
     });
-    return posted[0];
+    return server.posted[0];
   }
   const login = loginPage(loginInput({ form: form('/login'), reauthentication: { name: 'Ada', username: 'ada' } }));
   const consent = consentPage(consentInput({ form: form('/consent') }));
@@ -304,8 +296,8 @@ describe('forms, scripts off', () => {
         arrived.push(route.request().url());
         return route.fulfill({ contentType: 'text/html', body: '<title>arrived</title>' });
       });
-      served.set('continue', continuePage(continueInput()));
-      await page.goto(`${origin}/continue`).catch(() => undefined);
+      server.pages.set('continue', continuePage(continueInput()));
+      await page.goto(`${server.origin}/continue`).catch(() => undefined);
       await expect.poll(() => arrived).toEqual([continueInput().continueTo]);
       expect(complaints).toEqual([]);
     });
