@@ -140,12 +140,8 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountChooseAccount(http, ports);
       mountConsent(http, ports);
       mountContinue(http, ports);
-      mountAccount(http, {
-        ...ports,
-        accounts: accountStore(database),
-        sessionEnds,
-      });
       const logoutPorts = { ...ports, sessionEnds, deliveries: logoutDeliveryStore(database) };
+      mountAccount(http, { ...logoutPorts, accounts: accountStore(database) });
       mountLogout(http, logoutPorts);
       mountSignOut(http, logoutPorts);
       mountDeviceAuthorization(http, {

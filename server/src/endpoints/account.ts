@@ -1,10 +1,9 @@
 /** A person's own page: they look at, and end, their own sessions and what they gave to applications, and nobody else's. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readQuery } from '../http/form.ts';
-import { clearCookie } from '../http/session-cookie.ts';
 import { browserName } from '../http/user-agent.ts';
 import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '../store/accounts.ts';
-import type { EndedSession, SessionEndStore } from '../store/ended-sessions.ts';
+import type { EndedSession } from '../store/ended-sessions.ts';
 import {
   type AccountApplication,
   type AccountQuestion,
@@ -12,14 +11,13 @@ import {
   accountPage,
   accountQuestions,
 } from '../views/index.ts';
-import type { FlowPorts } from './flow.ts';
 import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
+import { finish, type LogoutPorts } from './session-end.ts';
 import { clientText, scopeText } from './texts.ts';
 import { goTo, openVisit, sendPage, type Visit } from './visit.ts';
 
-export interface AccountPorts extends FlowPorts {
+export interface AccountPorts extends LogoutPorts {
   readonly accounts: AccountStore;
-  readonly sessionEnds: SessionEndStore;
 }
 
 export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
@@ -91,9 +89,10 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
   const signOut = parameters.get('sign-out');
   if (signOut !== undefined || parameters.get('sign-out-all') === 'yes') {
     const ended = await endSessions(ports, visit, visitor, signOut);
-    if (ended.some(({ id }) => id === visitor.session.id)) {
-      visit.reply.header('set-cookie', clearCookie(visit.scheme, 'session'));
-    }
+    const own = ended.find(({ id }) => id === visitor.session.id);
+    for (const one of ended) if (one !== own) tell(ports, one);
+    // This browser's own: its applications may have something to load here, and it has nothing to show any more.
+    if (own !== undefined) return finish(ports, visit, { startedAt: ports.clock.now() }, own, 'page');
   }
   return again();
 }
@@ -120,17 +119,15 @@ async function endSessions(
   { session: { subject } }: Visitor,
   id: string | undefined,
 ): Promise<readonly EndedSession[]> {
-  const ended =
-    id === undefined
-      ? await ports.sessionEnds.endAllOfSubject(subject, 'account_page', whoAsks(visit))
-      : [await ports.sessionEnds.endOfSubject(subject, id, 'account_page', whoAsks(visit))].filter(
-          (one) => one !== null,
-        );
-  for (const { event, grants } of ended) {
-    ports.emitAudit(event);
-    ports.metrics.grantsEnded.inc({ cause: 'user' }, grants);
-  }
-  return ended;
+  const { sessionEnds } = ports;
+  if (id === undefined) return sessionEnds.endAllOfSubject(subject, 'account_page', whoAsks(visit));
+  const ended = await sessionEnds.endOfSubject(subject, id, 'account_page', whoAsks(visit));
+  return ended === null ? [] : [ended];
+}
+
+function tell(ports: AccountPorts, { event, grants }: EndedSession): void {
+  ports.emitAudit(event);
+  ports.metrics.grantsEnded.inc({ cause: 'user' }, grants);
 }
 
 function whoAsks({ request, source }: Visit): Pick<Asker, 'requestId' | 'clientAddress'> {
