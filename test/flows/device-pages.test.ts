@@ -284,6 +284,22 @@ describe('the page that asks', () => {
     expect(await outcomeOf(device)).toBe('tokens');
   });
 
+  it('Yes, and a second thought before the device came: the account page tells of it, and takes it back', async () => {
+    const device = await startDevice(world);
+    const browser = world.browser();
+    const done = await answerDevice(browser, device, 'allow', username);
+    const account = await browser.get(done.link('account') ?? '');
+    expect([account.name, text(account.html).includes('The television')]).toEqual(['account', true]);
+    const uid = / name="remove" value="([^"]*)"/.exec(account.html)?.[1] ?? '';
+    const after = await browser.submit(account, { remove: uid });
+    expect(text(after.html)).not.toContain('The television');
+    expect(await outcomeOf(device)).toBe('expired_token');
+    const [event] = await world.rows(
+      `SELECT client_id, scopes FROM audit WHERE event = 'consent.withdrawn' AND user_name = '${username}'`,
+    );
+    expect(event).toEqual({ client_id: 'tv.app', scopes: ['openid', 'profile', 'email'] });
+  });
+
   it('No ends the request at once', async () => {
     const device = await startDevice(world);
     const browser = world.browser();

@@ -22,7 +22,7 @@ export interface OwnSession {
   readonly age: number;
 }
 
-/** An application with a grant that holds, or a yes that is remembered. */
+/** An application with a grant that holds, a yes that is remembered, or one that its device has not fetched yet. */
 export interface OwnApplication {
   readonly clientId: string;
   readonly clientUid: string;
@@ -48,7 +48,10 @@ const read: Statement = {
       FROM grants g WHERE g.subject = $1 AND ${liveGrant('g')}
       UNION ALL
       SELECT c.client_uid, c.client_id, c.scopes, c.given_at, c.given_at FROM consents c
-      WHERE c.subject = $1 AND c.expires_at > now()),
+      WHERE c.subject = $1 AND c.expires_at > now()
+      UNION ALL
+      SELECT d.client_uid, d.client_id, d.scopes, d.answered_at, d.answered_at FROM device_codes d
+      WHERE d.subject = $1 AND d.outcome = 'approved' AND d.used_at IS NULL AND d.expires_at > now()),
     applications AS (
       SELECT client_uid, max(client_id) AS client_id, min(since) AS since, max(used) AS used,
         (SELECT COALESCE(array_agg(DISTINCT scope), '{}') FROM given g, unnest(g.scopes) AS scope WHERE g.client_uid = given.client_uid) AS scopes
@@ -75,13 +78,16 @@ const endAccess: Statement = {
       UPDATE grants SET ended_at = now(), ended_reason = 'user' WHERE ${mine} AND ended_at IS NULL AND expires_at > now()
       RETURNING id, client_id, client_uid, scopes),
     codes AS (UPDATE authorization_codes SET expires_at = now() WHERE ${mine} AND used_at IS NULL AND expires_at > now()),
-    devices AS (UPDATE device_codes SET expires_at = now() WHERE ${mine} AND used_at IS NULL AND expires_at > now()),
+    devices AS (
+      UPDATE device_codes SET expires_at = now() WHERE ${mine} AND outcome = 'approved' AND used_at IS NULL AND expires_at > now()
+      RETURNING client_id, client_uid, scopes),
+    unsaid AS (SELECT * FROM withdrawn UNION ALL SELECT * FROM devices),
     revoked AS (${revokeGrant('ended')}),
-    consents_told AS (${insertAudit('$3', 'withdrawn', {
+    consents_told AS (${insertAudit('$3', 'unsaid', {
       id: 'gen_random_uuid()',
-      client_id: 'withdrawn.client_id',
-      client_uid: 'withdrawn.client_uid',
-      scopes: 'withdrawn.scopes',
+      client_id: 'unsaid.client_id',
+      client_uid: 'unsaid.client_uid',
+      scopes: 'unsaid.scopes',
     })} RETURNING id, client_id, client_uid, grant_id, scopes),
     grants_told AS (${insertAudit('$4', 'ended', {
       id: 'gen_random_uuid()',

@@ -29,6 +29,7 @@ const statements = [
     used_at timestamptz
   ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02)`,
   `CREATE INDEX device_codes_waiting ON device_codes (client_uid) WHERE used_at IS NULL`,
+  `CREATE INDEX device_codes_subject ON device_codes (subject) WHERE subject IS NOT NULL AND used_at IS NULL`,
   `CREATE INDEX device_codes_keep_until ON device_codes (keep_until)`,
 ];
 
