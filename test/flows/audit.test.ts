@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { revoke } from '../support/tokens.ts';
 import { authorize, authorizePath, codeFields, refreshFields, signIn, World, webApp } from '../support/world.ts';
 
 let world: World;
@@ -26,6 +27,7 @@ const tables = [
   'consents',
   'grants',
   'refresh_tokens',
+  'access_tokens',
   'authorization_codes',
   'revocations',
   'authorization_requests',
@@ -103,6 +105,14 @@ describe('I7: a failing audit insert issues nothing, and changes nothing', () =>
     const { body } = await world.token(codeFields(code));
     const refused = await withoutAudit(() => world.token(refreshFields(body.refresh_token)));
     expect([refused.status, refused.body.refresh_token]).toEqual([500, undefined]);
+    expect((await world.token(refreshFields(body.refresh_token))).status).toBe(200);
+  });
+
+  it('revoking: the grant has not ended, and the client is told', async () => {
+    const { code } = await authorize(world.browser(), {}, username);
+    const { body } = await world.token(codeFields(code));
+    const refused = await withoutAudit(() => revoke(world, body.refresh_token));
+    expect([refused.status, refused.body.error]).toEqual([500, 'server_error']);
     expect((await world.token(refreshFields(body.refresh_token))).status).toBe(200);
   });
 });

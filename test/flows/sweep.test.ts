@@ -42,6 +42,7 @@ const ends: readonly [SweptTable, string][] = [
   ['device_codes', `keep_until = now() - interval '1 second'`],
   ['grants', `expires_at = now() - interval '1 second'`],
   ['refresh_tokens', `keep_until = now() - interval '1 second'`],
+  ['access_tokens', `expires_at = now() - interval '1 second'`],
   ['login_attempts', `last_at = now() - interval '25 hours'`],
   ['revocations', `expires_at = now() - interval '1 second'`],
   ['used_assertions', `keep_until = now() - interval '1 second'`],
@@ -121,6 +122,7 @@ describe('F55: the sweep', () => {
     authorization_requests: `SELECT gen_random_uuid(), '\\x00', 'x', '\\x00', now() + interval '1 hour'`,
     device_codes: `SELECT n::text::bytea, n::text::bytea, gen_random_uuid(), 'tv.app', 'uid', '{}'::text[], NULL::text[], NULL, now(),
       now() + interval '10 minutes', now() + interval '1 hour'`,
+    access_tokens: `SELECT n::text::bytea, gen_random_uuid(), 'shop.web', 'uid', NULL::uuid, '{}'::text[], '{shop.web}'::text[], now(), now() + interval '1 hour'`,
     used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
     logout_deliveries: `SELECT n::text, 'uid', 'shop.web', 'u_ada'`,
   };

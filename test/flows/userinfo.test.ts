@@ -1,4 +1,6 @@
-import { decodeJwt } from 'jose';
+import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, jwtVerify } from 'jose';
+import * as oauth from 'oauth4webapi';
+import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient, anOwner, digestOf } from '../support/builders.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
@@ -7,7 +9,13 @@ import { aDirectory, authorize, codeFields, issuer, refreshFields, World, webApp
 let world: World;
 beforeAll(async () => {
   world = await World.open({
-    clients: [webApp(), webApp('shop.gone'), aClient('shop.job').machine('secret-of-shop.job').build()],
+    clients: [
+      webApp(),
+      webApp('shop.gone'),
+      webApp('shop.es256', { userinfo_signed_response_alg: 'ES256' }),
+      webApp('shop.rs256', { userinfo_signed_response_alg: 'RS256', access_token_format: 'opaque' }),
+      aClient('shop.job').machine('secret-of-shop.job').build(),
+    ],
   });
 });
 afterAll(() => world.stop());
@@ -46,6 +54,62 @@ describe('OIDC Core §5.3: userinfo', () => {
     const { code } = await authorize(world.browser(), { scope: 'openid groups' }, 'grace');
     const { body } = await world.token(codeFields(code));
     expect(await (await get(body.access_token)).json()).toMatchObject({ groups: ['staff', 'eng'] });
+  });
+});
+
+describe('OIDC Core §5.3.2: a signed answer, where the registration wants it', () => {
+  it.each(['ES256', 'RS256'])('%s: application/jwt, with iss and aud, for a library and by hand', async (alg) => {
+    const clientId = `shop.${alg.toLowerCase()}`;
+    const { access_token: token = '', id_token: idToken = '' } = await tokens({
+      client_id: clientId,
+      scope: 'openid email',
+    });
+    const { sub = '' } = decodeJwt(idToken);
+    const response = await get(token);
+    expect([response.status, response.headers.get('content-type')]).toEqual([200, 'application/jwt']);
+    expect(response.headers.get('cache-control')).toBe('no-store');
+    const jwks = (await (await world.fetch(`${issuer}/jwks`)).json()) as JSONWebKeySet;
+    const jwt = await response.text();
+    const { payload } = await jwtVerify(jwt, createLocalJWKSet(jwks), { algorithms: [alg], typ: 'JWT' });
+    // No expiry and no nonce: nobody who reads ID tokens takes it for one.
+    expect(payload).toEqual({ iss: issuer, aud: clientId, sub, email: 'ada@example.com', email_verified: false });
+    const authentication = oidc.ClientSecretBasic(`secret-of-${clientId}`);
+    const client = { client_id: clientId, userinfo_signed_response_alg: alg };
+    const party = await oidc.discovery(new URL(issuer), clientId, client, authentication, {
+      [oidc.customFetch]: (url, init) => world.fetch(url, init as RequestInit),
+    });
+    oidc.enableNonRepudiationChecks(party);
+    party[oidc.customFetch] = (url, init) => world.fetch(url, init as RequestInit);
+    expect(await oidc.fetchUserInfo(party, token, sub)).toMatchObject({ sub, email: 'ada@example.com' });
+    const again = await oauth.userInfoRequest(party.serverMetadata(), client, token, {
+      [oauth.customFetch]: (url, init) => world.fetch(url, init as RequestInit),
+    });
+    expect(await oauth.processUserInfoResponse(party.serverMetadata(), client, sub, again)).toMatchObject({ sub });
+  });
+
+  it('what is refused is refused as ever', async () => {
+    const response = await get('x');
+    expect([response.status, response.headers.get('content-type')]).toEqual([401, 'application/json; charset=utf-8']);
+  });
+});
+
+describe('RFC 6749 §6: a token for fewer scopes', () => {
+  it('tells no more than they do, while the grant goes on whole', async () => {
+    const first = await tokens({ scope: 'openid profile email' });
+    expect(Object.keys((await (await get(first.access_token)).json()) as object)).toContain('email');
+    const { body } = await world.token({ ...refreshFields(first.refresh_token), scope: 'openid profile' });
+    const { sub } = decodeJwt(first.id_token ?? '');
+    expect(await (await get(body.access_token)).json()).toEqual({ sub, name: 'ada of the shop' });
+    const next = await world.token(refreshFields(body.refresh_token));
+    expect(await (await get(next.body.access_token)).json()).toMatchObject({ email: 'ada@example.com' });
+  });
+
+  it('and what the request asked for by name', async () => {
+    const claims = JSON.stringify({ userinfo: { email: null } });
+    const first = await tokens({ scope: 'openid profile', claims });
+    const { body } = await world.token({ ...refreshFields(first.refresh_token), scope: 'openid' });
+    const answer = (await (await get(body.access_token)).json()) as Record<string, unknown>;
+    expect([answer.email, answer.name]).toEqual(['ada@example.com', undefined]);
   });
 });
 
