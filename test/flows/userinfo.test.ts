@@ -82,7 +82,7 @@ describe('OIDC Core §5.3.2: a signed answer, where the registration wants it', 
     party[oidc.customFetch] = (url, init) => world.fetch(url, init as RequestInit);
     expect(await oidc.fetchUserInfo(party, token, sub)).toMatchObject({ sub, email: 'ada@example.com' });
     const again = await oauth.userInfoRequest(party.serverMetadata(), client, token, {
-      [oauth.customFetch]: (url, init) => world.fetch(url, init as RequestInit),
+      [oauth.customFetch]: (url, { method, headers }) => world.fetch(url, { method, headers }),
     });
     expect(await oauth.processUserInfoResponse(party.serverMetadata(), client, sub, again)).toMatchObject({ sub });
   });
