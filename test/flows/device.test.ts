@@ -25,6 +25,7 @@ beforeAll(async () => {
       deviceApp(),
       deviceApp('tv.other'),
       deviceApp('tv.once', { grant_types: [deviceCodeGrant] }),
+      deviceApp('tv.opaque', { access_token_format: 'opaque' }),
       deviceApp('tv.strict', {
         consent: { mode: 'remember', remember_for: 3600, on_refused_scope: 'deny' },
       }),
@@ -258,6 +259,18 @@ describe('what a device gets', () => {
     await answerDevice(world.browser(), device, 'allow', username);
     const { status, body } = await poll(world, device, 'tv.once');
     expect([status, body.refresh_token]).toEqual([200, undefined]);
+  });
+
+  it('an opaque access token, stored by the same statement, for a client that wants one', async () => {
+    const device = await startDevice(world, undefined, basic('tv.opaque'));
+    await answerDevice(world.browser(), device, 'allow', username);
+    const { body } = await poll(world, device, 'tv.opaque');
+    expect(body.access_token).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    const headers = { authorization: `Bearer ${body.access_token}` };
+    const userinfo = await world.fetch(`${issuer}/userinfo`, { headers });
+    expect(await userinfo.json()).toMatchObject({ email: `${username}@example.com` });
+    await poll(world, device, 'tv.opaque');
+    expect((await world.fetch(`${issuer}/userinfo`, { headers })).status).toBe(401);
   });
 
   it('no ID token without openid', async () => {

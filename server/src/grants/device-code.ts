@@ -5,11 +5,17 @@
 import { claimsForIdToken } from '../protocol/claims.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
-import { targets } from '../protocol/resources.ts';
+import { remainingTargets, targets } from '../protocol/resources.ts';
 import { deviceCodeGrant } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
-import type { DeviceCodeStore, DeviceRedemption, PolledCode, RedeemedDeviceCode } from '../store/device-codes.ts';
+import type {
+  DeviceCodeStore,
+  DeviceRedemption,
+  PolledCode,
+  PresentedDeviceCode,
+  RedeemedDeviceCode,
+} from '../store/device-codes.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -32,39 +38,52 @@ export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant
   return {
     grantType: deviceCodeGrant,
     async redeem(request, client, context) {
-      const redemption = redemptionOf(request, client, ports.server());
-      const polled = await ports.codes.poll(redemption);
-      if (polled?.used === true) return replayed(ports, redemption, client, context);
-      const problem = problemOf(polled);
-      if (problem !== null) {
-        countPoll(ports.metrics, problem);
-        throw problem;
-      }
-      const audiences = polled === null ? [] : requireTargets(ports, client, polled, request.resources);
-      const accessToken = newOpaqueToken(client, ports.server(), { audiences });
+      const presented = presentedBy(request, client);
+      const polled = await ports.codes.poll(presented);
+      if (polled?.used === true) return replayed(ports, presented, client, context);
+      const approved = requireApproved(ports, polled);
+      // Before anything is spent.
+      const audiences = requireAudiences(ports, client, approved, request.resources);
+      const redemption = redemptionOf(presented, client, ports.server(), audiences);
       const event = issued(client, context);
-      const code = await ports.codes.redeem({ ...redemption, accessToken }, event);
+      const code = await ports.codes.redeem(redemption, event);
       // Somebody was faster with the same code, or the person has left since.
-      if (code === null) return replayed(ports, redemption, client, context);
+      if (code === null) return replayed(ports, presented, client, context);
       ports.audit({ ...event, ...factsOf(code) });
-      return { ...issuanceOf(code, client, redemption, request.resources), ...opaquely(accessToken) };
+      return issuanceOf(code, client, redemption, request.resources);
     },
   };
 }
 
-function redemptionOf(
+function presentedBy(
   { deviceCode: code }: RequestOf<typeof deviceCodeGrant>,
   { registration, uid }: AuthenticatedClient,
+): PresentedDeviceCode {
+  return { deviceCode: code, clientId: registration.client_id, clientUid: uid };
+}
+
+function redemptionOf(
+  presented: PresentedDeviceCode,
+  client: AuthenticatedClient,
   server: ServerRegistration,
+  audiences: readonly string[],
 ): DeviceRedemption {
+  const { registration } = client;
   const refreshes = registration.grant_types.includes('refresh_token');
   return {
-    deviceCode: code,
-    clientId: registration.client_id,
-    clientUid: uid,
+    ...presented,
     grantLifetime: grantLifetime(registration, server),
+    accessToken: newOpaqueToken(client, server, { audiences }),
     ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
   };
+}
+
+function requireApproved({ metrics }: DeviceCodePorts, polled: PolledCode | null): PolledCode {
+  const problem = problemOf(polled);
+  if (problem === null && polled !== null) return polled;
+  if (problem?.code === 'slow_down') metrics.deviceAuthorizations.inc({ outcome: 'slow_down' });
+  if (problem?.code === 'expired_token') metrics.deviceAuthorizations.inc({ outcome: 'expired' });
+  throw problem ?? invalid('unknown');
 }
 
 /** `null`: it is approved. To the client an unknown code and another client's are the same. */
@@ -84,27 +103,23 @@ function invalid(reason: string): ProtocolError {
   return jsonError('invalid_grant', 'the device code is not valid', { detail: `device code: ${reason}` });
 }
 
-/** Before anything is spent: which audiences of what was authorized the tokens shall be for (RFC 8707 §2.2). */
-function requireTargets(
+/** What the tokens shall be for, of what was authorized and is still allowed (RFC 8707 §2.2). */
+function requireAudiences(
   { audiencesOfScope }: DeviceCodePorts,
   { registration }: AuthenticatedClient,
   { scopes, resources }: PolledCode,
   asked: readonly string[] | undefined,
 ): readonly string[] {
-  const audiences = targets(resources ?? audiencesOf(registration, scopes.flatMap(audiencesOfScope)), asked);
-  if (audiences !== null) return audiences;
-  throw jsonError('invalid_target', 'a resource is not among those that were authorized');
-}
-
-function countPoll(metrics: Metrics, { code }: ProtocolError): void {
-  if (code === 'slow_down') metrics.deviceAuthorizations.inc({ outcome: 'slow_down' });
-  if (code === 'expired_token') metrics.deviceAuthorizations.inc({ outcome: 'expired' });
+  const authorized = remainingTargets(audiencesOf(registration, scopes.flatMap(audiencesOfScope)), resources);
+  const audiences = authorized === null ? null : targets(authorized, asked);
+  if (audiences === null) throw jsonError('invalid_target', 'a resource is not among those that were authorized');
+  return audiences;
 }
 
 /** Never returns: a spent code that comes again ends what it gave. */
 async function replayed(
   { codes, audit, metrics }: DeviceCodePorts,
-  redemption: DeviceRedemption,
+  presented: PresentedDeviceCode,
   client: AuthenticatedClient,
   context: GrantContext,
 ): Promise<never> {
@@ -114,7 +129,7 @@ async function replayed(
     outcome: 'refused',
     reason: 'device_code',
   };
-  if (await codes.replayed(redemption, event)) {
+  if (await codes.replayed(presented, event)) {
     audit(event);
     metrics.grantsEnded.inc({ cause: 'replay' });
   }
@@ -141,7 +156,7 @@ function factsOf({ subject, username, directory, grantId, scopes }: RedeemedDevi
 function issuanceOf(
   code: RedeemedDeviceCode,
   { registration }: AuthenticatedClient,
-  { refreshToken }: DeviceRedemption,
+  { refreshToken, accessToken }: DeviceRedemption,
   resources: readonly string[] | undefined,
 ): Issuance {
   return {
@@ -157,6 +172,7 @@ function issuanceOf(
       nonce: undefined,
       idTokenClaims: claimsForIdToken(registration.id_token_claims, code.claims),
     },
+    ...opaquely(accessToken),
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };
 }
