@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Browser, Page } from '../support/browser.ts';
+import { aScope } from '../support/builders.ts';
+import { png } from '../support/png.ts';
+import { authorizePath, signIn, World, webApp } from '../support/world.ts';
+
+/** What surrounds every page: its language, its owner's picture, colours, links and words. */
+let world: World;
+const logo = png(300, 60);
+const clientLogo = png(48, 48, 200);
+const base64 = (bytes: Buffer) => bytes.toString('base64');
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+const scopes = ['openid', 'profile', 'email', 'groups', 'offline_access', 'shop:orders'];
+
+beforeAll(async () => {
+  world = await World.open({
+    counting: true,
+    server: {
+      display_name: 'Acme',
+      branding: {
+        logo: base64(logo),
+        colors: { light: '#ffee00' },
+        links: { help: 'https://acme.example/help', privacy: 'https://acme.example/privacy' },
+        texts: { username_label: 'Staff number', username_hint: 'On your badge', footer: 'Acme Ltd' },
+      },
+    },
+    scopes: [
+      aScope('shop:orders', {
+        display_name: 'Change orders',
+        description: 'Change and cancel them.',
+        translations: {
+          de: { display_name: 'Bestellungen ändern', description: 'Ändern und stornieren.' },
+          pt: { display_name: 'Alterar pedidos' },
+        },
+      }),
+    ],
+    clients: [webApp('shop.web', { scopes, logo: base64(clientLogo), client_name: 'Order Desk' }), webApp('shop.bare')],
+  });
+});
+afterAll(() => world?.stop());
+
+const lang = (page: Page) => /<html lang="([^"]*)"/.exec(page.html)?.[1];
+/** The form below the page. */
+const languageForm = (page: Page) => {
+  const to = /<input type="hidden" name="to" value="([^"]*)">/.exec(page.html)?.[1];
+  return to?.replaceAll('&amp;', '&');
+};
+const pick = (browser: Browser, page: Page, language: string) =>
+  browser.post('/language', { to: languageForm(page) ?? '', language });
+
+describe('language', () => {
+  it('ui_locales wins for a request, then the person’s pick, then Accept-Language, then English', async () => {
+    const browser = world.browser();
+    browser.headers.set('accept-language', 'xx');
+    const first = await browser.get(authorizePath());
+    expect(lang(first)).toBe('en');
+    browser.headers.set('accept-language', 'fr;q=0.5, it');
+    expect(lang(await browser.get(authorizePath()))).toBe('it');
+    const picked = await pick(browser, first, 'uk');
+    expect(lang(picked)).toBe('uk');
+    expect(lang(await browser.get(authorizePath()))).toBe('uk');
+    const asked = await browser.get(authorizePath({ ui_locales: 'xx pl' }));
+    expect([lang(asked), languageForm(asked)]).toEqual(['pl', undefined]);
+    expect(lang(await browser.get(authorizePath({ ui_locales: 'xx' })))).toBe('uk');
+  });
+
+  it('a pick keeps the request: the same page is shown again, and the sign-in goes on', async () => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ state: 'kept', prompt: 'consent' }));
+    const wrong = await browser.submit(login, { username: 'ada', password: 'wrong', 'sign-in': '1' });
+    const again = await pick(browser, wrong, 'de');
+    expect([again.name, again.problem]).toEqual(['login', 'Benutzername oder Passwort stimmt nicht.']);
+    const fields = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
+    const consent = await browser.submit(again, fields);
+    expect([consent.name, lang(consent)]).toEqual(['consent', 'de']);
+    expect((await browser.submit(consent, { decision: 'allow' })).response).toMatchObject({ state: 'kept' });
+  });
+
+  it.each([
+    '//evil.example/',
+    '/\\evil.example/',
+    '/%09/evil.example\t',
+    'https://evil.example/',
+    'javascript:alert(1)',
+    '/login\r\nset-cookie: a=b',
+    '',
+  ])('A13: it leads to a page of ours and nowhere else: %j', async (to) => {
+    const response = await world.browser().postOnly('/language', { to, language: 'de' });
+    expect([response.status, response.headers.get('location'), response.headers.getSetCookie()]).toEqual([
+      400,
+      null,
+      [],
+    ]);
+  });
+
+  it.each([
+    [{ language: 'tlh' }, {}],
+    [{ language: 'de; Domain=example' }, {}],
+    [{ language: 'de' }, { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' }],
+  ])('nothing is picked by %j with %j', async (fields, headers) => {
+    const response = await world.browser().postOnly('/language', { to: '/account', ...fields }, headers);
+    expect([response.status, response.headers.getSetCookie()]).toEqual([400, []]);
+  });
+
+  it('A19: an altered cookie is no pick', async () => {
+    const browser = world.browser();
+    for (const value of ['tlh', '"><script>', '../en', 'x'.repeat(5000)]) {
+      browser.cookies.set('__Host-nauthera_language', value);
+      expect(lang(await browser.get('/nowhere'))).toBe('en');
+    }
+  });
+
+  it('costs no statement', async () => {
+    const browser = world.browser();
+    await world.counters.expectCost('document', () =>
+      browser.postOnly('/language', { to: '/account', language: 'de' }),
+    );
+  });
+});
+
+describe('branding', () => {
+  it('the picture, the links and the words of the owner; what is left out is not there', async () => {
+    const { html } = await world.browser().get(authorizePath());
+    expect(html).toContain(`<img src="/logos/${sha256(logo)}" alt="Acme">`);
+    expect(html).toContain('<a id="help" href="https://acme.example/help"');
+    expect(html).toContain('<a id="get-help" href="https://acme.example/help"');
+    expect(html).not.toContain('id="terms"');
+    for (const text of ['Staff number', 'On your badge', 'Acme Ltd']) expect(html).toContain(text);
+  });
+
+  it('pictures are served by us, for ever, as what they are', async () => {
+    const consent = await signIn(world.browser(), authorizePath({ prompt: 'consent' }));
+    const paths = [...consent.html.matchAll(/<img src="([^"]*)"/g)].map(([, path = '']) => path);
+    expect(paths).toEqual([`/logos/${sha256(logo)}`, `/logos/${sha256(clientLogo)}?client_id=shop.web`]);
+    for (const [path, bytes] of [
+      [paths[0], logo],
+      [paths[1], clientLogo],
+    ] as const) {
+      const response = await world.counters.expectCost('document', () => fetch(`${world.urls[0]}${path}`));
+      expect(response.status).toBe(200);
+      expect(Object.fromEntries(response.headers)).toMatchObject({
+        'content-type': 'image/png',
+        'cache-control': 'public, max-age=31536000, immutable',
+        'x-content-type-options': 'nosniff',
+      });
+      expect(Buffer.from(await response.arrayBuffer()).equals(bytes)).toBe(true);
+    }
+  });
+
+  it.each([
+    '/logos/',
+    `/logos/${'0'.repeat(64)}`,
+    `/logos/${sha256(clientLogo)}`,
+    `/logos/${sha256(clientLogo)}?client_id=shop.bare`,
+    `/logos/${sha256(clientLogo)}?client_id=nobody`,
+    `/logos/..%2f${sha256(logo)}`,
+    '/assets/0000000000000000-ff0000-none.css',
+    '/assets/x.css',
+  ])('there is nothing at %s', async (path) => {
+    const response = await fetch(`${world.urls[0]}${path}`);
+    expect(response.status).toBe(404);
+  });
+
+  it('the accent is a style sheet of ours; the text on it is the one of black and white that can be read', async () => {
+    const { html } = await world.browser().get(authorizePath());
+    const path = /href="(\/assets\/[0-9a-f]{16}-ffee00-none\.css)"/.exec(html)?.[1];
+    const response = await fetch(`${world.urls[0]}${path}`);
+    expect(response.headers.get('cache-control')).toContain('immutable');
+    expect(await response.text()).toBe(
+      '@media (prefers-color-scheme:light) and (forced-colors:none){:root{--accent:#ffee00;--on-accent:#000}}',
+    );
+  });
+});
+
+describe('scopes in their owner’s words', () => {
+  it.each([
+    ['de', 'Bestellungen ändern', 'Ändern und stornieren.'],
+    ['pt-BR', 'Alterar pedidos', undefined],
+    ['fr', 'Change orders', 'Change and cancel them.'],
+  ])('in %s', async (language, name, description) => {
+    const browser = world.browser();
+    browser.headers.set('accept-language', language);
+    const { html } = await signIn(browser, authorizePath({ scope: 'openid shop:orders', prompt: 'consent' }));
+    expect(html).toContain(name);
+    if (description === undefined) expect(html).not.toContain('Change and cancel them.');
+    else expect(html).toContain(description);
+  });
+});
+
+describe('no LdapBinding yet', () => {
+  it('the sign-in page says so in plain words, asks for no password, and leads back', async () => {
+    const bare = await World.open({ directories: {} });
+    try {
+      const browser = bare.browser();
+      const page = await browser.get(authorizePath());
+      expect(page.name).toBe('login');
+      expect(page.html).toContain('Nobody can sign in here yet.');
+      expect(page.html).not.toContain('type="password"');
+      expect((await browser.submit(page, { cancel: '1' })).response).toMatchObject({ error: 'access_denied' });
+    } finally {
+      await bare.stop();
+    }
+  });
+});
