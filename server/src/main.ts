@@ -6,25 +6,17 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, CommanderError } from 'commander';
-import { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
+import { Command } from 'commander';
+import { readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 import { environmentOf, flagOf, loadSettings } from './config/load.ts';
 import { keysSettings, migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import { Exit, exitCodeOf, sentenceOf } from './exit.ts';
+import type { Done } from './key-commands.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from './store/database.ts';
-import { sqlState } from './store/failures.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
-
-/** Ends the program with this code after one line on standard error. */
-class Exit extends Error {
-  readonly code: number;
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 type Flags = Readonly<Record<string, string | undefined>>;
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
@@ -175,28 +167,27 @@ async function withKeyStore<T>(flags: Flags, work: (store: SigningKeyStore) => P
 }
 
 async function listKeys(flags: Flags): Promise<void> {
-  const { now, keys } = await withKeyStore(flags, (store) => store.load());
-  const rows = keys.map(({ kid, algorithm, activeFrom, revoked }) => ({
-    kid,
-    algorithm,
-    activeFrom: new Date(activeFrom * 1000).toISOString(),
-    state: revoked ? 'revoked' : activeFrom > now ? 'published' : 'in use',
-  }));
-  if (flags.output === 'json') return console.log(JSON.stringify(rows));
-  console.log(['KID'.padEnd(43), 'ALGORITHM', 'ACTIVE FROM'.padEnd(24), 'STATE'].join('  '));
-  for (const row of rows) {
-    console.log([row.kid, row.algorithm.padEnd(9), row.activeFrom, row.state].join('  '));
-  }
+  const { listKeys: list, outputs } = await import('./key-commands.ts');
+  const output = outputs.find((one) => one === (flags.output ?? 'table'));
+  if (output === undefined) throw new Exit(2, `--output: must be one of ${outputs.join(', ')}`);
+  console.log(await withKeyStore(flags, (store) => list(store, output)));
+}
+
+async function rotateKeys(flags: Flags): Promise<void> {
+  const { rotateKeys: rotate } = await import('./key-commands.ts');
+  tell(await withKeyStore(flags, rotate));
 }
 
 async function revokeKey(kid: string, flags: Flags): Promise<void> {
-  console.error(
-    `Every token signed with ${kid} is refused from now on, by this server and by everybody who reads its keys.`,
-  );
+  const { revokeKey: revoke, revocationWarning } = await import('./key-commands.ts');
+  console.error(revocationWarning(kid));
   if (flags.yes === undefined && !(await confirmed())) throw new Exit(2, 'nothing was done: say --yes');
-  const revoked = await withKeyStore(flags, (store) => store.revoke(kid));
-  console.log(revoked ? 'revoked' : 'there is no such key, or it was revoked before');
-  if (!revoked) process.exitCode = 1;
+  tell(await withKeyStore(flags, (store) => revoke(store, kid)));
+}
+
+function tell({ sentence, done }: Done): void {
+  console.log(sentence);
+  if (!done) process.exitCode = 1;
 }
 
 async function confirmed(): Promise<boolean> {
@@ -243,43 +234,28 @@ function program(): Command {
     )
     .action((flags: Flags) => runMigrations(flags));
   const keys = root.command('keys').description('Signing keys.');
+  const examples = (...lines: string[]): string =>
+    `\nExamples:\n${lines.map((line) => `  nauthera-server keys ${line}`).join('\n')}`;
   command(keys, 'list', 'Lists the signing keys.', keysSettings)
-    .option('-o, --output <table|json>', 'How the list is printed. Default: table.')
+    .option('-o, --output <table|json|yaml>', 'How the list is printed. Default: table.')
+    .addHelpText('after', examples('list --database pglite:./data', 'list -o json --database postgres://db/nauthera'))
     .action((flags: Flags) => listKeys(flags));
+  command(
+    keys,
+    'rotate',
+    'Has the next signing key of each algorithm made now. It signs when everybody could have read it. May be repeated.',
+    keysSettings,
+  )
+    .addHelpText('after', examples('rotate --database pglite:./data', 'rotate --database postgres://db/nauthera'))
+    .action((flags: Flags) => rotateKeys(flags));
   command(keys, 'revoke <kid>', 'Refuses every token signed with a key, within seconds. May be repeated.', keysSettings)
     .option('--yes', 'Does not ask.')
+    .addHelpText(
+      'after',
+      examples('revoke KID --database pglite:./data', 'revoke KID --yes --database postgres://db/nauthera'),
+    )
     .action((kid: string, flags: Flags) => revokeKey(kid, flags));
   return root;
-}
-
-function hasCode(error: unknown, code: string): error is Error {
-  return error instanceof Error && 'code' in error && error.code === code;
-}
-
-/** An address or a folder that was asked for and cannot be had. */
-function isRefusedSetting(error: unknown): error is Error {
-  return ['address_refused', 'database_folder_in_use', 'database_folder_unusable'].some((code) => hasCode(error, code));
-}
-
-function exitCodeOf(error: unknown): number {
-  if (error instanceof Exit) return error.code;
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-  if (error instanceof KeyFileInvalid || error instanceof RangeError || isRefusedSetting(error)) return 2;
-  if (error instanceof DatabaseUnavailable) return 3;
-  return 1;
-}
-
-function sentenceOf(error: unknown): string | undefined {
-  if (error instanceof CommanderError) return undefined;
-  if (error instanceof DatabaseUnavailable) return `the database was not reached in time: ${error.message}`;
-  if (sqlState(error) === '42P01') return 'the tables are not there: run nauthera-server migrate';
-  const ours =
-    error instanceof Exit ||
-    error instanceof KeyFileInvalid ||
-    error instanceof RangeError ||
-    hasCode(error, 'migration_failed') ||
-    isRefusedSetting(error);
-  return ours ? error.message : `unexpected error: ${JSON.stringify(errorFields(error))}`;
 }
 
 /** Subcommands inherit it only if it is set before they are made; so it is set on all of them. */

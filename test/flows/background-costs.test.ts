@@ -56,7 +56,8 @@ describe('signing keys', () => {
     };
     await keys.refresh();
     expect(names.splice(0)).toEqual(['signing_keys_load', 'signing_keys_insert', 'signing_keys_load']);
-    expect(await rows()).toEqual({ keys: 1, audit: 1 });
+    // The first one is used at once: an event that it is there, and one that it signs.
+    expect(await rows()).toEqual({ keys: 1, audit: 2 });
     await keys.refresh();
     expect(names.splice(0)).toEqual(['signing_keys_load']);
     // Due at once: it has been in use for longer than a key may be.
@@ -64,8 +65,13 @@ describe('signing keys', () => {
     await database.run({ name: 'aged', text: `UPDATE signing_keys SET active_from = now() - interval '1 hour'` }, []);
     await keys.refresh();
     expect(names.splice(0)).toEqual(['signing_keys_load', 'signing_keys_insert', 'signing_keys_load']);
-    expect(await rows()).toEqual({ keys: 2, audit: 2 });
+    expect(await rows()).toEqual({ keys: 2, audit: 3 });
     expect(keys.keySet.jwks().keys).toHaveLength(2);
+    await database.run({ name: 'aged', text: `UPDATE signing_keys SET active_from = now() WHERE generation = 2` }, []);
+    settings = signing;
+    await keys.refresh();
+    expect(names.splice(0).slice(0, 2)).toEqual(['signing_keys_load', 'signing_keys_activate']);
+    expect(await rows()).toMatchObject({ audit: 4 });
   });
 });
 

@@ -3,7 +3,7 @@ import { createPrivateKey, createPublicKey, generateKeyPair, hash, type KeyObjec
 import { promisify } from 'node:util';
 import type { SigningAlgorithm } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
-import type { Sealer, StoredSigningKey } from './keys.ts';
+import type { NewSigningKey, Sealer, StoredSigningKey } from './keys.ts';
 
 const generate = promisify(generateKeyPair);
 
@@ -20,7 +20,7 @@ async function generatePrivateKey(algorithm: SigningAlgorithm): Promise<KeyObjec
 export async function createSigningKey(
   plan: { readonly algorithm: SigningAlgorithm; readonly generation: number; readonly activeFrom: EpochSeconds },
   sealer: Sealer,
-): Promise<Omit<StoredSigningKey, 'revoked'>> {
+): Promise<Omit<NewSigningKey, 'activated'>> {
   const privateKey = await generatePrivateKey(plan.algorithm);
   const publicJwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }) };
   const kid = thumbprint(publicJwk);

@@ -142,10 +142,11 @@ class ReplicaKeys implements Keys {
     const { create, remove } = planRotation(this.#keys, settings, now);
     for (const plan of create) {
       const key = await createSigningKey(plan, this.#options.sealer);
-      const made = await this.#options.store.insert(key);
+      const made = await this.#options.store.insert({ ...key, activated: key.activeFrom <= now });
       if (made) this.#options.log.info('signing key published', { 'nauthera.kid': key.kid });
     }
     if (remove.length > 0) await this.#options.store.remove(remove);
+    await this.#tellActivations(settings, now);
     await this.#resealOld();
     if (create.length > 0 || remove.length > 0) await this.#load();
   }
@@ -182,6 +183,14 @@ class ReplicaKeys implements Keys {
       return { ...stored, publicKey, signing: null };
     }
     return { ...stored, publicKey, signing };
+  }
+
+  /** A key becomes active by the passing of time: whoever sees it first tells. */
+  async #tellActivations({ algorithms }: RotationSettings, now: EpochSeconds): Promise<void> {
+    for (const algorithm of algorithms) {
+      const active = activeKey(this.#keys, algorithm, now);
+      if (active !== undefined && !active.activated) await this.#options.store.activate(active.kid);
+    }
   }
 
   /** The published set follows the clock as well as the table. Its object changes only when its content does. */

@@ -48,21 +48,31 @@ export interface StoredSigningKey {
   readonly generation: number;
   readonly activeFrom: EpochSeconds;
   readonly revoked: boolean;
+  /** Its first use was told. */
+  readonly activated: boolean;
+  /** Somebody wants its successor now. */
+  readonly rotationAsked: boolean;
   /** Members of the public key alone (RFC 7517). */
   readonly publicJwk: Readonly<Record<string, unknown>>;
   /** PKCS #8 in DER, sealed for the place `signing_keys`, kid. */
   readonly sealedPrivateKey: Buffer;
 }
 
+export type NewSigningKey = Omit<StoredSigningKey, 'revoked' | 'rotationAsked'>;
+
 export interface SigningKeyStore {
   /** Every key, and the time by the database. */
   load(): Promise<{ readonly now: EpochSeconds; readonly keys: readonly StoredSigningKey[] }>;
-  /** With its audit row. `false`: another replica made this generation. */
-  insert(key: Omit<StoredSigningKey, 'revoked'>): Promise<boolean>;
+  /** With its audit row, and one more when it is used at once. `false`: another replica made this generation. */
+  insert(key: NewSigningKey): Promise<boolean>;
+  /** It signs from now on; with its audit row, once. */
+  activate(kid: string): Promise<void>;
   /** With an audit row each. */
   remove(kids: readonly string[]): Promise<void>;
-  /** With its audit row. `false`: no such key, or revoked before. */
-  revoke(kid: string): Promise<boolean>;
+  /** With its audit row. */
+  revoke(kid: string): Promise<'revoked' | 'revoked_before' | 'unknown'>;
+  /** The newest key of each algorithm is to have a successor. Those whose keys have none yet. */
+  askRotation(): Promise<readonly SigningAlgorithm[]>;
   /** Puts the same key sealed anew in the place of `before`. */
   reseal(kid: string, before: Buffer, sealedPrivateKey: Buffer): Promise<void>;
 }

@@ -11,6 +11,8 @@ export interface ScheduledKey {
   /** From then on it signs, until a newer one does. */
   readonly activeFrom: EpochSeconds;
   readonly revoked: boolean;
+  /** Somebody wants its successor now. */
+  readonly rotationAsked?: boolean;
 }
 
 /** Whole seconds. */
@@ -52,6 +54,12 @@ export function activeKey<K extends ScheduledKey>(
   return usable.find((key) => key.activeFrom <= now) ?? usable.at(-1);
 }
 
+/**
+ * Seconds that a key is published longer than asked: until every replica knows it and serves it, and for clocks that differ.
+ * A relying party that fetched the set from the slowest replica has the key before it first signs, too.
+ */
+export const spread = 60;
+
 /** What a key is for now; `null`: nothing any more (revoked, or its successor has been active for `retire_after`). */
 export function stateOf(
   key: ScheduledKey,
@@ -75,7 +83,8 @@ function successorOf(key: ScheduledKey, keys: readonly ScheduledKey[], now: Epoc
 
 /**
  * What is due. The first key of an algorithm is used at once: there is no older one that anybody could know. Every later
- * one is published `publish_before` ahead, so that relying parties with a cached key set have seen it when it first signs.
+ * one is published `publish_before` and {@link spread} ahead, so that relying parties with a cached key set have seen it
+ * when it first signs, also one that somebody asked for.
  * After a revocation without a published successor a new key is used at once too.
  */
 export function planRotation(
@@ -88,9 +97,10 @@ export function planRotation(
     const newest = known.find((key) => !key.revoked);
     const generation = (known[0]?.generation ?? 0) + 1;
     if (newest === undefined) return [{ algorithm, generation, activeFrom: now }];
-    const due = newest.activeFrom + settings.rotate_every;
-    if (now < due - settings.publish_before) return [];
-    return [{ algorithm, generation, activeFrom: Math.max(due, now + settings.publish_before) as EpochSeconds }];
+    const ahead = settings.publish_before + spread;
+    const due = newest.rotationAsked === true ? now + ahead : newest.activeFrom + settings.rotate_every;
+    if (now < due - ahead) return [];
+    return [{ algorithm, generation, activeFrom: Math.max(due, now + ahead) as EpochSeconds }];
   });
   const remove = keys.filter((key) => !key.revoked && stateOf(key, keys, settings, now) === null).map((key) => key.kid);
   return { create, remove };
@@ -104,5 +114,5 @@ export function nextRotation(
 ): EpochSeconds | undefined {
   const newest = keysOf(keys, algorithm).find((key) => !key.revoked);
   if (newest === undefined) return undefined;
-  return (newest.activeFrom + settings.rotate_every - settings.publish_before) as EpochSeconds;
+  return (newest.activeFrom + settings.rotate_every - settings.publish_before - spread) as EpochSeconds;
 }

@@ -12,6 +12,8 @@ interface Row {
   readonly generation: number;
   readonly active_from: Date;
   readonly revoked: boolean;
+  readonly activated: boolean;
+  readonly rotation_asked: boolean;
   readonly public_jwk: Record<string, unknown>;
   readonly sealed_private_key: Buffer;
 }
@@ -20,17 +22,38 @@ interface Row {
 const load: Statement = {
   name: 'signing_keys_load',
   text: `SELECT clock.now, k.kid, k.algorithm, k.generation, k.active_from, k.revoked_at IS NOT NULL AS revoked,
-    k.public_jwk, k.sealed_private_key
+    k.activated_at IS NOT NULL AS activated, k.rotation_asked_at IS NOT NULL AS rotation_asked, k.public_jwk, k.sealed_private_key
     FROM (SELECT now() AS now) AS clock LEFT JOIN signing_keys k ON true`,
 };
 
 const insert: Statement = {
   name: 'signing_keys_insert',
   text: `WITH key AS (
-      INSERT INTO signing_keys (kid, algorithm, generation, active_from, public_jwk, sealed_private_key)
-      VALUES ($1, $2, $3, to_timestamp($4::bigint), $5::jsonb, $6) ON CONFLICT DO NOTHING RETURNING kid
+      INSERT INTO signing_keys (kid, algorithm, generation, active_from, public_jwk, sealed_private_key, activated_at)
+      VALUES ($1, $2, $3, to_timestamp($4::bigint), $5::jsonb, $6, CASE WHEN $8::boolean THEN now() END)
+      ON CONFLICT DO NOTHING RETURNING kid
     ), audited AS (${insertAudit('$7', 'key', { kid: 'key.kid' })})
     SELECT kid FROM key`,
+};
+
+const activate: Statement = {
+  name: 'signing_keys_activate',
+  text: `WITH key AS (
+      UPDATE signing_keys SET activated_at = now() WHERE kid = $1 AND activated_at IS NULL AND revoked_at IS NULL
+      RETURNING kid
+    ), audited AS (${insertAudit('$2', 'key', { kid: 'key.kid' })})
+    SELECT kid FROM key`,
+};
+
+// Of a key that is not used yet the turn is still to come: nobody needs another one behind it.
+const askRotation: Statement = {
+  name: 'signing_keys_ask_rotation',
+  text: `UPDATE signing_keys k SET rotation_asked_at = now()
+    WHERE revoked_at IS NULL AND rotation_asked_at IS NULL AND active_from <= now() AND NOT EXISTS (
+      SELECT FROM signing_keys newer
+      WHERE newer.algorithm = k.algorithm AND newer.generation > k.generation AND newer.revoked_at IS NULL
+    )
+    RETURNING algorithm`,
 };
 
 const remove: Statement = {
@@ -44,7 +67,7 @@ const revoke: Statement = {
   name: 'signing_keys_revoke',
   text: `WITH key AS (UPDATE signing_keys SET revoked_at = now() WHERE kid = $1 AND revoked_at IS NULL RETURNING kid),
     audited AS (${insertAudit('$2', 'key', { kid: 'key.kid' })})
-    SELECT kid FROM key`,
+    SELECT EXISTS (SELECT FROM key) AS revoked, EXISTS (SELECT FROM signing_keys WHERE kid = $1) AS known`,
 };
 
 const reseal: Statement = {
@@ -63,6 +86,8 @@ function toKey(row: Row): StoredSigningKey[] {
       generation: row.generation,
       activeFrom: toSeconds(row.active_from),
       revoked: row.revoked,
+      activated: row.activated,
+      rotationAsked: row.rotation_asked,
       publicJwk: row.public_jwk,
       sealedPrivateKey: row.sealed_private_key,
     },
@@ -77,10 +102,27 @@ export function signingKeyStore(database: Database): SigningKeyStore {
       return { now: toSeconds(now), keys: rows.flatMap(toKey) };
     },
     async insert(key) {
-      const event = auditJson({ event: 'key.published', outcome: 'success' });
+      const activation = { event: 'key.activated', outcome: 'success' } as const;
+      const event = auditJson({ event: 'key.published', outcome: 'success' }, ...(key.activated ? [activation] : []));
       const jwk = JSON.stringify(key.publicJwk);
-      const values = [key.kid, key.algorithm, key.generation, key.activeFrom, jwk, key.sealedPrivateKey, event];
+      const values = [
+        key.kid,
+        key.algorithm,
+        key.generation,
+        key.activeFrom,
+        jwk,
+        key.sealedPrivateKey,
+        event,
+        key.activated,
+      ];
       return (await database.run(insert, values)).count === 1;
+    },
+    async activate(kid) {
+      await database.run(activate, [kid, auditJson({ event: 'key.activated', outcome: 'success' })]);
+    },
+    async askRotation() {
+      const { rows } = await database.run<Pick<Row, 'algorithm'>>(askRotation, []);
+      return rows.map(({ algorithm }) => algorithm);
     },
     async remove(kids) {
       // One event per row: ids of audit rows are unique, so several rows are several statements.
@@ -90,7 +132,9 @@ export function signingKeyStore(database: Database): SigningKeyStore {
     },
     async revoke(kid) {
       const event = auditJson({ event: 'key.revoked', outcome: 'success' });
-      return (await database.run(revoke, [kid, event])).count === 1;
+      const { rows } = await database.run<{ readonly revoked: boolean; readonly known: boolean }>(revoke, [kid, event]);
+      if (rows[0]?.revoked === true) return 'revoked';
+      return rows[0]?.known === true ? 'revoked_before' : 'unknown';
     },
     async reseal(kid, before, sealedPrivateKey) {
       await database.run(reseal, [kid, before, sealedPrivateKey]);

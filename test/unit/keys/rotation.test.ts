@@ -5,6 +5,7 @@ import {
   planRotation,
   type RotationSettings,
   type ScheduledKey,
+  spread,
   stateOf,
 } from '../../../server/src/keys/rotation.ts';
 import { epochSeconds } from '../../../server/src/protocol/time.ts';
@@ -16,6 +17,8 @@ const settings: RotationSettings = {
   publish_before: day,
   retire_after: day,
 };
+/** In days. */
+const margin = spread / day;
 const at = (days: number) => epochSeconds(Math.round(1_800_000_000 + days * day));
 const key = (generation: number, activeFrom: number, revoked = false): ScheduledKey => ({
   kid: `k${generation}`,
@@ -25,13 +28,18 @@ const key = (generation: number, activeFrom: number, revoked = false): Scheduled
   revoked,
 });
 
+const asked = { ...key(1, 0), rotationAsked: true };
+
 describe('rotation of signing keys', () => {
   it.each([
     ['the first key is used at once', [], 0, [{ generation: 1, activeFrom: at(0) }], []],
     ['nothing is due before publishing', [key(1, 0)], 88.9, [], []],
-    ['I11: the next one is published ahead', [key(1, 0)], 89, [{ generation: 2, activeFrom: at(90) }], []],
+    ['nothing is due before publishing, to the second', [key(1, 0)], 89 - 1.02 * margin, [], []],
+    ['I11: the next one is published ahead', [key(1, 0)], 89 - margin, [{ generation: 2, activeFrom: at(90) }], []],
     ['only once', [key(1, 0), key(2, 90)], 89.5, [], []],
-    ['I11: a late one still waits its time', [key(1, 0)], 200, [{ generation: 2, activeFrom: at(201) }], []],
+    ['I11: a late one still waits its time', [key(1, 0)], 200, [{ generation: 2, activeFrom: at(201 + margin) }], []],
+    ['I11: one that was asked for, too', [asked], 10, [{ generation: 2, activeFrom: at(11 + margin) }], []],
+    ['asked for once: its successor is there', [asked, key(2, 11)], 10.5, [], []],
     ['I11: the old one stays until its tokens have expired', [key(1, 0), key(2, 90)], 90.9, [], []],
     ['then it is removed', [key(1, 0), key(2, 90)], 91, [], ['k1']],
     [
@@ -76,7 +84,7 @@ describe('rotation of signing keys', () => {
     ['nobody', [key(1, 0, true)], 1, undefined],
   ])('%s signs', (_rule, keys, now, expected) => expect(activeKey(keys, 'ES256', at(now))?.kid).toBe(expected));
 
-  it('says when the next one is due', () => expect(nextRotation([key(1, 0)], settings, 'ES256')).toBe(at(89)));
+  it('says when the next one is due', () => expect(nextRotation([key(1, 0)], settings, 'ES256')).toBe(at(89 - margin)));
 });
 
 describe('F45, I11: a relying party with a cached key set', () => {

@@ -5,6 +5,7 @@ import { account } from './account.ts';
 import { askedClaims } from './asked-claims.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
+import { keyRotation } from './key-rotation.ts';
 import { logout } from './logout.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
@@ -24,4 +25,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010_logout': logout,
   '0011_account': account,
   '0012_untrusted_proxy': untrustedProxy,
+  '0013_key_rotation': keyRotation,
 };
