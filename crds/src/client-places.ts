@@ -55,7 +55,13 @@ export const logout = Type.Optional(
         text({
           what: 'What the page that signs a user out loads in a hidden frame (OpenID Connect Front-Channel Logout), with iss and sid. Browsers that block foreign cookies make it useless: prefer backchannelUri.',
           max: 2048,
-          rules: [browsedUri],
+          rules: [
+            browsedUri,
+            {
+              rule: `!self.matches('[?](.*&)?(iss|sid)(=|&|$)')`,
+              message: 'must not hold iss or sid in its query: they are added when it is loaded',
+            },
+          ],
           allowed: 'https; http only for 127.0.0.1, [::1] and localhost; scheme, host and port of one of redirectUris',
           example: 'https://shop.example.com/frontchannel-logout',
           leftOut: 'nothing is loaded',

@@ -482,6 +482,11 @@ const flows: readonly Verdict[] = [
     `spec.logout.frontchannelUri: ${frame}`,
   ),
   client(
+    'a frame with our parameters',
+    { redirectUris: two, logout: { frontchannelUri: 'https://a.example.com/logout?x=1&sid=2' } },
+    'spec.logout.frontchannelUri: must not hold iss or sid in its query: they are added when it is loaded',
+  ),
+  client(
     'a frame that is no web page',
     { logout: { frontchannelUri: 'javascript:alert(1)' } },
     `spec.logout.frontchannelUri: ${browsed}`,

@@ -52,7 +52,8 @@ const logoutUrisAreSafe: Check = (client) => {
 
 /** OpenID Connect Front-Channel Logout §2: where the client is anyway; `iss` and `sid` are ours to add. */
 function framedUriProblem(uri: string, redirectUris: readonly string[]): string | null {
-  const problem = calledUriProblem(uri);
+  // It is a browser that goes there, as to a redirect URI: on its own machine without TLS.
+  const problem = linkProblem(uri) ?? (uri.includes('#') ? 'must not have a fragment' : null);
   if (problem !== null) return problem;
   const { origin, searchParams } = new URL(uri);
   if (searchParams.has('iss') || searchParams.has('sid')) return 'must not hold iss or sid in its query';

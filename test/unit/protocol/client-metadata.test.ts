@@ -41,6 +41,13 @@ describe('client metadata', () => {
     ['one that publishes its keys', fetched('https://shop.example.com:8443/keys?set=1')],
     ['one with ServiceAccounts', aClient().withServiceAccounts(...accounts)],
     [
+      'one whose frame is on this machine, as its redirect URI is',
+      aClient().with({
+        redirect_uris: ['http://127.0.0.1:9500/cb'],
+        frontchannel_logout_uri: 'http://127.0.0.1:9500/logout',
+      }),
+    ],
+    [
       'one for implicit answers alone',
       aClient().with({ grant_types: ['implicit'], response_types: ['id_token', 'id_token token'] }),
     ],
@@ -99,6 +106,30 @@ describe('client metadata', () => {
     ],
     ['the code flow needs a redirect URI', aClient().with({ redirect_uris: [] }), /redirect_uri/],
     ['response types follow grant types', aClient().with({ response_types: [] }), /response_types/],
+    [
+      'a frame in clear text',
+      aClient().with({
+        redirect_uris: ['https://a.example/cb'],
+        frontchannel_logout_uri: 'http://a.example/logout',
+      }),
+      /frontchannel_logout_uri must use https/,
+    ],
+    [
+      'a frame of another port (OpenID Connect Front-Channel Logout §2)',
+      aClient().with({
+        redirect_uris: ['http://127.0.0.1:9500/cb'],
+        frontchannel_logout_uri: 'http://127.0.0.1:9501/logout',
+      }),
+      /frontchannel_logout_uri must have the scheme, host and port/,
+    ],
+    [
+      'a frame with a fragment',
+      aClient().with({
+        redirect_uris: ['https://a.example/cb'],
+        frontchannel_logout_uri: 'https://a.example/logout#x',
+      }),
+      /frontchannel_logout_uri must not have a fragment/,
+    ],
     ['RFC 7591 §2.1: a hybrid type needs implicit', aClient().with({ response_types: ['code token'] }), /implicit/],
     [
       'RFC 7591 §2.1: implicit needs a type of its own',
