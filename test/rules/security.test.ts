@@ -92,11 +92,14 @@ describe('what the sources never do', () => {
     const soft = files.flatMap((path) =>
       [...(texts.get(path) ?? '').matchAll(/synchronous_commit', 'off'/g)].map(() => path),
     );
-    // A code without a form, a session that begins, "last seen", an opaque access token, a heartbeat.
+    // A code without a form, a session that begins, "last seen", an opaque access token, a device code and its last poll, a
+    // heartbeat.
     expect(soft.toSorted()).toEqual([
       'server/src/registry/heartbeat.ts',
       'server/src/store/access-tokens.ts',
       'server/src/store/authorization-codes.ts',
+      'server/src/store/device-codes.ts',
+      'server/src/store/device-codes.ts',
       'server/src/store/sessions.ts',
       'server/src/store/sessions.ts',
     ]);

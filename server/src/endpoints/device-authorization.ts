@@ -9,9 +9,9 @@ import { jsonError } from '../protocol/errors.ts';
 import type { Parameters } from '../protocol/parameters.ts';
 import { readResources, targets } from '../protocol/resources.ts';
 import { chooseScopes, parseScope } from '../protocol/scope.ts';
-import { deviceCodeGrant } from '../protocol/terms.ts';
+import { deviceCodeGrant, devicePollInterval } from '../protocol/terms.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
-import { type DeviceCodeStore, type NewDeviceCode, pollInterval } from '../store/device-codes.ts';
+import type { DeviceCodeStore, NewDeviceCode } from '../store/device-codes.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
@@ -151,6 +151,6 @@ function wireOf(
     verification_uri: uri,
     verification_uri_complete: `${uri}?${new URLSearchParams({ user_code: shown }).toString()}`,
     expires_in: lifetime,
-    interval: pollInterval,
+    interval: devicePollInterval,
   };
 }

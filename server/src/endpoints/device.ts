@@ -184,7 +184,8 @@ async function showEnd(
       return sendPage(visit, deviceDonePage({ ...visit.frame, outcome: 'stopped' }));
     case 'refused':
       return sendErrorPage(visit, { code: 'access_denied', client, scopes: words(device.asked) });
-    default:
+    case null:
+    case undefined:
       // It ran out while the page was read, or somebody else has answered.
       return sendEnter(ports, visit, visitor, { code: 'user_code_rejected' });
   }

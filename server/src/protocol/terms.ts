@@ -1,5 +1,7 @@
 /** RFC 8628 §3.4 */
 export const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+/** Seconds between two polls of a device (RFC 8628 §3.2). */
+export const devicePollInterval = 5;
 
 /**
  * Grant types that a client may list (RFC 7591 §2): the verbs of the token endpoint (RFC 6749 §4, §6; RFC 8628 §3.4), and

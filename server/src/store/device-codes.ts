@@ -2,6 +2,7 @@
  * Device codes (RFC 8628), as the device sees them: asked for, polled, redeemed once. What a person says about one in a
  * browser is in `device-answers.ts`.
  */
+import { devicePollInterval } from '../protocol/terms.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { accessTokenJson, insertAccessToken, type NewAccessToken } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
@@ -12,9 +13,8 @@ import { revokeGrant } from './revocations.ts';
 
 /** At most this many at once for one client: a loop in an application must not fill the table. */
 export const maxDeviceCodes = 1000;
-/** Seconds between two polls; a second less is let pass, since the network is never even. */
-export const pollInterval = 5;
-const leastInterval = pollInterval - 1;
+/** A second less than was agreed is let pass: the network is never even. */
+const leastInterval = devicePollInterval - 1;
 
 /** Nobody has answered yet. @param row alias of the device_codes row. */
 export function waiting(row: string): string {
