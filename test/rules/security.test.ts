@@ -44,7 +44,7 @@ describe('what the sources never do', () => {
     expect(lines(/`[^`]*\([^`]*=\$\{|escapeFilter|'\([a-zA-Z]+='\s*\+/, directory)).toEqual([]);
   });
 
-  it('A60, A75: the product calls nobody over HTTP, the operator its API server alone, by one agent', () => {
+  it('A60, A75: one gate calls what a client named, the operator its API server alone, by one agent', () => {
     const clients = files
       .flatMap(importsOf)
       .filter(({ to, typeOnly }) => !typeOnly && /^(?:node:https?|undici|axios|got)$/.test(to))
@@ -53,6 +53,11 @@ describe('what the sources never do', () => {
       // Where the agent is made; and a listener.
       'operator/src/runtime/kubernetes-connection.ts → undici',
       'operator/src/runtime/management.ts → node:http',
+      'server/src/outbound/exchange.ts → node:https',
+    ]);
+    const opened = files.flatMap(importsOf).filter(({ to, typeOnly }) => !typeOnly && /\/outbound\/(?!gate)/.test(to));
+    expect(opened.map(({ from }) => from).filter((from) => !from.startsWith('server/src/outbound/'))).toEqual([
+      'server/src/parts.ts',
     ]);
     expect(lines(/\bfetch\(/)).toEqual([]);
     expect(lines(/\bagent\.request\(/).map((line) => line.split(':')[0])).toEqual([
