@@ -50,10 +50,10 @@ describe('what the sources never do', () => {
       .filter(({ to, typeOnly }) => !typeOnly && /^(?:node:https?|undici|axios|got)$/.test(to))
       .map(({ from, to }) => `${from} → ${to}`);
     expect(clients).toEqual([
+      'server/src/outbound/exchange.ts → node:https',
       // Where the agent is made; and a listener.
       'operator/src/runtime/kubernetes-connection.ts → undici',
       'operator/src/runtime/management.ts → node:http',
-      'server/src/outbound/exchange.ts → node:https',
     ]);
     const opened = files.flatMap(importsOf).filter(({ to, typeOnly }) => !typeOnly && /\/outbound\/(?!gate)/.test(to));
     expect(opened.map(({ from }) => from).filter((from) => !from.startsWith('server/src/outbound/'))).toEqual([
