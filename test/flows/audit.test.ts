@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { deviceApp, enterCode, poll, startDevice } from '../support/devices.ts';
 import { revoke } from '../support/tokens.ts';
 import { authorize, authorizePath, codeFields, refreshFields, signIn, World, webApp } from '../support/world.ts';
 
@@ -9,6 +10,7 @@ beforeAll(async () => {
   world = await World.open({
     clients: [
       webApp(),
+      deviceApp(),
       webApp('shop.implicit', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
     ],
   });
@@ -29,6 +31,7 @@ const tables = [
   'refresh_tokens',
   'access_tokens',
   'authorization_codes',
+  'device_codes',
   'revocations',
   'authorization_requests',
 ];
@@ -106,6 +109,27 @@ describe('I7: a failing audit insert issues nothing, and changes nothing', () =>
     const refused = await withoutAudit(() => world.token(refreshFields(body.refresh_token)));
     expect([refused.status, refused.body.refresh_token]).toEqual([500, undefined]);
     expect((await world.token(refreshFields(body.refresh_token))).status).toBe(200);
+  });
+
+  it('a device: Yes, No, the directory’s no, and the exchange', async () => {
+    for (const [decision, account] of [
+      ['allow', 'active'],
+      ['deny', 'active'],
+      ['allow', 'locked'],
+    ] as const) {
+      const device = await startDevice(world);
+      const browser = world.browser();
+      const confirm = await enterCode(browser, device.user_code, username);
+      const person = world.memory.add(username, { account });
+      const page = await withoutAudit(() => browser.submit(confirm, { decision }));
+      expect(page.name).toBe('error:server_error');
+      person.account = 'active';
+      expect((await browser.submit(confirm, { decision })).name).toBe('device-done');
+      if (decision === 'deny') continue;
+      const refused = await withoutAudit(() => poll(world, device));
+      expect([refused.status, refused.body.access_token]).toEqual([500, undefined]);
+      expect((await poll(world, device)).status).toBe(200);
+    }
   });
 
   it('revoking: the grant has not ended, and the client is told', async () => {

@@ -56,6 +56,14 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
     await expectCost('device_exchange_replayed', () => poll(world, device));
   });
 
+  it('F25: a poll storm is one look each, and one write in all', async () => {
+    const device = await startDevice(world);
+    const { cost } = await world.counters.costOf(() =>
+      Promise.all(Array.from({ length: 200 }, () => poll(world, device))),
+    );
+    expect(cost).toEqual({ statements: 200, rows: 1, signatures: 0, verifications: 0, searches: 0, binds: 0 });
+  });
+
   it('a No, and a wrong code', async () => {
     const device = await startDevice(world);
     const browser = world.browser();
