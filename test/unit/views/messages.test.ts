@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { IntlMessageFormat } from 'intl-messageformat';
 import { describe, expect, it } from 'vitest';
 import { html } from '../../../server/src/views/html.ts';
-import { catalogues, createLanguage, english, negotiateLanguage } from '../../../server/src/views/messages.ts';
+import {
+  catalogues,
+  createLanguage,
+  english,
+  languageNames,
+  negotiateLanguage,
+} from '../../../server/src/views/messages.ts';
 import { root } from '../../rules/sources.ts';
 
 const folder = join(root, 'server/src/views/messages');
@@ -129,6 +135,19 @@ describe('a language', () => {
     expect(said).toEqual(['1 minuta', '3 minuty', '5 minut']);
   });
 
+  it.each([
+    [0, 'now', 'jetzt'],
+    [59, 'now', 'jetzt'],
+    [60, '1 minute ago', 'vor 1 Minute'],
+    [7199, '1 hour ago', 'vor 1 Stunde'],
+    [90_000, 'yesterday', 'gestern'],
+    [40 * 86_400, 'last month', 'letzten Monat'],
+    [800 * 86_400, '2 years ago', 'vor 2 Jahren'],
+    [-5, 'now', 'jetzt'],
+  ])('says how long ago %d seconds are', (seconds, said, german) => {
+    expect([english.ago(seconds), createLanguage('de', {}).ago(seconds)]).toEqual([said, german]);
+  });
+
   it('names a day in UTC', () => {
     expect(english.date(Date.UTC(2027, 2, 15, 23, 59) / 1000)).toBe('March 15, 2027');
     expect(createLanguage('de', {}).date(Date.UTC(2027, 2, 15) / 1000)).toBe('15. März 2027');
@@ -154,6 +173,28 @@ describe('negotiation', () => {
     ['very much', 'x '.repeat(10_000), 'x,'.repeat(10_000), 'en'],
   ])('%s', (_, uiLocales, acceptLanguage, tag) => {
     expect(negotiateLanguage({ uiLocales, acceptLanguage }, spoken).tag).toBe(tag);
+  });
+
+  it.each([
+    ['a pick before Accept-Language', { picked: 'ar', acceptLanguage: 'de' }, 'ar'],
+    ['ui_locales before a pick', { uiLocales: 'de', picked: 'ar' }, 'de'],
+    ['ui_locales that nobody speaks, then the pick', { uiLocales: 'xx yy', picked: 'ar' }, 'ar'],
+    ['a pick that is none', { picked: 'tlh', acceptLanguage: 'de' }, 'de'],
+  ])('%s', (_, wishes, tag) => expect(negotiateLanguage(wishes, spoken).tag).toBe(tag));
+
+  it('offers by name what has a catalogue, each once', () => {
+    expect(languageNames.map(([tag]) => tag).sort()).toEqual(Object.keys(catalogues).sort());
+    for (const [tag] of languageNames) expect(negotiateLanguage({ picked: tag }).tag).toBe(tag);
+  });
+
+  it('a control’s name for screen readers holds what one sees (WCAG 2.5.3)', () => {
+    const pairs = [
+      ['account.sign-out', 'account.sign-out-of'],
+      ['account.remove', 'account.remove-of'],
+    ] as const;
+    for (const catalogue of Object.values(catalogues)) {
+      for (const [seen, said] of pairs) expect(catalogue[said]).toContain(catalogue[seen]);
+    }
   });
 
   it('speaks what has a catalogue', () => {
