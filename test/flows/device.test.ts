@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createLog } from '../../server/src/app.ts';
 import { deviceCodeGrant } from '../../server/src/protocol/terms.ts';
 import { anOwner } from '../support/builders.ts';
 import {
@@ -17,10 +18,20 @@ import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { aDirectory, issuer, refreshFields, World, webApp } from '../support/world.ts';
 
 let world: World;
+const log: string[] = [];
 let turn = 0;
 let username = '';
 beforeAll(async () => {
   world = await World.open({
+    options: {
+      log: createLog({
+        level: 'debug',
+        format: 'json',
+        service: 'test',
+        version: '0',
+        destination: { write: (line) => log.push(line) },
+      }),
+    },
     clients: [
       deviceApp(),
       deviceApp('tv.other'),
@@ -307,5 +318,30 @@ describe('what a device gets', () => {
     await answerDevice(world.browser(), device, 'allow', username);
     await world.rows(`UPDATE device_codes SET client_uid = 'that of before' WHERE client_id = 'tv.renewed'`);
     expect((await poll(world, device, 'tv.renewed')).body.error).toBe('invalid_grant');
+  });
+});
+
+describe('what the log tells', () => {
+  it('that a device asked, that somebody said yes, and what it got; never a code or a token', async () => {
+    log.length = 0;
+    const device = await startDevice(world, { scope: 'openid email' });
+    await poll(world, device);
+    await answerDevice(world.browser(), device, 'allow', username);
+    const { body } = await poll(world, device);
+    await poll(world, device);
+    const text = log.join('\n');
+    const events = log
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter((line) => line.audit === true)
+      .map(({ event }) => event);
+    for (const event of ['device.started', 'login.succeeded', 'device.approved', 'token.issued', 'replay.detected']) {
+      expect(events).toContain(event);
+    }
+    const plain = device.user_code.replace('-', '');
+    for (const secret of [device.device_code, device.user_code, plain, body.access_token, body.refresh_token]) {
+      expect(text).not.toContain(secret);
+    }
+    const rows = await world.rows<{ row: string }>('SELECT audit::text AS row FROM audit');
+    expect(rows.map(({ row }) => row).join('\n')).not.toContain(device.user_code);
   });
 });
