@@ -15,7 +15,7 @@ import { mountToken } from './endpoints/token.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
 import { type Grants, grantTypesOf } from './grants/index.ts';
 import { admit } from './http/admission.ts';
-import { createAssertionJudge } from './http/client-assertion.ts';
+import { createAssertionJudge, createKeyFetcher } from './http/client-assertion.ts';
 import { type AuthenticateClient, createClientAuthentication } from './http/client-authentication.ts';
 import { createClientKeys } from './http/client-keys.ts';
 import { admitOrigins } from './http/cross-origin.ts';
@@ -177,9 +177,11 @@ function clientAuthentication({ seams }: ServerOptions, parts: Parts): Authentic
     onProblem: (clientId, problem) =>
       log.named('http').warn('the keys of a client', { 'nauthera.client.id': clientId, 'error.detail': problem }),
   });
+  const assertion = { server, clock, clientKeys, onVerified: seams?.onVerified };
   return createClientAuthentication({
     client: (clientId) => follower.current.client(clientId),
-    judgeAssertion: createAssertionJudge({ server, clock, clientKeys, onVerified: seams?.onVerified }),
+    judgeAssertion: createAssertionJudge(assertion),
+    fetchKeys: createKeyFetcher(assertion),
     useAssertion: (assertion) => assertions.use(assertion),
     onFailure: ({ reason, method, clientId, source }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });

@@ -36,6 +36,7 @@ beforeAll(async () => {
       published('shop.broken', `https://${host}:${sink.port}/broken`),
       published('shop.inside', `https://inside.example.com:${sink.port}/jwks`),
       published('shop.cost', `https://${host}:${sink.port}/cost`),
+      published('shop.flood', `https://${host}:${sink.port}/flood`),
       published('shop.cheap', `https://${host}:${sink.port}/cheap`),
     ],
     options: {
@@ -125,6 +126,29 @@ describe('private_key_jwt by jwks_uri', () => {
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
     expect(sink.requests).toBe(0);
+  });
+
+  it('F28, I6: a flood for a client whose keys do not come is shed, and nobody else waits', async () => {
+    const held = Promise.withResolvers<void>();
+    sink.answer = (request, response) => void held.promise.then(() => serve(own)(request, response));
+    let shed = 0;
+    const flood = Promise.all(
+      Array.from({ length: 100 }, async () => {
+        const answer = await send('shop.flood', strange);
+        if (answer.status === 503) shed += 1;
+        return answer;
+      }),
+    );
+    // While some wait for the keys, the others have their answer.
+    await expect.poll(() => shed, { timeout: 10_000 }).toBeGreaterThan(0);
+    const other = await send('shop.job');
+    held.resolve();
+    const answers = await flood;
+    expect(other.status).toBe(200);
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401, 503]));
+    const [one] = answers.filter(({ status }) => status === 503);
+    expect(one?.headers.get('retry-after')).toBe('2');
+    expect(one?.body).toMatchObject({ error: 'temporarily_unavailable' });
   });
 
   it('strangers are not told why keys could not be fetched; the log is', async () => {

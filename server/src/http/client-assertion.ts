@@ -8,7 +8,7 @@ import { algorithmOf } from '../protocol/public-keys.ts';
 import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
-import type { ClientKeys } from './client-keys.ts';
+import type { ClientKeys, KeyLocation } from './client-keys.ts';
 
 export const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longest assertion that is looked at: 16 KiB. */
@@ -74,8 +74,7 @@ export function createAssertionJudge({ server, clock, clientKeys, onVerified }: 
     if (header === null || declared === undefined) return { problem: 'malformed' };
     const { issuer } = declared;
     const now = clock.now();
-    const mayFetch = (client: ClientRegistration): boolean => isWorthAFetch(assertion, client, issuer, now);
-    const published = await publishedKeys({ known, declared, header, clientKeys, mayFetch });
+    const published = publishedKeys(known, declared, clientKeys);
     const keys = fitting(published ?? [], header);
     const tried = keys.length > 0 ? keys : [decoyOf(header.algorithm)];
     const payload = await verify(assertion, tried, { issuer, now, onVerified: () => onVerified?.() });
@@ -86,6 +85,20 @@ export function createAssertionJudge({ server, clock, clientKeys, onVerified }: 
     return known.value.token_endpoint_auth_method === 'kubernetes_service_account'
       ? judgeServiceAccount(payload, known.value, issuer, now)
       : judgeOwn(payload, known.value, issuer, now);
+  };
+}
+
+/** Has the keys that an assertion needs, before it is judged. */
+export type FetchKeys = (assertion: string, client: KnownClient) => Promise<void>;
+
+/** Nobody is called for an assertion that no key in the world would make hold. */
+export function createKeyFetcher({ server, clock, clientKeys }: AssertionOptions): FetchKeys {
+  return async (assertion, known) => {
+    const location = locationOf(known);
+    const issuer = server()?.issuer;
+    const header = readHeader(assertion);
+    if (location === null || issuer === undefined || header === null || header === 'symmetric') return;
+    if (isWorthAFetch(assertion, known.value, issuer, clock.now())) await clientKeys.refresh(location, header);
   };
 }
 
@@ -114,30 +127,30 @@ function readHeader(assertion: string): Header | 'symmetric' | null {
   }
 }
 
-interface Search {
-  readonly known: KnownClient | undefined;
-  readonly declared: ServerRegistration;
-  readonly header: Header;
-  readonly clientKeys: ClientKeys;
-  readonly mayFetch: (client: ClientRegistration) => boolean;
+/** Every key that could have signed for the client; `null`: they could not be fetched. */
+function publishedKeys(
+  known: KnownClient | undefined,
+  { kubernetes }: ServerRegistration,
+  clientKeys: ClientKeys,
+): readonly PublicJwk[] | null {
+  if (known === undefined) return [];
+  if (known.value.token_endpoint_auth_method === 'kubernetes_service_account') return kubernetes?.jwks.keys ?? [];
+  const location = locationOf(known);
+  return location === null ? (known.value.jwks?.keys ?? []) : clientKeys.known(location);
 }
 
-/** Every key that could have signed for the client; `null`: they could not be fetched. */
-async function publishedKeys(search: Search): Promise<readonly PublicJwk[] | null> {
-  const { known, declared, header, clientKeys, mayFetch } = search;
-  if (known === undefined) return [];
-  const { client_id: clientId, token_endpoint_auth_method: method, jwks, jwks_uri: url } = known.value;
-  if (method === 'kubernetes_service_account') return declared.kubernetes?.jwks.keys ?? [];
-  if (jwks !== undefined || url === undefined) return jwks?.keys ?? [];
-  const { namespace } = known.owner;
-  return clientKeys.find({ url, namespace, clientId }, header, mayFetch(known.value));
+/** `null`: its keys are not published, but registered. */
+function locationOf({ value, owner }: KnownClient): KeyLocation | null {
+  const { client_id: clientId, token_endpoint_auth_method: method, jwks_uri: url } = value;
+  if (method !== 'private_key_jwt' || url === undefined) return null;
+  return { url, namespace: owner.namespace, clientId };
 }
 
 function fitting(keys: readonly PublicJwk[], { kid, algorithm }: Header): readonly PublicJwk[] {
   return keys.filter((key) => algorithmOf(key) === algorithm && (kid === undefined || key.kid === kid));
 }
 
-/** What no key in the world would make hold is no reason to call anybody. Believed is nothing of it. */
+/** Believed is nothing of it. */
 function isWorthAFetch(assertion: string, client: ClientRegistration, issuer: string, now: number): boolean {
   try {
     const payload = decodeJwt(assertion);

@@ -10,6 +10,7 @@ import type { ClientAuthenticationMethod } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import {
   type AssertionProblem,
+  type FetchKeys,
   type JudgeAssertion,
   jwtBearer,
   type KnownClient,
@@ -34,6 +35,7 @@ export interface AuthenticationFailure {
 export interface ClientAuthenticationOptions {
   readonly client: (clientId: string) => KnownClient | undefined;
   readonly judgeAssertion: JudgeAssertion;
+  readonly fetchKeys: FetchKeys;
   /** Marks an assertion as used, durably; `false`: it was used before. */
   readonly useAssertion: (assertion: {
     readonly clientId: string;
@@ -94,6 +96,10 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
       options.onFailure({ reason: 'throttled', method, clientId, source });
       throw tooManyFailures(wait);
     };
+    // Outside of the turns: a key set that does not come would hold everybody who waits for one.
+    if (claim.method === 'assertion' && client !== undefined && left() > 0) {
+      await options.fetchKeys(claim.assertion, client);
+    }
     const end = await turns.take(key, left);
     try {
       const problem = claim.method === 'assertion' ? await judgeClaim(options, client, claim) : judge(client, claim);

@@ -7,6 +7,7 @@ import { readJwks } from '../protocol/jwks-document.ts';
 import { algorithmOf } from '../protocol/public-keys.ts';
 import type { AssertionAlgorithm } from '../protocol/terms.ts';
 import type { Owner, PublicJwk } from '../registry/registration.ts';
+import { HttpError } from './http-error.ts';
 
 export interface KeyLocation {
   readonly url: string;
@@ -22,12 +23,13 @@ export interface WantedKey {
 
 export interface ClientKeys {
   /**
-   * All keys that are known there. They are fetched if they are old or the wanted one is not among them, and if it is time.
+   * Fetches the keys if they are old or the wanted one is not among them, and if it is time.
    *
-   * @param mayFetch `false`: what is known has to do
-   * @returns `null`: none could be fetched, and no good ones are left
+   * @throws HttpError 503 when too many wait already: a place that does not answer must not hold every request
    */
-  find(location: KeyLocation, wanted: WantedKey, mayFetch: boolean): Promise<readonly PublicJwk[] | null>;
+  refresh(location: KeyLocation, wanted: WantedKey): Promise<void>;
+  /** All keys that are known there; `null`: none could be fetched, and no good ones are left. */
+  known(location: KeyLocation): readonly PublicJwk[] | null;
 }
 
 export interface ClientKeysOptions {
@@ -46,6 +48,9 @@ const usableFor = 60 * 60_000;
 const betweenMisses = 30_000;
 /** After a fetch that failed. */
 const afterFailure = 10_000;
+/** Requests that wait for one place, and for all of them: some hundred may be answered at once. */
+const mostWaitingForOne = 24;
+const mostWaiting = 64;
 /** Places whose keys are kept; the longest unused is forgotten first. */
 const mostPlaces = 1_000;
 
@@ -62,6 +67,8 @@ const nothing: Known = { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, triedAt:
 export function createClientKeys(options: ClientKeysOptions): ClientKeys {
   const places = new Map<string, Known>();
   const fetching = new Map<string, Promise<void>>();
+  const waiting = new Map<string, number>();
+  let allWaiting = 0;
 
   const keep = (place: string, known: Known): void => {
     places.delete(place);
@@ -85,16 +92,44 @@ export function createClientKeys(options: ClientKeysOptions): ClientKeys {
     return started;
   };
 
+  const waitFor = async (place: string, work: () => Promise<void>): Promise<void> => {
+    const here = waiting.get(place) ?? 0;
+    if (here >= mostWaitingForOne || allWaiting >= mostWaiting) throw tooManyWait();
+    waiting.set(place, here + 1);
+    allWaiting += 1;
+    try {
+      await work();
+    } finally {
+      allWaiting -= 1;
+      const left = (waiting.get(place) ?? 1) - 1;
+      if (left === 0) waiting.delete(place);
+      else waiting.set(place, left);
+    }
+  };
+
   return {
-    async find(location, wanted, mayFetch) {
-      // A URL that two namespaces registered may be open to one of them alone.
-      const place = `${location.namespace} ${location.url}`;
+    async refresh(location, wanted) {
+      const place = placeOf(location);
       const known = places.get(place) ?? nothing;
-      if (mayFetch && isDue(known, wanted, options.now())) await fetchOnce(place, location);
-      const { keys, fetchedAt } = places.get(place) ?? nothing;
+      if (isDue(known, wanted, options.now())) await waitFor(place, () => fetchOnce(place, location));
+    },
+    known(location) {
+      const { keys, fetchedAt } = places.get(placeOf(location)) ?? nothing;
       return options.now() - fetchedAt < usableFor ? keys : null;
     },
   };
+}
+
+/** A URL that two namespaces registered may be open to one of them alone. */
+function placeOf({ namespace, url }: KeyLocation): string {
+  return `${namespace} ${url}`;
+}
+
+function tooManyWait(): HttpError {
+  return new HttpError(503, 'temporarily_unavailable', {
+    description: 'the keys of the client are being fetched, try again in a moment',
+    headers: { 'retry-after': '2' },
+  });
 }
 
 function isDue({ keys, fetchedAt, triedAt }: Known, { kid, algorithm }: WantedKey, now: number): boolean {

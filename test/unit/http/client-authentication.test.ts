@@ -27,6 +27,7 @@ function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAsser
   const authenticate = createClientAuthentication({
     client: (id) => clients.find((one) => one.value.client_id === id),
     judgeAssertion: () => Promise.reject(new Error('no assertion was sent')),
+    fetchKeys: () => Promise.resolve(),
     useAssertion: () => Promise.reject(new Error('no assertion was sent')),
     ...assertions,
     onFailure: (failure) => failures.push(failure),

@@ -42,8 +42,10 @@ function setUp() {
       answer = () => held.promise;
       return held;
     },
-    find: async (key = one, mayFetch = true, where = place) =>
-      (await clientKeys.find(where, wanted(key), mayFetch))?.map(({ kid }) => kid) ?? null,
+    find: async (key = one, mayFetch = true, where = place) => {
+      if (mayFetch) await clientKeys.refresh(where, wanted(key));
+      return clientKeys.known(where)?.map(({ kid }) => kid) ?? null;
+    },
   };
 }
 
@@ -146,6 +148,21 @@ describe('keys by jwks_uri', () => {
     held.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ keys: [two] })) });
     expect(await waiting).toEqual([two.kid]);
     expect(await find(one, false)).toEqual([two.kid]);
+  });
+
+  it('F28: a place that does not answer holds so many requests; the others are told to come back', async () => {
+    const { hold, find, serve } = setUp();
+    const held = hold();
+    const at = (index: number) => ({ ...place, url: `https://x.example/${index}` });
+    const asked = (index: number, count: number) => Array.from({ length: count }, () => find(one, true, at(index)));
+    const outcomes = Promise.allSettled([...asked(0, 30), ...asked(1, 30), ...asked(2, 30)]);
+    held.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ keys: [one] })) });
+    const refused = (await outcomes).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    // 24 for each of the first two, and what is left of 64 for the third.
+    expect(refused).toHaveLength(90 - 64);
+    expect(refused[0]).toMatchObject({ status: 503, code: 'temporarily_unavailable', headers: { 'retry-after': '2' } });
+    serve(one);
+    expect(await find(one, true, at(3))).toEqual([one.kid]);
   });
 
   it('of more places than 1,000 the longest unused is forgotten', async () => {

@@ -20,6 +20,7 @@ describe('A49: limits per address', () => {
     const authenticate = createClientAuthentication({
       client: () => undefined,
       judgeAssertion: () => Promise.reject(new Error('no assertion was sent')),
+      fetchKeys: () => Promise.resolve(),
       useAssertion: () => Promise.reject(new Error('no assertion was sent')),
       onFailure: () => undefined,
       now: () => 0,
