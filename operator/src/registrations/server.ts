@@ -5,6 +5,7 @@ import {
   durationSeconds,
   freeGrantTypes,
   freeResponseTypes,
+  type GrantType,
   grantTypes,
   grantTypesOf,
   responseTypes,
@@ -98,6 +99,11 @@ function isEmpty(value: object): boolean {
 }
 
 type Supported = Required<Pick<ServerRegistration, 'grant_types_supported' | 'response_types_supported'>>;
+
+/** As the metadata of the server names them. */
+export function grantTypesSupported({ clientPolicies = [] }: AuthorizationServerSpec): readonly GrantType[] {
+  return supported(clientPolicies).grant_types_supported;
+}
 
 /** What some Client could be allowed: where no policy matches, or by any one policy alone. */
 function supported(policies: readonly ClientPolicy[]): Supported {

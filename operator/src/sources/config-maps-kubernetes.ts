@@ -56,8 +56,8 @@ export class KubernetesConfigMaps implements ConfigMapReader {
     if (!isLabel(namespace) || !isSubdomain(name)) return undefined;
     const path = `${configMapsPath(namespace)}${apiPath(name)}`;
     try {
-      const { data = {}, binaryData = {} } = await api.request<ConfigMapObject>({ method: 'GET', path });
-      return { namespace, name, data, binaryData };
+      const { data = {}, binaryData } = await api.request<ConfigMapObject>({ method: 'GET', path });
+      return { namespace, name, data, ...(binaryData === undefined ? {} : { binaryData }) };
     } catch (error) {
       if (error instanceof ApiError && error.status === 404) return undefined;
       throw error;

@@ -75,7 +75,6 @@ describe('a Client’s Secret', () => {
       'user-info-uri': 'https://id.example.com/userinfo',
       'jwk-set-uri': 'https://id.example.com/jwks',
       'end-session-uri': 'https://id.example.com/logout',
-      'device-authorization-uri': 'https://id.example.com/device_authorization',
       'introspection-uri': 'https://id.example.com/introspect',
       'revocation-uri': 'https://id.example.com/revoke',
     });

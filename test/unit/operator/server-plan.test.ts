@@ -195,7 +195,6 @@ describe('an AuthorizationServer', () => {
         token: 'https://id.example.com/token',
         userinfo: 'https://id.example.com/userinfo',
         jwks: 'https://id.example.com/jwks',
-        deviceAuthorization: 'https://id.example.com/device_authorization',
         introspection: 'https://id.example.com/introspect',
         revocation: 'https://id.example.com/revoke',
         endSession: 'https://id.example.com/logout',
@@ -220,6 +219,24 @@ describe('an AuthorizationServer', () => {
       lifetimes: { access_token: 600, refresh_token_idle: 3600, session_idle: 7200 },
       signing: { algorithms: ['ES256', 'RS256'] },
     });
+    expect(checkRegistration('server', 'self', plan.registration?.value)).toBeNull();
+  });
+
+  it('names the endpoint for devices where a policy allows them', () => {
+    const clientPolicies = [{ name: 'tv', grantTypes: ['urn:ietf:params:oauth:grant-type:device_code'] }];
+    const { status } = conclude({ server: aServerResource({ clientPolicies }) });
+    expect(status.endpoints).toMatchObject({ deviceAuthorization: 'https://id.example.com/device_authorization' });
+  });
+
+  it('says what of its branding is shown otherwise, and is ready all the same', () => {
+    const server = aServerResource({
+      branding: { colors: { light: '#ffcc00' }, logo: { configMapRef: { name: 'logo' } } },
+    });
+    const { conditions, plan } = conclude({ server });
+    expect(conditions.at(-1)).toMatchObject({ type: 'BrandingAdjusted', status: 'True', reason: 'ContrastTooLow' });
+    expect(conditions.every(({ status }) => status === 'True')).toBe(true);
+    expect(standing('AuthorizationServer', 'BrandingAdjusted', 'ContrastTooLow')).toBe('None');
+    expect(plan.registration?.value).toMatchObject({ branding: { colors: { light: '#7e6500' } } });
     expect(checkRegistration('server', 'self', plan.registration?.value)).toBeNull();
   });
 

@@ -1,7 +1,7 @@
 /** What an AuthorizationServer comes to, pure: settings of its server, and conditions from what became of them. */
-import type { AuthorizationServerStatus } from '@nauthera/crds';
+import { type AuthorizationServerSpec, type AuthorizationServerStatus, deviceCodeGrant } from '@nauthera/crds';
 import { endpointUrl, type LiveReport, type Registration } from '@nauthera/server/registry';
-import { registerServer } from '../../registrations/server.ts';
+import { grantTypesSupported, registerServer } from '../../registrations/server.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ClusterKey } from '../../sources/cluster-keys.ts';
 import type { ConfigMap } from '../../sources/source.ts';
@@ -121,7 +121,10 @@ export function concludeServer(
       : (plan.deployed ?? blocked('Deployed', 'DatabaseReady'));
   const keysReady = keysAfter(inputs, { databaseReady, deployed }, serving);
   const conditions = [databaseReady, deployed, keysReady];
-  const known = holds && plan.issuer !== undefined ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer) } : {};
+  const known =
+    holds && plan.issuer !== undefined
+      ? { issuer: plan.issuer, endpoints: endpointsOf(plan.issuer, inputs.server.spec) }
+      : {};
   return {
     conditions: [...conditions, ...extras(inputs, live), ...brandingConditions(plan.branding)],
     status: {
@@ -215,14 +218,19 @@ function keysAfter(
   return no(type, 'KeysPending', 'signing keys are being made. Waiting');
 }
 
-function endpointsOf(issuer: string): NonNullable<AuthorizationServerStatus['endpoints']> {
+/** Those that there are: devices are served where a policy allows them. */
+function endpointsOf(
+  issuer: string,
+  spec: AuthorizationServerSpec,
+): NonNullable<AuthorizationServerStatus['endpoints']> {
+  const devices = grantTypesSupported(spec).includes(deviceCodeGrant);
   return {
     discovery: endpointUrl(issuer, 'openidConfiguration'),
     authorization: endpointUrl(issuer, 'authorization'),
     token: endpointUrl(issuer, 'token'),
     userinfo: endpointUrl(issuer, 'userinfo'),
     jwks: endpointUrl(issuer, 'jwks'),
-    deviceAuthorization: endpointUrl(issuer, 'deviceAuthorization'),
+    ...(devices ? { deviceAuthorization: endpointUrl(issuer, 'deviceAuthorization') } : {}),
     introspection: endpointUrl(issuer, 'introspection'),
     revocation: endpointUrl(issuer, 'revocation'),
     endSession: endpointUrl(issuer, 'endSession'),

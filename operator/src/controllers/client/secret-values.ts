@@ -1,5 +1,5 @@
 /** What a generated Secret of a Client holds, pure. */
-import type { ClientSpec, SecretKey } from '@nauthera/crds';
+import { type ClientSpec, deviceCodeGrant, type SecretKey } from '@nauthera/crds';
 import { endpointUrl } from '@nauthera/server/registry';
 import { clientIdOf } from '../../registrations/client.ts';
 import type { NewSecret, Secret } from '../../sources/source.ts';
@@ -154,7 +154,10 @@ function valuesOf(
     'user-info-uri': endpointUrl(issuer, 'userinfo'),
     'jwk-set-uri': endpointUrl(issuer, 'jwks'),
     'end-session-uri': endpointUrl(issuer, 'endSession'),
-    'device-authorization-uri': endpointUrl(issuer, 'deviceAuthorization'),
+    // Where no policy allows that grant the server has no such endpoint; a Client that lists it is allowed it.
+    'device-authorization-uri': grantTypes.includes(deviceCodeGrant)
+      ? endpointUrl(issuer, 'deviceAuthorization')
+      : undefined,
     'introspection-uri': endpointUrl(issuer, 'introspection'),
     'revocation-uri': endpointUrl(issuer, 'revocation'),
   });
