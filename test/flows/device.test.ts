@@ -178,7 +178,12 @@ describe('polling (RFC 8628 §3.5)', () => {
   });
 
   it('A50: another client gets invalid_grant, and takes nothing away', async () => {
-    const device = await startDevice(world);
+    const [waiting, denied, device] = [await startDevice(world), await startDevice(world), await startDevice(world)];
+    await answerDevice(world.browser(), denied, 'deny', username);
+    for (const one of [waiting, denied]) {
+      expect((await poll(world, one, 'tv.other')).body.error).toBe('invalid_grant');
+    }
+    expect((await poll(world, waiting)).body.error).toBe('authorization_pending');
     await answerDevice(world.browser(), device, 'allow', username);
     const stolen = await poll(world, device, 'tv.other');
     expect([stolen.status, stolen.body.error]).toEqual([400, 'invalid_grant']);

@@ -4,6 +4,9 @@ import {
   consentPage,
   consentPartialPage,
   continuePage,
+  deviceConfirmPage,
+  deviceDonePage,
+  devicePage,
   errorPage,
   loginPage,
 } from '../../../server/src/views/index.ts';
@@ -11,6 +14,7 @@ import {
   chooseAccountInput,
   consentInput,
   continueInput,
+  deviceConfirmInput,
   errorInput,
   loginInput,
   partialInput,
@@ -106,6 +110,43 @@ const fields: readonly Field[] = [
   field('continue', 'client.name', (name) => continuePage(continueInput({ client: { name } }))),
   field('continue', 'state', (state) =>
     continuePage(continueInput({ continueTo: `https://orders.example.com/callback?state=${state}` })),
+  ),
+  field('device', 'user code', (userCode) =>
+    devicePage({ ...loginInput(), userCode, problem: { code: 'user_code_rejected' } }),
+  ),
+  field('device-confirm', 'client.name', (name) =>
+    deviceConfirmPage(deviceConfirmInput({ client: { ...client, name } })),
+  ),
+  field('device-confirm', 'client.namespace', (namespace) =>
+    deviceConfirmPage(deviceConfirmInput({ client: { ...client, namespace } })),
+  ),
+  field('device-confirm', 'user.name', (name) => deviceConfirmPage(deviceConfirmInput({ user: { ...user, name } }))),
+  field('device-confirm', 'user code', (userCode) => deviceConfirmPage(deviceConfirmInput({ userCode }))),
+  field('device-confirm', 'network', (network) =>
+    deviceConfirmPage(deviceConfirmInput({ place: { place: 'other', network } })),
+  ),
+  field('device-confirm', 'group of a rule', (group) =>
+    deviceConfirmPage(deviceConfirmInput({ scopes: [{ scope: 'shop:x', onlyMembersOf: ['a', group] }] })),
+  ),
+  field('device-done', 'client.name', (name) =>
+    deviceDonePage({
+      ...loginInput(),
+      outcome: 'connected',
+      client: { name },
+      scopes: [{ scope: 'email' }],
+      refused: [],
+      account: '/account',
+    }),
+  ),
+  field('device-done', 'scope.displayName', (displayName) =>
+    deviceDonePage({
+      ...loginInput(),
+      outcome: 'connected',
+      client: { name: 'x' },
+      scopes: [{ scope: 'shop:x', displayName }],
+      refused: [],
+      account: '/account',
+    }),
   ),
   field('error', 'reference', (reference) => errorPage(errorInput('server_error', { reference }))),
   field('error', 'description', (description) => errorPage(errorInput('invalid_request', { description }))),
