@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Browser } from '../support/browser.ts';
+import { anOwner } from '../support/builders.ts';
 import {
   answerDevice,
   basic,
@@ -372,6 +373,35 @@ describe('the page that asks', () => {
     await browser.submit(login, { username: 'visitor', password: 'password-of-visitor', 'sign-in': '1' });
     expect((await browser.post('/device', fields)).name).toBe('device');
     expect(await outcomeOf(device)).toBe('authorization_pending');
+  });
+});
+
+describe('a registration that changes under way', () => {
+  const under = async (id: string) => {
+    const value = deviceApp(id);
+    await world.served({ kind: 'client', id, owner: anOwner(id), value });
+    const device = await startDevice(world, undefined, basic(id));
+    const browser = world.browser();
+    return { value, browser, page: await enterCode(browser, device.user_code, username), device };
+  };
+  const nothingApproved = async (id: string) =>
+    expect(await world.count('device_codes', `client_id = '${id}' AND outcome IS NOT NULL`)).toBe(0);
+
+  it('a client that is withdrawn before the click: its code is no longer valid', async () => {
+    const { value, browser, page } = await under('tv.leaving');
+    const owner = anOwner('tv.leaving');
+    await world.served({ kind: 'client', id: 'tv.leaving', owner, value, withdrawn: true });
+    expect((await browser.submit(page, { decision: 'allow' })).problem).toBe(notRight);
+    await nothingApproved('tv.leaving');
+  });
+
+  it('one that may not use the grant any more', async () => {
+    const { value, browser, page, device } = await under('tv.changing');
+    const change = { ...value, grant_types: ['client_credentials' as const] };
+    await world.served({ kind: 'client', id: 'tv.changing', owner: anOwner('tv.changing'), value: change });
+    expect((await browser.submit(page, { decision: 'allow' })).problem).toBe(notRight);
+    expect((await poll(world, device, 'tv.changing')).body.error).toBe('unauthorized_client');
+    await nothingApproved('tv.changing');
   });
 });
 
