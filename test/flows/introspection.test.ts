@@ -171,9 +171,6 @@ describe('what does not hold is inactive, and nothing more is said', () => {
     const own = await granted('shop.web');
     const other = await granted('shop.opaque');
     const [jwt = '', opaque = ''] = [own.access_token, other.access_token];
-    const flipped = [...opaque].map((letter) =>
-      letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase(),
-    );
     const odd = [
       'x',
       '.',
@@ -187,7 +184,7 @@ describe('what does not hold is inactive, and nothing more is said', () => {
       opaque.slice(0, -1),
       `${opaque}A`,
       ` ${opaque}`,
-      flipped.join(''),
+      otherCase(opaque),
       own.id_token,
     ];
     for (const token of odd) {
@@ -237,7 +234,7 @@ describe('what does not hold is inactive, and nothing more is said', () => {
 it('conventions §7: outcomes are counted, and no token is a label', async () => {
   const counter = metrics.getSingleMetric('nauthera_introspections_total');
   const values = (await counter?.get())?.values ?? [];
-  expect(values.map(({ labels }) => labels.outcome).toSorted()).toEqual([
+  expect(values.map(({ labels }) => String(labels.outcome)).sort()).toEqual([
     'active',
     'inactive',
     'invalid_client',

@@ -31,6 +31,10 @@ export const tokenScopes: readonly ScopeRegistration[] = [
   aScope('stock', { audiences: ['https://stock'] }),
 ];
 
+/** Every letter in its other case. */
+export const otherCase = (text: string): string =>
+  text.replaceAll(/[A-Za-z]/g, (one) => (one === one.toLowerCase() ? one.toUpperCase() : one.toLowerCase()));
+
 export interface FormAnswer {
   readonly status: number;
   readonly headers: Headers;
