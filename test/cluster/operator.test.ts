@@ -9,6 +9,7 @@ import { root } from '../rules/sources.ts';
 import { renderChart } from '../support/chart.ts';
 import { TestCluster } from '../support/kube-cluster.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
+import { png } from '../support/png.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 import { Replica } from '../support/replica.ts';
@@ -157,6 +158,41 @@ describe('the operator of a cluster', () => {
       return status.observedGeneration === metadata.generation && programmed?.status === 'True';
     });
     expect(await Promise.all(replicas.map((replica) => takes(replica, added)))).toEqual([true, true, true]);
+  });
+
+  it('a logo is shown once its ConfigMap is there, and one that breaks is told at once: the Client is served all the while', async () => {
+    const message = async () => {
+      const { status } = await cluster.call(
+        'GET',
+        '/apis/auth.nauthera.io/v1alpha1/namespaces/orders/clients/order-desk',
+      );
+      return (status.conditions as { type: string; message: string }[]).find(({ type }) => type === 'Ready')?.message;
+    };
+    const logo = (picture: string) =>
+      apply({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name: 'order-desk-logo', namespace: 'orders', labels: { 'auth.nauthera.io/watch': 'true' } },
+        binaryData: { 'logo.png': picture },
+      });
+    const patch = JSON.stringify({ spec: { logo: { configMapRef: { name: 'order-desk-logo' } } } });
+    const patched = await cluster.kubectl(['patch', '-n', 'orders', 'nclient/order-desk', '--type=merge', '-p', patch]);
+    expect(patched.code).toBe(0);
+    await until('it is missed', async () => (await message())?.startsWith('ConfigMap "order-desk-logo" named in'));
+    const served = 'http://127.0.0.1:9500/callback';
+    for (const replica of replicas) expect(await takes(replica, served)).toBe(true);
+    const picture = png(16, 16);
+    await logo(picture.toString('base64'));
+    await wait('nclient/order-desk', 'orders');
+    const path = `/logos/${createHash('sha256').update(picture).digest('hex')}?client_id=orders.order-desk`;
+    for (const replica of replicas) expect((await fetch(`${replica.url}${path}`)).status).toBe(200);
+    await logo(Buffer.from('<svg/>').toString('base64'));
+    await until('it is refused', async () => (await message())?.includes('is no PNG file'));
+    await until('it is gone', async () => {
+      const answers = await Promise.all(replicas.map((replica) => fetch(`${replica.url}${path}`)));
+      return answers.every(({ status }) => status === 404);
+    });
+    for (const replica of replicas) expect(await takes(replica, served)).toBe(true);
   });
 
   it('a Client that is deleted is refused by every server process', async () => {

@@ -432,11 +432,17 @@ describe('what is asked for', () => {
     closing.push(() => maps.stop());
     await maps.start();
     await create(namespace, { metadata: { name: 'quiet' }, data: { 'ca.crt': 'one' } }, 'configmaps');
-    await create(namespace, { metadata: { name: 'ca', labels: watchLabel }, data: { 'ca.crt': 'two' } }, 'configmaps');
+    const binaryData = { 'logo.png': 'iVBORw==' };
+    await create(
+      namespace,
+      { metadata: { name: 'ca', labels: watchLabel }, data: { 'ca.crt': 'two' }, binaryData },
+      'configmaps',
+    );
     await until(() => changes.includes(`${namespace}/ca`));
     expect(changes).not.toContain(`${namespace}/quiet`);
     expect([maps.watched(namespace, 'ca'), maps.watched(namespace, 'quiet')]).toEqual([true, false]);
     expect(await maps.read(namespace, 'quiet')).toEqual({ namespace, name: 'quiet', data: { 'ca.crt': 'one' } });
+    expect(await maps.read(namespace, 'ca')).toEqual({ namespace, name: 'ca', data: { 'ca.crt': 'two' }, binaryData });
     expect(await maps.read(namespace, 'none')).toBeUndefined();
   });
 });
