@@ -215,7 +215,7 @@ describe.each<[string, () => Promise<Database>]>([
       expect(next.pending).toBe(2);
       expect(next.dueIn).toBeGreaterThan(8);
       expect(next.dueIn).toBeLessThanOrEqual(10);
-      expect(await store().unreached(first.sessionId)).toEqual(['c']);
+      expect(await store().unreached(first.sessionId)).toEqual([{ clientId: 'c', clientUid: 'u' }]);
       expect(await store().unreached(second.sessionId)).toEqual([]);
       await rows(`UPDATE logout_deliveries SET next_attempt_at = now() WHERE session_id = $1`, [first.sessionId]);
       expect((await store().claim(randomUUID())).deliveries).toEqual([{ ...first, attempts: 1 }]);

@@ -4,6 +4,7 @@ import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Browser, Page } from '../support/browser.ts';
 import { aClient, anOwner } from '../support/builders.ts';
+import { introspect, userinfo as openedBy } from '../support/tokens.ts';
 import { authorize, authorizePath, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
 
 const asks = { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } as const;
@@ -14,7 +15,7 @@ const front = 'https://shop.example.com/front?app=1';
 let world: World;
 beforeAll(async () => {
   world = await World.open({
-    replicas: 2,
+    replicas: 3,
     // An ID token that has run out is what applications usually have at hand.
     server: {
       lifetimes: {
@@ -42,6 +43,7 @@ beforeAll(async () => {
         frontchannel_logout_uri: front,
       }),
       webApp('shop.home', { client_name: 'Home', consent: asks, client_uri: 'https://shop.example.com/' }),
+      webApp('shop.opaque', { consent: asks, access_token_format: 'opaque' }),
       webApp('shop.gone', { consent: asks, post_logout_redirect_uris: [bye] }),
       aClient('shop.phone')
         .public()
@@ -76,8 +78,7 @@ async function signedIn(clientId = 'shop.web', browser = world.browser(), scope 
 const logoutPath = (parameters: Readonly<Record<string, string>>) =>
   `/logout?${new URLSearchParams(parameters).toString()}`;
 const silently = async (browser: Browser) => (await authorize(browser, { prompt: 'none' })).error ?? 'signed in';
-const userinfo = async (token: string) =>
-  (await world.fetch(`${issuer}/userinfo`, { headers: { authorization: `Bearer ${token}` } })).status;
+const userinfo = async (token: string) => (await openedBy(world, token)).status;
 /** Nothing on the page, and nothing in the answer, leads anywhere but to us. */
 const leadsNowhere = (page: Page) => {
   expect(page.leftTo).toBeUndefined();
@@ -108,6 +109,24 @@ describe('with an ID token of this session', () => {
     // F52: everywhere within a second.
     await expect.poll(() => userinfo(accessToken), { timeout: 10_000 }).toBe(401);
   });
+
+  it.each(['shop.web', 'shop.opaque'])(
+    'F52: within a second its access tokens open nothing on any replica: %s',
+    async (clientId) => {
+      const { browser, idToken, accessToken } = await signedIn(clientId);
+      const ask = async (url: string) => [
+        (await introspect(world, accessToken, clientId, {}, url)).body.active,
+        (await openedBy(world, accessToken, url)).status,
+      ];
+      // Seen before by each, so that nothing is remembered wrongly.
+      for (const url of world.urls) expect(await ask(url)).toEqual([true, 200]);
+      const before = performance.now();
+      await browser.get(logoutPath({ id_token_hint: idToken }));
+      for (const url of world.urls) {
+        await expect.poll(() => ask(url), { timeout: 10_000, interval: 50 }).toEqual([false, 401]);
+      }
+    },
+  );
 
   it('offline access goes on, and its ID token names the session all the same', async () => {
     const { browser, idToken, refreshToken } = await signedIn('shop.web', world.browser(), 'openid offline_access');

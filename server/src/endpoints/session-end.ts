@@ -39,10 +39,20 @@ function told(visit: Visit, clients: readonly SessionClient[]): readonly ClientR
     .filter(({ backchannel_logout_uri: back, frontchannel_logout_uri: front }) => (back ?? front) !== undefined);
 }
 
-function sessionOf(visit: Visit, { id, clients }: SessionToEnd | EndedSession): SessionOfLogout {
-  const ids = told(visit, clients).map(({ client_id }) => client_id);
-  const known = clients.filter(({ clientId }) => ids.includes(clientId));
-  return { sessionId: id, clients: known.map(({ clientId, clientUid }) => ({ id: clientId, uid: clientUid })) };
+/** More frames than these no browser loads in good time, and their names would not fit into an address. */
+const mostFrames = 50;
+
+function sessionOf(visit: Visit, { id: sessionId, clients }: SessionToEnd | EndedSession): SessionOfLogout {
+  const all = told(visit, clients);
+  const framed = all.filter((client) => client.frontchannel_logout_uri !== undefined).map(({ client_id: id }) => id);
+  return {
+    sessionId,
+    framed: clients
+      .filter(({ clientId }) => framed.includes(clientId))
+      .slice(0, mostFrames)
+      .map(({ clientId: id, clientUid: uid }) => ({ id, uid })),
+    called: all.some((client) => client.backchannel_logout_uri !== undefined),
+  };
 }
 
 /** The session of this browser; one statement, none for a stranger. */
@@ -93,10 +103,10 @@ export function finish(
   ports.emitAudit(ended.event);
   ports.metrics.grantsEnded.inc({ cause: 'user' }, ended.grants);
   forgetSession(visit);
-  const framed = told(visit, ended.clients).some((client) => client.frontchannel_logout_uri !== undefined);
+  const session = sessionOf(visit, ended);
   const uri = returnUri(visit, wish);
-  if (way === 'redirect' && !framed && uri !== undefined) return leave(visit, uri);
-  const done: DoneLogout = { ...wish, startedAt: ports.clock.now(), session: sessionOf(visit, ended) };
+  if (way === 'redirect' && session.framed.length === 0 && uri !== undefined) return leave(visit, uri);
+  const done: DoneLogout = { ...wish, startedAt: ports.clock.now(), session };
   return goTo(visit, 'signed-out', { [requestField]: sealLogout(ports.sealer, 'done', done, bindBrowser(visit)) });
 }
 
@@ -123,20 +133,19 @@ export function openDone(ports: LogoutPorts, visit: Visit, text: string | undefi
 export async function sendSignedOut(ports: LogoutPorts, from: Visit, done: DoneLogout): Promise<FastifyReply> {
   const visit = inLanguageOf(from, done.uiLocales);
   forgetSession(visit);
-  const { issuer } = visit.server;
-  const { sessionId, clients: involved = [] } = done.session ?? {};
-  const clients = involved.flatMap((client) => registered(visit, client) ?? []);
-  const called = clients.some((client) => client.backchannel_logout_uri !== undefined);
-  const failing = called && sessionId !== undefined ? await ports.deliveries.unreached(sessionId) : [];
-  const frames = clients.flatMap((client) => {
-    const uri = client.frontchannel_logout_uri;
-    if (uri === undefined || sessionId === undefined) return [];
-    return [{ src: frontChannelLogoutUri(uri, issuer, sessionId), client: clientText(visit, client) }];
+  const { session } = done;
+  const failing = session?.called === true ? await ports.deliveries.unreached(session.sessionId) : [];
+  const frames = (session?.framed ?? []).flatMap((one) => {
+    const client = registered(visit, one);
+    const uri = client?.frontchannel_logout_uri;
+    if (session === undefined || client === undefined || uri === undefined) return [];
+    const src = frontChannelLogoutUri(uri, visit.server.issuer, session.sessionId);
+    return [{ src, client: clientText(visit, client) }];
   });
   const html = signedOutPage({
     ...visit.frame,
     frames,
-    unreached: clients.filter(({ client_id }) => failing.includes(client_id)).map((one) => clientText(visit, one)),
+    unreached: told(visit, failing).map((client) => clientText(visit, client)),
     back: wayBack(visit, done),
     signInAgain: pathOf(visit, 'account'),
   });

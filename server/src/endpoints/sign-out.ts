@@ -40,10 +40,10 @@ async function ask(ports: LogoutPorts, visit: Visit, text: string | undefined): 
     const wish = { startedAt: now };
     return session === null ? sendSignedOut(ports, visit, wish) : sendQuestion(ports, visit, wish, session);
   }
-  const { sessionId, clients, ...wish } = asked;
+  const { sessionId, framed, called, ...wish } = asked;
   // A form that was sent twice ends here too, and whichever answer the browser shows is the same.
   return session === null
-    ? sendSignedOut(ports, visit, { ...wish, session: { sessionId, clients } })
+    ? sendSignedOut(ports, visit, { ...wish, session: { sessionId, framed, called } })
     : sendQuestion(ports, visit, wish, session);
 }
 
@@ -58,7 +58,7 @@ async function post(ports: LogoutPorts, visit: Visit): Promise<FastifyReply> {
   if (asked === null) return goTo(visit, 'sign-out', {});
   if (!ports.formTokens.isValid(parameters.get(tokenField), signOutBinding(browser, asked.sessionId))) throw notOurs();
   if (parameters.has('stay')) return goTo(visit, 'account', {});
-  const { sessionId, clients: _shown, ...wish } = asked;
+  const { sessionId, framed: _framed, called: _called, ...wish } = asked;
   const ended = parameters.has('sign-out') ? await end(ports, visit, browser, sessionId) : null;
   // Not this browser's session any more: somebody signed in or out in another tab, and the page says what is true now.
   if (ended === null) return goTo(visit, 'sign-out', text === undefined ? {} : { [requestField]: text });

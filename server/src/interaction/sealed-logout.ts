@@ -27,8 +27,10 @@ export interface DoneLogout extends Logout {
 
 export interface SessionOfLogout {
   readonly sessionId: string;
-  /** Who took part in it and can be told, by id and owner's uid. */
-  readonly clients: readonly { readonly id: string; readonly uid: string }[];
+  /** Clients that the browser has to load something of, by id and owner's uid. */
+  readonly framed: readonly { readonly id: string; readonly uid: string }[];
+  /** Others are called, or these too. */
+  readonly called: boolean;
 }
 
 export interface LogoutByStage {

@@ -2,6 +2,9 @@
  * The end of browser sessions, and of what hangs off them, in one statement: the session, the grants that end with it, the
  * revocation that every replica hears of, the logout tokens that are owed, the audit row. Codes and refresh tokens need no row
  * of their own: they count only while session and grant do.
+ *
+ * A session that merely expires ends nowhere else: an idle hour here says nothing about somebody who is at work in an
+ * application all the while, and logging them out there would surprise them. Applications have times of their own.
  */
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';

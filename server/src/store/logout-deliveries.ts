@@ -72,7 +72,7 @@ const settle: Statement = {
 
 const unreached: Statement = {
   name: 'logout_unreached',
-  text: `SELECT client_id FROM logout_deliveries WHERE session_id = $1 AND attempts > 0 ORDER BY client_id`,
+  text: `SELECT client_id, client_uid FROM logout_deliveries WHERE session_id = $1 AND attempts > 0 ORDER BY client_id`,
 };
 
 export interface LogoutDelivery {
@@ -106,7 +106,7 @@ export interface LogoutDeliveryStore {
   claim(lease: string): Promise<ClaimedDeliveries>;
   settle(lease: string, settlements: readonly Settlement[]): Promise<number>;
   /** Clients that were called about the end of this session in vain, so far. */
-  unreached(sessionId: string): Promise<readonly string[]>;
+  unreached(sessionId: string): Promise<readonly { readonly clientId: string; readonly clientUid: string }[]>;
 }
 
 interface ClaimedRow {
@@ -144,8 +144,8 @@ export function logoutDeliveryStore(database: Database): LogoutDeliveryStore {
       return rows[0]?.settled ?? 0;
     },
     async unreached(sessionId) {
-      const { rows } = await database.run<{ client_id: string }>(unreached, [sessionId]);
-      return rows.map(({ client_id }) => client_id);
+      const { rows } = await database.run<{ client_id: string; client_uid: string }>(unreached, [sessionId]);
+      return rows.map(({ client_id, client_uid }) => ({ clientId: client_id, clientUid: client_uid }));
     },
   };
 }
