@@ -11,7 +11,7 @@ export interface OutboundCall {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Milliseconds in all, resolution and answer included; default 5,000. */
+  /** Milliseconds in all: the wait for another call to the same URL, the name and the answer included; default 5,000. */
   readonly timeout?: number;
   /** Bytes of the answer's body; default 65,536. */
   readonly maxBytes?: number;

@@ -17,18 +17,24 @@ export type Resolve = (
  * Look-ups by the machine take a thread that all of the process share and cannot be ended: two at once, or a zone that
  * never answers would stop everything that needs one. Names that strangers chose are asked without threads.
  */
-export function createResolver(): Resolve {
+/** @param servers of DNS, as `address:port`; default: the machine's */
+export function createResolver(servers?: readonly string[]): Resolve {
   const lookups = createTurnstile(2);
   return async (hostname, { local, signal }) => {
-    if (!local) return resolveInDns(hostname, signal);
+    if (!local) return resolveInDns(hostname, servers, signal);
     const leave = await lookups.enter('', signal);
     const found = dns.lookup(hostname, { all: true, order: 'verbatim' }).finally(leave);
     return (await orAborted(found, signal)).map(({ address }) => address);
   };
 }
 
-async function resolveInDns(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
+async function resolveInDns(
+  hostname: string,
+  servers: readonly string[] | undefined,
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   const resolver = new dns.Resolver({ timeout: 1500, tries: 2 });
+  if (servers !== undefined) resolver.setServers(servers);
   const cancel = (): void => resolver.cancel();
   signal.addEventListener('abort', cancel, { once: true });
   try {
