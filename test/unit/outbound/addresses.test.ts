@@ -1,11 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  isPublicAddress,
-  isServiceOf,
-  mayCall,
-  readExceptions,
-} from '../../../server/src/outbound/addresses.ts';
+import { isPublicAddress, isServiceOf, mayCall, readExceptions } from '../../../server/src/outbound/addresses.ts';
 import { parseCidr } from '../../../server/src/protocol/networks.ts';
 
 const none = readExceptions([]);
