@@ -26,6 +26,7 @@ it.each([
   ['Scope', 'orders', 'write'],
   ['Client', 'orders', 'stock-take'],
   ['Client', 'shop', 'web'],
+  ['Client', 'shop', 'price-checker'],
   ['Client', 'batch', 'night-report'],
   ['Client', 'batch', 'archive'],
 ])('%s %s/%s is ready', async (kind, namespace, name) => {
@@ -34,6 +35,7 @@ it.each([
 
 it.each([
   ['Client', 'shop', 'kiosk', 'ScopeNotFound', 'Did you mean "orders:read"?'],
+  ['Client', 'shop', 'widget', 'PolicyViolation', 'spec.grantTypes: "implicit" is refused by policy'],
   ['Client', 'shop', 'campaign', 'PolicyViolation', 'spring-sale.example.net'],
   ['Client', 'shop', 'borrowed', 'PolicyViolation', 'orders.stock-take'],
   ['Client', 'shop', 'lost', 'ServerNotFound', 'nauthera-system/mian'],
