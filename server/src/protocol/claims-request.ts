@@ -82,9 +82,9 @@ function isStorable(json: unknown): boolean {
 function depthOf(json: string): number {
   let depth = 0;
   let deepest = 0;
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {
-    if (token === '{' || token === '[') deepest = Math.max(deepest, ++depth);
-    else if (token === '}' || token === ']') depth -= 1;
+  for (const [piece] of json.matchAll(/"(?:[^"\\]|\\.)*"?|[[\]{}]/gs)) {
+    if (piece === '{' || piece === '[') deepest = Math.max(deepest, ++depth);
+    else if (piece === '}' || piece === ']') depth -= 1;
   }
   return deepest;
 }
