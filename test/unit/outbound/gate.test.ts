@@ -145,12 +145,13 @@ describe('F24, A60: nothing is connected to that was not allowed', () => {
 
   it('rebinding: the name is resolved once, and the connection goes where the check looked', async () => {
     let asked = 0;
-    const answers = [['8.8.8.8'], ['127.0.0.1']];
-    const resolve = () => Promise.resolve(answers[asked++] ?? ['127.0.0.1']);
-    // Nobody answers at 8.8.8.8:PORT; what matters is that the second answer is never asked for.
-    await failure(gate({ allowed: () => [], resolve }).call(get({ timeout: 300 })));
+    const answers = [['127.0.0.9'], ['127.0.0.1']];
+    const resolve = () => Promise.resolve(answers[asked++] ?? []);
+    const one = gate({ allowed: () => ['127.0.0.9'], resolve });
+    // Nobody listens there; what matters is that the second answer is not asked for.
+    expect(await reason(one.call(get()))).toBe('unreachable');
     expect([asked, sink.connections]).toEqual([1, 0]);
-    expect(await reason(gate({ allowed: () => [], resolve }).call(get()))).toBe('refused');
+    expect(await reason(one.call(get()))).toBe('refused');
     expect([asked, sink.connections]).toEqual([2, 0]);
   });
 
