@@ -140,10 +140,16 @@ describe('I1, A24, A50: one device code', () => {
     expect(await world.count('audit', `event = 'replay.detected' AND reason = 'device_code'`)).toBe(1);
   });
 
-  it('polled 50 times at once while nobody has answered: one poll counts, the others are slowed down', async () => {
+  it('polled 50 times at once while nobody has answered: one poll counts in its time, the others are slowed down', async () => {
     const device = await startDevice(world, { scope: 'openid' });
+    const start = Date.now();
     const answers = await Promise.all(Array.from({ length: 50 }, () => answered(() => poll(world, device))));
-    expect(tally(answers)).toEqual({ '400 authorization_pending': 1, '400 slow_down': 49 });
+    // A machine that takes longer than the interval for all of them hears one more.
+    const turns = 1 + Math.floor((Date.now() - start) / 4000);
+    const { '400 authorization_pending': pending = 0, '400 slow_down': slowed = 0 } = tally(answers);
+    expect(pending).toBeGreaterThan(0);
+    expect(pending).toBeLessThanOrEqual(turns);
+    expect(pending + slowed).toBe(50);
   });
 });
 

@@ -4,7 +4,7 @@ import * as oidc from 'openid-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deviceCodeGrant } from '../../server/src/protocol/terms.ts';
 import { aScope, aServer } from '../support/builders.ts';
-import { answerDevice, deviceApp, publicDeviceApp } from '../support/devices.ts';
+import { answerDevice, deviceApp, hurry, publicDeviceApp } from '../support/devices.ts';
 import { issuer, World } from '../support/world.ts';
 
 let world: World;
@@ -98,6 +98,7 @@ describe('oauth4webapi', () => {
   it('reads every answer: pending, slow_down, tokens, and the end of a spent code', async () => {
     const device = await start({ scope: 'openid' });
     await expect(poll(device.device_code)).rejects.toMatchObject({ error: 'authorization_pending', status: 400 });
+    await hurry(world);
     await expect(poll(device.device_code)).rejects.toMatchObject({ error: 'slow_down', status: 400 });
     await answer(device);
     expect((await poll(device.device_code)).id_token).toEqual(expect.any(String));
