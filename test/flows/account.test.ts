@@ -71,6 +71,17 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
       username,
     ]);
 
+  it('names what an application asked for by name, from the yes and from what it was given', async () => {
+    const browser = browserOf();
+    const claims = JSON.stringify({ userinfo: { nickname: null }, id_token: { email: null, acr: null } });
+    const { code } = await authorize(browser, { scope: 'openid', claims, prompt: 'consent' }, username);
+    const shown = 'See these details about you ( E-mail address , Nickname )';
+    expect(text(await browser.get('/account'))).toContain(shown);
+    await world.token(codeFields(code));
+    await world.rows(`DELETE FROM consents WHERE client_id = 'shop.web'`);
+    expect(text(await browser.get('/account'))).toContain(shown);
+  });
+
   it('asks a stranger to sign in, and then shows where they are signed in', async () => {
     const { page } = await visiting();
     expect(page.name).toBe('account');

@@ -68,9 +68,9 @@ function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: str
 function applicationText(visit: Visit, one: OwnApplication): AccountApplication {
   const registered = visit.snapshot.client(one.clientId);
   const known = registered?.owner.uid === one.clientUid ? clientText(visit, registered.value) : undefined;
-  const { clientUid: id, clientId, since, age } = one;
+  const { clientUid: id, clientId, claims, since, age } = one;
   const scopes = one.scopes.map((scope) => scopeText(visit, scope));
-  return { id, client: known ?? { name: clientId }, scopes, since, age };
+  return { id, client: known ?? { name: clientId }, scopes, claims, since, age };
 }
 
 async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise<FastifyReply> {

@@ -27,6 +27,8 @@ export interface OwnApplication {
   readonly clientId: string;
   readonly clientUid: string;
   readonly scopes: readonly string[];
+  /** Claims that it asked for by name. */
+  readonly claims: readonly string[];
   /** Epoch seconds. */
   readonly since: number;
   /** Seconds since tokens were last issued, or the yes was given. */
@@ -43,18 +45,20 @@ export interface Account {
 const read: Statement = {
   name: 'account_read',
   text: `WITH given AS (
-      SELECT g.client_uid, g.client_id, g.scopes, g.created_at AS since,
+      SELECT g.client_uid, g.client_id, g.scopes, ARRAY(SELECT jsonb_object_keys((g.asked -> 'userinfo') || (g.asked -> 'id_token'))) AS claims,
+        g.created_at AS since,
         GREATEST(g.created_at, (SELECT max(r.issued_at) FROM refresh_tokens r WHERE r.grant_id = g.id)) AS used
       FROM grants g WHERE g.subject = $1 AND ${liveGrant('g')}
       UNION ALL
-      SELECT c.client_uid, c.client_id, c.scopes, c.given_at, c.given_at FROM consents c
+      SELECT c.client_uid, c.client_id, c.scopes, c.claims, c.given_at, c.given_at FROM consents c
       WHERE c.subject = $1 AND c.expires_at > now()
       UNION ALL
-      SELECT d.client_uid, d.client_id, d.scopes, d.answered_at, d.answered_at FROM device_codes d
+      SELECT d.client_uid, d.client_id, d.scopes, '{}'::text[], d.answered_at, d.answered_at FROM device_codes d
       WHERE d.subject = $1 AND d.outcome = 'approved' AND d.used_at IS NULL AND d.expires_at > now()),
     applications AS (
       SELECT client_uid, max(client_id) AS client_id, min(since) AS since, max(used) AS used,
-        (SELECT COALESCE(array_agg(DISTINCT scope), '{}') FROM given g, unnest(g.scopes) AS scope WHERE g.client_uid = given.client_uid) AS scopes
+        (SELECT COALESCE(array_agg(DISTINCT scope), '{}') FROM given g, unnest(g.scopes) AS scope WHERE g.client_uid = given.client_uid) AS scopes,
+        (SELECT COALESCE(array_agg(DISTINCT claim), '{}') FROM given g, unnest(g.claims) AS claim WHERE g.client_uid = given.client_uid) AS claims
       FROM given GROUP BY client_uid ORDER BY max(used) DESC LIMIT ${mostApplications}),
     own AS (
       SELECT id, user_agent, started_at, last_seen_at FROM sessions s WHERE s.subject = $1 AND ${liveSession('s')}
@@ -63,7 +67,7 @@ const read: Statement = {
       (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', id, 'userAgent', user_agent,
           'startedAt', extract(epoch FROM started_at)::bigint, 'age', extract(epoch FROM now() - last_seen_at)::bigint)
         ORDER BY last_seen_at DESC), '[]'::jsonb) FROM own) AS sessions,
-      (SELECT COALESCE(jsonb_agg(jsonb_build_object('clientId', client_id, 'clientUid', client_uid, 'scopes', scopes,
+      (SELECT COALESCE(jsonb_agg(jsonb_build_object('clientId', client_id, 'clientUid', client_uid, 'scopes', scopes, 'claims', claims,
           'since', extract(epoch FROM since)::bigint, 'age', extract(epoch FROM now() - used)::bigint)
         ORDER BY used DESC), '[]'::jsonb) FROM applications) AS applications`,
 };

@@ -3,7 +3,7 @@ import { html, type SafeHtml } from './html.ts';
 import { ownHref } from './links.ts';
 import { type Language, type MessageKey, name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
-import { type ScopeText, scopeList } from './scopes.ts';
+import { claimList, type ScopeText, scopeList } from './scopes.ts';
 
 export interface AccountSession {
   readonly id: string;
@@ -23,6 +23,8 @@ export interface AccountApplication {
   readonly id: string;
   readonly client: ClientText;
   readonly scopes: readonly ScopeText[];
+  /** Names of the claims that it asked for beside them. */
+  readonly claims?: readonly string[] | undefined;
   readonly since: number;
   readonly age: number;
 }
@@ -104,10 +106,13 @@ ${session.current && html`<p class="badge">${language.say('account.this-browser'
 `;
 }
 
-function applicationRow(language: Language, { id, client, scopes, since, age }: AccountApplication): SafeHtml {
+function applicationRow(
+  language: Language,
+  { id, client, scopes, claims = [], since, age }: AccountApplication,
+): SafeHtml {
   const values = { date: language.date(since), ago: language.ago(age) };
   return html`<li><div><p><strong>${name(client.name)}</strong></p>
-${scopes.length > 0 && html`<p>${scopeList(language, scopes)}</p>\n`}<p class="fine">${language.say('account.used', values)}</p></div>
+${scopes.length > 0 && html`<p>${scopeList(language, scopes)}</p>\n`}${claims.length > 0 && html`<p>${claimList(language, claims)}</p>\n`}<p class="fine">${language.say('account.used', values)}</p></div>
 <button name="remove" value="${id}" aria-label="${language.text('account.remove-of', { client: client.name })}">${language.say('account.remove')}</button></li>
 `;
 }

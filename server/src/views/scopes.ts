@@ -92,6 +92,20 @@ ${scope.description !== undefined && html`<p><span dir="auto">${scope.descriptio
 `;
 }
 
+/** "See these details about you (E-mail address, Nickname)" */
+export function claimList(language: Language, claims: readonly string[]): SafeHtml {
+  const values = language.list(
+    claims.map((claim) => claimTitle(language, claim)),
+    'unit',
+  );
+  return language.say('consent.with-values', { what: name(language.text('consent.claims')), values });
+}
+
+function claimTitle(language: Language, claim: string): string {
+  const label = claimLabels.get(claim);
+  return label === undefined ? claim : language.text(label);
+}
+
 /** Claims asked for by name: each is named, also one that nothing is known of yet. */
 export function claimsEntry(language: Language, claims: readonly ClaimText[]): SafeHtml | undefined {
   if (claims.length === 0) return undefined;
@@ -104,9 +118,8 @@ export function claimsEntry(language: Language, claims: readonly ClaimText[]): S
 
 function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
   const values = valuesOf(language, claim.value);
-  const label = claimLabels.get(claim.name);
   if (values === undefined) return undefined;
-  return html`<div><dt>${label === undefined ? claim.name : language.text(label)}</dt> <dd>${values}</dd></div>\n`;
+  return html`<div><dt>${claimTitle(language, claim.name)}</dt> <dd>${values}</dd></div>\n`;
 }
 
 function restriction(
