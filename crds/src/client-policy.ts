@@ -61,9 +61,11 @@ export const clientPolicy = entry({
     128,
     ['orders:*'],
   ),
-  audiences: patterns('Audiences that Clients and Scopes may name, beside client ids of their own namespace.', 512, [
-    'https://api.example.com',
-  ]),
+  audiences: patterns(
+    'Audiences that Clients and Scopes may name, and that Clients may introspect, beside client ids of their own namespace.',
+    512,
+    ['https://api.example.com'],
+  ),
   redirectHosts: Type.Optional(
     set(
       item({
@@ -77,7 +79,7 @@ export const clientPolicy = entry({
         ],
       }),
       {
-        what: 'Hosts that redirect URIs of Clients may name, ports left aside.',
+        what: 'Hosts that redirectUris, postLogoutRedirectUris and logout.frontchannelUri of Clients may name, ports left aside.',
         max: 64,
         allowed: "a host, '*.' and a domain for every host below it, '*' for any, or a private scheme with its colon",
         example: ['shop.example.com', '*.shop.example.com'],
