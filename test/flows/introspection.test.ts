@@ -5,7 +5,16 @@ import * as oidc from 'openid-client';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { anOwner } from '../support/builders.ts';
-import { basicOf, introspect, machineToken, postForm, tokenClients, tokenScopes, tokensOf } from '../support/tokens.ts';
+import {
+  basicOf,
+  introspect,
+  machineToken,
+  otherCase,
+  postForm,
+  tokenClients,
+  tokenScopes,
+  tokensOf,
+} from '../support/tokens.ts';
 import { issuer, refreshFields, World, webApp } from '../support/world.ts';
 
 const metrics = new Registry();
