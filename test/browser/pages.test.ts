@@ -1,7 +1,7 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { consentPage, continuePage, errorPage, loginPage } from '../../server/src/views/index.ts';
+import { consentPage, continuePage, errorPage, type Language, loginPage } from '../../server/src/views/index.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
 import {
@@ -133,19 +133,17 @@ function measure(html: PageElement, { fontSize, controls }: { fontSize: string; 
 }
 
 describe('sizes', () => {
-  it.each<[string, BrowserContextOptions]>([
-    ['320 px', phone],
-    ['1280 px', desk],
-  ])(
-    '%s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px',
-    async (_, options) => {
-      // Room is scarce on a phone; on a desk the longest words and the other direction are enough.
-      const languages = options === phone ? allLanguages : [german, arabic];
-      const pages = languages.flatMap((language) =>
-        Object.entries(allPages(language)).map(([name, html]) => [`${name}.${language.tag}`, html] as const),
-      );
+  // Room is scarce on a phone; on a desk the longest words and the other direction are enough.
+  const views: [string, BrowserContextOptions, Language][] = [
+    ...allLanguages.map((language): [string, BrowserContextOptions, Language] => ['320 px', phone, language]),
+    ['1280 px', desk, german],
+    ['1280 px', desk, arabic],
+  ];
+  it.each(views.map(([width, options, language]) => [width, language.tag, options, language] as const))(
+    '%s, %s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px',
+    async (_width, _tag, options, language) => {
       await visiting(options, async ({ page, open }) => {
-        for (const [name, html] of pages) {
+        for (const [name, html] of Object.entries(allPages(language))) {
           await open(name, resting(html));
           for (const fontSize of ['100%', '200%']) {
             const { outside, small } = await page.locator('html').evaluate(measure, { fontSize, controls });
