@@ -26,7 +26,11 @@ const answers = (name: string) => (request: IncomingMessage, response: ServerRes
     if (pathname !== '/favicon.ico') seen.push(`${name} ${request.url}`);
     response.writeHead(200, { 'content-type': 'text/html' }).end(html);
   };
-  if (pathname === '/front') void sleep(front.delay).then(() => done(front.html));
+  const late = async () => {
+    await sleep(front.delay);
+    done(front.html);
+  };
+  if (pathname === '/front') void late();
   else done(`<!doctype html><title>${name} ${pathname}</title>`);
 };
 const urlOf = (sink: TlsSink, path: string) => `https://127.0.0.1:${sink.port}${path}`;

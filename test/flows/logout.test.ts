@@ -120,7 +120,6 @@ describe('with an ID token of this session', () => {
       ];
       // Seen before by each, so that nothing is remembered wrongly.
       for (const url of world.urls) expect(await ask(url)).toEqual([true, 200]);
-      const before = performance.now();
       await browser.get(logoutPath({ id_token_hint: idToken }));
       for (const url of world.urls) {
         await expect.poll(() => ask(url), { timeout: 10_000, interval: 50 }).toEqual([false, 401]);
