@@ -66,8 +66,9 @@ afterAll(async () => {
 beforeEach(async () => {
   arrived.length = 0;
   onward = undefined;
-  // One address signs in more often here than anybody may.
+  // One address signs in more often here than anybody may, and one person leaves more codes unused.
   await world.rows('DELETE FROM login_attempts');
+  await world.rows('DELETE FROM authorization_codes');
 });
 
 /** A new browser, under our policies. Afterwards nothing has run or been refused that should not have. */
@@ -85,6 +86,9 @@ async function person(scripts: boolean, use: (page: Page) => Promise<void>): Pro
   try {
     await use(page);
     expect(complaints).toEqual([]);
+  } catch (error) {
+    const text = await page.locator('body').innerText();
+    throw new Error(`at ${page.url()}: ${text} ${complaints.join()}`, { cause: error });
   } finally {
     await context.close();
   }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { parseAuthorizationRequest } from '../../../server/src/protocol/authorization-request.ts';
-import { ProtocolError, VerifiedRedirect } from '../../../server/src/protocol/errors.ts';
+import { ProtocolError, type VerifiedRedirect } from '../../../server/src/protocol/errors.ts';
 import { readParameters } from '../../../server/src/protocol/parameters.ts';
 import { authorizationResponse } from '../../../server/src/protocol/redirect-uri.ts';
 import { responseModes } from '../../../server/src/protocol/terms.ts';
