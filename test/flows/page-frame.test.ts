@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Database } from '../../server/src/store/database.ts';
 import type { Browser, Page } from '../support/browser.ts';
 import { aScope } from '../support/builders.ts';
 import { png } from '../support/png.ts';
@@ -200,6 +201,35 @@ describe('no LdapBinding yet', () => {
       expect((await browser.submit(page, { cancel: '1' })).response).toMatchObject({ error: 'access_denied' });
     } finally {
       await bare.stop();
+    }
+  });
+});
+
+describe('a page that cannot be made now', () => {
+  it('offers the same request once more, and nothing that was posted', async () => {
+    const away = (database: Database, use: 'request' | 'background'): Database => ({
+      kind: database.kind,
+      kysely: database.kysely,
+      run: (statement, values) =>
+        use === 'request'
+          ? Promise.reject(Object.assign(new Error('away'), { code: 'database_unavailable' }))
+          : database.run(statement, values),
+      transaction: (work) => database.transaction(work),
+      listen: (channel, onNotify) => database.listen(channel, onNotify),
+      alone: (work) => database.alone(work),
+      close: () => database.close(),
+    });
+    const down = await World.open({ options: { seams: { database: away } } });
+    try {
+      const browser = down.browser();
+      browser.cookies.set('__Host-nauthera_session', 'h'.repeat(43));
+      browser.cookies.set('__Host-nauthera_browser', 'b'.repeat(43));
+      const page = await browser.get('/account?ask=remove-all');
+      expect([page.name, page.status]).toEqual(['error:temporarily_unavailable', 503]);
+      expect(page.link('retry')).toBe('/account?ask=remove-all');
+      expect((await browser.post('/account', {})).link('retry')).toBeUndefined();
+    } finally {
+      await down.stop();
     }
   });
 });

@@ -8,8 +8,12 @@ import { frameOf } from './frame.ts';
 export function createErrorPages(server: () => ServerRegistration | undefined): RenderError {
   return ({ code, description, reference }, request: FastifyRequest) => {
     const declared = server();
+    const frame = frameOf(declared, request);
+    // What was asked for and could not be answered now may be asked for again; a form is not sent twice by us.
+    const again = code === 'temporarily_unavailable' && frame.here !== undefined ? { retry: { href: frame.here } } : {};
     return errorPage({
-      ...frameOf(declared, request),
+      ...frame,
+      ...again,
       code,
       description,
       reference,
