@@ -3,6 +3,7 @@ import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { aClient } from '../support/builders.ts';
 import {
   basicOf,
   introspect,
@@ -14,14 +15,20 @@ import {
   tokensOf,
   userinfo,
 } from '../support/tokens.ts';
-import { issuer, refreshFields, type TokenAnswer, World } from '../support/world.ts';
+import { authorize, codeFields, issuer, refreshFields, type TokenAnswer, World } from '../support/world.ts';
 
 const metrics = new Registry();
+const front = aClient('shop.front').everyResponseType().build();
 let world: World;
 let turn = 0;
 let username = '';
 beforeAll(async () => {
-  world = await World.open({ clients: tokenClients, scopes: tokenScopes, counting: true, options: { metrics } });
+  world = await World.open({
+    clients: [...tokenClients, front],
+    scopes: tokenScopes,
+    counting: true,
+    options: { metrics },
+  });
 });
 afterAll(() => world?.stop());
 beforeEach(() => {
@@ -86,6 +93,15 @@ describe('RFC 7009 §2: revocation ends the whole grant', () => {
     expect((await revoke(world, token, clientId)).status).toBe(200);
     await expect.poll(() => active(token), { timeout: 10_000 }).toBe(false);
     expect(await active(other)).toBe(true);
+  });
+
+  it('hybrid: a token from the browser that is revoked takes the code of its answer along', async () => {
+    const change = { client_id: 'shop.front', response_type: 'code token', scope: 'openid' };
+    const revoked = await authorize(world.browser(), change, username);
+    expect((await revoke(world, revoked.access_token, 'shop.front')).status).toBe(200);
+    expect((await world.token(codeFields(revoked.code), 'shop.front')).body.error).toBe('invalid_grant');
+    const kept = await authorize(world.browser(), change, username);
+    expect((await world.token(codeFields(kept.code), 'shop.front')).status).toBe(200);
   });
 
   it('a public client says who it is', async () => {
