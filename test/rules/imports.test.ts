@@ -47,7 +47,7 @@ const server: Record<string, Room> = {
   http: {
     rooms: ['protocol', 'telemetry'],
     types: ['registry', 'views', 'keys/keys.ts', 'outbound/gate.ts'],
-    packages: ['fastify', '@fastify/cookie', '@fastify/cors', 'jose'],
+    packages: ['fastify', '@fastify/cookie', 'jose'],
   },
   views: { types: ['protocol'], packages: ['intl-messageformat'] },
   logout: {
