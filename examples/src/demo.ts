@@ -10,11 +10,12 @@ import {
   type Folders,
   prepareFolders,
   secretFile,
-  setDirectoryPort,
+  setPorts,
   throwawayFolder,
   writeCurlConfig,
   writeDirectoryCa,
 } from './demo/folders.ts';
+import { checkedApplications, registeredOffers } from './demo/offers.ts';
 import { type DemoOptions, readOptions, usage } from './demo/options.ts';
 import { type Member, readPeople } from './demo/people.ts';
 import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
@@ -28,20 +29,6 @@ const serviceAccount = 'cn=nauthera,ou=services,dc=tideclock,dc=example';
 /** The first start makes keys and the database; a slow machine takes its time. */
 const startLimit = 180;
 const checkScript = join(import.meta.dirname, 'check.ts');
-
-const offered = {
-  'order-desk': {
-    namespace: 'orders',
-    about:
-      'A web application that wants to see and change orders. The directory lets finance change them, nobody else.',
-  },
-  ledger: {
-    namespace: 'finance',
-    about: 'A web application for the members of the group finance. Others get nothing.',
-  },
-  'night-report': { namespace: 'orders', about: 'A program without users. It gets a token with its own secret.' },
-} as const;
-const offeredKeys = ['order-desk', 'ledger', 'night-report'] as const;
 
 /** What is running, to be stopped in reverse order. */
 type Stops = (() => Promise<void>)[];
@@ -59,35 +46,34 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   const log = makeDirectoryLog();
   const directory = await startSampleDirectory({ ldif, port: ports.directory, onEvent: (event) => log.note(event) });
   stops.push(() => directory.stop());
-  await introduceDirectory(folders, directory, copy);
+  await introduceDirectory(folders, directory);
+  if (copy) await setPorts(folders, wellKnownPorts, { ...ports, directory: directory.port });
 
   const product = startProduct(folders, ports);
   stops.push(() => product.stop());
   await waitUntilReady(product, interrupted);
 
   const sandbox = makeSandbox(directory, people, log);
-  const clients = offeredKeys.map((key) => ({
-    key,
-    about: offered[key].about,
-    secretFile: secretFile(folders, offered[key].namespace, `${key}-oauth2`),
-  }));
+  const clients = registeredOffers(folders);
   const factsPath = unguessablePath();
   const application: Application = await startApplication({
     port: ports.application,
     clients,
     sandbox,
-    documents: options.check ? { [factsPath]: () => facts(product, application, clients, people) } : {},
+    documents: options.check ? { [factsPath]: () => facts(product, application, folders, people) } : {},
   });
   stops.push(() => application.stop());
   if (options.check) return check(`${application.url}${factsPath}`, stops, interrupted);
-  return serve({ folders, product, application, people, machineSecret: clients[2]?.secretFile ?? '' }, interrupted);
+  return serve(
+    { folders, product, application, people, machineSecret: secretFile(folders, 'orders', 'night-report-oauth2') },
+    interrupted,
+  );
 }
 
 /** The product learns of the directory as it would of any other: its authority in a ConfigMap, its password in a Secret. */
-async function introduceDirectory(folders: Folders, directory: SampleDirectory, copied: boolean): Promise<void> {
+async function introduceDirectory(folders: Folders, directory: SampleDirectory): Promise<void> {
   directory.setAttribute(serviceAccount, 'userPassword', [await bindPassword(folders)]);
   await writeDirectoryCa(folders, directory.caPem);
-  if (copied) await setDirectoryPort(folders, wellKnownPorts.directory, directory.port);
 }
 
 async function waitUntilReady(product: Product, interrupted: Promise<void>): Promise<void> {
@@ -105,23 +91,14 @@ class Interrupted extends Error {}
 async function facts(
   product: Product,
   application: Application,
-  clients: readonly { key: (typeof offeredKeys)[number]; secretFile: string }[],
+  folders: Folders,
   people: readonly Member[],
 ): Promise<Facts> {
-  const known = async (key: (typeof offeredKeys)[number]) => {
-    const file = clients.find((client) => client.key === key)?.secretFile ?? '';
-    const { clientId, clientSecret = '', scopes } = await readCredentials(file);
-    return { clientId, clientSecret, scopes };
-  };
   return {
     issuer: product.issuer,
     application: application.url,
     redirectUri: `${application.url}/callback`,
-    applications: {
-      'order-desk': await known('order-desk'),
-      ledger: await known('ledger'),
-      'night-report': await known('night-report'),
-    },
+    applications: await checkedApplications(folders),
     passwords: Object.fromEntries(people.map(({ username, password }) => [username, password])),
   };
 }

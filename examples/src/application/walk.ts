@@ -10,6 +10,10 @@ export interface Registered {
   readonly about: string;
   /** The Secret that the operator writes. */
   readonly secretFile: string;
+  /** As its Client lists them, the first one first; left out: what its grant types stand for. */
+  readonly responseTypes?: readonly string[];
+  /** Its Client lists this application's `/signed-out` as a place to come back to. Default false. */
+  readonly signsOut?: boolean;
 }
 
 export interface Token {

@@ -4,6 +4,7 @@ import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFi
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parse, stringify } from 'yaml';
+import { type Ports, portNames } from './ports.ts';
 
 export interface Folders {
   /** 0700, with everything below it. */
@@ -77,11 +78,19 @@ export async function writeDirectoryCa(folders: Folders, caPem: string): Promise
   await replaceFile(join(folders.resources, generated, 'directory-ca.yaml'), comment + stringify(configMap), 0o644);
 }
 
-/** The directory's address in the copied LdapBinding. */
-export async function setDirectoryPort(folders: Folders, from: number, to: number): Promise<void> {
-  const file = join(folders.resources, 'directory.yaml');
-  const text = await readFile(file, 'utf8');
-  await replaceFile(file, text.replace(`ldaps://127.0.0.1:${from}`, `ldaps://127.0.0.1:${to}`), 0o644);
+/** Where the parts listen, in the copied resources: every `127.0.0.1:port` that one of them names. */
+export async function setPorts(folders: Folders, from: Ports, to: Ports): Promise<void> {
+  const moved = new Map(portNames.map((part) => [String(from[part]), to[part]]));
+  for (const name of await readdir(folders.resources)) {
+    if (!name.endsWith('.yaml')) continue;
+    const file = join(folders.resources, name);
+    const text = await readFile(file, 'utf8');
+    const next = text.replaceAll(/127\.0\.0\.1:(\d+)/g, (address, port: string) => {
+      const next = moved.get(port);
+      return next === undefined ? address : `127.0.0.1:${next}`;
+    });
+    if (next !== text) await replaceFile(file, next, 0o644);
+  }
 }
 
 /** The password of the service account: made once, kept as the Secret that the LdapBinding names. */

@@ -1,14 +1,10 @@
 /** Where the parts of the demo listen on 127.0.0.1. */
 import { createServer } from 'node:net';
 
-export interface Ports {
-  readonly issuer: number;
-  readonly status: number;
-  readonly application: number;
-  readonly directory: number;
-}
+export const portNames = ['issuer', 'status', 'application', 'directory'] as const;
+export type Ports = Readonly<Record<(typeof portNames)[number], number>>;
 
-/** `directory` stands in examples/resources/directory.yaml too. */
+/** Those of directory and application stand in examples/resources too. */
 export const wellKnownPorts: Ports = { issuer: 9400, status: 9401, application: 9500, directory: 9636 };
 
 /** A part that cannot listen where it should. */
