@@ -11,6 +11,8 @@ export interface ReplicaOptions {
   readonly databaseUrl: string;
   /** The key-encryption key: see {@link keyFileText}. */
   readonly keyFile: string;
+  /** Beside this process's own. */
+  readonly environment?: Readonly<Record<string, string>>;
 }
 
 export const keyFileText = (key: Uint8Array): string => `${Buffer.from(key).toString('base64')}\n`;
@@ -57,7 +59,7 @@ export class Replica {
         `127.0.0.1:${this.#management}`,
       ],
       {
-        env: { ...process.env, NAUTHERA_DATABASE: this.#options.databaseUrl },
+        env: { ...process.env, ...this.#options.environment, NAUTHERA_DATABASE: this.#options.databaseUrl },
         stdio: ['ignore', 'pipe', 'pipe'],
       },
     );
