@@ -249,7 +249,8 @@ describe('two tabs', () => {
       await second.click('#allow');
       await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
       await page.click('#allow');
-      await expect.poll(() => arrived.map((url) => url.searchParams.get('state')).sort()).toEqual(['first', 'second']);
+      const states = () => new Set(arrived.map((url) => url.searchParams.get('state')));
+      await expect.poll(states, { timeout: 20_000 }).toEqual(new Set(['first', 'second']));
       const [sessions] = await world.rows<{ n: number }>(
         'SELECT count(*)::int AS n FROM sessions WHERE username = $1 AND ended_at IS NULL',
         [username],
