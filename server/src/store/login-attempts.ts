@@ -109,6 +109,9 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
 }
 
 /** Typed names end up here too, and people type passwords into the name field: only a digest is kept. */
-export function attemptKey(kind: 'entry' | 'address' | 'user_code_session' | 'user_code_address', value: string): Buffer {
+export function attemptKey(
+  kind: 'entry' | 'address' | 'user_code_session' | 'user_code_address',
+  value: string,
+): Buffer {
   return digest(`${kind}\0${value}`);
 }
