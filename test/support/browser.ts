@@ -207,13 +207,15 @@ export class Browser {
       if (value === '-') headers.delete(name);
       else headers.set(name, value);
     }
-    const response = await fetch(`${server}${target.pathname}${target.search}`, {
+    // The runtime's own types do not know the member that its `fetch` takes.
+    const init: RequestInit & { readonly dispatcher: typeof dispatcher } = {
       method,
       headers,
       redirect: 'manual',
-      ...{ dispatcher },
+      dispatcher,
       ...(body === undefined ? {} : { body }),
-    });
+    };
+    const response = await fetch(`${server}${target.pathname}${target.search}`, init);
     for (const cookie of response.headers.getSetCookie()) this.#keep(cookie);
     return response;
   }
