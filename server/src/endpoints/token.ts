@@ -30,8 +30,6 @@ export interface TokenEndpointParts {
 
 /** What is known of a request so far, for its metric. */
 interface Progress {
-  /** The peer went away. */
-  readonly departed: AbortSignal;
   client?: AuthenticatedClient;
   grantType?: TokenGrantType;
 }
@@ -39,9 +37,9 @@ interface Progress {
 export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): void {
   const config = { errors: 'json', admission: 'token' } as const;
   app.post(endpointPaths.token, { config }, async (request, reply) => {
-    const progress: Progress = { departed: departureOf(reply) };
+    const progress: Progress = {};
     try {
-      const response = await answer(parts, request, progress);
+      const response = await answer(parts, request, reply, progress);
       count(parts.metrics, progress, 'success');
       return send(reply, response);
     } catch (error) {
@@ -62,6 +60,7 @@ export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): voi
 async function answer(
   parts: TokenEndpointParts,
   request: FastifyRequest,
+  reply: FastifyReply,
   progress: Progress,
 ): Promise<TokenResponseWire> {
   // Credentials in a URL end up in logs and histories: whatever stands there is refused with them.
@@ -77,8 +76,14 @@ async function answer(
     throw jsonError('unauthorized_client', 'the client may not use this grant type');
   }
   const { id: requestId } = request;
-  const { departed: signal } = progress;
-  const issuance = await redeem(parts.grants, asked, client, { requestId, clientAddress: source.address, signal });
+  const issuance = await redeem(parts.grants, asked, client, {
+    requestId,
+    clientAddress: source.address,
+    // Few grants wait for anything that could be given up: a signal for each request would cost more than its form.
+    get signal() {
+      return departureOf(reply);
+    },
+  });
   const response = await parts.issue(issuance);
   told(parts, issuance, response, client, asked.grantType, { requestId, clientAddress: source.address });
   return response;

@@ -10,9 +10,12 @@ export function departureOf(reply: FastifyReply): AbortSignal {
   const known = signals.get(reply.raw);
   if (known !== undefined) return known;
   const controller = new AbortController();
-  reply.raw.once('close', () => {
+  const left = (): void => {
     if (!reply.raw.writableFinished) controller.abort();
-  });
+  };
+  // Asked for late, the peer may have gone already.
+  if (reply.raw.destroyed) left();
+  else reply.raw.once('close', left);
   signals.set(reply.raw, controller.signal);
   return controller.signal;
 }

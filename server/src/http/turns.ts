@@ -13,8 +13,8 @@ export interface Turns {
 
 interface Running {
   count: number;
-  /** The next one ends. */
-  ends: PromiseWithResolvers<void>;
+  /** The next one ends; there once somebody waits for it. */
+  ends?: PromiseWithResolvers<void> | undefined;
 }
 
 export function createTurns(): Turns {
@@ -26,8 +26,8 @@ export function createTurns(): Turns {
     return () => {
       running.count -= 1;
       if (running.count === 0) keys.delete(key);
-      running.ends.resolve();
-      running.ends = Promise.withResolvers();
+      running.ends?.resolve();
+      running.ends = undefined;
     };
   };
 
@@ -36,8 +36,9 @@ export function createTurns(): Turns {
       for (;;) {
         const most = left();
         const running = keys.get(key);
-        if (running === undefined) return begin(key, { count: 0, ends: Promise.withResolvers() });
+        if (running === undefined) return begin(key, { count: 0 });
         if (running.count < most) return begin(key, running);
+        running.ends ??= Promise.withResolvers();
         await running.ends.promise;
       }
     },

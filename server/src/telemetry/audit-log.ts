@@ -24,11 +24,13 @@ const names: Readonly<Record<Exclude<keyof AuditEvent, 'id' | 'event' | 'outcome
   kid: 'kid',
 };
 
+const members = Object.entries(names) as readonly (readonly [keyof typeof names, string])[];
+
 /** An event by its names in log and table; absent members are left out. */
 export function auditFields(event: AuditEvent): Record<string, unknown> {
   const fields: Record<string, unknown> = { event: event.event, outcome: event.outcome };
-  for (const [member, name] of Object.entries(names)) {
-    const value = event[member as keyof AuditEvent];
+  for (const [member, name] of members) {
+    const value = event[member];
     if (value !== undefined) fields[name] = value;
   }
   return fields;

@@ -76,7 +76,7 @@ export interface LogOptions {
   readonly service: string;
   readonly version: string;
   readonly pod?: string | undefined;
-  /** Where lines go; default: standard output, buffered up to 4 KiB or a second. */
+  /** Where lines go; default: standard output, buffered up to 32 KiB or a second. */
   readonly destination?: { write(line: string): void };
 }
 
@@ -118,7 +118,10 @@ function onlyAllowed(fields: LogFields): Record<string, unknown> {
 }
 
 function jsonSink({ level, service, version, pod, destination }: LogOptions): Sink {
-  const buffered = destination === undefined ? pino.destination({ fd: 1, minLength: 4096, sync: false }) : undefined;
+  const buffered =
+    destination === undefined
+      ? pino.destination({ fd: 1, minLength: 32_768, maxWrite: 65_536, sync: false })
+      : undefined;
   const logger = pino(
     {
       level,
