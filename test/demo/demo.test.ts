@@ -6,8 +6,8 @@ import { Browser, requirePage } from '../../examples/src/check/browser.ts';
 import { allIsGone, type Checkout, copyCheckout, isListening, root, type Terminal } from './checkout.ts';
 import { readMarkdown } from './markdown.ts';
 
-/** Issuer, status, application, directory, own application. */
-const ports = [9400, 9401, 9500, 9636, 9501];
+/** Issuer, status, application and where it is called, directory, own application. */
+const ports = [9400, 9401, 9500, 9502, 9636, 9501];
 
 let checkout: Checkout;
 beforeAll(async () => {

@@ -13,14 +13,23 @@ export interface Child {
 
 const leash = pathToFileURL(`${import.meta.dirname}/leash.ts`).href;
 
-/** @param output where its output goes; left out: to this process's own */
-export function startChild(script: string, args: readonly string[], output?: Writable): Child {
+/**
+ * @param options.output where its output goes; left out: to this process's own
+ * @param options.env beside the little that is handed on
+ */
+export interface ChildOptions {
+  readonly output?: Writable;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export function startChild(script: string, args: readonly string[], options: ChildOptions = {}): Child {
+  const { output } = options;
   const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG', 'TERM', 'NO_COLOR', 'TZ'];
   const env = Object.fromEntries(
     kept.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
   const child: ChildProcess = spawn(process.execPath, ['--import', leash, script, ...args], {
-    env,
+    env: { ...env, ...options.env },
     stdio: ['pipe', output === undefined ? 'inherit' : 'pipe', output === undefined ? 'inherit' : 'pipe'],
     // Ctrl-C reaches every process of the terminal at once; this one is told in its turn.
     detached: true,

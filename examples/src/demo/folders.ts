@@ -14,6 +14,8 @@ export interface Folders {
   readonly secrets: string;
   readonly database: string;
   readonly keyFile: string;
+  /** Certificate authority behind the listener that the server calls. */
+  readonly applicationCa: string;
   readonly log: string;
 }
 
@@ -44,6 +46,7 @@ export async function prepareFolders(folder: string, options: { fresh: boolean; 
     secrets,
     database: join(root, 'database'),
     keyFile: join(root, 'key-encryption-key'),
+    applicationCa: join(root, 'application-ca.pem'),
     log: join(root, 'nauthera.log'),
   };
 }
@@ -76,6 +79,10 @@ export async function writeDirectoryCa(folders: Folders, caPem: string): Promise
   const comment =
     '# Written by the demo at each start: the authority behind the certificate of the sample directory.\n';
   await replaceFile(join(folders.resources, generated, 'directory-ca.yaml'), comment + stringify(configMap), 0o644);
+}
+
+export function writeApplicationCa(folders: Folders, caPem: string): Promise<void> {
+  return replaceFile(folders.applicationCa, caPem, 0o644);
 }
 
 /** Where the parts listen, in the copied resources: every `127.0.0.1:port` that one of them names. */

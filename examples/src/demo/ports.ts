@@ -1,11 +1,17 @@
 /** Where the parts of the demo listen on 127.0.0.1. */
 import { createServer } from 'node:net';
 
-export const portNames = ['issuer', 'status', 'application', 'directory'] as const;
+export const portNames = ['issuer', 'status', 'application', 'backchannel', 'directory'] as const;
 export type Ports = Readonly<Record<(typeof portNames)[number], number>>;
 
-/** Those of directory and application stand in examples/resources too. */
-export const wellKnownPorts: Ports = { issuer: 9400, status: 9401, application: 9500, directory: 9636 };
+/** Those of directory, application and backchannel stand in examples/resources too. */
+export const wellKnownPorts: Ports = {
+  issuer: 9400,
+  status: 9401,
+  application: 9500,
+  backchannel: 9502,
+  directory: 9636,
+};
 
 /** A part that cannot listen where it should. */
 export class PortTaken extends Error {
@@ -25,10 +31,12 @@ export async function requireFree(ports: Ports): Promise<void> {
 
 /** Different from each other; somebody else may still take one before it is used. */
 export async function freePorts(): Promise<Ports> {
-  const servers = await Promise.all([0, 0, 0, 0].map((port) => tryPort(port, true)));
-  const [issuer = 0, status = 0, application = 0, directory = 0] = servers.map((one) => one?.port ?? 0);
+  const servers = await Promise.all(portNames.map(() => tryPort(0, true)));
+  const [issuer = 0, status = 0, application = 0, backchannel = 0, directory = 0] = servers.map(
+    (one) => one?.port ?? 0,
+  );
   for (const one of servers) await one?.close();
-  return { issuer, status, application, directory };
+  return { issuer, status, application, backchannel, directory };
 }
 
 interface Held {

@@ -34,7 +34,11 @@ export function startProduct(folders: Folders, ports: Ports): Product {
     management,
   };
   const args = Object.entries(flags).flatMap(([name, value]) => [`--${name}`, value]);
-  const child = startChild(program, ['standalone', ...args], log);
+  const child = startChild(program, ['standalone', ...args], {
+    output: log,
+    // How a server is told of one more authority that its clients' certificates may come from.
+    env: { NODE_EXTRA_CA_CERTS: folders.applicationCa },
+  });
   const status = `http://${management}`;
   return {
     issuer: `http://${listen}`,

@@ -1,15 +1,11 @@
 /** What there is to walk through, who may sign in, and the directory behind it all. */
 import { type Html, html } from '../html.ts';
 import type { Person, Sandbox } from '../sandbox.ts';
+import type { Flow } from '../walk.ts';
 import { action, layout } from './layout.ts';
+import { type Offer, offerCard } from './offer.ts';
 
-export interface Offer {
-  readonly key: string;
-  readonly name: string;
-  readonly about: string;
-  /** `none`: its Secret is not there. */
-  readonly flow: 'code' | 'machine' | 'none';
-}
+export type { Offer } from './offer.ts';
 
 export function startPage(offers: readonly Offer[], sandbox: Sandbox | undefined): string {
   return layout({
@@ -17,28 +13,52 @@ export function startPage(offers: readonly Offer[], sandbox: Sandbox | undefined
     title: 'See what an application sees',
     body: html`<p>Choose an application. You take its place, one step at a time: every request it sends and every answer it
 gets is on the page, tokens decoded.</p>
-<div class="cards">
-${offers.map(offerCard)}</div>
-${sandbox && peopleSection(sandbox)}${sandbox && directorySection(sandbox)}`,
+${groups.map((group) =>
+  groupSection(
+    group,
+    offers.filter((offer) => groupOf(offer) === group.name),
+  ),
+)}${sandbox && peopleSection(sandbox)}${sandbox && directorySection(sandbox)}`,
   });
 }
 
-function offerCard(offer: Offer): Html {
-  const id = `start-${offer.key}`;
-  const prompt = html`<label for="prompt-${offer.key}">Ask the person</label>
-<select id="prompt-${offer.key}" name="prompt">
-<option value="">only what is needed</option>
-<option value="login">to sign in again</option>
-<option value="consent">for consent again</option>
-<option value="none">nothing at all (prompt=none)</option>
-</select>`;
-  const start = html`<form method="post" action="/walks"><input type="hidden" name="key" value="${offer.key}">
-${offer.flow === 'code' && prompt}<button class="main" id="${id}">${offer.flow === 'code' ? 'Sign in' : 'Get a token'}</button></form>
-`;
-  return html`<section class="card">
-<h2>${offer.name}</h2>
-<p>${offer.about}</p>
-${offer.flow !== 'none' && start}</section>
+interface Group {
+  readonly name: Flow | 'front-channel' | 'none';
+  readonly title: string;
+  readonly text: string;
+}
+
+const groups: readonly Group[] = [
+  {
+    name: 'browser',
+    title: 'A person signs in',
+    text: 'Authorization code: the browser brings a code, the application exchanges it for tokens. The way for nearly all.',
+  },
+  {
+    name: 'front-channel',
+    title: 'Tokens come through the browser',
+    text: 'Hybrid and implicit: some tokens come with the answer itself. Off on a server unless its owner allows them.',
+  },
+  {
+    name: 'device',
+    title: 'The person is at another screen',
+    text: 'Device authorization: you play the television, and connect it in a second tab.',
+  },
+  { name: 'machine', title: 'There is no person', text: 'Client credentials: a program acts in its own name.' },
+  { name: 'none', title: 'Not there yet', text: 'The operator has not written their Secrets.' },
+];
+
+function groupOf({ flows, responseTypes }: Offer): Group['name'] {
+  const [first = 'none'] = flows;
+  return first === 'browser' && responseTypes.some((type) => type !== 'code') ? 'front-channel' : first;
+}
+
+function groupSection({ name, title, text }: Group, offers: readonly Offer[]): Html | undefined {
+  if (offers.length === 0) return undefined;
+  return html`<h2 id="${name}">${title}</h2>
+<p>${text}</p>
+<div class="cards">
+${offers.map(offerCard)}</div>
 `;
 }
 

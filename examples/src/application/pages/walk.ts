@@ -1,12 +1,15 @@
 /** One walk: its steps so far, and what can be done next. */
 import { type Html, html } from '../html.ts';
-import { decodeToken } from '../jwt.ts';
-import type { Exchange } from '../recorder.ts';
-import type { Part, Step, Token, Walk } from '../walk.ts';
+import type { Step, Walk } from '../walk.ts';
 import { action, layout } from './layout.ts';
-import { meanings } from './meanings.ts';
+import { partSection } from './parts.ts';
 
-export function walkPage(walk: Walk, authorizationUrl: URL | undefined): string {
+export interface WalkView {
+  /** An API is there that may ask what tokens mean. */
+  readonly hasResourceServer: boolean;
+}
+
+export function walkPage(walk: Walk, view: WalkView): string {
   const last = walk.steps.length - 1;
   return layout({
     name: 'walk',
@@ -15,109 +18,62 @@ export function walkPage(walk: Walk, authorizationUrl: URL | undefined): string 
 <ol class="steps">
 ${walk.steps.map((step, at) => stepSection(step, at === last))}</ol>
 <nav id="next" aria-label="What next">
-${nextActions(walk, authorizationUrl)}<p><a class="button" id="start-over" href="/">Start over</a></p>
+${nextActions(walk, view)}<p><a class="button" id="start-over" href="/">Start over</a></p>
 </nav>`,
   });
 }
 
-function nextActions(walk: Walk, authorizationUrl: URL | undefined): readonly Html[] {
-  const next: Html[] = [];
-  const offer = (id: string, label: string) =>
-    next.push(action({ path: `/walks/${walk.id}/${id}`, label, id, main: next.length === 0 }));
-  if (authorizationUrl !== undefined) {
-    next.push(
-      html`<p><a class="button main" id="go" href="${authorizationUrl.href}">Go to ${authorizationUrl.host}</a></p>\n`,
-    );
-  }
-  if (walk.answer?.searchParams.has('code')) offer('exchange', 'Exchange the code');
-  if (walk.flow === 'machine') offer('machine', 'Ask for a token');
-  if (walk.subject !== undefined) offer('userinfo', 'Ask who it is');
-  if (walk.refreshToken !== undefined) offer('refresh', 'Refresh the tokens');
-  return next;
+function nextActions(walk: Walk, view: WalkView): readonly Html[] {
+  const leaving = departure(walk);
+  const actions = actionsOf(walk, view).map(([id, label], at) =>
+    action({ path: `/walks/${walk.id}/${id}`, label, id, main: at === 0 && leaving === undefined }),
+  );
+  return leaving === undefined ? actions : [leaving, ...actions];
 }
 
+/** Where the browser is to go next: to the authorization server, to sign in or out. */
+function departure({ pending, answer, logout }: Walk): Html | undefined {
+  const [id, url] =
+    logout !== undefined
+      ? (['go-logout', logout.url] as const)
+      : pending !== undefined && answer === undefined
+        ? (['go', pending.url] as const)
+        : [];
+  if (id === undefined || url === undefined) return undefined;
+  return html`<p><a class="button main" id="${id}" href="${url.href}">Go to ${url.host}</a></p>\n`;
+}
+
+/** By what is at hand, what most people do next first. */
+function actionsOf(walk: Walk, view: WalkView): readonly (readonly [id: string, label: string])[] {
+  const { flow, answer, device, accessToken, refreshToken, idToken, credentials } = walk;
+  const person = flow !== 'machine';
+  const secret = credentials.clientSecret !== undefined;
+  const offers: readonly (readonly [boolean, string, string])[] = [
+    [answer?.parameters.has('code') === true, 'exchange', 'Exchange the code'],
+    [device !== undefined, 'poll', 'Ask whether somebody answered'],
+    [!person, 'machine', 'Ask for a token'],
+    [person && accessToken !== undefined, 'userinfo', 'Ask who it is'],
+    [refreshToken !== undefined, 'refresh', 'Refresh the tokens'],
+    // A server tells what a token is worth to whoever can prove to be somebody.
+    [secret && accessToken !== undefined, 'introspect', 'Ask what the access token is worth'],
+    [view.hasResourceServer && accessToken !== undefined, 'introspect-api', 'Let an API ask what it is worth'],
+    [accessToken !== undefined, 'revoke', 'End the access token'],
+    [refreshToken !== undefined, 'revoke-refresh', 'End the refresh token'],
+    [idToken !== undefined && flow === 'browser', 'logout', 'Sign out'],
+  ];
+  return offers.flatMap(([offered, id, label]) => (offered ? [[id, label] as const] : []));
+}
+
+const tags: Readonly<Record<Step['outcome'], Html | undefined>> = {
+  done: undefined,
+  waiting: html` <span class="tag">not yet</span>`,
+  refused: html` <span class="tag bad">refused</span>`,
+};
+
 function stepSection(step: Step, open: boolean): Html {
-  const tag = step.outcome === 'refused' && html` <span class="tag bad">refused</span>`;
   return html`<li data-step="${step.name}" data-outcome="${step.outcome}"${open && html` id="latest"`}>
-<h2>${step.title}${tag}</h2>
+<h2>${step.title}${tags[step.outcome]}</h2>
 <p>${step.text}</p>
 ${step.parts.map((part) => partSection(part, open))}</li>
 `;
-}
-
-function partSection(part: Part, open: boolean): Html {
-  switch (part.type) {
-    case 'exchange':
-      return exchangeSection(part.exchange, open);
-    case 'parameters':
-      return html`<p class="address">${part.url}</p>\n${parameterList(part.parameters)}`;
-    case 'token':
-      return tokenSection(part.token);
-  }
-}
-
-function exchangeSection(exchange: Exchange, open: boolean): Html {
-  const { pathname, host } = new URL(exchange.url);
-  return html`<details${open && html` open`}><summary><code>${exchange.method} ${pathname}</code> → ${exchange.status}</summary>
-<h3>Request to ${host}</h3>
-${headerBlock(`${exchange.method} ${pathname}`, exchange.requestHeaders)}${parameterList(exchange.form)}
-<h3>Answer</h3>
-${headerBlock(String(exchange.status), exchange.responseHeaders)}<pre><code>${prettyBody(exchange.body)}</code></pre>
-</details>
-`;
-}
-
-function headerBlock(first: string, headers: readonly (readonly [string, string])[]): Html {
-  const lines = [first, ...headers.map(([name, value]) => `${name}: ${value}`)];
-  return html`<pre><code>${lines.join('\n')}</code></pre>\n`;
-}
-
-function parameterList(parameters: readonly (readonly [string, string])[]): Html | undefined {
-  if (parameters.length === 0) return undefined;
-  const rows = parameters.map(([name, value]) => {
-    const meaning = meanings[name];
-    return html`<dt><code>${name}</code></dt><dd><code>${value}</code>${meaning && html`<br><small>${meaning}</small>`}</dd>\n`;
-  });
-  return html`<dl class="parameters">\n${rows}</dl>\n`;
-}
-
-function tokenSection(token: Token): Html {
-  const decoded = decodeToken(token.value);
-  if (decoded === undefined) {
-    return html`<section class="token"><h3>${token.name}</h3>
-<p>Opaque: it means something to the authorization server alone.</p>
-<pre><code>${token.value}</code></pre></section>
-`;
-  }
-  return html`<section class="token"><h3>${token.name}</h3>
-<h4>Header</h4>
-<pre><code>${pretty(decoded.header)}</code></pre>
-<h4>Claims</h4>
-<pre><code>${pretty(decoded.payload)}</code></pre>
-${times(decoded.payload)}<details><summary>As it is sent</summary><pre class="wrap"><code>${token.value}</code></pre></details></section>
-`;
-}
-
-function times(payload: unknown): Html | undefined {
-  if (typeof payload !== 'object' || payload === null) return undefined;
-  const found = Object.entries(payload).filter(
-    ([name, value]) => ['iat', 'nbf', 'exp', 'auth_time'].includes(name) && typeof value === 'number',
-  );
-  if (found.length === 0) return undefined;
-  const texts = found.map(
-    ([name, value]) => `${name} is ${new Date(Number(value) * 1000).toISOString().slice(11, 19)}`,
-  );
-  return html`<p><small>${texts.join(', ')} (UTC)</small></p>\n`;
-}
-
-function prettyBody(body: string): string {
-  try {
-    return pretty(JSON.parse(body));
-  } catch {
-    return body;
-  }
-}
-
-function pretty(value: unknown): string {
-  return JSON.stringify(value, null, 2);
 }
