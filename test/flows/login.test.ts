@@ -143,6 +143,28 @@ describe('the sign-in page', () => {
       await other.stop();
     }
   });
+
+  it('open for more than a day: it was open for too long, and nobody is told that an application made a mistake', async () => {
+    let offset = 0;
+    const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
+    const other = await World.open({ options: { clock } });
+    try {
+      const browser = other.browser();
+      const login = await browser.get(authorizePath());
+      offset = 25 * 3600;
+      for (const page of [
+        await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' }),
+        await browser.get(`/login?${new URLSearchParams({ request: login.form.fields.request ?? '' })}`),
+      ]) {
+        expect([page.name, page.status]).toEqual(['error:request_expired', 400]);
+        // Too old to begin anew, so neither is promised.
+        expect(page.html).not.toMatch(/Start again|Your request was kept/);
+      }
+      expect(other.memory.binds).toBe(0);
+    } finally {
+      await other.stop();
+    }
+  });
 });
 
 describe('A48, F15: known and unknown names cost the same and look the same', () => {

@@ -64,7 +64,8 @@ export type Reopened =
 
 /**
  * @param text what a form or a URL of ours carried.
- * @throws ProtocolError `invalid_request` for what does not open beside this browser's cookie
+ * @throws ProtocolError `invalid_request` for what does not open beside this browser's cookie, `request_expired` for what is
+ *   older than a sealed request may be
  */
 export function reopen(ports: FlowPorts, visit: Visit, sealed: Buffer | null, browser: string): Reopened {
   const opened =
@@ -74,6 +75,8 @@ export function reopen(ports: FlowPorts, visit: Visit, sealed: Buffer | null, br
   if (opened.outcome === 'unreadable') {
     throw pageError('invalid_request', 'the request does not belong to this browser');
   }
+  // Nobody made a mistake: the page was left open for days.
+  if (opened.outcome === 'forgotten') throw pageError('request_expired', 'the page was open for too long');
   const { interaction } = opened;
   if (opened.outcome === 'expired') return { outcome: 'expired', interaction };
   if (interaction.page !== undefined) return { outcome: 'page', going: { interaction, page: interaction.page } };

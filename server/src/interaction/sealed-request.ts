@@ -107,8 +107,9 @@ function unpacked(plain: Buffer): Interaction {
 }
 
 export type Opened =
-  | { readonly outcome: 'open' | 'expired'; readonly interaction: Interaction }
-  /** Altered, another browser's, or too old to know. */
+  /** `forgotten`: too old to begin anew. */
+  | { readonly outcome: 'open' | 'expired' | 'forgotten'; readonly interaction: Interaction }
+  /** Altered, or another browser's. */
   | { readonly outcome: 'unreadable' };
 
 export function openInteraction(sealer: Sealer, sealed: Uint8Array, browser: string, now: EpochSeconds): Opened {
@@ -116,7 +117,7 @@ export function openInteraction(sealer: Sealer, sealed: Uint8Array, browser: str
   if (plain === null) return { outcome: 'unreadable' };
   const interaction = unpacked(plain);
   const age = now - interaction.startedAt;
-  if (age > sealedLifetime) return { outcome: 'unreadable' };
+  if (age > sealedLifetime) return { outcome: 'forgotten', interaction };
   return { outcome: age > interactionLifetime ? 'expired' : 'open', interaction };
 }
 

@@ -63,7 +63,7 @@ describe('a request on its way', () => {
     [interactionLifetime, 'open'],
     [interactionLifetime + 1, 'expired'],
     [sealedLifetime, 'expired'],
-    [sealedLifetime + 1, 'unreadable'],
+    [sealedLifetime + 1, 'forgotten'],
   ])('after %i s it is %s', (offset, outcome) => expect(open(sealed, 'browser-a', offset).outcome).toBe(outcome));
 
   it('text that is no base64url, or too long, is nothing', () => {
