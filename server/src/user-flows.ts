@@ -27,6 +27,7 @@ import type { KeySet, Signer } from './keys/keys.ts';
 import type { KeyedSealer } from './keys/sealer.ts';
 import { createLogoutWorker } from './logout/worker.ts';
 import type { OutboundGate } from './outbound/gate.ts';
+import { claimsOfScope } from './protocol/claims.ts';
 import { deviceCodeGrant } from './protocol/terms.ts';
 import type { Clock } from './protocol/time.ts';
 import type { ServerRegistration } from './registry/registration.ts';
@@ -128,10 +129,19 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
   const userCodeKey = sealer.derive('user codes');
   const ofUserCode = (code: string): Buffer => digestUserCode(userCodeKey, code);
   const audiencesOfScope = (scope: string): readonly string[] => snapshot.current.scope(scope)?.value.audiences ?? [];
+  const claimsOf = (scope: string): readonly string[] =>
+    claimsOfScope(scope, snapshot.current.scope(scope)?.value.claims);
   return {
     grants: {
       authorization_code: authorizationCode({ codes, server, audit, metrics }),
-      [deviceCodeGrant]: deviceCode({ codes: devices, server, audit, metrics, audiencesOfScope }),
+      [deviceCodeGrant]: deviceCode({
+        codes: devices,
+        server,
+        audit,
+        metrics,
+        audiencesOfScope,
+        claimsOfScope: claimsOf,
+      }),
       refresh_token: refreshToken({ tokens, accessTokens, grants, directory, snapshot, server, clock, audit, metrics }),
     },
     mount(http, authenticate) {

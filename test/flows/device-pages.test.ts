@@ -290,6 +290,47 @@ describe('a registration that changes under way', () => {
     expect((await poll(world, device, 'tv.changing')).body.error).toBe('unauthorized_client');
     await nothingApproved('tv.changing');
   });
+
+  const narrowed = (id: string, value: ReturnType<typeof deviceApp>, scopes: readonly string[]) =>
+    world.served({
+      kind: 'client',
+      id,
+      owner: anOwner(id),
+      value: { ...value, scopes: [...scopes], default_scopes: [] },
+    });
+  const userinfo = async (token: unknown) => {
+    const headers = { authorization: `Bearer ${String(token)}` };
+    return (await world.fetch(`${issuer}/userinfo`, { headers })).json();
+  };
+
+  it('one that a scope was taken from before the click: it is not given', async () => {
+    const { value, browser, page, device } = await under('tv.narrowing');
+    await narrowed('tv.narrowing', value, ['openid', 'profile']);
+    expect((await browser.submit(page, { decision: 'allow' })).name).toBe('device-done');
+    expect((await poll(world, device, 'tv.narrowing')).body.scope).toBe('openid profile');
+  });
+
+  it('one that a scope was taken from after the click: neither it nor its claims are given', async () => {
+    const { value, browser, page, device } = await under('tv.narrowed');
+    await browser.submit(page, { decision: 'allow' });
+    await narrowed('tv.narrowed', value, ['openid', 'profile']);
+    const { body } = await poll(world, device, 'tv.narrowed');
+    expect(body.scope).toBe('openid profile');
+    const told = await userinfo(body.access_token);
+    expect(told).toHaveProperty('name');
+    expect(told).not.toHaveProperty('email');
+  });
+
+  it('one that every scope was taken from: nothing, before the click and after it', async () => {
+    const before = await under('tv.bare');
+    await narrowed('tv.bare', before.value, []);
+    expect((await before.browser.submit(before.page, { decision: 'allow' })).problem).toBe(notRight);
+    await nothingApproved('tv.bare');
+    const after = await under('tv.bared');
+    await after.browser.submit(after.page, { decision: 'allow' });
+    await narrowed('tv.bared', after.value, []);
+    expect((await poll(world, after.device, 'tv.bared')).body.error).toBe('access_denied');
+  });
 });
 
 describe('A51: the network of origin, behind a trusted proxy', () => {

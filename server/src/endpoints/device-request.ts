@@ -3,6 +3,7 @@
  * for one browser and one session, so that a click counts for what was shown, and for the person it was shown to.
  */
 import { sealedOf, sealedText } from '../interaction/sealed-request.ts';
+import { stillOpen } from '../protocol/scope.ts';
 import { deviceCodeGrant } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { Registered } from '../registry/snapshot.ts';
@@ -37,12 +38,13 @@ function place({ browser, session }: Visitor): readonly string[] {
   return ['device request', browser, session.id];
 }
 
-/** The client that asked, if it is still the same one and may still do so. */
+/** The client that asked and what it may still have, if it is the same one and may still ask. */
 export function clientOfDevice(
   visit: Visit,
-  { clientId, clientUid }: Pick<DeviceRequest, 'clientId' | 'clientUid'>,
-): Registered<ClientRegistration> | undefined {
+  { clientId, clientUid, scopes: asked }: Pick<DeviceRequest, 'clientId' | 'clientUid' | 'scopes'>,
+): { readonly client: Registered<ClientRegistration>; readonly scopes: readonly string[] } | undefined {
   const client = visit.snapshot.client(clientId);
-  if (client?.owner.uid !== clientUid) return undefined;
-  return client.value.grant_types.includes(deviceCodeGrant) ? client : undefined;
+  if (client?.owner.uid !== clientUid || !client.value.grant_types.includes(deviceCodeGrant)) return undefined;
+  const scopes = stillOpen(client.value, asked);
+  return scopes === null ? undefined : { client, scopes };
 }

@@ -75,8 +75,7 @@ async function enter(ports: DevicePorts, visit: Visit, visitor: Visitor, typed: 
     ports.metrics.rateLimited.inc({ limiter: 'user_code' });
     return again({ code: 'too_many_tries', minutes: 1 });
   }
-  const client = device === null ? undefined : clientOfDevice(visit, device);
-  if (device === null || client === undefined) return again({ code: 'user_code_rejected' });
+  if (device === null) return again({ code: 'user_code_rejected' });
   return sendConfirm(ports, visit, visitor, device, code);
 }
 
@@ -100,11 +99,13 @@ function sendConfirm(
   ports: DevicePorts,
   visit: Visit,
   visitor: Visitor,
-  { grantId, clientId, clientUid, scopes, network, age }: WaitingDevice,
+  device: WaitingDevice,
   userCode: string,
 ): FastifyReply {
-  const client = clientOfDevice(visit, { clientId, clientUid });
-  if (client === undefined) return sendEnter(ports, visit, visitor, { code: 'user_code_rejected' }, userCode);
+  const asking = clientOfDevice(visit, device);
+  if (asking === undefined) return sendEnter(ports, visit, visitor, { code: 'user_code_rejected' }, userCode);
+  const { grantId, clientId, clientUid, network, age } = device;
+  const { client, scopes } = asking;
   const { session } = visitor;
   const sealed = sealDevice(ports, { grantId, clientId, clientUid, scopes, userCode }, visitor);
   return sendPage(
@@ -141,12 +142,14 @@ async function post(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
   const { userCode } = request;
   if (parameters.has('use-another')) return switchAccount(ports, visit, 'device', visitor, { [codeField]: userCode });
   const decision = parameters.get('decision');
-  const client = clientOfDevice(visit, request);
-  if (client === undefined || (decision !== 'allow' && decision !== 'deny')) {
+  const asking = clientOfDevice(visit, request);
+  if (asking === undefined || (decision !== 'allow' && decision !== 'deny')) {
     return goTo(visit, 'device', { [codeField]: userCode });
   }
-  const deciding = { request, client: client.value, session: visitor.session };
-  const { unavailable: _before, ...decided } = request;
+  const { unavailable: _before, ...shown } = request;
+  // Of what was shown, what the client may still have.
+  const decided: DeviceRequest = { ...shown, scopes: asking.scopes };
+  const deciding = { request: decided, client: asking.client.value, session: visitor.session };
   const outcome = decision === 'deny' ? await deny(ports, visit, deciding) : await allow(ports, visit, deciding);
   // Whoever was first: a form sent twice gets the one end that was written.
   const next: DeviceRequest = outcome === 'unavailable' ? { ...decided, unavailable: true } : decided;

@@ -6,6 +6,7 @@ import { claimsForIdToken } from '../protocol/claims.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
+import { stillOpen } from '../protocol/scope.ts';
 import { deviceCodeGrant } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
@@ -32,6 +33,7 @@ export interface DeviceCodePorts {
   readonly audit: EmitAudit;
   readonly metrics: Metrics;
   readonly audiencesOfScope: (scope: string) => readonly string[];
+  readonly claimsOfScope: (scope: string) => readonly string[];
 }
 
 export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant> {
@@ -41,10 +43,10 @@ export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant
       const presented = presentedBy(request, client);
       const polled = await ports.codes.poll(presented);
       if (polled?.used === true) return replayed(ports, presented, client, context);
-      const approved = requireApproved(ports, polled);
+      const approved = requireOpen(client, requireApproved(ports, polled));
       // Before anything is spent.
       const audiences = requireAudiences(ports, client, approved, request.resources);
-      const redemption = redemptionOf(presented, client, ports.server(), audiences);
+      const redemption = redemptionOf(ports, presented, client, { ...approved, audiences });
       const event = issued(client, context);
       const code = await ports.codes.redeem(redemption, event);
       // Somebody was faster with the same code, or the person has left since.
@@ -63,15 +65,18 @@ function presentedBy(
 }
 
 function redemptionOf(
+  ports: DeviceCodePorts,
   presented: PresentedDeviceCode,
   client: AuthenticatedClient,
-  server: ServerRegistration,
-  audiences: readonly string[],
+  { scopes, audiences }: { readonly scopes: readonly string[]; readonly audiences: readonly string[] },
 ): DeviceRedemption {
   const { registration } = client;
+  const server = ports.server();
   const refreshes = registration.grant_types.includes('refresh_token');
   return {
     ...presented,
+    scopes,
+    claimNames: scopes.flatMap(ports.claimsOfScope),
     grantLifetime: grantLifetime(registration, server),
     accessToken: newOpaqueToken(client, server, { audiences }),
     ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
@@ -84,6 +89,13 @@ function requireApproved({ metrics }: DeviceCodePorts, polled: PolledCode | null
   if (problem?.code === 'slow_down') metrics.deviceAuthorizations.inc({ outcome: 'slow_down' });
   if (problem?.code === 'expired_token') metrics.deviceAuthorizations.inc({ outcome: 'expired' });
   throw problem ?? invalid('unknown');
+}
+
+/** What was taken from the client since the yes is not given, however late the device comes. */
+function requireOpen({ registration }: AuthenticatedClient, approved: PolledCode): PolledCode {
+  const scopes = stillOpen(registration, approved.scopes);
+  if (scopes === null) throw jsonError('access_denied', 'nothing that was allowed is open to the client any more');
+  return { ...approved, scopes };
 }
 
 /** `null`: it is approved. To the client an unknown code and another client's are the same. */

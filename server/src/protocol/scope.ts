@@ -34,6 +34,15 @@ export function isWithin(scopes: readonly string[], allowed: readonly string[]):
   return scopes.every((scope) => allowed.includes(scope));
 }
 
+/** Of scopes that were asked for earlier, those that the client may still have; `null`: all of them were taken from it. */
+export function stillOpen(
+  { scopes: open }: { readonly scopes: readonly string[] },
+  asked: readonly string[],
+): readonly string[] | null {
+  const left = asked.filter((scope) => open.includes(scope));
+  return left.length === 0 && asked.length > 0 ? null : left;
+}
+
 /** The same set of scopes, in whatever order. */
 export function isSameScope(one: readonly string[], other: readonly string[]): boolean {
   return isWithin(one, other) && isWithin(other, one);

@@ -56,7 +56,9 @@ const redeem: Statement = {
   // One statement decides who wins, and everything that follows from winning is in it. Whoever was said to have left since
   // the approval gets no grant of which that statement could not know.
   text: `WITH code AS (
-      UPDATE device_codes d SET used_at = now(), keep_until = now() + make_interval(secs => $4::integer)
+      UPDATE device_codes d SET used_at = now(), keep_until = now() + make_interval(secs => $4::integer), scopes = $9::text[],
+        claims = (SELECT COALESCE(jsonb_object_agg(known.key, known.value), '{}') FROM jsonb_each(d.claims) AS known
+          WHERE known.key = ANY($10::text[]))
       WHERE d.hash = $1 AND d.client_id = $2 AND d.client_uid = $3
         AND d.outcome = 'approved' AND d.used_at IS NULL AND d.expires_at > now()
         AND NOT EXISTS (SELECT FROM revocations r
@@ -134,6 +136,10 @@ export interface PresentedDeviceCode {
 }
 
 export interface DeviceRedemption extends PresentedDeviceCode {
+  /** Those that were allowed and are still open to the client. */
+  readonly scopes: readonly string[];
+  /** What these release, of the claims that were confirmed. */
+  readonly claimNames: readonly string[];
   /** Seconds that the grant can live. */
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
@@ -217,6 +223,8 @@ export function deviceCodeStore(database: Database): DeviceCodeStore {
         redemption.refreshToken?.idle ?? 0,
         auditJson(audit),
         accessTokenJson(redemption.accessToken),
+        redemption.scopes,
+        redemption.claimNames,
       ]);
       return rows[0] === undefined ? null : redeemedOf(rows[0]);
     },
