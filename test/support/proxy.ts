@@ -28,6 +28,13 @@ export interface FaultProxy {
   end(): number;
   /** After so many more bytes from the target, the connection that carries them ends in the middle of a frame. */
   cutAfter(bytes: number): void;
+  /**
+   * The next chunk towards the target that holds this text gets through, and the connection ends where its answer would come
+   * back: what was asked has happened, and nobody hears of it.
+   */
+  loseAnswerTo(text: string): void;
+  /** Answers that {@link loseAnswerTo} took away. */
+  readonly lost: number;
   /** Where connections go from now on. */
   retarget(port: number, host?: string): void;
   close(): Promise<void>;
@@ -38,6 +45,7 @@ interface Pair {
   readonly near: Socket;
   readonly far: Socket;
   swallowed: boolean;
+  answerIsLost: boolean;
 }
 
 export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.1'): Promise<FaultProxy> {
@@ -48,6 +56,8 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
   let cut = Number.POSITIVE_INFINITY;
   let accepted = 0;
   let bytesUp = 0;
+  let question: string | undefined;
+  let lost = 0;
 
   const end = (pair: Pair, how: 'destroy' | 'reset' | 'end') => {
     pairs.delete(pair);
@@ -69,13 +79,21 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
     accepted += 1;
     if (mode === 'refuse') return near.destroy();
     const far = connect(target.port, target.host);
-    const pair: Pair = { near, far, swallowed: mode === 'black-hole' };
+    const pair: Pair = { near, far, swallowed: mode === 'black-hole', answerIsLost: false };
     pairs.add(pair);
     near.on('data', (chunk: Buffer) => {
       if (!pair.swallowed) bytesUp += chunk.length;
+      if (question !== undefined && chunk.includes(question)) {
+        question = undefined;
+        pair.answerIsLost = true;
+      }
       carry(pair, chunk, far);
     });
     far.on('data', (chunk: Buffer) => {
+      if (pair.answerIsLost) {
+        lost += 1;
+        return end(pair, 'reset');
+      }
       const left = cut;
       cut -= chunk.length;
       if (cut > 0) return carry(pair, chunk, near);
@@ -122,10 +140,17 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
     get bytesUp() {
       return bytesUp;
     },
+    get lost() {
+      return lost;
+    },
+    loseAnswerTo(text) {
+      question = text;
+    },
     pass() {
       mode = 'pass';
       wait = 0;
       cut = Number.POSITIVE_INFINITY;
+      question = undefined;
     },
     delay(milliseconds) {
       wait = milliseconds;
