@@ -173,6 +173,31 @@ describe('what an audit row says', () => {
     ]);
   });
 
+  it('conventions §7: its id is a UUIDv7, also where one statement ends several', async () => {
+    const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+    await authorize(world.browser(), {}, username);
+    const browser = world.browser();
+    const { code } = await authorize(browser, {}, username);
+    await world.token(codeFields(code));
+    const before = Date.now();
+    await browser.submit(await browser.get('/account'), { 'remove-all': 'yes' });
+    await browser.submit(await browser.get('/account'), { 'sign-out-all': 'yes' });
+    const rows = await world.rows<{ id: string; event: string }>(
+      `SELECT id::text, event FROM audit WHERE user_name = $1 ORDER BY id`,
+      [username],
+    );
+    for (const { id } of rows) expect(id).toMatch(version7);
+    // They sort by time: what ended last stands last, each with an id of its own.
+    const ended = rows.slice(-4).map(({ event }) => event);
+    expect([ended.slice(0, 2).sort(), ended.slice(2)]).toEqual([
+      ['consent.withdrawn', 'grant.ended'],
+      ['session.ended', 'session.ended'],
+    ]);
+    const [time] = (rows.at(-1)?.id ?? '').split(/-7/);
+    const made = Number.parseInt((time ?? '').replace('-', ''), 16);
+    expect(Math.abs(made - before)).toBeLessThan(60_000);
+  });
+
   it('a failed sign-in names the directory’s user, never what was typed', async () => {
     const browser = world.browser();
     const page = await browser.get(authorizePath());

@@ -3,7 +3,7 @@
  * statement is bound to one subject, so that nobody reads or ends what is another's.
  */
 import type { AuditEvent } from '../telemetry/audit.ts';
-import { auditJson, insertAudit } from './audit.ts';
+import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { liveGrant, liveSession } from './live-session.ts';
 import { revokeGrant } from './revocations.ts';
@@ -88,13 +88,13 @@ const endAccess: Statement = {
     unsaid AS (SELECT * FROM withdrawn UNION ALL SELECT * FROM devices),
     revoked AS (${revokeGrant('ended')}),
     consents_told AS (${insertAudit('$3', 'unsaid', {
-      id: 'gen_random_uuid()',
+      id: newAuditId,
       client_id: 'unsaid.client_id',
       client_uid: 'unsaid.client_uid',
       scopes: 'unsaid.scopes',
     })} RETURNING id, client_id, client_uid, grant_id, scopes),
     grants_told AS (${insertAudit('$4', 'ended', {
-      id: 'gen_random_uuid()',
+      id: newAuditId,
       grant_id: 'ended.id',
       client_id: 'ended.client_id',
       client_uid: 'ended.client_uid',

@@ -7,7 +7,7 @@
  * application all the while, and logging them out there would surprise them. Applications have times of their own.
  */
 import type { AuditEvent } from '../telemetry/audit.ts';
-import { auditJson, insertAudit } from './audit.ts';
+import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
@@ -58,7 +58,7 @@ const end = (name: string, which: string): Statement => ({
     owed AS (${insertDeliveries('ended')}),
     audit_row AS (${insertAudit('$2', 'ended', {
       // One event is given, whatever number of sessions end.
-      id: 'gen_random_uuid()',
+      id: newAuditId,
       user_id: 'ended.subject',
       user_name: 'ended.username',
       directory: 'ended.directory',
