@@ -27,7 +27,11 @@ beforeAll(async () => {
       ...tokenClients,
       aClient('shop.front')
         .everyResponseType()
-        .with({ scopes: ['openid', 'email', 'orders'], access_token_format: 'opaque', access_token_lifetime: 1200 })
+        .with({
+          scopes: ['openid', 'email', 'orders', 'offline_access'],
+          access_token_format: 'opaque',
+          access_token_lifetime: 1200,
+        })
         .build(),
     ],
     scopes: tokenScopes,
@@ -136,6 +140,28 @@ describe('accessToken.format: opaque', () => {
       const { body } = await world.token(codeFields(response.code), 'shop.front');
       expect(body.access_token).not.toBe(token);
       expect((await introspect(world, body.access_token)).body.active).toBe(true);
+    },
+  );
+
+  it.each(['code token', 'code id_token token'])(
+    'I10: %s with offline_access: the code goes on after the session, what came with it does not',
+    async (response_type) => {
+      const browser = world.browser();
+      const scope = 'openid email orders offline_access';
+      const response = await authorize(browser, { client_id: 'shop.front', response_type, scope }, username);
+      const token = response.access_token ?? '';
+      const { body } = await world.token(codeFields(response.code), 'shop.front');
+      expect((await introspect(world, token)).body).toMatchObject({ active: true });
+      const account = await browser.get('/account');
+      await browser.submit(await browser.submit(account, { 'sign-out-all': 'ask' }), { 'sign-out-all': 'yes' });
+      const active = async (one: string | undefined) => (await introspect(world, one)).body.active;
+      const asked = async (one: string | undefined) => (await userinfo(world, one)).status;
+      await expect.poll(() => active(token), { timeout: 10_000 }).toBe(false);
+      expect([await active(body.access_token), await asked(token), await asked(body.access_token)]).toEqual([
+        true,
+        401,
+        200,
+      ]);
     },
   );
 

@@ -119,7 +119,7 @@ function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
     audiences: found.audiences,
     scopes: found.scopes,
     grantId: found.grant?.id,
-    sessionId: found.grant?.sessionId,
+    sessionId: found.sessionId,
     issuedAt: found.issuedAt,
     expiresAt: found.expiresAt,
     authTime: found.grant?.authTime,

@@ -92,10 +92,10 @@ async function readJwt(ports: UserinfoPorts, jwt: string): Promise<Presented> {
 async function readHandle(ports: UserinfoPorts, handle: string): Promise<Presented> {
   const found = await ports.tokens.find(handle);
   if (found?.kind !== 'access' || found.id === undefined) throw invalid('not one of ours, or expired');
-  const { id: tokenId, clientId, clientUid, grant, issuedAt } = found;
+  const { id: tokenId, clientId, clientUid, grant, sessionId, issuedAt } = found;
   if (grant === undefined || !found.scopes.includes('openid')) throw openidMissing();
   if (grant.clientUid !== clientUid) throw invalid('it is not of its grant');
-  const names = { tokenId, clientId, subject: grant.subject, grantId: grant.id, sessionId: grant.sessionId, issuedAt };
+  const names = { tokenId, clientId, subject: grant.subject, grantId: grant.id, sessionId, issuedAt };
   if (await ports.revocations.isRevoked(names)) throw invalid('revoked');
   return { grant, scopes: found.scopes };
 }

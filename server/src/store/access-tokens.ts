@@ -31,22 +31,24 @@ const record = `hash text, id uuid, client_id text, client_uid text, grant_id uu
 export function insertAccessToken(
   parameter: string,
   source: string,
-  known: Partial<Record<'grant_id' | 'scopes' | 'audiences', string>> = {},
+  known: Partial<Record<'grant_id' | 'scopes' | 'audiences' | 'session_id', string>> = {},
 ): string {
   const { grant_id: grant = 'a.grant_id', scopes = 'a.scopes', audiences = 'a.audiences' } = known;
-  return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, scopes, audiences, expires_at)
-    SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${scopes}, ${audiences},
+  const { session_id: session = 'NULL' } = known;
+  return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, session_id, scopes, audiences, expires_at)
+    SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${session}, ${scopes}, ${audiences},
       now() + make_interval(secs => a.lifetime)
     FROM ${source}, jsonb_to_record(${parameter}::jsonb) AS a(${record}) WHERE a.hash IS NOT NULL`;
 }
 
 /**
  * As {@link insertAccessToken}, for the token that goes through the browser with the code in the jsonb parameter, once `code`
- * and `granted` have their rows.
+ * and `granted` have their rows. It ends with the session, also where the code will give a grant that does not.
  */
 export function insertAccessTokenWith(parameter: string): string {
   return insertAccessToken(`(${parameter}::jsonb -> 'access_token')`, 'code, granted', {
     grant_id: 'code.grant_id',
+    session_id: 'code.session_id',
     scopes: 'code.scopes',
     audiences: 'COALESCE(code.resources, code.audiences)',
   });

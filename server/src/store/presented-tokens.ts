@@ -4,7 +4,7 @@ import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
 import { digest } from './handles.ts';
-import { liveGrant } from './live-session.ts';
+import { liveGrant, liveSession } from './live-session.ts';
 import { revoke, revokeGrant } from './revocations.ts';
 
 /** A token that holds: known, not expired, not spent, and so are its grant and session. */
@@ -16,6 +16,8 @@ export interface FoundToken {
   readonly clientUid: string;
   /** `undefined`: no user is involved. */
   readonly grant: Grant | undefined;
+  /** `undefined`: it does not end with a session. */
+  readonly sessionId: string | undefined;
   readonly scopes: readonly string[];
   /** Empty for refresh tokens, which are for us alone. */
   readonly audiences: readonly string[];
@@ -26,13 +28,15 @@ export interface FoundToken {
 
 const find: Statement = {
   name: 'token_find',
-  text: `SELECT 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.scopes AS token_scopes,
+  text: `SELECT 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.session_id AS token_session,
+      t.scopes AS token_scopes,
       t.audiences, extract(epoch FROM t.issued_at)::bigint AS issued, extract(epoch FROM t.expires_at)::bigint AS expires,
       ${grantColumns('g')}
     FROM access_tokens t LEFT JOIN grants g ON g.id = t.grant_id
     WHERE t.hash = $1 AND t.expires_at > now() AND (t.grant_id IS NULL OR (g.id IS NOT NULL AND ${liveGrant('g')}))
+      AND (t.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.id = t.session_id AND ${liveSession('s')}))
     UNION ALL
-    SELECT 'refresh', NULL, g.client_id, g.client_uid, g.scopes, '{}', extract(epoch FROM r.issued_at)::bigint,
+    SELECT 'refresh', NULL, g.client_id, g.client_uid, NULL, g.scopes, '{}', extract(epoch FROM r.issued_at)::bigint,
       extract(epoch FROM r.expires_at)::bigint, ${grantColumns('g')}
     FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id
     WHERE r.hash = $1 AND r.used_at IS NULL AND r.expires_at > now() AND ${liveGrant('g')}`,
@@ -93,6 +97,7 @@ interface FoundRow {
   id: string | null;
   token_client: string;
   token_client_uid: string;
+  token_session: string | null;
   token_scopes: string[];
   audiences: string[];
   issued: number;
@@ -128,12 +133,14 @@ export function presentedTokenStore(database: Database): PresentedTokenStore {
 }
 
 function foundOf(row: FoundRow & (GrantRow | { grant_id: null })): FoundToken {
+  const grant = row.grant_id === null ? undefined : grantOf(row);
   return {
     kind: row.kind,
     id: row.id ?? undefined,
     clientId: row.token_client,
     clientUid: row.token_client_uid,
-    grant: row.grant_id === null ? undefined : grantOf(row),
+    grant,
+    sessionId: row.token_session ?? grant?.sessionId,
     scopes: row.token_scopes,
     audiences: row.audiences,
     issuedAt: row.issued,

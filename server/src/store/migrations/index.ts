@@ -10,6 +10,7 @@ import { logout } from './logout.ts';
 import { registry } from './registry.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
+import { tokenSessions } from './token-sessions.ts';
 import { untrustedProxy } from './untrusted-proxy.ts';
 import { usedAssertions } from './used-assertions.ts';
 
@@ -26,4 +27,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011_account': account,
   '0012_untrusted_proxy': untrustedProxy,
   '0013_key_rotation': keyRotation,
+  '0014_token_sessions': tokenSessions,
 };
