@@ -50,7 +50,7 @@ describe('RFC 6749 §4.4: client credentials', () => {
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(300);
   });
 
-  it('protocol §3: no refresh token, no ID token, nobody stores the answer', async () => {
+  it('no refresh token, no ID token, nobody stores the answer', async () => {
     const { status, headers, body } = await ask({ scope: 'orders stock' });
     expect(status).toBe(200);
     expect(headers.get('cache-control')).toBe('no-store');
@@ -78,12 +78,28 @@ describe('RFC 6749 §4.4: client credentials', () => {
 
   it.each([
     ['A34: an unknown scope', { scope: 'orders admin' }, 'shop.batch', undefined, 400, 'invalid_scope'],
-    ['protocol §3: openid', { scope: 'openid' }, 'shop.batch', undefined, 400, 'invalid_scope'],
+    ['openid', { scope: 'openid' }, 'shop.batch', undefined, 400, 'invalid_scope'],
     ['a malformed scope', { scope: 'orders  stock' }, 'shop.batch', undefined, 400, 'invalid_scope'],
     ['a client without this grant', {}, 'shop.web', undefined, 400, 'unauthorized_client'],
     ['a wrong secret', {}, 'shop.batch', 'wrong', 401, 'invalid_client'],
     ['A48: an unknown client', {}, 'nobody', 'wrong', 401, 'invalid_client'],
     ['another grant type', { grant_type: 'password' }, 'shop.batch', undefined, 400, 'unsupported_grant_type'],
+    [
+      'RFC 7523 §2.1: a JWT as a grant',
+      { grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer' },
+      'shop.batch',
+      undefined,
+      400,
+      'unsupported_grant_type',
+    ],
+    [
+      'RFC 8693: an exchange of tokens',
+      { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange' },
+      'shop.batch',
+      undefined,
+      400,
+      'unsupported_grant_type',
+    ],
     ['no grant type', { grant_type: '' }, 'shop.batch', undefined, 400, 'invalid_request'],
   ] as const)('%s is refused', async (_name, fields, clientId, secret, status, error) => {
     const answer = await ask(fields, clientId, secret);

@@ -72,6 +72,7 @@ describe('refreshing', () => {
       before.auth_time,
     ]);
     expect(after.nonce).toBeUndefined();
+    expect(after.iat).toBeGreaterThanOrEqual(before.iat ?? Infinity);
     const info = await world.fetch('https://id.example.com/userinfo', {
       headers: { authorization: `Bearer ${body.access_token}` },
     });

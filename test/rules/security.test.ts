@@ -79,6 +79,15 @@ describe('what the sources never do', () => {
     expect(lines(/createRemoteJWKSet|createLocalJWKSet|EmbeddedJWK/)).toEqual([]);
   });
 
+  it('RFC 9700 §4.12: a redirect is 303 and nothing else', () => {
+    const server = files.filter((path) => path.startsWith('server/src/'));
+    // Browsers repeat a POST, password included, where 307 and 308 point, and may do so for 301 and 302.
+    expect(lines(/\b30[1278]\b|\.redirect\(/, server)).toEqual([]);
+    const leading = server.filter((path) => /header\('location'/.test(texts.get(path) ?? ''));
+    expect(leading.length).toBeGreaterThan(2);
+    expect(leading.filter((path) => !/\.code\(303\)/.test(texts.get(path) ?? ''))).toEqual([]);
+  });
+
   it('I4: no secret goes to a child process: there is none', () => {
     expect(files.flatMap(importsOf).filter(({ to }) => /child_process|worker_threads|node:cluster/.test(to))).toEqual(
       [],
