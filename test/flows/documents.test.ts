@@ -33,7 +33,7 @@ describe.each([
     expect(((await response.json()) as Metadata).issuer).toBe(issuerUrl);
   });
 
-  it('protocol §1: members are true and none is unknown', async () => {
+  it('members are true and none is unknown', async () => {
     const document = (await (await fetch(`${server}${path}/.well-known/openid-configuration`)).json()) as Metadata;
     expect(document).toEqual({
       issuer: issuerUrl,
@@ -92,7 +92,7 @@ describe.each([
     });
   });
 
-  it('protocol §1: each endpoint named there is there', async () => {
+  it('each endpoint named there is there', async () => {
     const document = (await (await fetch(`${server}${path}/.well-known/openid-configuration`)).json()) as Metadata;
     for (const [name, value] of Object.entries(document)) {
       if (!name.endsWith('_endpoint') && name !== 'jwks_uri') continue;

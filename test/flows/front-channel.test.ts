@@ -113,7 +113,7 @@ describe.each(answered)('response_type=%s, response_mode=%s', (response_type, re
     }
   });
 
-  it('protocol §2: the same sub and auth_time everywhere, and a refresh token from the token endpoint alone', async () => {
+  it('the same sub and auth_time everywhere, and a refresh token from the token endpoint alone', async () => {
     const { response } = await byPage(world.browser(), { ...asked, scope: 'openid profile email offline_access' });
     expect(response).not.toHaveProperty('refresh_token');
     const told: Awaited<ReturnType<typeof verified>>[] = [];
@@ -420,7 +420,7 @@ describe('what the front channel gives', () => {
     expect(refused.mode).toBe('fragment');
   });
 
-  it('conventions §7: what left through the browser is told', async () => {
+  it('what left through the browser is told', async () => {
     const { response } = await byPage(world.browser(), { response_type: 'id_token token' });
     expect(response.id_token).toBeTruthy();
     const [row] = await world.rows<{ event: string; grant_type: string }>(

@@ -1,4 +1,4 @@
-/** threats §5: over a limit the answer comes before any work; nothing odd is ever more than a 4xx. */
+/** Over a limit the answer comes before any work; nothing odd is ever more than a 4xx. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient } from '../support/builders.ts';
 import { RawConnection, rawPost } from '../support/raw-http.ts';
@@ -43,13 +43,8 @@ describe('the token endpoint takes one form', () => {
     ['A84: bytes that are no UTF-8', { body: `${grant}&x=%ff` }, 400, 'invalid_request'],
     ['§5: 65 parameters', { body: Array.from({ length: 65 }, (_, i) => `p${i}=1`).join('&') }, 400, 'invalid_request'],
     ['§5: 33 KiB of body', { body: `${grant}&x=${'a'.repeat(33_000)}` }, 413, 'invalid_request'],
-    [
-      'protocol §3: credentials in the URL',
-      { path: '/token?client_id=shop.batch', body: grant },
-      400,
-      'invalid_request',
-    ],
-    ['protocol §3: anything in the URL', { path: `/token?${grant}`, body: grant }, 400, 'invalid_request'],
+    ['credentials in the URL', { path: '/token?client_id=shop.batch', body: grant }, 400, 'invalid_request'],
+    ['anything in the URL', { path: `/token?${grant}`, body: grant }, 400, 'invalid_request'],
     ['A65: JSON', { headers: { 'content-type': 'application/json' }, body: '{}' }, 415, 'invalid_request'],
     ['A65: other case', { headers: { 'content-type': form.toUpperCase() }, body: grant }, 415, 'invalid_request'],
     ['A65: a suffix', { headers: { 'content-type': `${form}x` }, body: grant }, 415, 'invalid_request'],
@@ -115,7 +110,7 @@ describe('what arrives at the socket', () => {
     ['no body at all', 'POST /token HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n', 'HTTP/1.1 401'],
   ])('%s', async (_name, text, status) => expect(await raw(text)).toBe(status));
 
-  it('protocol §2: a state of 8 KiB is taken', async () => {
+  it('a state of 8 KiB is taken', async () => {
     const connection = await RawConnection.open(url);
     connection.send(`GET /authorize?state=${'a'.repeat(8192)} HTTP/1.1\r\nHost: x\r\n\r\n`);
     expect(await connection.until('\r\n\r\n')).toMatch(/^HTTP\/1\.1 400/);

@@ -240,7 +240,7 @@ describe('what does not hold is inactive, and nothing more is said', () => {
   });
 });
 
-it('conventions §7: outcomes are counted, and no token is a label', async () => {
+it('outcomes are counted, and no token is a label', async () => {
   const counter = metrics.getSingleMetric('nauthera_introspections_total');
   const values = (await counter?.get())?.values ?? [];
   expect(values.map(({ labels }) => String(labels.outcome)).sort()).toEqual([

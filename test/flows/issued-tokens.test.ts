@@ -35,7 +35,7 @@ const verified = async (token: string | undefined) => {
 };
 const members = (claims: object) => Object.keys(claims).toSorted();
 
-describe('protocol §4: the ID token', () => {
+describe('the ID token', () => {
   it('says what was asked and nothing else: scope claims are for userinfo', async () => {
     const { id_token: token, idToken } = await tokens({ scope: 'openid profile email groups' });
     expect(members(idToken)).toEqual(['aud', 'auth_time', 'exp', 'iat', 'iss', 'nonce', 'sid', 'sub']);
@@ -112,7 +112,7 @@ describe('RFC 9068 §2: the access token', () => {
   });
 });
 
-describe('protocol §2: what is handed out', () => {
+describe('what is handed out', () => {
   it('prompt=consent is accepted with offline_access, whose grant is of no session', async () => {
     const { accessToken, refresh_token: token } = await tokens({
       scope: 'openid offline_access',

@@ -83,7 +83,7 @@ describe.each(answered)('response_type=%s, response_mode=%s', (response_type, re
   const asked = { response_type, response_mode };
   const whole = [...membersOf(response_type), 'iss'];
 
-  it.each(states)('protocol §2: a state comes back unmodified after a mistyped password: %s', async (_what, state) => {
+  it.each(states)('a state comes back unmodified after a mistyped password: %s', async (_what, state) => {
     const login = await browser.get(path({ ...asked, state }));
     const again = await mistype(login);
     expect([again.status, again.name, again.problem]).toEqual([200, 'login', expect.stringContaining('not right')]);

@@ -245,7 +245,7 @@ describe('what is kept of it', () => {
     ]);
   });
 
-  it('conventions §7: outcomes are counted, and grants that ended by a client', async () => {
+  it('outcomes are counted, and grants that ended by a client', async () => {
     const valuesOf = async (name: string) => (await metrics.getSingleMetric(name)?.get())?.values ?? [];
     const outcomes = (await valuesOf('nauthera_revocations_total')).map(({ labels }) => String(labels.outcome));
     expect(outcomes.sort()).toEqual(['ignored', 'invalid_client', 'invalid_request', 'revoked']);

@@ -18,7 +18,7 @@ const readiness = (change: { registry?: Partial<typeof good.registry>; keys?: Pa
     monotonic: () => now,
   });
 
-describe('threats §1.2: old configuration stops issuing', () => {
+describe('old configuration stops issuing', () => {
   it('serves while everything is fresh', () => {
     expect(readiness({}).problems()).toEqual([]);
     expect(() => readiness({}).requireServing()).not.toThrow();

@@ -25,7 +25,7 @@ const read = async (salt: PairwiseSalt) => {
   return salt.current().export();
 };
 
-describe('design §6: the salt of pairwise subjects', () => {
+describe('the salt of pairwise subjects', () => {
   it('is made once, and stays over restarts', async () => {
     const first = await read(replica(key));
     expect(first).toHaveLength(32);

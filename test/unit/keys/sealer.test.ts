@@ -22,7 +22,7 @@ describe('sealing', () => {
     ['at the same letters cut otherwise', ['signing_keysk', 'id-1']],
     ['at a longer place', ['signing_keys', 'kid-1', '']],
     ['at no place', []],
-  ])('threats §1.2: a copy does not open %s', (_name, elsewhere) => expect(sealer.open(sealed, elsewhere)).toBeNull());
+  ])('a copy does not open %s', (_name, elsewhere) => expect(sealer.open(sealed, elsewhere)).toBeNull());
 
   it('A19: any altered or missing byte refuses all of it', () => {
     for (let index = 0; index < sealed.length; index += 1) {

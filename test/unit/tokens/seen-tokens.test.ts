@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { epochSeconds } from '../../../server/src/protocol/time.ts';
 import { createSeenTokens } from '../../../server/src/tokens/seen-tokens.ts';
 
-describe('performance §2: tokens that were seen', () => {
+describe('tokens that were seen', () => {
   let now = 1000;
   const clock = { now: () => epochSeconds(now) };
   const token = (expiresAt: number) => ({ expiresAt });
