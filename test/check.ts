@@ -23,6 +23,11 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
     repair: 'npm run gen',
   },
   {
+    name: 'generated: specifications',
+    command: ['node', 'test/specifications/generate.ts', '--check'],
+    repair: 'npm run gen, after test/specifications names the tests as they are called now',
+  },
+  {
     name: 'rules',
     command: ['vitest', 'run', '--root', 'test', '--project', 'unit', 'rules/', '--reporter=dot'],
     repair: 'npx vitest run --root test --project unit rules/',
