@@ -12,10 +12,12 @@ import {
   secretFile,
   setPorts,
   throwawayFolder,
+  writeApplicationCa,
   writeCurlConfig,
   writeDirectoryCa,
 } from './demo/folders.ts';
-import { checkedApplications, registeredOffers } from './demo/offers.ts';
+import { makeObserver } from './demo/observed.ts';
+import { checkedApplications, registeredOffers, resourceServer } from './demo/offers.ts';
 import { type DemoOptions, readOptions, usage } from './demo/options.ts';
 import { type Member, readPeople } from './demo/people.ts';
 import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
@@ -23,7 +25,8 @@ import { type Product, startProduct } from './demo/product.ts';
 import { makeDirectoryLog, makeSandbox } from './demo/sandbox.ts';
 import { followStatus } from './demo/status.ts';
 import { here, waitingFor, welcome } from './demo/text.ts';
-import { type SampleDirectory, startSampleDirectory } from './directory/server.ts';
+import { makeCertificate } from './directory/certificate.ts';
+import { type DirectoryEvent, type SampleDirectory, startSampleDirectory } from './directory/server.ts';
 
 const serviceAccount = 'cn=nauthera,ou=services,dc=tideclock,dc=example';
 /** The first start makes keys and the database; a slow machine takes its time. */
@@ -44,26 +47,39 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   const ldif = await readFile(join(import.meta.dirname, '../directory.ldif'), 'utf8');
   const people = readPeople(ldif);
   const log = makeDirectoryLog();
-  const directory = await startSampleDirectory({ ldif, port: ports.directory, onEvent: (event) => log.note(event) });
+  const observer = makeObserver();
+  const onEvent = (event: DirectoryEvent) => {
+    log.note(event);
+    observer.note(event);
+  };
+  const directory = await startSampleDirectory({ ldif, port: ports.directory, onEvent });
   stops.push(() => directory.stop());
   await introduceDirectory(folders, directory);
   if (copy) await setPorts(folders, wellKnownPorts, { ...ports, directory: directory.port });
 
+  const certificate = await makeCertificate('Sample application', new Date());
+  await writeApplicationCa(folders, certificate.caPem);
   const product = startProduct(folders, ports);
   stops.push(() => product.stop());
   await waitUntilReady(product, interrupted);
 
   const sandbox = makeSandbox(directory, people, log);
-  const clients = registeredOffers(folders);
-  const factsPath = unguessablePath();
+  const paths = { facts: unguessablePath(), observations: unguessablePath() };
   const application: Application = await startApplication({
     port: ports.application,
-    clients,
+    clients: registeredOffers(folders),
+    resourceServer: resourceServer(folders),
+    backchannel: { port: ports.backchannel, ...certificate },
     sandbox,
-    documents: options.check ? { [factsPath]: () => facts(product, application, folders, people) } : {},
+    documents: options.check
+      ? {
+          [paths.facts]: () => facts(product, application, folders, people, paths.observations),
+          [paths.observations]: () => observer.document(folders.log),
+        }
+      : {},
   });
   stops.push(() => application.stop());
-  if (options.check) return check(`${application.url}${factsPath}`, stops, interrupted);
+  if (options.check) return check([`${application.url}${paths.facts}`, ...options.observations], stops, interrupted);
   return serve(
     { folders, product, application, people, machineSecret: secretFile(folders, 'orders', 'night-report-oauth2') },
     interrupted,
@@ -93,6 +109,7 @@ async function facts(
   application: Application,
   folders: Folders,
   people: readonly Member[],
+  observations: string,
 ): Promise<Facts> {
   return {
     issuer: product.issuer,
@@ -100,11 +117,12 @@ async function facts(
     redirectUri: `${application.url}/callback`,
     applications: await checkedApplications(folders),
     passwords: Object.fromEntries(people.map(({ username, password }) => [username, password])),
+    observations: `${application.url}${observations}`,
   };
 }
 
-async function check(address: string, stops: Stops, interrupted: Promise<void>): Promise<number> {
-  const child = startChild(checkScript, [address]);
+async function check(args: readonly string[], stops: Stops, interrupted: Promise<void>): Promise<number> {
+  const child = startChild(checkScript, args);
   stops.push(() => child.stop(5000));
   return Promise.race([child.exited, interrupted.then(() => 130)]);
 }

@@ -1,22 +1,38 @@
 /** A person's browser without a screen: cookies, redirects, forms by their names. It runs no scripts. */
+import { emptyFragment } from './answer.ts';
+import { namesOf } from './messages.ts';
 import { type Page, readPage } from './page.ts';
+import { type Recorder, requestIdsOf } from './recorder.ts';
 
 /** The browser was sent to an address that is not to be opened: an application's callback. */
 export interface Left {
   readonly left: URL;
+  /** What it would post there; left out: nothing, it would be a GET. */
+  readonly form?: URLSearchParams;
 }
 
 export type Visit = Page | Left;
+
+interface Sent {
+  readonly method: string;
+  readonly body?: URLSearchParams;
+  readonly headers?: Readonly<Record<string, string>>;
+}
 
 const mostRedirects = 10;
 
 export class Browser {
   readonly #cookies = new Map<string, string>();
   readonly #leavesAt: (url: URL) => boolean;
+  readonly #recorder: Recorder | undefined;
 
-  /** `leavesAt`: where following ends without a request. */
-  constructor(leavesAt: (url: URL) => boolean = () => false) {
+  /**
+   * @param leavesAt where following ends without a request
+   * @param recorder hears of every message; left out: nobody does
+   */
+  constructor(leavesAt: (url: URL) => boolean = () => false, recorder?: Recorder) {
     this.#leavesAt = leavesAt;
+    this.#recorder = recorder;
   }
 
   async open(address: string | URL): Promise<Visit> {
@@ -46,30 +62,62 @@ export class Browser {
     return this.#go(target, { method: 'POST', body, headers: { origin: new URL(page.url).origin } });
   }
 
-  async #go(
-    start: URL,
-    first: { method: string; body?: URLSearchParams; headers?: Record<string, string> },
-  ): Promise<Visit> {
+  async #go(start: URL, first: Sent): Promise<Visit> {
+    const responses: Response[] = [];
     let url = start;
     let request = first;
-    for (let hops = 0; hops <= mostRedirects; hops += 1) {
-      if (this.#leavesAt(url)) return { left: url };
+    this.#noteRequest(start, first);
+    while (responses.length <= mostRedirects) {
+      if (this.#leavesAt(url)) {
+        await this.#noteLeaving(url, request, responses);
+        return { left: url, ...(request.body === undefined ? {} : { form: request.body }) };
+      }
       const response = await fetch(url, {
         ...request,
         headers: { ...request.headers, accept: 'text/html', ...this.#cookieHeader() },
         redirect: 'manual',
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(30_000),
       });
+      responses.push(response);
       this.#keepCookies(response);
       const location = response.headers.get('location');
       if (response.status < 300 || response.status >= 400 || location === null) {
-        return readPage(url.href, response.status, await response.text());
+        const page = readPage(url.href, response.status, await response.text());
+        await this.#notePage(page, responses);
+        return page;
       }
       await response.body?.cancel();
       url = new URL(location, url);
       request = { method: 'GET' };
     }
     throw new Error(`more than ${mostRedirects} redirects from ${start.origin}${start.pathname}`);
+  }
+
+  #noteRequest(url: URL, { method, body }: Sent): void {
+    if (this.#recorder?.isServer(url) === true) this.#recorder.request('user', method, url, body);
+  }
+
+  async #notePage({ url, name, error, status }: Page, responses: readonly Response[]): Promise<void> {
+    if (this.#recorder?.isServer(new URL(url)) !== true) return;
+    const way = responses.length > 1 ? `${responses[0]?.status} to ` : '';
+    const what = `${way}page ${name}${error === '' ? '' : ` ${error}`}${status === 200 ? '' : `, ${status}`}`;
+    const unavailable = error === 'temporarily_unavailable';
+    await this.#recorder.answer({ from: 'server', to: 'user', what, names: [] }, requestIdsOf(responses), unavailable);
+  }
+
+  async #noteLeaving(url: URL, { method, body }: Sent, responses: readonly Response[]): Promise<void> {
+    const recorder = this.#recorder;
+    if (recorder === undefined) return;
+    const inFragment = url.hash === emptyFragment ? [] : [...new URLSearchParams(url.hash.slice(1))];
+    const names = namesOf([...url.searchParams, ...inFragment, ...(body ?? [])]);
+    const unavailable = names.includes('error=temporarily_unavailable');
+    const [first] = responses;
+    if (first !== undefined) {
+      const what = `${first.status} to the application`;
+      await recorder.answer({ from: 'server', to: 'user', what, names: [] }, requestIdsOf(responses), unavailable);
+    }
+    const place = method === 'POST' ? '' : inFragment.length > 0 ? ', in the fragment' : ', in the query';
+    recorder.note({ from: 'user', to: 'application', what: `${method} ${url.pathname}${place}`, names });
   }
 
   #cookieHeader(): Record<string, string> {
@@ -101,8 +149,8 @@ export function requirePage(visit: Visit, name: string): Page {
 }
 
 /** @throws Error when the browser is still on a page. */
-export function requireLeft(visit: Visit): URL {
-  if ('left' in visit) return visit.left;
+export function requireLeft(visit: Visit): Left {
+  if ('left' in visit) return visit;
   throw new Error(
     `expected to be sent back to the application, got page "${visit.name}" ${visit.error} (${visit.status}): ${visit.text.slice(0, 200)}`,
   );

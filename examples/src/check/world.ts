@@ -1,13 +1,19 @@
 /** The demo as the scenes use it: clients by `openid-client`, people by their browsers, the directory's switch. */
 import * as client from 'openid-client';
+import { type Answer, readAnswer } from './answer.ts';
 import { Browser, requireLeft, requirePage, type Visit } from './browser.ts';
-import type { Facts } from './facts.ts';
+import { watchDirectory } from './directory-watch.ts';
+import { type CheckedName, type Facts, fetchFacts, readObservations } from './facts.ts';
 import type { Page } from './page.ts';
+import { Recorder } from './recorder.ts';
+import { givenBy } from './response-types.ts';
 
 export type Tokens = client.TokenEndpointResponse & client.TokenEndpointResponseHelpers;
 
 /** An authorization request on its way. */
 export interface Asked {
+  readonly name: CheckedName;
+  readonly responseType: string;
   readonly url: URL;
   readonly config: client.Configuration;
   readonly checks: {
@@ -17,71 +23,125 @@ export interface Asked {
   };
 }
 
+/** What `openid-client` is to know of a client beside its id and secret. */
+export interface ClientTraits {
+  /** Default `code`. */
+  readonly responseType?: string;
+  /** Another than its own. */
+  readonly secret?: string;
+  readonly metadata?: Partial<client.ClientMetadata>;
+}
+
 export class World {
   readonly facts: Facts;
+  readonly recorder: Recorder;
   readonly #configs = new Map<string, client.Configuration>();
+  readonly #browsers = new Map<string, Browser>();
 
-  constructor(facts: Facts) {
+  private constructor(facts: Facts, recorder: Recorder) {
     this.facts = facts;
+    this.recorder = recorder;
   }
 
-  /** The application's client, its ID tokens verified by signature. `secret`: another than its own. */
-  async client(name: keyof Facts['applications'], secret?: string): Promise<client.Configuration> {
-    const known = secret === undefined ? this.#configs.get(name) : undefined;
+  /** @throws Error when no demo answers at that address. */
+  static async at(address: string): Promise<World> {
+    const facts = await fetchFacts(address);
+    const { directory } = await readObservations(facts.observations);
+    return new World(
+      facts,
+      new Recorder(facts.issuer, watchDirectory(facts.observations, directory.at(-1)?.number ?? 0)),
+    );
+  }
+
+  /** The application's client, its ID tokens verified by signature. */
+  async client(name: CheckedName, traits: ClientTraits = {}): Promise<client.Configuration> {
+    const key = `${name} ${JSON.stringify(traits)}`;
+    const known = this.#configs.get(key);
     if (known !== undefined) return known;
     const { clientId, clientSecret } = this.facts.applications[name];
+    const secret = traits.secret ?? clientSecret;
     const config = await client.discovery(
       new URL(this.facts.issuer),
       clientId,
-      {},
-      client.ClientSecretBasic(secret ?? clientSecret),
-      { execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks], timeout: 20 },
+      traits.metadata ?? {},
+      secret === '' ? client.None() : client.ClientSecretBasic(secret),
+      {
+        [client.customFetch]: this.recorder.fetch,
+        execute: [client.allowInsecureRequests, client.enableNonRepudiationChecks, ...responseTypeOf(traits)],
+        timeout: 30,
+      },
     );
-    if (secret === undefined) this.#configs.set(name, config);
+    this.#configs.set(key, config);
     return config;
   }
 
   /** An authorization request of that application for all its scopes. */
-  async ask(name: 'order-desk' | 'ledger', parameters: Readonly<Record<string, string>> = {}): Promise<Asked> {
-    const config = await this.client(name);
+  async ask(
+    name: CheckedName,
+    parameters: Readonly<Record<string, string>> = {},
+    traits: ClientTraits = {},
+  ): Promise<Asked> {
+    const { responseType = 'code' } = traits;
+    const config = await this.client(name, traits);
     const checks = {
       pkceCodeVerifier: client.randomPKCECodeVerifier(),
       expectedState: client.randomState(),
       expectedNonce: client.randomNonce(),
     };
     const url = client.buildAuthorizationUrl(config, {
+      response_type: responseType,
       redirect_uri: this.facts.redirectUri,
       scope: this.facts.applications[name].scopes.join(' '),
       state: checks.expectedState,
       nonce: checks.expectedNonce,
-      code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier),
-      code_challenge_method: 'S256',
+      ...(givenBy(responseType).code
+        ? {
+            code_challenge: await client.calculatePKCECodeChallenge(checks.pkceCodeVerifier),
+            code_challenge_method: 'S256',
+          }
+        : {}),
       ...parameters,
     });
-    return { url, config, checks };
+    return { name, responseType, url, config, checks };
   }
 
-  exchange(asked: Asked, answer: URL): Promise<Tokens> {
-    return client.authorizationCodeGrant(asked.config, answer, { ...asked.checks, idTokenExpected: true });
+  exchange(asked: Asked, answer: Answer): Promise<Tokens> {
+    return client.authorizationCodeGrant(asked.config, answer.received, { ...asked.checks, idTokenExpected: true });
+  }
+
+  /** The browser that this person keeps: signed in once, it is not asked again. Too many sign-ins from one address wait. */
+  browserOf(username: string): Browser {
+    const known = this.#browsers.get(username) ?? this.newBrowser();
+    this.#browsers.set(username, known);
+    return known;
   }
 
   /** A browser that stops where an application would take over. */
   newBrowser(): Browser {
     const callback = new URL(this.facts.redirectUri);
-    return new Browser((url) => url.origin === callback.origin && url.pathname === callback.pathname);
+    const isApplication = (url: URL) => url.origin === callback.origin;
+    return new Browser(isApplication, this.recorder);
   }
 
-  /** Opens the request and signs in. What comes after that is returned. */
-  async signIn(browser: Browser, asked: Asked, username: string): Promise<Visit> {
-    const login = requirePage(await browser.open(asked.url), 'login');
+  /** Fills in the login page. What comes after that is returned. */
+  logIn(browser: Browser, login: Visit, username: string): Promise<Visit> {
     const password = this.facts.passwords[username];
     if (password === undefined) throw new Error(`nobody is called ${username}`);
-    return browser.press(login, 'sign-in', { username, password });
+    return browser.press(requirePage(login, 'login'), 'sign-in', { username, password });
   }
 
-  /** From the page that says where it goes, by its link, to the application. */
-  async goOn(browser: Browser, visit: Visit): Promise<URL> {
-    return requireLeft('left' in visit ? visit : await browser.follow(requirePage(visit, 'continue'), 'continue'));
+  /** Opens that address, and signs in when the browser does not know the person yet. What comes after that is returned. */
+  async signIn(browser: Browser, address: URL | string, username: string): Promise<Visit> {
+    const visit = await browser.open(address);
+    return !('left' in visit) && visit.name === 'login' ? this.logIn(browser, visit, username) : visit;
+  }
+
+  /** From the page that says where it goes, by its link or form, to the application. */
+  async goOn(browser: Browser, visit: Visit): Promise<Answer> {
+    if ('left' in visit) return readAnswer(visit);
+    const posts = visit.name === 'form-post';
+    const page = requirePage(visit, posts ? 'form-post' : 'continue');
+    return readAnswer(requireLeft(await (posts ? browser.press(page, 'continue') : browser.follow(page, 'continue'))));
   }
 
   /** Presses a button of the demo's page about the directory. */
@@ -98,6 +158,11 @@ export class World {
   }
 }
 
+function responseTypeOf({ responseType }: ClientTraits): ((config: client.Configuration) => void)[] {
+  if (responseType === 'id_token') return [client.useIdTokenResponseType];
+  return responseType === 'code id_token' ? [client.useCodeIdTokenResponseType] : [];
+}
+
 /** @throws Error unless the page is this error. */
 export function requireError(visit: Visit, code: string): Page {
   const page = requirePage(visit, 'error');
@@ -105,10 +170,9 @@ export function requireError(visit: Visit, code: string): Page {
   return page;
 }
 
-/** The answer that an application is sent back with. @throws Error when it carries a code, or another error. */
-export function requireRefusal(url: URL, asked: Asked, error: string): void {
-  const got = url.searchParams;
-  if (got.has('code')) throw new Error('a code was issued');
+/** The answer that an application is sent back with. @throws Error when it gives anything, or another error. */
+export function requireRefusal({ parameters: got }: Answer, asked: Asked, error: string): void {
+  for (const name of ['code', 'access_token', 'id_token']) if (got.has(name)) throw new Error(`${name} was issued`);
   if (got.get('error') !== error) throw new Error(`expected ${error}, got ${got.get('error')}`);
   if (got.get('state') !== asked.checks.expectedState) throw new Error('state is not the one that was sent');
 }

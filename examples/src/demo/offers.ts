@@ -1,7 +1,7 @@
 /** The Clients of `examples/resources` that the sample application offers to walk through, in the order of its page. */
 import { readCredentials } from '../application/credentials.ts';
 import type { Registered } from '../application/walk.ts';
-import type { CheckedApplication } from '../check/facts.ts';
+import type { CheckedApplication, CheckedName } from '../check/facts.ts';
 import { type Folders, secretFile } from './folders.ts';
 
 export const offeredKeys = [
@@ -79,9 +79,11 @@ export function resourceServer(folders: Folders): Registered {
 }
 
 /** What the check is told of each; an application without a secret has an empty one. */
-export async function checkedApplications(folders: Folders): Promise<Readonly<Record<Checked, CheckedApplication>>> {
+export async function checkedApplications(
+  folders: Folders,
+): Promise<Readonly<Record<CheckedName, CheckedApplication>>> {
   const all = [...registeredOffers(folders), resourceServer(folders)];
-  const known = async (key: Checked): Promise<CheckedApplication> => {
+  const known = async (key: CheckedName): Promise<CheckedApplication> => {
     const {
       clientId,
       clientSecret = '',
@@ -102,5 +104,3 @@ export async function checkedApplications(folders: Folders): Promise<Readonly<Re
     stockroom: await known('stockroom'),
   };
 }
-
-type Checked = OfferedKey | 'stockroom';

@@ -4,6 +4,8 @@ import { parseArgs } from 'node:util';
 export interface DemoOptions {
   /** Start, let another process play every flow, stop. */
   readonly check: boolean;
+  /** With `check`: the file that gets every message that was seen, as JSON; one or none. */
+  readonly observations: readonly string[];
   /** Forget what earlier runs kept. */
   readonly fresh: boolean;
   /** Any free ports instead of the well-known ones; resources are copied then, because they name one. */
@@ -17,11 +19,12 @@ export const usage = `Usage: npm run demo -- [OPTIONS]
 Starts the whole product on this machine, reachable from it alone: the authorization server with an embedded Postgres, a
 small LDAP directory, sample resources, and a sample application that shows every message of the flows.
 
-  --check        play every flow from a second process, print what it did, stop; exit code 0, or 1 when a step failed
-  --fresh        forget what earlier runs kept (database, keys, Secrets)
-  --free-ports   use any free ports; resources are then read from a copy in the demo's folder
-  --folder F     the demo's folder (default .demo, or .demo-free-ports with --free-ports)
-  --help         this text
+  --check            play every flow from a second process, print what it did, stop; exit code 0, or 1 when a step failed
+  --observations F   with --check: also write every message that was seen to the file F, as JSON
+  --fresh            forget what earlier runs kept (database, keys, Secrets)
+  --free-ports       use any free ports; resources are then read from a copy in the demo's folder
+  --folder F         the demo's folder (default .demo, or .demo-free-ports with --free-ports)
+  --help             this text
 
 Examples:
   npm run demo
@@ -34,6 +37,7 @@ export function readOptions(args: readonly string[]): DemoOptions | 'help' | { r
       args: [...args],
       options: {
         check: { type: 'boolean', default: false },
+        observations: { type: 'string' },
         fresh: { type: 'boolean', default: false },
         'free-ports': { type: 'boolean', default: false },
         folder: { type: 'string' },
@@ -44,7 +48,9 @@ export function readOptions(args: readonly string[]): DemoOptions | 'help' | { r
     const freePorts = values['free-ports'];
     // Another demo may be running, and its database serves one process at a time.
     const folder = values.folder ?? (freePorts ? '.demo-free-ports' : '.demo');
-    return { check: values.check, fresh: values.fresh, freePorts, folder };
+    const observations = values.observations === undefined ? [] : [values.observations];
+    if (observations.length > 0 && !values.check) return { problem: '--observations goes with --check' };
+    return { check: values.check, observations, fresh: values.fresh, freePorts, folder };
   } catch (error) {
     return { problem: error instanceof Error ? error.message : String(error) };
   }

@@ -1,8 +1,27 @@
 /** What the check plays through, in order. */
 import { application } from './application.ts';
-import { locked, stopped } from './directory.ts';
-import { machine } from './machine.ts';
+import { device } from './device.ts';
+import { down } from './down.ts';
+import { logout } from './logout.ts';
+import { documents, machine } from './machine.ts';
+import { refresh, session } from './refresh.ts';
+import { responseTypeScenes } from './response-type.ts';
 import type { Scene } from './scene.ts';
-import { allowed, denied, refused } from './sign-in.ts';
+import { signIn } from './sign-in.ts';
+import { introspection, pairwise, revocation } from './tokens.ts';
 
-export const scenes: readonly Scene[] = [machine, allowed, denied, refused, stopped, locked, application];
+export const scenes: readonly Scene[] = [
+  documents,
+  signIn,
+  ...responseTypeScenes,
+  device,
+  refresh,
+  machine,
+  down,
+  session,
+  introspection,
+  revocation,
+  pairwise,
+  logout,
+  application,
+];

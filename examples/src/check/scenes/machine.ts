@@ -3,30 +3,42 @@ import { expectThat } from '../report.ts';
 import { requireTokenError } from '../world.ts';
 import { claimsOf, type Scene } from './scene.ts';
 
-export const machine: Scene = {
-  title: 'A program without users (client credentials)',
+const flow = 'client_credentials';
+
+export const documents: Scene = {
+  title: 'What the server says about itself',
   async play(world, { step }) {
     const { issuer } = world.facts;
-    await step('discovery names the issuer, in both documents', async () => {
+    await step('both documents name the issuer and every flow', async () => {
       for (const name of ['openid-configuration', 'oauth-authorization-server']) {
         const response = await fetch(`${issuer}/.well-known/${name}`);
-        const found = (await response.json()) as { issuer?: unknown };
+        const found = (await response.json()) as { issuer?: unknown; response_types_supported?: readonly string[] };
         expectThat(found.issuer === issuer, `${name} says ${String(found.issuer)}`);
+        expectThat(found.response_types_supported?.length === 7, `${name} names other response types`);
       }
     });
-    await step('night-report gets an access token for orders:read, a JWT for one minute to one hour', async () => {
-      const tokens = await client.clientCredentialsGrant(await world.client('night-report'), { scope: 'orders:read' });
+  },
+};
+
+export const machine: Scene = {
+  title: 'Client credentials (night-report, read by openid-client)',
+  async play(world, report) {
+    const config = await world.client('night-report');
+    await report.run({ flow, title: 'allowed: orders:read is among its scopes' }, ['access token'], async () => {
+      const tokens = await report.messages(() => client.clientCredentialsGrant(config, { scope: 'orders:read' }));
       const claims = claimsOf(tokens.access_token);
-      expectThat(claims.iss === issuer && claims.scope === 'orders:read', 'issuer or scope is another');
-      expectThat(tokens.refresh_token === undefined, 'a refresh token came along');
+      expectThat(claims.iss === world.facts.issuer && claims.scope === 'orders:read', 'issuer or scope is another');
+      return ['no directory was asked: there is no user'];
     });
-    await step('a wrong secret gets invalid_client and no token', async () => {
-      const wrong = await world.client('night-report', 'not-the-secret-but-as-long-as-one-might-be');
-      await requireTokenError(client.clientCredentialsGrant(wrong), 'invalid_client');
+    await report.run({ flow, title: 'refused: a scope that its Client does not list' }, [], async () => {
+      const request = client.clientCredentialsGrant(config, { scope: 'orders:write' });
+      await report.messages(() => requireTokenError(request, 'invalid_scope'));
+      return [];
     });
-    await step('a scope that night-report has not asked for gets invalid_scope', async () => {
-      const config = await world.client('night-report');
-      await requireTokenError(client.clientCredentialsGrant(config, { scope: 'orders:write' }), 'invalid_scope');
+    await report.run({ flow, title: 'refused: a wrong secret' }, [], async () => {
+      const wrong = await world.client('night-report', { secret: 'not-the-secret-but-as-long-as-one-might-be' });
+      await report.messages(() => requireTokenError(client.clientCredentialsGrant(wrong), 'invalid_client'));
+      return [];
     });
   },
 };

@@ -6,7 +6,7 @@ import type { World } from '../world.ts';
 /** Independent of how the one before ended. */
 export interface Scene {
   readonly title: string;
-  play(world: World, report: Report): Promise<void>;
+  readonly play: (world: World, report: Report) => Promise<void>;
 }
 
 /** Claims of an access token. @throws Error for an opaque one. */
