@@ -48,8 +48,12 @@ const usableFor = 60 * 60_000;
 const betweenMisses = 30_000;
 /** After a fetch that failed. */
 const afterFailure = 10_000;
-/** Requests that wait for one place, and for all of them: some hundred may be answered at once. */
+/**
+ * Requests that wait for one place, for those of one namespace, and for all of them: some hundred may be answered at once,
+ * and whoever declares clients must not take all the room from others.
+ */
 const mostWaitingForOne = 24;
+const mostWaitingForNamespace = 32;
 const mostWaiting = 64;
 /** Places whose keys are kept; the longest unused is forgotten first. */
 const mostPlaces = 1_000;
@@ -67,7 +71,8 @@ const nothing: Known = { keys: [], fetchedAt: Number.NEGATIVE_INFINITY, triedAt:
 export function createClientKeys(options: ClientKeysOptions): ClientKeys {
   const places = new Map<string, Known>();
   const fetching = new Map<string, Promise<void>>();
-  const waiting = new Map<string, number>();
+  const waiting = createTally();
+  const waitingIn = createTally();
   let allWaiting = 0;
 
   const keep = (place: string, known: Known): void => {
@@ -92,18 +97,18 @@ export function createClientKeys(options: ClientKeysOptions): ClientKeys {
     return started;
   };
 
-  const waitFor = async (place: string, work: () => Promise<void>): Promise<void> => {
-    const here = waiting.get(place) ?? 0;
-    if (here >= mostWaitingForOne || allWaiting >= mostWaiting) throw tooManyWait();
-    waiting.set(place, here + 1);
+  const waitFor = async (place: string, namespace: string, work: () => Promise<void>): Promise<void> => {
+    const here = waiting.of(place) >= mostWaitingForOne || waitingIn.of(namespace) >= mostWaitingForNamespace;
+    if (here || allWaiting >= mostWaiting) throw tooManyWait();
+    waiting.add(place, 1);
+    waitingIn.add(namespace, 1);
     allWaiting += 1;
     try {
       await work();
     } finally {
       allWaiting -= 1;
-      const left = (waiting.get(place) ?? 1) - 1;
-      if (left === 0) waiting.delete(place);
-      else waiting.set(place, left);
+      waitingIn.add(namespace, -1);
+      waiting.add(place, -1);
     }
   };
 
@@ -111,11 +116,27 @@ export function createClientKeys(options: ClientKeysOptions): ClientKeys {
     async refresh(location, wanted) {
       const place = placeOf(location);
       const known = places.get(place) ?? nothing;
-      if (isDue(known, wanted, options.now())) await waitFor(place, () => fetchOnce(place, location));
+      if (isDue(known, wanted, options.now())) {
+        await waitFor(place, location.namespace, () => fetchOnce(place, location));
+      }
     },
     known(location) {
       const { keys, fetchedAt } = places.get(placeOf(location)) ?? nothing;
       return options.now() - fetchedAt < usableFor ? keys : null;
+    },
+  };
+}
+
+/** How many there are of each; what there is none of takes no memory. */
+function createTally(): { of(key: string): number; add(key: string, count: number): void } {
+  const tally = new Map<string, number>();
+  const of = (key: string): number => tally.get(key) ?? 0;
+  return {
+    of,
+    add(key, count) {
+      const now = of(key) + count;
+      if (now === 0) tally.delete(key);
+      else tally.set(key, now);
     },
   };
 }

@@ -155,14 +155,31 @@ describe('keys by jwks_uri', () => {
     const held = hold();
     const at = (index: number) => ({ ...place, url: `https://x.example/${index}` });
     const asked = (index: number, count: number) => Array.from({ length: count }, () => find(one, true, at(index)));
-    const outcomes = Promise.allSettled([...asked(0, 30), ...asked(1, 30), ...asked(2, 30)]);
+    const outcomes = Promise.allSettled([...asked(0, 30), ...asked(1, 30)]);
     held.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ keys: [one] })) });
     const refused = (await outcomes).flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
-    // 24 for each of the first two, and what is left of 64 for the third.
-    expect(refused).toHaveLength(90 - 64);
+    // 24 for the first, and what is left of 32 for the second.
+    expect(refused).toHaveLength(60 - 32);
     expect(refused[0]).toMatchObject({ status: 503, code: 'temporarily_unavailable', headers: { 'retry-after': '2' } });
     serve(one);
     expect(await find(one, true, at(3))).toEqual([one.kid]);
+  });
+
+  it('F28, I9: places of one namespace that do not answer leave room for those of others, up to 64 in all', async () => {
+    const { hold, find } = setUp();
+    const held = hold();
+    const asked = (namespace: string, count: number) =>
+      Array.from({ length: count }, (_, index) =>
+        find(one, true, { ...place, namespace, url: `https://${namespace}.example/${index}` }),
+      );
+    const hostile = Promise.allSettled(asked('evil', 90));
+    const honest = Promise.allSettled(asked('bank', 1));
+    const many = Promise.allSettled(['a', 'b', 'c'].flatMap((namespace) => asked(namespace, 20)));
+    held.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ keys: [one] })) });
+    expect(await honest).toEqual([{ status: 'fulfilled', value: [one.kid] }]);
+    const served = async (outcomes: typeof hostile) => (await outcomes).filter(({ status }) => status === 'fulfilled');
+    expect(await served(hostile)).toHaveLength(32);
+    expect(await served(many)).toHaveLength(64 - 32 - 1);
   });
 
   it('of more places than 1,000 the longest unused is forgotten', async () => {
