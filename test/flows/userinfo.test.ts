@@ -202,6 +202,7 @@ describe('RFC 6750 §3: refusals', () => {
     ] as const) {
       const response = await world.fetch(url, init);
       expect(response.status).toBe(400);
+      expect(response.headers.get('www-authenticate')).toMatch(/^Bearer error="invalid_request", /);
       expect(await response.json()).toMatchObject({ error: 'invalid_request' });
     }
   });

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { narrowOrigin } from '../http/cross-origin.ts';
 import { queryText, readForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
-import { TokenMissing } from '../http/http-error.ts';
+import { HttpError, TokenMissing } from '../http/http-error.ts';
 import type { KeySet, Signer } from '../keys/keys.ts';
 import { type Claims, pick, releasedClaims } from '../protocol/claims.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
@@ -119,25 +119,31 @@ function invalid(detail: string): ProtocolError {
   return jsonError('invalid_token', 'the access token is not valid', { detail: `access token: ${detail}` });
 }
 
+/** RFC 6750 §3.1: this refusal, too, stands in a challenge. @param description constant text */
+function malformed(description: string): HttpError {
+  const challenge = `Bearer error="invalid_request", error_description="${description}"`;
+  return new HttpError(400, 'invalid_request', { description, headers: { 'www-authenticate': challenge } });
+}
+
 /**
  * The header, or the body of a form (RFC 6750 §2.1, §2.2); never the query, which ends up in logs.
  *
  * @throws TokenMissing
- * @throws ProtocolError `invalid_request` for more than one way, or a way that is not taken
+ * @throws HttpError `invalid_request` for more than one way, or a way that is not taken
  */
 function presentedToken(request: FastifyRequest): string {
   if (/(?:^|&)access_token=/.test(queryText(request))) {
-    throw jsonError('invalid_request', 'an access token does not belong into a URL');
+    throw malformed('an access token does not belong into a URL');
   }
   const { parameters, problem } = readForm(request);
-  if (problem !== undefined) throw jsonError('invalid_request', 'the form is malformed');
+  if (problem !== undefined) throw malformed('the form is malformed');
   const posted = request.method === 'POST' ? parameters.get('access_token') : undefined;
   const { authorization } = request.headers;
   if (authorization === undefined) {
     if (posted === undefined) throw new TokenMissing();
     return posted;
   }
-  if (posted !== undefined) throw jsonError('invalid_request', 'the access token was sent in more than one way');
+  if (posted !== undefined) throw malformed('the access token was sent in more than one way');
   const token = /^bearer +([A-Za-z0-9._~+/-]+=*)$/i.exec(authorization)?.[1];
   if (token === undefined) throw invalid('not a bearer token');
   return token;
