@@ -42,6 +42,11 @@ export function httpsHref(uri: string | undefined): string | undefined {
   return uri !== undefined && URL.canParse(uri) && new URL(uri).protocol === 'https:' ? uri : undefined;
 }
 
+/** What a page loads in a frame: `https`, or `http` on loopback, as registrations may have it; anything else not at all. */
+export function frameHref(uri: string): string | undefined {
+  return leadsToApplication(uri) && /^https?:/i.test(uri) ? uri : undefined;
+}
+
 /** `{host}` of a redirect URI as pages show it: the host (and port), in ASCII; the scheme where there is no host. */
 export function placeOf(redirectUri: string): string {
   const { protocol, host } = new URL(redirectUri);

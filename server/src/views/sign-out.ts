@@ -1,6 +1,6 @@
 /** Sign out? And: it is done, with what the applications of the session have to load in this browser. */
 import { html, type SafeHtml } from './html.ts';
-import { httpsHref, ownHref, redirectHref } from './links.ts';
+import { frameHref, ownHref, redirectHref } from './links.ts';
 import { name } from './messages.ts';
 import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
 
@@ -33,7 +33,7 @@ ${hiddenFields(form)}<p class="decision"><button id="sign-out" name="sign-out" v
 }
 
 export interface SignedOutInput extends Frame {
-  /** Loaded unseen, each a `frontchannel_logout_uri` with `iss` and `sid`; `https` or left out. */
+  /** Loaded unseen, each a `frontchannel_logout_uri` with `iss` and `sid`; `https`, or `http` on loopback, or left out. */
   readonly frames: readonly { readonly src: string; readonly client: ClientText }[];
   /** Applications that were called in vain so far; only when that is known. */
   readonly unreached: readonly ClientText[];
@@ -77,7 +77,7 @@ function wayOn({ language, back, signInAgain }: SignedOutInput): SafeHtml {
 /** Their own cookies and scripts are what they sign out with; this page, its window and its forms are none of their business. */
 function frames({ language, frames: all }: SignedOutInput): readonly SafeHtml[] {
   return all.flatMap(({ src, client }) => {
-    const href = httpsHref(src);
+    const href = frameHref(src);
     if (href === undefined) return [];
     const title = language.text('signed-out.frame', { client: client.name });
     return [

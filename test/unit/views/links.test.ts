@@ -7,7 +7,7 @@ import {
   icon,
   stylesheet,
 } from '../../../server/src/views/index.ts';
-import { httpsHref, ownHref, placeOf, redirectHref } from '../../../server/src/views/links.ts';
+import { frameHref, httpsHref, ownHref, placeOf, redirectHref } from '../../../server/src/views/links.ts';
 import { consentInput, continueInput, errorInput, partialInput } from '../../support/sample-pages.ts';
 import { attributeValues } from './markup.ts';
 
@@ -27,6 +27,7 @@ describe('A10: where a page leads', () => {
   it.each(hostile)('%j is no redirect, no document, no path of ours', (uri) => {
     expect(() => redirectHref(uri)).toThrow(RangeError);
     expect(httpsHref(uri)).toBeUndefined();
+    expect(frameHref(uri)).toBeUndefined();
     expect(() => ownHref(uri)).toThrow(RangeError);
   });
 
@@ -37,6 +38,15 @@ describe('A10: where a page leads', () => {
   it.each([...hostile, 'http://example.com/', 'no uri'])('an error page leaves out the way back to %j', (uri) => {
     expect(errorPage(errorInput('invalid_scope', { backTo: uri }))).not.toContain('<a ');
   });
+
+  it.each([
+    ['https://shop.example.com/logout?iss=x&sid=y', true],
+    ['http://127.0.0.1:9500/logout', true],
+    ['http://shop.example.com/logout', false],
+    ['com.example.app:/logout', false],
+  ])('the page after a logout loads %s in a frame: %s', (uri, loaded) =>
+    expect(frameHref(uri)).toBe(loaded ? uri : undefined),
+  );
 
   it.each([...hostile, '//evil.example', '/\\evil.example'])('nor one that only tells, and leads to %j', (uri) => {
     expect(() => consentPartialPage(partialInput({ continueTo: uri }))).toThrow(RangeError);
