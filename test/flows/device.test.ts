@@ -43,6 +43,7 @@ beforeAll(async () => {
       }),
       deviceApp('tv.closed', { access_groups: ['television'] }),
       publicDeviceApp(),
+      publicDeviceApp('tv.flooded'),
       webApp(),
     ],
     directories: {
@@ -147,6 +148,18 @@ describe('the device authorization endpoint (RFC 8628 §3.2)', () => {
     await startDevice(world);
     await expire(`client_id = 'tv.public'`);
     await startDevice(world, { client_id: 'tv.public' }, {});
+  });
+
+  it('a stranger who names a public client takes no more than a share of its codes; others do not notice', async () => {
+    const flood = Array.from({ length: 200 }, () => askForDevice(world, { client_id: 'tv.flooded' }, {}));
+    const answers = await Promise.all(flood);
+    const refused = answers.filter(({ status }) => status === 429);
+    expect(answers.every(({ status }) => status === 200 || status === 429)).toBe(true);
+    expect(refused.length).toBeGreaterThan(100);
+    expect(await refused[0]?.json()).toMatchObject({ error: 'temporarily_unavailable' });
+    expect(Number(refused[0]?.headers.get('retry-after'))).toBeGreaterThan(0);
+    await startDevice(world, { client_id: 'tv.public' }, {});
+    for (let at = 0; at < 40; at += 1) await startDevice(world);
   });
 
   it('keeps digests alone: no code can be read from the table', async () => {

@@ -3,6 +3,9 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { readClientRequest, takePostOnly } from '../http/client-request.ts';
 import { noStore } from '../http/headers.ts';
+import { HttpError } from '../http/http-error.ts';
+import { createLimiter, type Limiter } from '../http/limiter.ts';
+import { networkOf, type Source } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
 import { jsonError } from '../protocol/errors.ts';
@@ -41,19 +44,51 @@ interface DeviceAuthorizationWire {
 
 export function mountDeviceAuthorization(app: FastifyInstance, parts: DeviceAuthorizationParts): void {
   const config = { errors: 'json', admission: 'token' } as const;
+  const strangers = createLimiter({ perMinute: startsPerMinute, maxKeys: 10_000, now: () => performance.now() });
   app.post(endpointPaths.deviceAuthorization, { config }, async (request, reply) =>
-    reply.headers(noStore).send(JSON.stringify(await answer(parts, request))),
+    reply.headers(noStore).send(JSON.stringify(await answer(parts, strangers, request))),
   );
   takePostOnly(app, endpointPaths.deviceAuthorization);
 }
 
-async function answer(parts: DeviceAuthorizationParts, request: FastifyRequest): Promise<DeviceAuthorizationWire> {
+/**
+ * Of one public client from one address, on this replica. Anybody can say that they are such a client, and a client has so
+ * many waiting codes (`maxDeviceCodes`): whoever takes them all keeps every device of it from being connected.
+ */
+const startsPerMinute = 30;
+
+/** @throws HttpError 429 */
+function requireShare(
+  { metrics }: DeviceAuthorizationParts,
+  strangers: Limiter,
+  { method, uid }: AuthenticatedClient,
+  { address, limitFactor }: Source,
+): void {
+  if (method !== 'none') return;
+  const key = `${networkOf(address)} ${uid}`;
+  const wait = strangers.wait(key, limitFactor);
+  if (wait > 0) {
+    metrics.rateLimited.inc({ limiter: 'address' });
+    throw new HttpError(429, 'temporarily_unavailable', {
+      description: 'too many devices ask from this address, try again in a moment',
+      headers: { 'retry-after': String(wait) },
+    });
+  }
+  strangers.count(key, limitFactor);
+}
+
+async function answer(
+  parts: DeviceAuthorizationParts,
+  strangers: Limiter,
+  request: FastifyRequest,
+): Promise<DeviceAuthorizationWire> {
   const { client, parameters, source } = await readClientRequest(parts.authenticate, request);
   if (!client.registration.grant_types.includes(deviceCodeGrant)) {
     throw jsonError('unauthorized_client', 'the client may not use this grant type');
   }
   const scopes = scopesOf(parameters, client);
   const resources = resourcesOf(parts, parameters, client, scopes);
+  requireShare(parts, strangers, client, source);
   const server = parts.server();
   const lifetime = server.lifetimes.device_code ?? defaultLifetime;
   const grantId = newId();
