@@ -1,5 +1,5 @@
 /** An HTTP proxy before several servers that gives each request, not each connection, to the next one: nothing is sticky. */
-import { Agent, createServer, request } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface RoundRobin {
@@ -9,21 +9,33 @@ export interface RoundRobin {
   close(): Promise<void>;
 }
 
+/** Where nobody listens, the next one is asked; a connection that breaks later is broken towards the client too. */
 export async function startRoundRobin(targets: readonly string[]): Promise<RoundRobin> {
   const answered = targets.map(() => 0);
   const agent = new Agent({ keepAlive: true });
   let turn = 0;
-  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => {
+
+  function ask(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse, triesLeft: number): void {
     const at = turn++ % targets.length;
     const { hostname, port } = new URL(targets[at] ?? '');
     const { method, url: path, headers } = incoming;
     const onward = request({ agent, hostname, port, method, path, headers }, (response) => {
       answered[at] = (answered[at] ?? 0) + 1;
       outgoing.writeHead(response.statusCode ?? 502, response.rawHeaders);
+      response.on('error', () => outgoing.destroy());
       response.pipe(outgoing);
     });
-    onward.on('error', () => outgoing.destroy());
-    incoming.pipe(onward);
+    onward.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' && triesLeft > 1) ask(incoming, body, outgoing, triesLeft - 1);
+      else outgoing.destroy();
+    });
+    onward.end(body);
+  }
+
+  const server = createServer({ maxHeaderSize: 65_536 }, (incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => ask(incoming, Buffer.concat(chunks), outgoing, targets.length));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
