@@ -50,7 +50,8 @@ async function ask(walk: Walk, config: client.Configuration, title: string, who:
 }
 
 export function revokeAccessToken(walk: Walk): Promise<void> {
-  const text = 'The server said nothing but “done”, as it always does. Ask what the token is worth now.';
+  const text =
+    'The server says nothing but “done”, as it always does. Within a second nobody takes the token any more: ask what it is worth.';
   return revoke(walk, walk.accessToken, 'access_token', 'End the access token', text);
 }
 

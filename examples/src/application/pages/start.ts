@@ -50,7 +50,8 @@ const groups: readonly Group[] = [
 
 function groupOf({ flows, responseTypes }: Offer): Group['name'] {
   const [first = 'none'] = flows;
-  return first === 'browser' && responseTypes.some((type) => type !== 'code') ? 'front-channel' : first;
+  const [usual = 'code'] = responseTypes;
+  return first === 'browser' && usual !== 'code' ? 'front-channel' : first;
 }
 
 function groupSection({ name, title, text }: Group, offers: readonly Offer[]): Html | undefined {

@@ -50,7 +50,7 @@ function actionsOf(walk: Walk, view: WalkView): readonly (readonly [id: string, 
   const secret = credentials.clientSecret !== undefined;
   const offers: readonly (readonly [boolean, string, string])[] = [
     [answer?.parameters.has('code') === true, 'exchange', 'Exchange the code'],
-    [device !== undefined, 'poll', 'Ask whether somebody answered'],
+    [device !== undefined, 'poll', 'Ask for the tokens'],
     [!person, 'machine', 'Ask for a token'],
     [person && accessToken !== undefined, 'userinfo', 'Ask who it is'],
     [refreshToken !== undefined, 'refresh', 'Refresh the tokens'],
