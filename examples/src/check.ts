@@ -15,6 +15,9 @@ async function main(address: string, file: string | undefined): Promise<number> 
   const started = Date.now();
   const world = await World.at(address);
   const report = makeReport((line) => console.log(line), world.recorder);
+  console.log(
+    'What passes between server and directory: as the directory’s log and the server’s audit lines tell it.\n',
+  );
   for (const { title, play } of scenes) await report.scene(title, () => play(world, report));
   if (file !== undefined) {
     await writeFile(file, `${JSON.stringify({ runs: report.runs }, null, 2)}\n`);

@@ -22,16 +22,8 @@ describe('npm run demo', () => {
     expect(terminal.output).toContain('--check');
   });
 
-  it('an unknown option ends with exit code 2', async () => {
-    expect(await checkout.terminal('npm run --silent demo -- --chek').exited).toBe(2);
-  });
-
-  it('--check plays every flow from a second process and exits 0', async () => {
-    const terminal = checkout.terminal('npm run --silent demo -- --check');
-    const code = await terminal.exited;
-    expect(terminal.output).not.toContain('✗');
-    expect(terminal.output).toMatch(/^\d+ steps passed, 0 failed$/m);
-    expect(code).toBe(0);
+  it.each(['--chek', '--observations file', '--check --observations'])('%s ends with exit code 2', async (options) => {
+    expect(await checkout.terminal(`npm run --silent demo -- ${options}`).exited).toBe(2);
   });
 
   it('a taken port is named, with what to do', async () => {

@@ -11,6 +11,8 @@ export interface DirectoryWatch {
    * @param unavailable somebody was told that it could not be asked, so the audit log must say so, too
    */
   look(requestIds: readonly string[], unavailable: boolean): Promise<readonly Message[]>;
+  /** Audit events that tell of something given for these requests. */
+  given(requestIds: readonly string[]): Promise<readonly string[]>;
 }
 
 export const unreachable = 'no connection';
@@ -41,6 +43,9 @@ export function watchDirectory(address: string, from: number): DirectoryWatch {
         { from: 'server', to: 'directory', what: question, names: [] },
         ...(failed ? [] : answers.map(answerMessage)),
       ];
+    },
+    async given(requestIds) {
+      return givenTo(await readObservations(address), requestIds);
     },
   };
 }
@@ -75,18 +80,26 @@ function answersTo({ audit }: Observations, requestIds: readonly string[]): read
 }
 
 function answerMessage(line: DirectoryAnswer): Message {
-  const { scopes = [], scopes_refused: refused = [], rule, reason } = line;
-  const isYes = line.outcome === 'success';
-  // A sign-in is about the password alone, whatever is asked for.
-  const allowed = line.event === 'login.succeeded' ? 'yes' : `yes to ${scopes.join(' ')}`;
-  const yes = isYes ? allowed : `no: ${reason ?? 'refused'}`;
-  const no = isYes && refused.length > 0 ? `, no to ${refused.join(' ')}` : '';
+  const { event, outcome, scopes = [], scopes_refused: refused = [], rule, reason = 'refused' } = line;
+  const isYes = outcome === 'success';
+  const lost = isYes && refused.length > 0 ? `, but not to ${refused.join(' ')}` : '';
+  const rules = rule === undefined ? '' : ` (${rule.includes(',') ? 'rules' : 'rule'} ${rule})`;
   const server = line['directory.server'];
   return {
     from: 'directory',
     to: 'server',
-    what: `${yes}${no}${rule === undefined ? '' : `, by ${rule}`}`,
-    names: [],
-    detail: server === undefined ? line.event : `${line.event}, ${server}`,
+    what: `${isYes ? 'yes' : `no: ${reason}`}${lost}${rules}`,
+    // A sign-in is about the password alone, whatever is asked for.
+    names: isYes && event !== 'login.succeeded' ? scopes : [],
+    detail: server === undefined ? event : `${event}, ${server}`,
   };
+}
+
+/** Events by which the server says that it gave something, or will. */
+const giving = new Set(['consent.given', 'code.issued', 'device.approved', 'token.issued', 'token.refreshed']);
+
+function givenTo({ audit }: Observations, requestIds: readonly string[]): readonly string[] {
+  return audit
+    .filter(({ event, outcome }) => giving.has(event) && outcome === 'success')
+    .flatMap((line) => (requestIds.includes(line['request.id'] ?? '') ? [line.event] : []));
 }

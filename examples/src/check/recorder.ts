@@ -8,6 +8,8 @@ const documents = /^\/(\.well-known\/|jwks$)/;
 
 export class Recorder {
   readonly #messages: Message[] = [];
+  /** Each with the number of messages before its answer. */
+  readonly #requestIds: { readonly at: number; readonly id: string }[] = [];
   readonly #issuer: URL;
   readonly #watch: DirectoryWatch;
 
@@ -22,6 +24,11 @@ export class Recorder {
 
   since(count: number): readonly Message[] {
     return this.#messages.slice(count);
+  }
+
+  /** What the audit log says was given for requests answered since then. */
+  givenSince(count: number): Promise<readonly string[]> {
+    return this.#watch.given(this.#requestIds.flatMap(({ at, id }) => (at >= count ? [id] : [])));
   }
 
   note(message: Message): void {
@@ -40,6 +47,7 @@ export class Recorder {
 
   /** What the directory was asked for these requests, as it and the server's audit log tell, and then the answer. */
   async answer(answer: Message, requestIds: readonly string[], unavailable: boolean): Promise<void> {
+    this.#requestIds.push(...requestIds.map((id) => ({ at: this.count, id })));
     const found = await this.#watch.look(requestIds, unavailable);
     for (const message of found) this.note(message);
     if (unavailable && !found.some(({ what }) => what === unreachable)) {

@@ -40,6 +40,7 @@ export class StepFailed extends Error {}
 interface Seen {
   readonly count: number;
   since(count: number): readonly Message[];
+  givenSince(count: number): Promise<readonly string[]>;
 }
 
 export function makeReport(print: (line: string) => void, seen: Seen): Report {
@@ -100,6 +101,8 @@ export function makeReport(print: (line: string) => void, seen: Seen): Report {
         const issued = issuedBy(messages);
         if (issued.join() !== issues.join())
           throw new Error(`issued: ${issued.join(', ')}; expected: ${issues.join(', ')}`);
+        const given = issues.length === 0 ? await seen.givenSince(from) : [];
+        if (given.length > 0) throw new Error(`nothing came, but the audit log tells of ${given.join(', ')}`);
         pass([issued.length === 0 ? 'nothing was issued' : `issued: ${issued.join(', ')}`, ...found].join('; '));
         runs.push({ flow, title, messages, issued });
       });

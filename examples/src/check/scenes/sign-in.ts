@@ -7,7 +7,7 @@ export const signIn: Scene = {
   title: 'What the pages of a sign-in say',
   async play(world, { step }) {
     const browser = world.browserOf('grace');
-    const asked = await world.ask('order-desk');
+    const asked = await world.ask('order-desk', { prompt: 'consent' });
     const login = await step('a stranger is asked to sign in, and for which application', async () => {
       const page = requirePage(await browser.open(asked.url), 'login');
       expectThat(page.text.includes('Order desk'), 'the page does not say for whom');

@@ -59,7 +59,11 @@ export const pairwise: Scene = {
   title: 'An application of another company (loyalty: pairwise subjects, opaque tokens, signed userinfo)',
   async play(world, { step, quietly }) {
     const home = await quietly('ada’s tokens at home', () => tokensOf(world, 'ada'));
-    const asked = await world.ask('loyalty', {}, { metadata: { userinfo_signed_response_alg: 'RS256' } });
+    const asked = await world.ask(
+      'loyalty',
+      { prompt: 'consent' },
+      { metadata: { userinfo_signed_response_alg: 'RS256' } },
+    );
     const browser = world.browserOf('ada');
     const tokens = await step(
       'ada allows it; it knows her by another subject, and its token says nothing',
