@@ -138,6 +138,13 @@ describe.each([
     expect(await (await fetch(target, { headers: headers as Record<string, string> })).text()).toBe(plain);
   });
 
+  it.each(['/.well-known/webfinger?resource=acct:ada@id.example.com', '/register', '/connect/checksession', '/par'])(
+    'OIDC Discovery §2 and others: %s is not there, as the document says',
+    async (target) => {
+      for (const method of ['GET', 'POST']) expect((await fetch(server + path + target, { method })).status).toBe(404);
+    },
+  );
+
   it('nothing is served outside the issuer', async () => {
     if (path === '') return;
     for (const target of ['/token', '/jwks', '/authorize', '/.well-known/openid-configuration']) {

@@ -89,7 +89,7 @@ export const rfc7519: Specification = {
       'unit/keys/jwt: A57: any altered character refuses the token',
     ),
     no(
-      '§5.2',
+      'RFC 7516',
       'not in the metadata; an encrypted assertion is `invalid_client`',
       'Encrypted JWTs (JWE).',
       row('flows/client-assertions: private_key_jwt › %s: %s', 'an encrypted one'),

@@ -210,8 +210,8 @@ export const rfc8628: Specification = {
     ),
     yes(
       '§5.1, §5.2',
-      'Wrong user codes: five a minute for each session and each address, and a bound over all replicas.',
-      'flows/device-guesses: five wrong codes a minute in one session; then not even the right one is looked at',
+      'Wrong user codes: five a minute for whoever types them and for each address, and a bound over all of them.',
+      'flows/device-guesses: fifty guesses at once: no more than five are looked at',
       'unit/endpoints/device: ten replicas, each asked 200 times a second while one code lives: hit less than once in a million lives',
     ),
     yes(

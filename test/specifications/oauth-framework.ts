@@ -289,7 +289,7 @@ export const multipleResponseTypes: Specification = {
       ),
     ),
     yes(
-      '§6',
+      '§5',
       'Errors travel as the answer would.',
       'flows/asked-everywhere: what cannot be is told in the mode of the answer › %j with %j: %s',
       'flows/front-channel: No, and Cancel, are access_denied in the same way',

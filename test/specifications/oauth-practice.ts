@@ -53,7 +53,7 @@ export const rfc7591: Specification = {
       '§2',
       '`redirect_uris`, `token_endpoint_auth_method`, `grant_types`, `response_types`, `client_name`, `client_uri`, `contacts`, `tos_uri`, `policy_uri`, `jwks`, `jwks_uri`.',
       'unit/protocol/client-metadata: client metadata › %s is served',
-      'unit/operator/flow-policies: M09: a flow that no policy allows is refused › %s, allowed',
+      'unit/operator/client-registration: a field of a Client becomes a member of its registration › %s',
     ),
     yes(
       '§2.1',
@@ -71,6 +71,7 @@ export const rfc7591: Specification = {
       '§3',
       'no `registration_endpoint`',
       'Registration over HTTP: `kubectl apply` is the way.',
+      'flows/documents: OIDC Discovery §2 and others: %s is not there, as the document says',
       'flows/documents: members are true and none is unknown',
     ),
   ],

@@ -149,7 +149,7 @@ export const core: Specification = {
     ),
     when(
       '§5.3.2',
-      'the Client asks for it (`userinfo_signed_response_alg`)',
+      'the Client names an algorithm',
       'Signed userinfo: `application/jwt`, with `iss` and `aud`.',
       'flows/userinfo: %s: application/jwt, with iss and aud, for a library and by hand',
     ),
@@ -240,6 +240,19 @@ export const core: Specification = {
       'flows/issued-tokens: takes the claims that the registration wants there, of what was granted, signed as it says',
       'flows/key-rotation: verify every token across more than three rotations; a retired key is refused',
     ),
+    yes(
+      '§15.1',
+      '`RS256` is always among the algorithms, `prompt`, `display`, `ui_locales`, `claims_locales`, `auth_time`, `max_age`, `acr_values` are known.',
+      row('unit/protocol/client-metadata: server metadata › %s', 'OIDC Core §15.1: RS256 is always there'),
+      'flows/who-answers: what never causes an error › %j',
+    ),
+    yes(
+      '§16.18',
+      'Access tokens live an hour at most, five minutes if nothing is said; a code a minute at most.',
+      row('unit/protocol/client-metadata: server metadata › %s', '§5: access tokens live an hour at most'),
+      row('unit/protocol/client-metadata: server metadata › %s', '§5: codes live 60 s at most'),
+      'flows/client-credentials: an independent client library gets a token that its key set verifies',
+    ),
     no(
       '§10.2',
       'not in the metadata',
@@ -261,7 +274,7 @@ export const core: Specification = {
       'flows/refresh-token: unreachable: 503 with Retry-After, and nothing is spent',
     ),
     yes(
-      '§16.18',
+      '§2',
       'Clocks: a replica that is more than 5 s off stops issuing; assertions may be a minute ahead.',
       'flows/clock-skew: by %i s: unready, and nothing is issued',
       row('flows/client-assertions: private_key_jwt › %s is accepted', 'a clock 9 s ahead'),

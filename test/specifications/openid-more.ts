@@ -10,7 +10,7 @@ export const discovery: Specification = {
       '§2',
       '404',
       'WebFinger: applications are told the issuer.',
-      'flows/documents: nothing is served outside the issuer',
+      'flows/documents: OIDC Discovery §2 and others: %s is not there, as the document says',
     ),
     yes(
       '§3',
@@ -166,7 +166,7 @@ export const unmetRequirements: Specification = {
   url: 'https://openid.net/specs/openid-connect-unmet-authentication-requirements-1_0.html',
   lines: [
     yes(
-      '§3',
+      '–',
       '`unmet_authentication_requirements`, by redirect, when an essential `acr` cannot be met; `acr_values` are a wish.',
       row(
         'unit/protocol/authorization-request: an authorization request › %s',
@@ -178,6 +178,8 @@ export const unmetRequirements: Specification = {
 };
 
 const leftOut = 'flows/documents: members are true and none is unknown';
+
+const notThere = 'flows/documents: OIDC Discovery §2 and others: %s is not there, as the document says';
 
 export const notSupported: Specification = {
   name: 'Others',
@@ -198,12 +200,13 @@ export const notSupported: Specification = {
       'Signed authorization requests (JAR).',
       'flows/odd-responses: %s for %j with response_mode=%s',
     ),
-    no('RFC 9126', 'not in the metadata', 'Pushed authorization requests (PAR).', leftOut),
+    no('RFC 9126', 'not in the metadata', 'Pushed authorization requests (PAR).', leftOut, notThere),
     no(
       'RFC 9396',
       'ignored, as unknown parameters are',
       'Rich authorization requests (`authorization_details`).',
       leftOut,
+      'flows/odd-responses: RFC 6749 §3.1: %s change nothing',
     ),
     no('RFC 9449', 'not in the metadata; tokens stay bearer tokens', 'Proof of possession (DPoP).', leftOut),
     no('RFC 9701', 'plain JSON', 'Signed introspection answers.', 'flows/introspection: of a token of a user, from %s'),
@@ -218,8 +221,15 @@ export const notSupported: Specification = {
       'no `check_session_iframe`',
       'Browsers no longer give a frame its cookies; the two other ways of logout are there.',
       leftOut,
+      notThere,
     ),
-    no('OIDC Dynamic Registration 1.0', 'no `registration_endpoint`', 'Clients are Kubernetes resources.', leftOut),
+    no(
+      'OIDC Dynamic Registration 1.0',
+      'no `registration_endpoint`',
+      'Clients are Kubernetes resources.',
+      leftOut,
+      notThere,
+    ),
     no(
       'CIBA',
       'not in the metadata; its grant type is `unsupported_grant_type`',

@@ -1,5 +1,5 @@
 /** The profiles that the OpenID Foundation certifies providers by: each module of its test plans, and the tests that hold it. */
-import { type Line, type Proof, row, type Specification, yes } from './specification.ts';
+import { type Line, no, type Proof, row, type Specification, yes } from './specification.ts';
 
 const url = 'https://openid.net/certification/';
 const note =
@@ -183,6 +183,12 @@ export const profiles: readonly Specification[] = [
       ),
       ...shared,
       ...withCode,
+      no(
+        '`oidcc-idtoken-unsigned`',
+        'the module is skipped where `none` is not in the metadata',
+        'Unsigned ID tokens are never issued.',
+        discovery,
+      ),
     ],
   },
   {

@@ -290,7 +290,7 @@ describe('server metadata', () => {
     ['§5: codes live 60 s at most', aServer({ lifetimes: { ...lifetimes, authorization_code: 61 } })],
     ['A52: device codes live ten minutes at most', aServer({ lifetimes: { ...lifetimes, device_code: 601 } })],
     ['§5: access tokens live an hour at most', aServer({ lifetimes: { ...lifetimes, access_token: 3601 } })],
-    ['protocol: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
+    ['OIDC Core §15.1: RS256 is always there', aServer({ signing: { ...signing, algorithms: ['ES256'] } })],
     ['I11: keys are published ten minutes before use', aServer({ signing: { ...signing, publish_before: 599 } })],
     ['I11: keys stay until the last token has expired', aServer({ signing: { ...signing, retire_after: 3600 } })],
     ['a trusted proxy is a network', aServer({ trusted_proxies: { cidrs: ['proxy'], header: 'x-forwarded-for' } })],
