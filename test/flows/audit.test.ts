@@ -173,7 +173,7 @@ describe('what an audit row says', () => {
     ]);
   });
 
-  it('conventions §7: its id is a UUIDv7, also where one statement ends several', async () => {
+  it('its id is a UUIDv7, also where one statement ends several', async () => {
     const version7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
     await authorize(world.browser(), {}, username);
     const browser = world.browser();

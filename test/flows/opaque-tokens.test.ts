@@ -165,7 +165,7 @@ describe('accessToken.format: opaque', () => {
     },
   );
 
-  it('conventions §7: the format of what was issued is counted', async () => {
+  it('the format of what was issued is counted', async () => {
     for (const clientId of ['shop.job', 'shop.job-opaque']) await machineToken(world, clientId);
     const values = (await metrics.getSingleMetric('nauthera_tokens_issued_total')?.get())?.values ?? [];
     const access = values.filter(({ labels }) => labels.kind === 'access');
