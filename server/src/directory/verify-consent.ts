@@ -1,7 +1,7 @@
 /**
  * PURE. Whether a directory confirms what a user consented to. The only place that can make a {@link VerifiedConsent}.
  */
-import { claimsOfScope, type NamedClaim } from '../protocol/claims.ts';
+import { claimsBehind, type NamedClaim } from '../protocol/claims.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
@@ -166,9 +166,9 @@ function confirmedClaims(
   claims: readonly NamedClaim[],
   withheld: readonly string[],
 ): readonly string[] {
-  const behind = new Set(withheld.flatMap((scope) => claimsOfScope(scope, undefined)));
+  const isBehind = claimsBehind(withheld);
   return claims
-    .filter(({ name, scopes }) => !behind.has(name) && scopes.some((scope) => askRules(user, rules, scope).allowed))
+    .filter(({ name, scopes }) => !isBehind(name) && scopes.some((scope) => askRules(user, rules, scope).allowed))
     .map(({ name }) => name);
 }
 

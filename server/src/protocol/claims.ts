@@ -46,12 +46,21 @@ export function releasedClaims(
   known: Claims,
   withheld: readonly string[],
 ): Claims {
-  const behind = new Set(withheld.flatMap((scope) => claimsOfScope(scope, undefined)));
+  const isBehind = claimsBehind(withheld);
   const names = scopes.flatMap((scope) => claimsOfScope(scope, registered(scope)));
   return pick(
     known,
-    names.filter((name) => !behind.has(name)),
+    names.filter((name) => !isBehind(name)),
   );
+}
+
+/**
+ * Whether a claim is one of these built-in scopes. In another language (`name#de`, OpenID Connect Core §5.2) it is the same
+ * claim.
+ */
+export function claimsBehind(scopes: readonly string[]): (claim: string) => boolean {
+  const names = new Set(scopes.flatMap((scope) => claimsOfScope(scope, undefined)));
+  return (claim) => names.has(claim.split('#', 1)[0] ?? claim);
 }
 
 /**

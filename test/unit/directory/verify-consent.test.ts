@@ -208,4 +208,11 @@ describe('claims by name', () => {
     ['a rule that holds', { rules: [aRule(['hr:staff'], { groups: ['staff'] })], unlisted: 'deny' }, ['employee']],
     ['unlisted scopes are denied', { unlisted: 'deny' }, []],
   ])('%s: a claim is what its scope is', (_title, one, expected) => expect(confirmed(one)).toEqual(expected));
+
+  it('in another language it is the same claim', () => {
+    const asked = { scopes: ['openid'], claims: [{ name: 'email#de', scopes: ['shop:all'] }] };
+    const given = (rules: Case['rules'] = []) => verify({ rules, ask: asked });
+    expect(given()).toMatchObject({ consent: { claims: ['email#de'] } });
+    expect(given([refusing('email')])).toMatchObject({ consent: { claims: [] } });
+  });
 });

@@ -60,6 +60,8 @@ describe('OIDC Core §5.4: claims', () => {
 
   it('what is withheld comes with no scope', () => {
     expect(releasedClaims(['profile', 'hr:staff'], registered, known, ['profile'])).toEqual({ employee: 7 });
+    const inGerman = { ...known, 'name#de': 'Ada' };
+    expect(releasedClaims(['hr:de'], () => ['name#de', 'employee'], inGerman, ['profile'])).toEqual({ employee: 7 });
   });
 
   it('the ID token carries what the client wants there, of what was released', () => {
