@@ -82,7 +82,7 @@ async function enter(ports: DevicePorts, visit: Visit, visitor: Visitor, typed: 
 function lookUp(
   { devices, digestUserCode, tries }: DevicePorts,
   { source }: Visit,
-  { id }: Session,
+  { subject }: Session,
   code: string,
 ): Promise<WaitingDevice | 'throttled' | null> {
   return tries.attempt(() =>
@@ -90,7 +90,7 @@ function lookUp(
       userCode: digestUserCode(code),
       address: networkOf(source.address),
       limitFactor: source.limitFactor,
-      sessionId: id,
+      subject,
     }),
   );
 }

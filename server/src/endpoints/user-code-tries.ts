@@ -1,6 +1,6 @@
 /**
- * Tries at user codes, all of this replica's together. The limits per session and address are kept for all replicas; this
- * one bounds what many sessions from many addresses can do. 200 wrong ones a minute on each of ten replicas are fewer than
+ * Tries at user codes, all of this replica's together. The limits per person and address are kept for all replicas; this
+ * one bounds what many people from many addresses can do. 200 wrong ones a minute on each of ten replicas are fewer than
  * 25,600 while one code lives (ten minutes, and what a full bucket gives at once), and so hit it less than once in a
  * million lives: there are 20⁸ codes.
  */

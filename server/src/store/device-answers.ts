@@ -8,7 +8,7 @@ import type { Database, Statement } from './database.ts';
 import { waiting } from './device-codes.ts';
 import { attemptKey } from './login-attempts.ts';
 
-/** Wrong user codes in a minute, from one browser session and from one address. */
+/** Wrong user codes in a minute, of one person in all of their sessions, and from one address. */
 export const triesPerMinute = 5;
 
 /** Counts a wrong try; a right one is no guess and leaves the counter as it is. Over the limit it is not even looked at. */
@@ -26,10 +26,10 @@ const enter: Statement = {
   text: `WITH code AS MATERIALIZED (SELECT d.* FROM device_codes d WHERE d.user_code = $1 AND ${waiting('d')}),
     wrong AS MATERIALIZED (SELECT CASE WHEN EXISTS (SELECT FROM code) THEN 0 ELSE 1 END AS tries),
     address AS (${charge('$2', '$4::integer', 'wrong')}),
-    session AS (${charge('$3', `${triesPerMinute}`, 'wrong, address')})
-    SELECT EXISTS (SELECT FROM session) AS allowed, grant_id, client_id, client_uid, requested_scopes AS asked, network,
+    person AS (${charge('$3', `${triesPerMinute}`, 'wrong, address')})
+    SELECT EXISTS (SELECT FROM person) AS allowed, grant_id, client_id, client_uid, requested_scopes AS asked, network,
       extract(epoch FROM now() - created_at)::int AS age
-    FROM (VALUES (1)) AS always(one) LEFT JOIN code ON EXISTS (SELECT FROM session)`,
+    FROM (VALUES (1)) AS always(one) LEFT JOIN code ON EXISTS (SELECT FROM person)`,
 };
 
 const answer: Statement = {
@@ -57,7 +57,8 @@ export interface EnteredCode {
   readonly address: string;
   /** How often {@link triesPerMinute} fits into the limit of this address. */
   readonly limitFactor: number;
-  readonly sessionId: string;
+  /** Who tries. */
+  readonly subject: string;
 }
 
 /** A device that waits for an answer. */
@@ -116,11 +117,11 @@ interface EnteredRow {
 
 export function deviceAnswerStore(database: Database): DeviceAnswerStore {
   return {
-    async enter({ userCode, address, limitFactor, sessionId }) {
+    async enter({ userCode, address, limitFactor, subject }) {
       const { rows } = await database.run<EnteredRow>(enter, [
         userCode,
         attemptKey('user_code_address', address),
-        attemptKey('user_code_session', sessionId),
+        attemptKey('user_code_person', subject),
         triesPerMinute * limitFactor,
       ]);
       const row = rows[0];
