@@ -43,7 +43,7 @@ export function specificationsPage(all: readonly Chapter[], read: ReadTests): st
 }
 
 function section({ name, title, url, about, lines }: Specification, proved: (proof: Proof) => string): string[] {
-  const heading = title.startsWith(name) ? title : `${name}: ${title}`;
+  const heading = name.startsWith('RFC ') ? `${name}: ${title}` : title;
   const rows = lines.map(
     (line) =>
       `| ${line.section} | ${line.says} | ${supportOf(line)} | ${line.proofs.map(proved).join('<br>') || '**no test**'} |`,

@@ -111,7 +111,7 @@ export const rfc7523: Specification = {
     ),
     yes(
       '§3',
-      '`iss`, `sub`, `aud`, `exp`, `jti` must be right, `iat` and `nbf` if sent; a minute of skew ahead, at most an hour of life.',
+      '`iss`, `sub`, `aud`, `exp`, `jti` must be right, `iat` and `nbf` if sent; ten seconds of skew, at most an hour of life.',
       'flows/client-assertions: private_key_jwt › %s: %s',
     ),
     yes(

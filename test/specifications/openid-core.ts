@@ -18,6 +18,12 @@ export const core: Specification = {
       'flows/claims-request: acr and amr › %s',
     ),
     yes(
+      '§2',
+      'Clocks: a replica that is more than 5 s off stops issuing; assertions may be ten seconds off.',
+      'flows/clock-skew: by %i s: unready, and nothing is issued',
+      row('flows/client-assertions: private_key_jwt › %s is accepted', 'a clock 9 s ahead'),
+    ),
+    yes(
       '§3.1.2.1',
       'GET and POST; `openid` among the scopes makes it OpenID Connect, without it there is no ID token.',
       'flows/authorize: a request as POST is the same request as a GET, and stores nothing',
@@ -240,19 +246,6 @@ export const core: Specification = {
       'flows/issued-tokens: takes the claims that the registration wants there, of what was granted, signed as it says',
       'flows/key-rotation: verify every token across more than three rotations; a retired key is refused',
     ),
-    yes(
-      '§15.1',
-      '`RS256` is always among the algorithms, `prompt`, `display`, `ui_locales`, `claims_locales`, `auth_time`, `max_age`, `acr_values` are known.',
-      row('unit/protocol/client-metadata: server metadata › %s', 'OIDC Core §15.1: RS256 is always there'),
-      'flows/who-answers: what never causes an error › %j',
-    ),
-    yes(
-      '§16.18',
-      'Access tokens live an hour at most, five minutes if nothing is said; a code a minute at most.',
-      row('unit/protocol/client-metadata: server metadata › %s', '§5: access tokens live an hour at most'),
-      row('unit/protocol/client-metadata: server metadata › %s', '§5: codes live 60 s at most'),
-      'flows/client-credentials: an independent client library gets a token that its key set verifies',
-    ),
     no(
       '§10.2',
       'not in the metadata',
@@ -274,10 +267,17 @@ export const core: Specification = {
       'flows/refresh-token: unreachable: 503 with Retry-After, and nothing is spent',
     ),
     yes(
-      '§2',
-      'Clocks: a replica that is more than 5 s off stops issuing; assertions may be a minute ahead.',
-      'flows/clock-skew: by %i s: unready, and nothing is issued',
-      row('flows/client-assertions: private_key_jwt › %s is accepted', 'a clock 9 s ahead'),
+      '§15.1',
+      '`RS256` is always among the algorithms, `prompt`, `display`, `ui_locales`, `claims_locales`, `auth_time`, `max_age`, `acr_values` are known.',
+      row('unit/protocol/client-metadata: server metadata › %s', 'OIDC Core §15.1: RS256 is always there'),
+      'flows/who-answers: what never causes an error › %j',
+    ),
+    yes(
+      '§16.18',
+      'Access tokens live an hour at most, five minutes if nothing is said; a code a minute at most.',
+      row('unit/protocol/client-metadata: server metadata › %s', '§5: access tokens live an hour at most'),
+      row('unit/protocol/client-metadata: server metadata › %s', '§5: codes live 60 s at most'),
+      'flows/client-credentials: an independent client library gets a token that its key set verifies',
     ),
   ],
 };

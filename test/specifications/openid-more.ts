@@ -14,7 +14,7 @@ export const discovery: Specification = {
     ),
     yes(
       '§3',
-      'Required and recommended members, logout and CORS included: all true, none unknown; `request_uri_parameter_supported` is said to be false.',
+      'Required and recommended members, those of logout included: all true, none unknown; `request_uri_parameter_supported` is said to be false.',
       'flows/documents: members are true and none is unknown',
     ),
     yes(
