@@ -1,7 +1,6 @@
 /** `npm run demo`: the whole product on loopback, with a directory, sample resources and a sample application. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readCredentials } from './application/credentials.ts';
 import { type Application, startApplication, unguessablePath } from './application/server.ts';
 import type { Facts } from './check/facts.ts';
 import { startChild } from './demo/child.ts';
@@ -80,10 +79,7 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   });
   stops.push(() => application.stop());
   if (options.check) return check([`${application.url}${paths.facts}`, ...options.observations], stops, interrupted);
-  return serve(
-    { folders, product, application, people, machineSecret: secretFile(folders, 'orders', 'night-report-oauth2') },
-    interrupted,
-  );
+  return serve({ folders, product, application, people }, interrupted);
 }
 
 /** The product learns of the directory as it would of any other: its authority in a ConfigMap, its password in a Secret. */
@@ -132,16 +128,22 @@ interface Running {
   readonly product: Product;
   readonly application: Application;
   readonly people: readonly Member[];
-  readonly machineSecret: string;
 }
 
 /** Until Ctrl-C, or until the product ends by itself. Says what becomes of resources that people add or change. */
 async function serve(running: Running, interrupted: Promise<void>): Promise<number> {
   const { folders, product, application, people } = running;
-  const { clientId, clientSecret = '' } = await readCredentials(running.machineSecret);
-  const curlConfig = await writeCurlConfig(folders, 'night-report', clientId, clientSecret);
   const { issuer, status } = product;
-  console.log(welcome({ application: application.url, issuer, status, folders, people, curlConfig }));
+  const known = await checkedApplications(folders);
+  const curlConfig = (name: 'night-report' | 'courier' | 'stockroom') =>
+    writeCurlConfig(folders, name, known[name].clientId, known[name].clientSecret);
+  const curlConfigs = {
+    machine: await curlConfig('night-report'),
+    opaque: await curlConfig('courier'),
+    api: await curlConfig('stockroom'),
+  };
+  const device = known.television.clientId;
+  console.log(welcome({ application: application.url, issuer, status, folders, people, curlConfigs, device }));
   const follow = followStatus({
     look: () => product.look(),
     print: (line) => console.log(line),

@@ -1,5 +1,7 @@
 /** The sample application as a person uses it: each flow of the mission in a browser, against a whole demo. */
 
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../support/chromium.ts';
@@ -47,6 +49,26 @@ describe('the start page', () => {
         .map((key) => `start-${key}`),
     );
     await expectFit(person.page);
+  });
+});
+
+describe('what the demo prints', () => {
+  /** The `curl` under the line that says so, typed where the demo was started. */
+  const typed = async (what: string): Promise<unknown> => {
+    const lines = demo.output().split('\n');
+    const command = lines[lines.findIndex((line) => line.includes(what)) + 1]?.trim() ?? '';
+    expect(command).toMatch(/^curl /);
+    const { stdout } = await promisify(execFile)('sh', ['-c', command], { cwd: demo.folder });
+    return JSON.parse(stdout);
+  };
+
+  it.each([
+    ['(client credentials)', { scope: 'orders:read', token_type: 'Bearer' }],
+    ['(introspection)', { active: true, client_id: 'orders.courier', aud: 'orders.stockroom' }],
+    ['(device authorization)', { verification_uri: expect.stringMatching(/\/device$/) }],
+    ['what the server offers', { device_authorization_endpoint: expect.stringContaining('http://127.0.0.1:') }],
+  ])('%s: the command works as it stands', async (what, answer) => {
+    expect(await typed(what)).toMatchObject(answer);
   });
 });
 

@@ -9,12 +9,14 @@ export interface Started {
   readonly status: string;
   readonly folders: Folders;
   readonly people: readonly Member[];
-  /** Configuration file for `curl` with the machine client's id and secret. */
-  readonly curlConfig: string;
+  /** Configuration files for `curl` with the id and secret of a machine client and of an API. */
+  readonly curlConfigs: { readonly machine: string; readonly opaque: string; readonly api: string };
+  /** Client id of the device. */
+  readonly device: string;
 }
 
 export function welcome(started: Started): string {
-  const { application, issuer, status, folders, people, curlConfig } = started;
+  const { application, issuer, status, folders, people, curlConfigs, device } = started;
   const wide = Math.max(...people.map(({ username }) => username.length));
   const widePassword = Math.max(...people.map(({ password }) => password.length));
   return `
@@ -32,8 +34,14 @@ ${people
 
 Flows without a browser, in another terminal:
 
-    client credentials
-    curl -sS -K ${here(curlConfig)} -d grant_type=client_credentials -d scope=orders:read ${issuer}/token
+    a program without users gets a token (client credentials)
+    curl -sS -K ${here(curlConfigs.machine)} -d grant_type=client_credentials -d scope=orders:read ${issuer}/token
+
+    an API asks what a token is worth (introspection)
+    curl -sS -K ${here(curlConfigs.api)} -d "token=$(${opaqueToken(curlConfigs.opaque, issuer)})" ${issuer}/introspect
+
+    a device gets a code to show (device authorization); enter it at ${issuer}/device
+    curl -sS -d client_id=${device} -d scope=openid ${issuer}/device_authorization
 
     what the server offers
     curl -sS ${issuer}/.well-known/openid-configuration
@@ -46,6 +54,12 @@ two seconds, and its Secret lands in ${here(folders.secrets)}/<namespace>/<name>
 
 Ctrl-C stops everything.
 `;
+}
+
+/** Fetches a token that says nothing by itself, for the API to ask about. */
+function opaqueToken(curlConfig: string, issuer: string): string {
+  const request = `curl -sS -K ${here(curlConfig)} -d grant_type=client_credentials -d scope=orders:stock ${issuer}/token`;
+  return `${request} | sed 's/.*"access_token":"\\([^"]*\\).*/\\1/'`;
 }
 
 /** As short as it can be typed from here. */

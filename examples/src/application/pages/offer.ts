@@ -39,11 +39,11 @@ function choices(key: string, responseTypes: readonly string[]): readonly Html[]
   const front = responseTypes.some((type) => type !== 'code');
   return [
     select(`prompt-${key}`, 'prompt', 'Ask the person', [
-      ['', 'only what is needed'],
+      ['', 'what is needed'],
       ['login', 'to sign in again'],
       ['consent', 'for consent again'],
       ['select_account', 'which account to use'],
-      ['none', 'nothing at all (prompt=none)'],
+      ['none', 'nothing (prompt=none)'],
     ]),
     ...(responseTypes.length < 2
       ? []
@@ -57,7 +57,7 @@ function choices(key: string, responseTypes: readonly string[]): readonly Html[]
         ]),
     select(`mode-${key}`, 'response_mode', 'The answer comes', [
       ['', 'the usual way'],
-      ...(front ? [] : [['fragment', 'behind the # (fragment)'] as const]),
+      ...(front ? [] : [['fragment', 'in the fragment'] as const]),
       ['form_post', 'as a form (form_post)'],
     ]),
   ];
