@@ -80,7 +80,8 @@ describe('npm run demo -- --check', () => {
       expect(terminal.output).toContain(`  ${run.title}\n`);
     }
     expectSequence(runOf(flow, 'refused:'), [/^server → directory search/, /^directory → server no: /]);
-    expectSequence(runOf(flow, 'directory down'), [/^server → directory no connection$/]);
+    const down = runOf(flow, 'directory down');
+    expectSequence(down, [/^directory → directory stops$/, /^server → directory no connection$/]);
   });
 
   it.each(Object.keys(responseTypes))('%s has every step of its sequence', (flow) => {
@@ -91,6 +92,15 @@ describe('npm run demo -- --check', () => {
       flow === 'code' ? /user → application GET .* in the query/ : /user → application GET .* in the fragment/;
     const isCode = flow.split(' ').includes('code');
     expectSequence(runOf(flow, 'allowed'), [...browser, ...consent, answer, ...(isCode ? redeemed : [])]);
+  });
+
+  it.each(Object.keys(responseTypes))('%s with the directory down ends on a page of the server', (flow) => {
+    expectSequence(runOf(flow, 'directory down'), [
+      /user → server GET \/authorize/,
+      /server → user .*page consent/,
+      /user → server POST \/consent/,
+      /server → user .*page error temporarily_unavailable, 503$/,
+    ]);
   });
 
   it.each(['code', 'id_token token', 'code id_token'])('%s is answered by form_post, too', (flow) => {

@@ -18,6 +18,7 @@ sends and what comes back. A test plays them again and fails when this page says
   application travels in the query, in the fragment, or in a form that is posted.
 - Discovery documents and keys, which libraries read and keep, are left out. \`request\` and \`token\` in forms are the sealed
   request and its protection against other sites (CSRF).
+- \`directory → directory\` is what the check itself did to the sample directory: it stopped it, or locked an account.
 - ada and grace are in the groups staff and finance, alan is in staff alone, zoe in none. \`orders:read\` is for staff,
   \`orders:write\` for finance.
 `;
@@ -69,7 +70,7 @@ function diagram(messages: readonly Message[]): string {
 
 /** Asked are, in this order: the directory by the server, the server by everybody else. */
 function isAnswer({ from, to }: Message): boolean {
-  return from === 'directory' || (from === 'server' && to !== 'directory');
+  return to !== 'directory' && (from === 'directory' || from === 'server');
 }
 
 /** What a reader looks for in a diagram: what was decided, and what was given. */

@@ -36,6 +36,9 @@ export function namesOfJson(body: unknown): readonly string[] {
   return typeof body === 'object' && body !== null && !Array.isArray(body) ? namesOf(Object.entries(body)) : [];
 }
 
+/** The check itself presses the button that does it. */
+export const stops: Message = { from: 'directory', to: 'directory', what: 'stops', names: [] };
+
 /** As one line: who to whom, what, with which parameters. */
 export function lineOf({ from, to, what, names, detail }: Message): string {
   const text = names.length === 0 ? what : `${what}: ${names.join(', ')}`;

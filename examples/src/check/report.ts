@@ -23,6 +23,8 @@ export interface Report {
     issues: readonly string[],
     play: () => Promise<readonly string[]>,
   ) => Promise<void>;
+  /** Prints messages that were seen before this run, and makes them a part of it. */
+  readonly recall: (messages: readonly Message[]) => void;
   /** Prints the messages that were seen while it ran. @throws StepFailed when it failed: what builds on it need not be tried. */
   readonly messages: <T>(play: () => Promise<T>) => Promise<T>;
   /** The same, and a line for the step itself. */
@@ -46,6 +48,7 @@ interface Seen {
 export function makeReport(print: (line: string) => void, seen: Seen): Report {
   const counts = { passed: 0, failed: 0 };
   const runs: ObservedRun[] = [];
+  let recalled: readonly Message[] = [];
   let printed = 0;
   let indent = '  ';
 
@@ -95,9 +98,10 @@ export function makeReport(print: (line: string) => void, seen: Seen): Report {
       const from = seen.count;
       print(`  ${title}`);
       indent = '    ';
+      recalled = [];
       await isolated('this could be played', async () => {
         const found = await play();
-        const messages = seen.since(from);
+        const messages = [...recalled, ...seen.since(from)];
         const issued = issuedBy(messages);
         if (issued.join() !== issues.join())
           throw new Error(`issued: ${issued.join(', ')}; expected: ${issues.join(', ')}`);
@@ -107,6 +111,10 @@ export function makeReport(print: (line: string) => void, seen: Seen): Report {
         runs.push({ flow, title, messages, issued });
       });
       indent = '  ';
+    },
+    recall(messages) {
+      recalled = messages;
+      for (const message of messages) pass(lineOf(message));
     },
     async messages(play) {
       const result = await attempt('as expected', play);

@@ -119,7 +119,8 @@ export class World {
   /** A browser that stops where an application would take over. */
   newBrowser(): Browser {
     const callback = new URL(this.facts.redirectUri);
-    const isApplication = (url: URL) => url.origin === callback.origin;
+    // An app on a telephone has a scheme of its own, and no origin.
+    const isApplication = (url: URL) => url.origin === callback.origin || url.origin === 'null';
     return new Browser(isApplication, this.recorder);
   }
 
@@ -155,6 +156,8 @@ export class World {
     });
     if (response.status !== 303)
       throw new Error(`the demo did not ${action} the directory (status ${response.status})`);
+    const what = { stop: 'stops', start: 'starts', lock: `locks ${username}`, unlock: `unlocks ${username}` }[action];
+    this.recorder.note({ from: 'directory', to: 'directory', what, names: [] });
   }
 }
 

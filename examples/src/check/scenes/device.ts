@@ -1,6 +1,7 @@
 /** The device flow (RFC 8628): the person decides in a browser of their own, the device asks whether they have. */
 import * as client from 'openid-client';
 import { type Browser, requirePage } from '../browser.ts';
+import { type Message, stops } from '../messages.ts';
 import type { Page } from '../page.ts';
 import { expectThat, type Report } from '../report.ts';
 import { requireError, requireTokenError, type World } from '../world.ts';
@@ -58,21 +59,25 @@ export const device: Scene = {
 
 /** A device whose code ada has entered when the directory stops. */
 export interface WaitingDevice {
+  readonly before: readonly Message[];
   readonly started: Started;
   readonly browser: Browser;
   readonly confirm: Page;
 }
 
 export async function waitingDevice(world: World, report: Report): Promise<WaitingDevice> {
+  const from = world.recorder.count;
   const started = await start(world);
-  return { started, ...(await confirmPage(world, report, started, 'ada')) };
+  const question = await confirmPage(world, report, started, 'ada');
+  return { started, ...question, before: world.recorder.since(from) };
 }
 
 export async function allowDeviceWhileDown(
   report: Report,
-  { started, browser, confirm }: WaitingDevice,
+  { started, browser, confirm, before }: WaitingDevice,
 ): Promise<void> {
   await report.run({ flow, title: 'directory down, device code: ada says yes' }, [], async () => {
+    report.recall([...before, stops]);
     await report.messages(async () => requireError(await browser.press(confirm, 'allow'), 'temporarily_unavailable'));
     await report.messages(() => requireTokenError(pollOnce(started), 'authorization_pending'));
     return ['the device goes on waiting'];

@@ -1,6 +1,7 @@
 /** The directory stops while ada has every question open: whatever she allows, nothing is issued. Then it comes back. */
 import * as client from 'openid-client';
 import { requirePage } from '../browser.ts';
+import { stops } from '../messages.ts';
 import { expectThat, type Report } from '../report.ts';
 import { eventually, requireError, requireRefusal, type World } from '../world.ts';
 import { allowDeviceWhileDown, waitingDevice } from './device.ts';
@@ -17,7 +18,7 @@ export const down: Scene = {
       held: await tokensOf(world, 'ada'),
     }));
     try {
-      await world.directory('stop');
+      await report.quietly('the directory stops', () => world.directory('stop'));
       for (const question of before.questions) await allowWhileDown(report, question);
       await silentlyWhileDown(world, report, before.questions[0]);
       await allowDeviceWhileDown(report, before.device);
@@ -26,12 +27,13 @@ export const down: Scene = {
         { flow: 'client_credentials', title: 'directory down: nobody to ask about' },
         ['access token'],
         async () => {
+          report.recall([stops]);
           const config = await world.client('night-report');
           await report.messages(() => client.clientCredentialsGrant(config));
           return [];
         },
       );
-      await world.directory('start');
+      await report.quietly('the directory starts', () => world.directory('start'));
       await back(world, report, before.questions[0]);
       await report.step('the refresh token, which was not spent, is taken now', () => useRefreshToken(before.held));
     } finally {
@@ -51,6 +53,7 @@ async function silentlyWhileDown(world: World, report: Report, question: OpenQue
     { flow: 'code', title: 'directory down, response_type=code with prompt=none: no page' },
     [],
     async () => {
+      report.recall([stops]);
       const silent = await world.ask('order-desk', { prompt: 'none' });
       await report.messages(async () => {
         const answer = await world.goOn(question.browser, await question.browser.open(silent.url));

@@ -8,7 +8,7 @@ import { refresh, session } from './refresh.ts';
 import { responseTypeScenes } from './response-type.ts';
 import type { Scene } from './scene.ts';
 import { signIn } from './sign-in.ts';
-import { introspection, pairwise, revocation } from './tokens.ts';
+import { introspection, native, pairwise, revocation } from './tokens.ts';
 
 export const scenes: readonly Scene[] = [
   documents,
@@ -22,6 +22,7 @@ export const scenes: readonly Scene[] = [
   introspection,
   revocation,
   pairwise,
+  native,
   logout,
   application,
 ];

@@ -1,6 +1,7 @@
 /** Refresh tokens: the directory is asked again at each use, and a locked account ends them. */
 import * as client from 'openid-client';
 import { requirePage } from '../browser.ts';
+import { stops } from '../messages.ts';
 import { expectThat, type Report } from '../report.ts';
 import { type Asked, requireRefusal, requireTokenError, type Tokens, type World } from '../world.ts';
 import { claimsOf, type Scene } from './scene.ts';
@@ -26,7 +27,7 @@ async function refusedOnceLocked(world: World, report: Report): Promise<void> {
   const zoe = await report.quietly('zoe’s tokens', () => tokensOf(world, 'zoe'));
   try {
     await report.run({ flow, title: 'refused: zoe’s account has been locked in the directory' }, [], async () => {
-      await world.directory('lock', 'zoe');
+      await report.messages(() => world.directory('lock', 'zoe'));
       await report.messages(() => requireTokenError(useRefreshToken(zoe), 'invalid_grant'));
       return [];
     });
@@ -56,6 +57,7 @@ export function useRefreshToken({ asked, tokens }: Held): Promise<Tokens> {
 
 export async function refreshWhileDown(report: Report, held: Held): Promise<void> {
   await report.run({ flow, title: 'directory down, refresh token: ada’s application uses it' }, [], async () => {
+    report.recall([stops]);
     await report.messages(() => requireTokenError(useRefreshToken(held), 'temporarily_unavailable'));
     return ['the refresh token is not spent'];
   });

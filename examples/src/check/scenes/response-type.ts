@@ -1,5 +1,6 @@
 /** Each of the seven response types, three times: allowed, refused by a directory rule, the directory down. */
 import { type Browser, requirePage } from '../browser.ts';
+import { type Message, stops } from '../messages.ts';
 import type { Page } from '../page.ts';
 import { redeem } from '../redeem.ts';
 import { expectThat, type Report } from '../report.ts';
@@ -84,6 +85,8 @@ async function refused(world: World, report: Report, flow: ResponseTypeFlow): Pr
 /** A question for consent that ada has before her when the directory stops. */
 export interface OpenQuestion {
   readonly flow: ResponseTypeFlow;
+  /** What led to it. */
+  readonly before: readonly Message[];
   readonly browser: Browser;
   readonly consent: Page;
 }
@@ -93,14 +96,16 @@ export async function openQuestions(world: World): Promise<readonly OpenQuestion
   const questions: OpenQuestion[] = [];
   for (const flow of responseTypeFlows) {
     const asked = await ask(world, flow);
+    const from = world.recorder.count;
     const consent = requirePage(await world.signIn(browser, asked.url, 'ada'), 'consent');
-    questions.push({ flow, browser, consent });
+    questions.push({ flow, browser, consent, before: world.recorder.since(from) });
   }
   return questions;
 }
 
-export async function allowWhileDown(report: Report, { flow, browser, consent }: OpenQuestion): Promise<void> {
+export async function allowWhileDown(report: Report, { flow, browser, consent, before }: OpenQuestion): Promise<void> {
   await report.run(run(flow, `directory down, response_type=${flow.responseType}: ada says yes`), [], async () => {
+    report.recall([...before, stops]);
     const page = await report.messages(async () =>
       requireError(await browser.press(consent, 'allow'), 'temporarily_unavailable'),
     );

@@ -83,3 +83,20 @@ export const pairwise: Scene = {
     });
   },
 };
+
+export const native: Scene = {
+  title: 'An app on a telephone (pocket-clock: no secret, a scheme of its own)',
+  async play(world, { step }) {
+    const browser = world.browserOf('ada');
+    const asked = await world.ask('pocket-clock', { redirect_uri: 'example.tideclock.pocket:/callback' });
+    await step(
+      'ada is asked each time, since any app may say that it is this one; PKCE alone protects the code',
+      async () => {
+        const consent = requirePage(await world.signIn(browser, asked.url, 'ada'), 'consent');
+        const answer = await world.goOn(browser, await browser.press(consent, 'allow'));
+        const tokens = await world.exchange(asked, answer);
+        await client.refreshTokenGrant(asked.config, tokens.refresh_token ?? '');
+      },
+    );
+  },
+};
