@@ -16,7 +16,7 @@ export type ActAnswer = 'given' | 'later' | `refused ${string}`;
 
 export interface PreparedAct {
   /** The one request; the same each time. @throws when a token came with an answer that is none */
-  ask(): Promise<ActAnswer>;
+  readonly ask: () => Promise<ActAnswer>;
   /** Counts what it writes, as SQL: 0 before, 1 after. */
   readonly effect: string;
 }
@@ -29,7 +29,7 @@ export interface Act {
   readonly repeated: ActAnswer;
   /** The effect is still there after the repeat; `false`: the repeat took it for a replay and ended it. */
   readonly stays: boolean;
-  prepare(world: World, username: string): Promise<PreparedAct>;
+  readonly prepare: (world: World, username: string) => Promise<PreparedAct>;
 }
 
 const key = signingKey('ES256');

@@ -27,7 +27,7 @@ export interface Deployment {
   readonly proxy: RoundRobin | undefined;
   readonly replicas: readonly Replica[];
   /** `ada`, `grace` and `alan` are known everywhere. */
-  password(username: string): string;
+  readonly password: (username: string) => string;
   /** An application's own HTTPS server, which the servers may call: who was told what, by path. */
   readonly told: { readonly path: string; readonly body: string }[];
   close(): Promise<void>;
