@@ -10,13 +10,16 @@ export const rfc8414: Specification = {
       '§2',
       'The document names what this server does and no more: each endpoint is there, each member is true.',
       'flows/documents: members are true and none is unknown',
-      'flows/documents: each endpoint named there is there',
+      'flows/security-checks: each published endpoint answers',
+      'flows/security-checks: each published way to prove who one is works at each endpoint that takes it; no other does',
     ),
     yes(
       '§2',
       'Response types and grant types are those that a policy of this server allows some Client.',
       'flows/front-channel: RFC 8414 §2: metadata lists what policy allows, in both documents alike',
       'unit/operator/flow-policies: the metadata of the server names what some Client could be allowed › %s',
+      'flows/security-checks: each published grant type gives tokens; no other does',
+      'flows/security-checks: each published response type is answered in each published mode that it may have; no other type is',
     ),
     yes(
       '§2',
@@ -103,6 +106,7 @@ export const rfc9700: Specification = {
     yes(
       '§2.1.2',
       'Tokens through the browser are off unless a Client lists them and a policy allows it.',
+      'flows/security-checks: where no policy allows a flow, it is neither published nor served',
       'unit/operator/flow-policies: M09: a flow that no policy allows is refused › %s',
     ),
     no(

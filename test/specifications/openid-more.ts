@@ -20,6 +20,7 @@ export const discovery: Specification = {
     yes(
       '§3',
       '`id_token_signing_alg_values_supported` holds `RS256`; `claims_supported` what directories map.',
+      'flows/security-checks: S256 is the one challenge method, RS256 is served, and what is not supported is refused by its name',
       'flows/documents: members are true and none is unknown',
     ),
     yes(
