@@ -34,7 +34,7 @@ describe('F26, A63: over a limit the answer comes before any work', () => {
     ['a client id of 1 KiB', { client_id: 'x'.repeat(1024) }, 400],
     ['a state that fills the target', { state: long }, 414],
     ['a deep request object', { request: deep(2000) }, 303],
-    ['deep claims', { claims: deep(2000) }, 200],
+    ['deep claims', { claims: deep(2000) }, 303],
   ])('/authorize: %s', async (_title, change, status) => {
     const { cost, result } = await world.counters.costOf(() =>
       fetch(`${url}${authorizePath(change)}`, { redirect: 'manual' }),
