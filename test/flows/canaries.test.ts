@@ -4,12 +4,16 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { getCACertificates, setDefaultCACertificates } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Database, Runner, Statement } from '../../server/src/store/database.ts';
 import { Browser } from '../support/browser.ts';
+import { makeAuthority } from '../support/certificates.ts';
+import { ownClaims, signed, signingKey } from '../support/client-keys.ts';
 import { aClientFile, aServerFile, Product, until } from '../support/product.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn } from '../support/slapd-seed.ts';
+import { openTlsSink, type TlsSink } from '../support/tls-sink.ts';
 import { authorizePath, challenge, codeFields, refreshFields, verifier } from '../support/world.ts';
 
 const password = 'canary-password-of-ada';
@@ -30,10 +34,19 @@ const typed = {
   'a login_hint': 'canary-login-hint-4711',
   'a parameter that nobody knows': 'canary-unknown-4711',
   'a code verifier': verifier,
+  'a user code that is none': 'BCDF-CNRZ',
+  'a device code that is none': 'canary-device-code-4711',
+  'a token that nobody gave, for introspection': 'canary-introspected-4711',
+  'a token that nobody gave, for revocation': 'canary-revoked-4711',
+  'an assertion that is none': 'canary.assertion.4711',
+  'a hint that is none': 'canary.hint.4711',
+  'a state of a sign-out': 'canary-logout-state-4711',
 } as const;
 
 let slapd: Slapd;
 let product: Product;
+let sink: TlsSink;
+const logoutTokens: string[] = [];
 /** Name → plain value of what was handed out or stands in files. */
 const secrets = new Map<string, string>();
 const statements = new Map<string, Set<string>>();
@@ -43,7 +56,21 @@ beforeAll(async () => {
   const reset = `replace: userPassword\nuserPassword: ${password}\n-\nreplace: pwdReset\n`;
   await slapd.modify(`dn: ${seedDn('ada')}\nchangetype: modify\n${reset}`);
   product = await Product.make();
-  await product.write('server.yaml', aServerFile());
+  const authority = await makeAuthority();
+  setDefaultCACertificates([...getCACertificates('default'), authority.pem]);
+  sink = await openTlsSink(await authority.issue());
+  sink.answer = (request, response) => {
+    let text = '';
+    request.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    request.on('end', () => {
+      logoutTokens.push(new URLSearchParams(text).get('logout_token') ?? '');
+      response.end();
+    });
+  };
+  await product.write('server.yaml', aServerFile(policy));
+  await product.write('shop/opaque.yaml', opaqueFiles());
   await product.write('people.yaml', peopleFile());
   await product.write('shop/batch.yaml', aClientFile().replace('  scopes: ["shop:read"]\n', ''));
   await product.write('shop/web.yaml', webFile);
@@ -51,9 +78,11 @@ beforeAll(async () => {
   await product.untilReason('Client', 'shop', 'web', 'Ready');
   await product.untilReason('Client', 'shop', 'batch', 'Ready');
   await product.untilReason('LdapBinding', 'auth', 'people', 'Ready');
+  for (const name of ['opaque', 'television', 'keyed']) await product.untilReason('Client', 'shop', name, 'Ready');
 }, 180_000);
 afterAll(async () => {
   await product?.end();
+  await sink?.close();
   await slapd?.close();
 });
 
@@ -67,6 +96,43 @@ spec:
 `;
 
 const indented = (text: string) => text.trimEnd().replaceAll('\n', '\n    ');
+const deviceCodeGrant = 'urn:ietf:params:oauth:grant-type:device_code';
+const policy = `  clientPolicies:
+    - name: flows
+      namespaces: {from: All}
+      grantTypes: [authorization_code, implicit, refresh_token, client_credentials, "${deviceCodeGrant}"]
+      responseTypes: [code, code id_token token]
+  outbound: {allowed: ["127.0.0.1/32"]}
+`;
+const key = signingKey('ES256');
+/** Opaque tokens by every way, told of each sign-out; and a machine that signs for itself. */
+const opaqueFiles = () => `apiVersion: auth.nauthera.io/v1alpha1
+kind: Client
+metadata: {name: opaque, namespace: shop}
+spec:
+  grantTypes: [authorization_code, implicit, refresh_token]
+  responseTypes: [code, code id_token token]
+  redirectUris: ["${callback}"]
+  scopes: [openid, profile, email, offline_access]
+  accessToken: {format: opaque}
+  logout: {backchannelUri: "https://127.0.0.1:${sink.port}/out"}
+---
+apiVersion: auth.nauthera.io/v1alpha1
+kind: Client
+metadata: {name: television, namespace: shop}
+spec:
+  grantTypes: ["${deviceCodeGrant}", refresh_token]
+  scopes: [openid, profile, email, offline_access]
+  accessToken: {format: opaque}
+---
+apiVersion: auth.nauthera.io/v1alpha1
+kind: Client
+metadata: {name: keyed, namespace: shop}
+spec:
+  authentication: {method: private_key_jwt, jwks: {keys: [${JSON.stringify(key.jwk)}]}}
+  grantTypes: [client_credentials]
+`;
+
 const peopleFile = () => `apiVersion: auth.nauthera.io/v1alpha1
 kind: LdapBinding
 metadata: {name: people, namespace: auth}
@@ -132,13 +198,91 @@ const path = (change: Readonly<Record<string, string>> = {}) =>
 const browser = () => new Browser({ issuer: product.url, servers: [product.url] });
 const basic = (id: string, secret: string) => `Basic ${Buffer.from(`${id}:${secret}`).toString('base64')}`;
 
-async function post(fields: Readonly<Record<string, string>>, authorization: string) {
-  const response = await fetch(`${product.url}/token`, {
+async function post(fields: Readonly<Record<string, string>>, authorization: string, endpoint = 'token') {
+  const response = await fetch(`${product.url}/${endpoint}`, {
     method: 'POST',
-    headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
+    headers: {
+      'content-type': 'application/x-www-form-urlencoded',
+      ...(authorization === '' ? {} : { authorization }),
+    },
     body: new URLSearchParams(fields).toString(),
   });
-  return { status: response.status, body: (await response.json()) as Record<string, string> };
+  const text = await response.text();
+  return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, string> };
+}
+
+/** Devices, opaque tokens, tokens through the browser, introspection, revocation, assertions and a sign-out. */
+async function liveOtherFlows(): Promise<void> {
+  const [opaque, television] = [
+    await product.secret('shop', 'opaque-oauth2'),
+    await product.secret('shop', 'television-oauth2'),
+  ];
+  secrets.set('client secret of opaque', opaque['client-secret'] ?? '');
+  secrets.set('client secret of television', television['client-secret'] ?? '');
+  const asOpaque = basic('shop.opaque', opaque['client-secret'] ?? '');
+  const asTelevision = basic('shop.television', television['client-secret'] ?? '');
+  const keepTokens = (turn: string, body: Readonly<Record<string, string>>) => {
+    for (const kind of ['access_token', 'id_token', 'refresh_token', 'code']) {
+      if (body[kind] !== undefined) secrets.set(`${turn} ${kind}`, body[kind]);
+    }
+  };
+
+  const person = browser();
+  const asked = { client_id: 'shop.opaque', response_type: 'code id_token token' };
+  const login = await person.get(path(asked));
+  const consent = await person.submit(login, { username: 'ada', password, 'sign-in': '1' });
+  const { response } = await person.submit(consent, { decision: 'allow' });
+  keepTokens('hybrid', response);
+  const exchanged = await post(codeFields(response.code), asOpaque);
+  expect(exchanged.status).toBe(200);
+  keepTokens('opaque', exchanged.body);
+  const refreshed = await post(refreshFields(exchanged.body.refresh_token), asOpaque);
+  keepTokens('opaque, refreshed', refreshed.body);
+  const posted = await person.get(path({ ...asked, response_mode: 'form_post', prompt: 'none' }));
+  keepTokens('form_post', posted.response);
+
+  const device = (await post({ scope: 'openid email' }, asTelevision, 'device_authorization')).body;
+  const { device_code = '', user_code = '' } = device;
+  secrets.set('device code', device_code);
+  secrets.set('user code', user_code);
+  secrets.set('user code without its hyphen', user_code.replace('-', ''));
+  const guessed = await person.get('/device');
+  await person.submit(guessed, { user_code: typed['a user code that is none'], continue: '1' });
+  const confirm = await person.get(`/device?user_code=${user_code}`);
+  expect((await person.submit(confirm, { decision: 'allow' })).name).toBe('device-done');
+  const poll = (code: string) => post({ grant_type: deviceCodeGrant, device_code: code }, asTelevision);
+  const watched = await poll(device_code);
+  expect(watched.status).toBe(200);
+  keepTokens('device', watched.body);
+  expect((await poll(device_code)).body.error).toBe('invalid_grant');
+  expect((await poll(typed['a device code that is none'])).body.error).toBe('invalid_grant');
+
+  const asserted = await signed(key, ownClaims('shop.keyed', product.url));
+  secrets.set('client assertion', asserted);
+  const assert = (client_assertion: string) =>
+    post(
+      {
+        grant_type: 'client_credentials',
+        client_id: 'shop.keyed',
+        client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+        client_assertion,
+      },
+      '',
+    );
+  expect((await assert(asserted)).status).toBe(200);
+  expect((await assert(asserted)).status).toBe(401);
+  expect((await assert(typed['an assertion that is none'])).status).toBe(401);
+
+  const introspected = await post({ token: exchanged.body.access_token ?? '' }, asOpaque, 'introspect');
+  expect(introspected.body.active).toBe(true);
+  await post({ token: typed['a token that nobody gave, for introspection'] }, asOpaque, 'introspect');
+  await post({ token: typed['a token that nobody gave, for revocation'] }, asOpaque, 'revoke');
+  expect((await post({ token: refreshed.body.refresh_token ?? '' }, asOpaque, 'revoke')).status).toBe(200);
+  await person.get(`/logout?id_token_hint=${typed['a hint that is none']}`);
+  const out = { id_token_hint: refreshed.body.id_token ?? '', state: typed['a state of a sign-out'] };
+  expect((await person.get(`/logout?${new URLSearchParams(out).toString()}`)).name).toBe('signed-out');
+  await until('the application was told', () => Promise.resolve(logoutTokens.length > 0));
+  secrets.set('logout token', logoutTokens[0] ?? '');
 }
 
 /** Everything that may go right and wrong on the way of one person and one client. */
@@ -248,6 +392,7 @@ describe('F16, I4, A78: planted secrets', () => {
   const places = new Map<string, string>();
   beforeAll(async () => {
     await live();
+    await liveOtherFlows();
     for (const [name, value] of Object.entries(typed)) secrets.set(name, value);
     secrets.set('bind password', slapd.bindPassword);
     secrets.set(
@@ -279,6 +424,11 @@ describe('F16, I4, A78: planted secrets', () => {
     expect(places.get('status')).toContain('"shop.web"');
     expect(places.get('table')).toContain('web-oauth2');
     expect(places.get('statements')).toContain('UPDATE refresh_tokens');
+    expect(places.get('database')).toContain('device_codes {');
+    expect(places.get('database')).toContain('access_tokens {');
+    for (const event of ['device.approved', 'token.revoked', 'session.ended']) {
+      expect(places.get('log')).toContain(`"${event}"`);
+    }
   });
 
   it('stand in none of them, in no spelling', () => {
@@ -288,6 +438,11 @@ describe('F16, I4, A78: planted secrets', () => {
         .map(([name]) => `${place}: ${name}`),
     );
     expect(hits).toEqual([]);
+  });
+
+  it('nor does any other token of ours: nothing that looks like one', () => {
+    for (const [place, text] of places)
+      expect([place, /eyJ[\w-]{10,}\.eyJ[\w-]{10,}/.exec(text)?.[0]]).toEqual([place, undefined]);
   });
 
   it('A68: a statement has one text, whatever was asked', () => {
