@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readCredentials } from '../../examples/src/application/credentials.ts';
+import { flowsOf, responseTypesOf } from '../../examples/src/application/flows/begin.ts';
+import { halfHash } from '../../examples/src/application/flows/front-channel.ts';
 import { decodeToken } from '../../examples/src/application/jwt.ts';
 import { recordingFetch } from '../../examples/src/application/recorder.ts';
 import type { Sandbox } from '../../examples/src/application/sandbox.ts';
@@ -98,6 +100,40 @@ describe('the sample application answers to its own address alone', () => {
 
   it('an answer that this browser did not ask for is refused', async () => {
     expect(await send('GET', '/callback?code=c&state=s', own())).toBe(400);
+    expect(await send('POST', '/callback/fragment', own(), 'fragment=%23code%3Dc%26state%3Ds')).toBe(400);
+  });
+
+  it('a form is taken from the authorization server’s page at the callback alone, and only one that was asked for', async () => {
+    const foreign = { ...own(), origin: 'null' };
+    expect(await send('POST', '/callback', foreign, 'code=c&state=s')).toBe(400);
+    expect(await send('POST', '/callback/fragment', foreign, 'fragment=x')).toBe(403);
+    expect(await send('POST', '/walks', foreign, 'key=order-desk')).toBe(403);
+  });
+
+  it('its pages run one script alone, in no frame', async () => {
+    const response = await fetch(`${application.url}/callback`);
+    const [, script = ''] = /<script>([\s\S]*)<\/script>/.exec(await response.text()) ?? [];
+    const hash = createHash('sha256').update(script).digest('base64');
+    const policy = response.headers.get('content-security-policy');
+    expect(policy).toContain(`script-src 'sha256-${hash}'`);
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(policy).not.toMatch(/unsafe/);
+  });
+});
+
+describe('what it believes of an answer that came through the browser', () => {
+  it('at_hash and c_hash are as in the examples of OpenID Connect Core (A.3)', () => {
+    expect(halfHash('jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y', 'RS256')).toBe('77QmUPtjPfzWtF2AnpK9RQ');
+  });
+
+  it.each([
+    [['authorization_code'], ['browser'], ['code']],
+    [['implicit'], ['browser'], ['id_token token', 'id_token', 'token']],
+    [['authorization_code', 'client_credentials'], ['browser', 'machine'], ['code']],
+    [['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'], ['device'], []],
+  ])('of a Client with %j it offers %j and %j', (grantTypes, flows, responseTypes) => {
+    expect(flowsOf(grantTypes)).toEqual(flows);
+    expect(responseTypesOf({ key: '', about: '', secretFile: '' }, grantTypes)).toEqual(responseTypes);
   });
 });
 

@@ -1,6 +1,7 @@
 /** A whole demo on free ports, in a folder of its own, for as long as a test needs it. */
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,6 +14,8 @@ export interface Demo {
   readonly output: () => string;
   /** The folder that its commands are typed in. */
   readonly folder: string;
+  /** Posts where the server posts logout tokens to. @returns the status */
+  postLogoutToken(token: string): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -44,5 +47,22 @@ export async function startDemo(): Promise<Demo> {
     throw new Error(`the demo did not start:\n${output}`);
   }
   const application = /^ {4}(http:\/\/127\.0\.0\.1:\d+)$/m.exec(output)?.[1] ?? '';
-  return { application, output: () => output, folder, stop };
+  const own = join(folder, '.demo-free-ports');
+  const clients = await readFile(join(own, 'resources/order-desk.yaml'), 'utf8');
+  const address = /backchannelUri: (\S+)/.exec(clients)?.[1] ?? '';
+  const ca = await readFile(join(own, 'application-ca.pem'), 'utf8');
+  const postLogoutToken = (token: string) => post(address, ca, new URLSearchParams({ logout_token: token }).toString());
+  return { application, output: () => output, folder, postLogoutToken, stop };
+}
+
+function post(address: string, ca: string, body: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+    const outgoing = request(address, { method: 'POST', ca, headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    outgoing.once('error', reject);
+    outgoing.end(body);
+  });
 }

@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import { generateKeyPair, SignJWT } from 'jose';
 import type { Browser, BrowserContext } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../support/chromium.ts';
@@ -268,6 +269,24 @@ describe('signing out', () => {
     await person.page.click('#go-logout');
     await person.page.waitForSelector('[data-step=logout-response]', { timeout: 60_000 });
     expect(await person.steps()).toContain('frontchannel-logout done');
+  });
+
+  it('a logout token that the server did not sign, and an ID token in its place, end nothing', async () => {
+    await person.begin('order-desk');
+    await person.goAndAllow();
+    await person.press('exchange');
+    const { iss, aud, sub, sid } = await person.claims('ID token');
+    const { privateKey } = await generateKeyPair('ES256');
+    const events = { 'http://schemas.openid.net/event/backchannel-logout': {} };
+    const forged = await new SignJWT({ iss: String(iss), aud: String(aud), sub: String(sub), sid, events, jti: 'x' })
+      .setProtectedHeader({ alg: 'ES256', typ: 'logout+jwt' })
+      .setIssuedAt()
+      .setExpirationTime('2m')
+      .sign(privateKey);
+    const idToken = await person.page.locator('.token pre.wrap').first().textContent();
+    for (const token of [forged, idToken ?? '', 'nothing']) expect(await demo.postLogoutToken(token)).toBe(400);
+    await person.page.reload();
+    expect(await person.steps()).not.toContain('backchannel-logout done');
   });
 
   it('who comes back without having been sent finds a page', async () => {
