@@ -1,0 +1,230 @@
+/** Whatever happens between a page and its form, on every page that has one: it ends in something that can be gone on from. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { Browser, Page } from '../support/browser.ts';
+import { deviceApp, enterCode, startDevice } from '../support/devices.ts';
+import { authorize, authorizePath, signIn, World, webApp } from '../support/world.ts';
+
+let offset = 0;
+let world: World;
+beforeAll(async () => {
+  const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
+  const shop = webApp('shop.web', { post_logout_redirect_uris: ['https://shop.example.com/bye'] });
+  world = await World.open({ replicas: 2, options: { clock }, clients: [shop, deviceApp()] });
+  world.memory.add('bob');
+});
+afterAll(() => world?.stop());
+beforeEach(async () => {
+  for (const table of ['authorization_codes', 'consents', 'login_attempts']) await world.rows(`DELETE FROM ${table}`);
+});
+afterEach(() => {
+  offset = 0;
+});
+
+interface Opened {
+  readonly page: Page;
+  /** What the person fills in and presses. */
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** Names of the pages that the person sees. */
+interface Form {
+  readonly open: (browser: Browser) => Promise<Opened>;
+  readonly done: string;
+  /** Pressed twice at once, sorted. Default: done, both times. */
+  readonly twice?: readonly [string, string];
+  /** Back, and pressed again. Default: done. */
+  readonly again?: string;
+  /** Open for 31 minutes, and for more than a day. Default: it is too late. */
+  readonly late?: string;
+  /** "Start again", where it was too late. */
+  readonly restarted?: string;
+  readonly cookiesLost: string;
+  readonly sessionLost: string;
+  /** Somebody else signed in meanwhile, in another tab. */
+  readonly somebodyElse: string;
+}
+
+const credentials = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
+const value = (page: Page, name: string) => new RegExp(`name="${name}" value="([^"]*)"`).exec(page.html)?.[1] ?? '';
+const signedIn = (browser: Browser) => authorize(browser, { scope: 'openid' });
+
+const expired = 'error:request_expired';
+const cookieMissing = 'error:cookie_missing';
+
+const forms: Readonly<Record<string, Form>> = {
+  login: {
+    open: async (browser) => ({ page: await browser.get(authorizePath()), fields: credentials }),
+    done: 'consent',
+    restarted: 'login',
+    cookiesLost: cookieMissing,
+    sessionLost: 'consent',
+    somebodyElse: 'consent',
+  },
+  'login for a page of ours': {
+    open: async (browser) => {
+      const { user_code } = await startDevice(world);
+      return { page: await browser.get(`/device?user_code=${user_code}`), fields: credentials };
+    },
+    done: 'device-confirm',
+    restarted: 'login',
+    cookiesLost: cookieMissing,
+    sessionLost: 'device-confirm',
+    somebodyElse: 'device-confirm',
+  },
+  'choose-account': {
+    open: async (browser) => {
+      await signedIn(browser);
+      const page = await browser.get(authorizePath({ scope: 'openid', prompt: 'select_account' }));
+      return { page, fields: { account: value(page, 'account') } };
+    },
+    done: 'continue',
+    restarted: 'choose-account',
+    cookiesLost: cookieMissing,
+    sessionLost: 'login',
+    somebodyElse: 'choose-account',
+  },
+  consent: {
+    open: async (browser) => ({ page: await signIn(browser), fields: { decision: 'allow' } }),
+    done: 'continue',
+    restarted: 'consent',
+    cookiesLost: cookieMissing,
+    sessionLost: 'login',
+    somebodyElse: 'consent',
+  },
+  device: {
+    open: async (browser) => {
+      const { user_code } = await startDevice(world);
+      await signedIn(browser);
+      return { page: await browser.get('/device'), fields: { user_code, continue: '1' } };
+    },
+    done: 'device-confirm',
+    // The form lives as long as its session.
+    late: 'device-confirm',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'device-confirm',
+  },
+  'device-confirm': {
+    open: async (browser) => {
+      const { user_code } = await startDevice(world);
+      return { page: await enterCode(browser, user_code), fields: { decision: 'allow' } };
+    },
+    done: 'device-done',
+    // It is the code that runs out, by the clock of the database.
+    late: 'device-done',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'device',
+  },
+  'account: Remove access': {
+    open: async (browser) => {
+      await signedIn(browser);
+      const page = await browser.get('/account');
+      return { page, fields: { remove: value(page, 'remove') } };
+    },
+    done: 'account',
+    late: 'account',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'account',
+  },
+  'account: Sign out everywhere': {
+    open: async (browser) => {
+      await signedIn(browser);
+      return { page: await browser.get('/account?ask=sign-out-all'), fields: { 'sign-out-all': 'yes' } };
+    },
+    done: 'signed-out',
+    twice: ['login', 'signed-out'],
+    again: 'login',
+    late: 'signed-out',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'account',
+  },
+  'sign-out': {
+    open: async (browser) => {
+      await signedIn(browser);
+      const back = { client_id: 'shop.web', post_logout_redirect_uri: 'https://shop.example.com/bye' };
+      return { page: await browser.get(`/logout?${new URLSearchParams(back)}`), fields: { 'sign-out': '1' } };
+    },
+    done: 'signed-out',
+    // Asked once more, without what was wished for then.
+    late: 'sign-out',
+    cookiesLost: cookieMissing,
+    sessionLost: 'signed-out',
+    somebodyElse: 'sign-out',
+  },
+};
+
+describe.each(Object.entries(forms))('conventions §6.3: %s', (_name, form) => {
+  const opened = async () => {
+    const browser = world.browser();
+    return { browser, ...(await form.open(browser)) };
+  };
+
+  it('pressed once, and after Back again', async () => {
+    const { browser, page, fields } = await opened();
+    expect((await browser.submit(page, fields)).name).toBe(form.done);
+    expect((await browser.submit(page, fields)).name).toBe(form.again ?? form.done);
+    expect(await world.count('authorization_codes', `scopes = '{openid,profile,email}'`)).toBeLessThanOrEqual(1);
+  });
+
+  it('pressed twice at once', async () => {
+    const { browser, page, fields } = await opened();
+    const pages = await Promise.all([browser.submit(page, fields), browser.submit(page, fields)]);
+    expect(pages.map(({ name }) => name).sort()).toEqual(form.twice ?? [form.done, form.done]);
+  });
+
+  it('open in two tabs: the second is no worse off than after Back', async () => {
+    const { browser, page, fields } = await opened();
+    const other = await browser.get(page.url);
+    expect((await browser.submit(page, fields)).name).toBe(form.done);
+    if (other.name === page.name)
+      expect([form.done, form.again ?? form.done]).toContain((await browser.submit(other, fields)).name);
+  });
+
+  it('open for too long', async () => {
+    for (const age of [31 * 60, 25 * 3600]) {
+      const { browser, page, fields } = await opened();
+      offset = age;
+      const after = await browser.submit(page, fields);
+      expect(after.name).toBe(form.late ?? expired);
+      if (age < 3600 && form.restarted !== undefined) {
+        expect((await browser.submit(after, { restart: '1' })).name).toBe(form.restarted);
+      }
+      offset = 0;
+    }
+  });
+
+  it('its cookies are lost, or that of the session alone', async () => {
+    const all = await opened();
+    all.browser.cookies.clear();
+    expect((await all.browser.submit(all.page, all.fields)).name).toBe(form.cookiesLost);
+    const one = await opened();
+    one.browser.cookies.delete('__Host-nauthera_session');
+    expect((await one.browser.submit(one.page, one.fields)).name).toBe(form.sessionLost);
+  });
+
+  it('somebody else signed in in another tab: nothing is done in their name', async () => {
+    const { browser, page, fields } = await opened();
+    const tab = await browser.get(authorizePath({ scope: 'openid profile', prompt: 'login' }));
+    const login = page.name === 'login' ? tab : await browser.submit(tab, { 'use-another': '1' });
+    const bob = { username: 'bob', password: 'password-of-bob', 'sign-in': '1' };
+    expect((await browser.submit(login, bob)).name).toBe('consent');
+    expect((await browser.submit(page, fields)).name).toBe(form.somebodyElse);
+    for (const table of ['authorization_codes', 'grants', 'device_codes']) {
+      expect(await world.count(table, `username = 'bob'`)).toBe(0);
+    }
+    expect(await world.count('consents', `subject IN (SELECT subject FROM sessions WHERE username = 'bob')`)).toBe(0);
+    expect(await world.count('sessions', `username = 'bob' AND ended_at IS NOT NULL`)).toBe(
+      page.name === 'login' ? 1 : 0,
+    );
+    await world.rows(`DELETE FROM sessions WHERE username = 'bob'`);
+  });
+
+  it('nothing pressed, or a form of nothing: no error of ours', async () => {
+    const { browser, page } = await opened();
+    expect((await browser.submit(page, {})).status).toBe(200);
+    expect([200, 400]).toContain((await browser.post(page.form.action, {})).status);
+  });
+});
