@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { aScope } from '../support/builders.ts';
+import { anOwner, aScope } from '../support/builders.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import {
   aDirectory,
@@ -20,7 +20,7 @@ beforeAll(async () => {
   world = await World.open({
     clients: [
       webApp('shop.web', {
-        scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'shop:read', 'shop:mail'],
+        scopes: ['openid', 'profile', 'email', 'groups', 'offline_access', 'shop:read', 'shop:mail', 'shop:grow'],
       }),
       webApp('shop.always', { consent: { mode: 'always', remember_for: 1000, on_refused_scope: 'drop' } }),
       webApp('shop.implicit', { consent: { mode: 'implicit', remember_for: 1000, on_refused_scope: 'drop' } }),
@@ -30,6 +30,7 @@ beforeAll(async () => {
     scopes: [
       aScope('shop:read', { display_name: 'Read the shop', description: 'Everything in it.', consent: 'implicit' }),
       aScope('shop:mail', { display_name: 'Write mails', claims: ['email'] }),
+      aScope('shop:grow'),
     ],
     directories: {
       [memoryDirectoryId]: aDirectory({
@@ -408,6 +409,56 @@ describe('a registration that changes under way', () => {
     } finally {
       await own.stop();
     }
+  });
+
+  describe('a scope whose owner gives it more claims', () => {
+    const scope = 'openid shop:grow';
+    const grown = async (claims: string[], run: () => Promise<void>) => {
+      const declare = (value = aScope('shop:grow', { claims })) =>
+        world.served({ kind: 'scope', id: 'shop:grow', owner: anOwner('scope shop:grow'), value });
+      await declare();
+      try {
+        await run();
+      } finally {
+        await declare(aScope('shop:grow'));
+      }
+    };
+    const released = async () =>
+      (
+        await world.rows<{ claims: object }>(
+          `SELECT claims FROM authorization_codes WHERE username = $1 AND outcome = 'issued' ORDER BY created_at DESC LIMIT 1`,
+          [username],
+        )
+      )[0]?.claims;
+
+    it('a remembered yes was none to those: it is asked for again', async () => {
+      const browser = world.browser();
+      await authorize(browser, { scope }, username);
+      expect((await browser.get(authorizePath({ scope, prompt: 'none' }))).response.code).toBeDefined();
+      await grown(['email'], async () => {
+        const silent = await browser.get(authorizePath({ scope, prompt: 'none' }));
+        expect(silent.response.error).toBe('consent_required');
+        const page = await browser.get(authorizePath({ scope }));
+        expect(page.html).toContain(`${username}@example.com`);
+        expect((await browser.submit(page, { decision: 'allow' })).response.code).toBeDefined();
+        expect(await released()).toMatchObject({ email: `${username}@example.com` });
+        expect((await browser.get(authorizePath({ scope, prompt: 'none' }))).response.code).toBeDefined();
+        const account = await browser.get('/account');
+        expect(account.html).not.toContain('See these details about you');
+      });
+    });
+
+    it('a click counts for those that were shown', async () => {
+      const browser = world.browser();
+      const page = await signIn(browser, authorizePath({ scope }), username);
+      expect(page.html).not.toContain('@example.com');
+      await grown(['email'], async () => {
+        const again = await browser.submit(page, { decision: 'allow' });
+        expect(again.name).toBe('consent');
+        expect(again.html).toContain(`${username}@example.com`);
+        expect(await codes()).toBe(0);
+      });
+    });
   });
 
   it('a scope that is closed to the client between the pages is refused, by way of a page', async () => {

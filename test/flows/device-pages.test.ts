@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { anOwner } from '../support/builders.ts';
+import { anOwner, aScope } from '../support/builders.ts';
 import {
   answerDevice,
   basic,
@@ -319,6 +319,28 @@ describe('a registration that changes under way', () => {
     const told = await userinfo(body.access_token);
     expect(told).toHaveProperty('name');
     expect(told).not.toHaveProperty('email');
+  });
+
+  it('a scope whose owner gives it more claims before the click: it is shown again', async () => {
+    const declare = (claims: string[]) =>
+      world.served({
+        kind: 'scope',
+        id: 'tv:grow',
+        owner: anOwner('scope tv:grow'),
+        value: aScope('tv:grow', { claims }),
+      });
+    await declare([]);
+    const value = deviceApp('tv.growing', { scopes: ['openid', 'tv:grow'] });
+    await world.served({ kind: 'client', id: 'tv.growing', owner: anOwner('tv.growing'), value });
+    const device = await startDevice(world, { scope: 'openid tv:grow' }, basic('tv.growing'));
+    const browser = world.browser();
+    const page = await enterCode(browser, device.user_code, username);
+    await declare(['email']);
+    const again = await browser.submit(page, { decision: 'allow' });
+    expect(again.name).toBe('device-confirm');
+    expect(again.html).toContain(`${username}@example.com`);
+    await nothingApproved('tv.growing');
+    expect((await browser.submit(again, { decision: 'allow' })).name).toBe('device-done');
   });
 
   it('one that every scope was taken from: nothing, before the click and after it', async () => {

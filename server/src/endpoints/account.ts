@@ -11,6 +11,7 @@ import {
   accountPage,
   accountQuestions,
 } from '../views/index.ts';
+import { claimsOfOwners } from './interaction.ts';
 import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
 import { finish, type LogoutPorts } from './session-end.ts';
 import { clientText, scopeText } from './texts.ts';
@@ -68,8 +69,10 @@ function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: str
 function applicationText(visit: Visit, one: OwnApplication): AccountApplication {
   const registered = visit.snapshot.client(one.clientId);
   const known = registered?.owner.uid === one.clientUid ? clientText(visit, registered.value) : undefined;
-  const { clientUid: id, clientId, claims, since, age } = one;
+  const { clientUid: id, clientId, since, age } = one;
   const scopes = one.scopes.map((scope) => scopeText(visit, scope));
+  const withScopes = claimsOfOwners(visit, one.scopes);
+  const claims = one.claims.filter((claim) => !withScopes.includes(claim));
   return { id, client: known ?? { name: clientId }, scopes, claims, since, age };
 }
 

@@ -16,14 +16,7 @@ import type { FrontChannelTokens } from '../tokens/issue.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import { frontChannelTokens, grantWith, opaqueTokenOf } from './front-channel.ts';
-import {
-  audiencesWithin,
-  claimsToAllow,
-  type Decision,
-  type Going,
-  namedClaims,
-  type PageSignIn,
-} from './interaction.ts';
+import { audiencesWithin, claimsAgreed, type Decision, type Going, type PageSignIn } from './interaction.ts';
 import type { Visit } from './visit.ts';
 
 export type Issue = Extract<Decision, { readonly step: 'issue' }>;
@@ -239,7 +232,7 @@ function rememberedConsent(visit: Visit, going: Going, answerer: Answerer): Cons
     clientId: client.value.client_id,
     clientUid: client.owner.uid,
     scopes: request.scopes,
-    claims: claimsToAllow(visit, request.scopes, namedClaims(visit, going)),
+    claims: claimsAgreed(visit, going),
     rememberFor: client.value.consent.remember_for,
   };
 }

@@ -9,7 +9,7 @@ import { type Issue, issuedAnswer, type Refuse, refusedAnswer } from './answer.t
 import { noteUnavailable } from './authorize.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import { noteIssued } from './front-channel.ts';
-import { claimsToAllow, decide, type Going, namedClaims, stateOf } from './interaction.ts';
+import { claimsAgreed, decide, type Going, stateOf } from './interaction.ts';
 import { requestField, sealText } from './pages.ts';
 import { openForm, resume, withPages } from './resume.ts';
 import { goTo, openVisit, type Visit } from './visit.ts';
@@ -68,8 +68,7 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
 }
 
 function coversAll(visit: Visit, going: Going, shown: NonNullable<Interaction['shown']>): boolean {
-  const claims = claimsToAllow(visit, going.request.scopes, namedClaims(visit, going));
-  return isWithin(going.request.scopes, shown.scopes) && isWithin(claims, shown.claims ?? []);
+  return isWithin(going.request.scopes, shown.scopes) && isWithin(claimsAgreed(visit, going), shown.claims ?? []);
 }
 
 async function issue(

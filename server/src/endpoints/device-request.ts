@@ -17,6 +17,8 @@ export interface DeviceRequest {
   readonly clientId: string;
   readonly clientUid: string;
   readonly scopes: readonly string[];
+  /** Those that came with the scopes when they were shown, as their owners said then. */
+  readonly claims: readonly string[];
   /** As it was entered, in its stored form. */
   readonly userCode: string;
   /** The directory could not be asked. */

@@ -6,6 +6,7 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readForm, readQuery } from '../http/form.ts';
 import { networkOf } from '../http/source.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
+import { isWithin } from '../protocol/scope.ts';
 import type { WaitingDevice } from '../store/device-answers.ts';
 import type { Session } from '../store/sessions.ts';
 import { readUserCode, shownUserCode } from '../tokens/user-code.ts';
@@ -13,6 +14,7 @@ import { type DeviceProblem, deviceConfirmPage, deviceDonePage, devicePage } fro
 import { allow, type DecisionPorts, deny } from './device-decision.ts';
 import { comparePlaces, placeOfDevice } from './device-place.ts';
 import { clientOfDevice, type DeviceRequest, openDevice, sealDevice } from './device-request.ts';
+import { claimsOfOwners } from './interaction.ts';
 import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
 import { requestField, sendUnavailable } from './pages.ts';
 import { clientText, requestedScope, scopeText } from './texts.ts';
@@ -107,7 +109,11 @@ function sendConfirm(
   const { grantId, clientId, clientUid, network, age } = device;
   const { client, scopes } = asking;
   const { session } = visitor;
-  const sealed = sealDevice(ports, { grantId, clientId, clientUid, scopes, userCode }, visitor);
+  const sealed = sealDevice(
+    ports,
+    { grantId, clientId, clientUid, scopes, claims: claimsOfOwners(visit, scopes), userCode },
+    visitor,
+  );
   return sendPage(
     visit,
     deviceConfirmPage({
@@ -143,7 +149,8 @@ async function post(ports: DevicePorts, visit: Visit): Promise<FastifyReply> {
   if (parameters.has('use-another')) return switchAccount(ports, visit, 'device', visitor, { [codeField]: userCode });
   const decision = parameters.get('decision');
   const asking = clientOfDevice(visit, request);
-  if (asking === undefined || (decision !== 'allow' && decision !== 'deny')) {
+  const asShown = asking !== undefined && isWithin(claimsOfOwners(visit, asking.scopes), request.claims);
+  if (!asShown || (decision !== 'allow' && decision !== 'deny')) {
     return goTo(visit, 'device', { [codeField]: userCode });
   }
   const { unavailable: _before, ...shown } = request;

@@ -150,11 +150,11 @@ async function walk(ports: FlowPorts, visit: Visit, going: Going, known: Known):
       request,
       client: client.value,
       scopesToAllow: scopesToAllow(visit, request.scopes),
-      claimsToAllow: claimsToAllow(visit, request.scopes, named),
+      claimsToAllow: claimsAgreed(visit, going),
       session: session === null ? null : signedIn(session),
       isMeant: session !== null && isMeant(ports, going, session),
       progress: known.progress,
-      consented: known.consented === null ? null : withClaimsOfScopes(visit, known.consented),
+      consented: known.consented === null ? null : withBuiltInClaims(known.consented),
       verification,
       now: ports.clock.now(),
     });
@@ -241,10 +241,23 @@ export function claimsToAllow(
     .map(({ name }) => name);
 }
 
-/** A yes to a scope was a yes to its claims. */
-function withClaimsOfScopes(visit: Visit, { scopes, claims }: Remembered): Remembered {
-  const ofScopes = scopes.flatMap((scope) => claimsOfScope(scope, visit.snapshot.scope(scope)?.value.claims));
-  return { scopes, claims: [...claims, ...ofScopes] };
+/**
+ * What a yes is a yes to, beside the scopes: claims by name, and those that come with the scopes as their owners say now. An
+ * owner who says more tomorrow was not allowed that today.
+ */
+export function claimsAgreed(visit: Visit, { request, client }: Pick<Going, 'request' | 'client'>): readonly string[] {
+  const named = claimsToAllow(visit, request.scopes, namedClaims(visit, { request, client }));
+  return [...new Set([...named, ...claimsOfOwners(visit, scopesToAllow(visit, request.scopes))])];
+}
+
+/** Claims of scopes that somebody declared. */
+export function claimsOfOwners({ snapshot }: Visit, scopes: readonly string[]): readonly string[] {
+  return scopes.flatMap((scope) => snapshot.scope(scope)?.value.claims ?? []);
+}
+
+/** What a built-in scope stands for is always the same. */
+function withBuiltInClaims({ scopes, claims }: Remembered): Remembered {
+  return { scopes, claims: [...claims, ...scopes.flatMap((scope) => claimsOfScope(scope, undefined))] };
 }
 
 /** What a token of these scopes can be for. */

@@ -20,7 +20,7 @@ import {
   placeOf,
 } from '../views/index.ts';
 import type { FlowPorts } from './flow.ts';
-import { claimsToAllow, type Going, namedClaims, type PageSignIn } from './interaction.ts';
+import { claimsAgreed, claimsToAllow, type Going, namedClaims, type PageSignIn } from './interaction.ts';
 import { clientText, requestedScope, scopeText } from './texts.ts';
 import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit } from './visit.ts';
 
@@ -129,7 +129,8 @@ export function sendConsent(
   const visit = inLanguageOf(from, request.uiLocales);
   const { note: _note, ...rest } = interaction;
   const claims = claimsToAllow(visit, request.scopes, namedClaims(visit, going));
-  const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes, claims } };
+  const agreed = claimsAgreed(visit, going);
+  const shown: Interaction = { ...rest, shown: { session: session.id, scopes: request.scopes, claims: agreed } };
   const { consent, policy_uri, tos_uri } = client.value;
   return sendPage(
     visit,

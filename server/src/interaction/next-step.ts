@@ -37,7 +37,7 @@ export interface Situation {
   readonly client: Pick<ClientRegistration, 'client_id' | 'consent' | 'token_endpoint_auth_method'>;
   /** Scopes of the request that need a yes: all but those whose registration says `implicit`. */
   readonly scopesToAllow: readonly string[];
-  /** Claims by name that need a yes of their own: none of the requested scopes stands for them. */
+  /** Claims that need a yes: those by name that no requested scope stands for, and what owners of scopes say comes with them. */
   readonly claimsToAllow: readonly string[];
   readonly session: SignedIn | null;
   readonly progress: Progress;
@@ -165,7 +165,11 @@ export interface Proven {
 }
 
 /** A proof made for another request, client or user is none; neither is an old one, nor one from before the click. */
-export function holds(consent: VerifiedConsent, { grantId, clientId, subject, clickedAt }: Proven, now: EpochSeconds): boolean {
+export function holds(
+  consent: VerifiedConsent,
+  { grantId, clientId, subject, clickedAt }: Proven,
+  now: EpochSeconds,
+): boolean {
   if (consent.grantId !== grantId || consent.clientId !== clientId || consent.user.subject !== subject) return false;
   if (now - consent.askedAt > verificationHolds || consent.askedAt > now) return false;
   return clickedAt === undefined || consent.askedAt >= clickedAt;
