@@ -19,7 +19,8 @@ beforeAll(async () => {
   code = await terminal.exited;
   const written = await readFile(join(checkout.folder, 'observations.json'), 'utf8').catch(() => '{"runs":[]}');
   runs = (JSON.parse(written) as { readonly runs: readonly ObservedRun[] }).runs;
-});
+  // The demo gives its start three minutes, and the check gives itself five.
+}, 500_000);
 afterAll(() => checkout?.remove());
 
 const responseTypes: Readonly<Record<string, readonly string[]>> = {
