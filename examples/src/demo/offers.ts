@@ -28,7 +28,7 @@ const offered: Readonly<Record<OfferedKey, Offered>> = {
   },
   ledger: {
     namespace: 'finance',
-    about: 'A web application for the members of the group finance. Others get nothing.',
+    about: 'A web application for the members of the group finance. Others get nothing, whichever way it asks.',
   },
   'pocket-clock': {
     namespace: 'harbour',

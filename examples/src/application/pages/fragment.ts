@@ -18,7 +18,7 @@ export function fragmentPage(): string {
     title: 'The answer is in the address',
     body: html`<p>It stands behind the <code>#</code> of this page’s address. A browser keeps that part to itself and sends it to
 no server, so this application has not seen it yet. An application that lives in the browser reads it with a script; a
-script of three lines here posts it to the application, which shows it.</p>
+short one here posts it to the application, which shows it.</p>
 <p>Without scripts you can hand it over yourself: copy the address of this page into the field.</p>
 <form method="post" action="/callback/fragment">
 <label for="fragment">Address of this page, or what stands behind its #</label>
