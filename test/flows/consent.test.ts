@@ -448,6 +448,27 @@ describe('a registration that changes under way', () => {
       });
     });
 
+    it('a refresh gives what the yes was to', async () => {
+      const asked = { scope: `${scope} offline_access` };
+      const granted = async () => {
+        const { code } = await authorize(world.browser(), asked, username);
+        const first = (await world.token(codeFields(code))).body;
+        const { body } = await world.token(refreshFields(first.refresh_token));
+        const headers = { authorization: `Bearer ${body.access_token ?? ''}` };
+        const told = async () => (await world.fetch(`${issuer}/userinfo`, { headers })).json();
+        return { told, again: () => world.token(refreshFields(body.refresh_token)) };
+      };
+      const before = await granted();
+      await grown(['email'], async () => {
+        expect((await before.again()).status).toBe(200);
+        expect(await before.told()).not.toHaveProperty('email');
+        const after = await granted();
+        expect(await after.told()).toHaveProperty('email');
+        expect((await after.again()).status).toBe(200);
+        expect(await after.told()).toHaveProperty('email');
+      });
+    });
+
     it('a click counts for those that were shown', async () => {
       const browser = world.browser();
       const page = await signIn(browser, authorizePath({ scope }), username);

@@ -79,6 +79,7 @@ export async function issuedAnswer(
       claims,
       idTokenClaims,
       ...(asked === null ? {} : { asked }),
+      agreed: claimsAgreed(visit, going),
       ...targets,
       ...grantWith(visit, going),
       accessToken,

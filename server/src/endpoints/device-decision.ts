@@ -105,7 +105,8 @@ async function approve(
     knownClaims(consent.user),
     consent.withheld,
   );
-  const answer = { ...answerOf(deciding, 'approved'), scopes: consent.scopes, claims };
+  const agreed = deciding.request.claims;
+  const answer = { ...answerOf(deciding, 'approved'), scopes: consent.scopes, claims, agreed };
   if (!(await ports.devices.answer(answer, event))) return;
   ports.emitAudit(event);
   ports.metrics.deviceAuthorizations.inc({ outcome: 'approved' });

@@ -8,7 +8,7 @@ import { jsonError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
 import { isWithin } from '../protocol/scope.ts';
 import { epochSeconds } from '../protocol/time.ts';
-import type { ServerRegistration } from '../registry/registration.ts';
+import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
 import type { AccessTokenStore, NewAccessToken } from '../store/access-tokens.ts';
 import type { Grant as UserGrant } from '../store/grants.ts';
 import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-tokens.ts';
@@ -143,6 +143,18 @@ async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant:
   ports.metrics.grantsEnded.inc({ cause: 'replay' });
 }
 
+/** What a scope's owner wrote into it after the yes is not given before somebody is asked, unless nobody has to be. */
+function claimsAgreed(
+  { snapshot }: RefreshTokenPorts,
+  { consent }: ClientRegistration,
+  scope: string,
+  { agreed }: UserGrant,
+): readonly string[] | undefined {
+  const registered = snapshot.current.scope(scope)?.value;
+  const isImplicit = consent.mode === 'implicit' || registered?.consent === 'implicit';
+  return isImplicit ? registered?.claims : registered?.claims.filter((claim) => agreed.includes(claim));
+}
+
 /** `null`: the token was spent, or the grant ended, while the directory was asked. */
 async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<Issuance | null> {
   const consent = await askDirectory(ports, refreshing, grant);
@@ -155,7 +167,7 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
   const released = release(
     consent,
     grant.asked,
-    (scope) => ports.snapshot.current.scope(scope)?.value.claims,
+    (scope) => claimsAgreed(ports, client.registration, scope, grant),
     knownClaims(consent.user),
   );
   const successor = newHandle();

@@ -36,9 +36,9 @@ const answer: Statement = {
   name: 'device_answer',
   text: `WITH code AS (
       UPDATE device_codes d SET outcome = a.outcome, answered_at = now(), subject = a.subject, directory = a.directory,
-        entry_id = a.entry_id, username = a.username, scopes = a.scopes, claims = a.claims, auth_time = to_timestamp(a.auth_time)
+        entry_id = a.entry_id, username = a.username, scopes = a.scopes, claims = a.claims, agreed = COALESCE(a.agreed, '{}'), auth_time = to_timestamp(a.auth_time)
       FROM jsonb_to_record($1::jsonb) AS a(grant_id uuid, client_uid text, outcome text, subject text, directory text,
-        entry_id text, username text, scopes text[], claims jsonb, auth_time bigint)
+        entry_id text, username text, scopes text[], claims jsonb, agreed text[], auth_time bigint)
       WHERE d.grant_id = a.grant_id AND d.client_uid = a.client_uid AND ${waiting('d')}
       RETURNING d.grant_id),
     audit_row AS (${insertAudit('$2', 'code')})
@@ -84,6 +84,8 @@ export interface DeviceAnswer {
   readonly scopes: readonly string[];
   /** What those scopes release. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** Claims of the scopes of owners that were shown; left out: none. */
+  readonly agreed?: readonly string[];
   /** Epoch seconds. */
   readonly authTime: number;
 }
@@ -166,6 +168,7 @@ function answerJson(answer: DeviceAnswer): string {
     username: answer.username,
     scopes: answer.scopes,
     claims: answer.claims,
+    agreed: answer.agreed,
     auth_time: answer.authTime,
   });
 }

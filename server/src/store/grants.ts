@@ -25,6 +25,8 @@ export interface Grant {
   readonly idTokenClaims: Readonly<Record<string, unknown>>;
   /** What was asked for by name and confirmed. */
   readonly asked: AskedClaims | null;
+  /** Claims of the scopes of owners that somebody said yes to. */
+  readonly agreed: readonly string[];
   /** `undefined`: its access tokens are for every audience of their scopes. */
   readonly resources: readonly string[] | undefined;
   readonly authTime: number;
@@ -43,6 +45,7 @@ export interface GrantRow {
   claims: Record<string, unknown>;
   id_token_claims: Record<string, unknown>;
   asked: AskedClaims | null;
+  agreed: string[];
   resources: string[] | null;
   auth_time: number;
 }
@@ -50,7 +53,7 @@ export interface GrantRow {
 /** Columns of {@link GrantRow}. @param row alias of the grants row. */
 export function grantColumns(row: string): string {
   return `${row}.id AS grant_id, ${row}.client_id, ${row}.client_uid, ${row}.subject, ${row}.directory, ${row}.entry_id, ${row}.username,
-    ${row}.session_id, ${row}.scopes, ${row}.claims, ${row}.id_token_claims, ${row}.asked, ${row}.resources,
+    ${row}.session_id, ${row}.scopes, ${row}.claims, ${row}.id_token_claims, ${row}.asked, ${row}.agreed, ${row}.resources,
     extract(epoch FROM ${row}.auth_time)::bigint AS auth_time`;
 }
 
@@ -68,6 +71,7 @@ export function grantOf(row: GrantRow): Grant {
     claims: row.claims,
     idTokenClaims: row.id_token_claims,
     asked: row.asked,
+    agreed: row.agreed,
     resources: row.resources ?? undefined,
     authTime: row.auth_time,
   };

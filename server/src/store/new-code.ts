@@ -28,6 +28,8 @@ export interface NewCode {
   readonly idTokenClaims?: Readonly<Record<string, unknown>>;
   /** What was asked by name, and goes on holding at each refresh. */
   readonly asked?: AskedClaims;
+  /** Claims of the scopes of owners that somebody said yes to; left out: none. */
+  readonly agreed?: readonly string[];
   /** The resources that the tokens are for (RFC 8707); left out: all of `audiences`. */
   readonly resources?: readonly string[];
   /** What the access token can be for: the token request may choose among them. */
@@ -62,7 +64,7 @@ export function isOneTooMany(parameter: string): string {
 
 const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
   nonce text, scopes text[], offline boolean, session_id text, subject text, directory text, entry_id text, username text,
-  claims jsonb, id_token_claims jsonb, asked jsonb, resources text[], audiences text[], auth_time bigint, answer text,
+  claims jsonb, id_token_claims jsonb, asked jsonb, agreed text[], resources text[], audiences text[], auth_time bigint, answer text,
   grant_lifetime integer, lifetime integer, keep integer`;
 
 /**
@@ -72,10 +74,10 @@ const record = `hash text, grant_id uuid, outcome text, client_id text, client_u
  */
 export function insertCode(parameter: string, source?: string): string {
   return `INSERT INTO authorization_codes (hash, grant_id, outcome, client_id, client_uid, redirect_uri, challenge, nonce, scopes,
-      offline, session_id, subject, directory, entry_id, username, claims, id_token_claims, asked, resources, audiences,
+      offline, session_id, subject, directory, entry_id, username, claims, id_token_claims, asked, agreed, resources, audiences,
       auth_time, answer, front, expires_at, keep_until, used_at)
     SELECT decode(c.hash, 'hex'), c.grant_id, c.outcome, c.client_id, c.client_uid, c.redirect_uri, c.challenge, c.nonce, c.scopes,
-      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims, COALESCE(c.id_token_claims, '{}'), c.asked, c.resources, c.audiences,
+      c.offline, c.session_id, c.subject, c.directory, c.entry_id, c.username, c.claims, COALESCE(c.id_token_claims, '{}'), c.asked, COALESCE(c.agreed, '{}'), c.resources, c.audiences,
       COALESCE(to_timestamp(c.auth_time), now()), decode(c.answer, 'hex'), c.grant_lifetime IS NOT NULL, now() + make_interval(secs => c.lifetime),
       now() + make_interval(secs => c.keep), CASE WHEN c.outcome = 'issued' THEN NULL ELSE now() END
     FROM ${source === undefined ? '' : `${source}, `}jsonb_to_record(${parameter}::jsonb) AS c(${record})
@@ -103,6 +105,7 @@ export function codeJson(code: NewCode): string {
     claims: code.claims,
     id_token_claims: code.idTokenClaims,
     asked: code.asked,
+    agreed: code.agreed,
     resources: code.resources,
     audiences: code.audiences,
     auth_time: code.authTime,

@@ -1,6 +1,6 @@
 /** The row of a grant, made from that of its code: by the redemption, or by the answer whose tokens hang off it at once. */
 
-const copied = `client_id, client_uid, subject, directory, entry_id, username, scopes, claims, id_token_claims, asked, resources, auth_time`;
+const copied = `client_id, client_uid, subject, directory, entry_id, username, scopes, claims, id_token_claims, asked, agreed, resources, auth_time`;
 
 /**
  * `INSERT INTO grants … RETURNING expires_at`. A grant that is there already (tokens came with the code) goes on with what

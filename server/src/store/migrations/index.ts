@@ -2,6 +2,7 @@
 import type { Migration } from 'kysely/migration';
 import { accessTokens } from './access-tokens.ts';
 import { account } from './account.ts';
+import { agreedClaims } from './agreed-claims.ts';
 import { askedClaims } from './asked-claims.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
@@ -28,4 +29,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0012_untrusted_proxy': untrustedProxy,
   '0013_key_rotation': keyRotation,
   '0014_token_sessions': tokenSessions,
+  '0015_agreed_claims': agreedClaims,
 };
