@@ -119,6 +119,26 @@ describe('what arrives at the socket', () => {
 });
 
 describe('slow and many', () => {
+  it('F27: at no endpoint does a body that never ends hold a socket, and 300 silent ones hold up nobody', async () => {
+    const slow = await World.open({ clients: [machine], options: { limits: { requestTimeout: 500 } } });
+    const base = slow.servers[0]?.url ?? '';
+    const paths =
+      '/token /introspect /revoke /device_authorization /authorize /login /consent /device /logout /account /userinfo'.split(
+        ' ',
+      );
+    try {
+      const open = await Promise.all(paths.map(() => RawConnection.open(base)));
+      for (const [at, path] of paths.entries()) open[at]?.send(rawPost(path, 'x'.repeat(50)).slice(0, -3));
+      const silent = await Promise.all(Array.from({ length: 300 }, () => RawConnection.open(base)));
+      for (const connection of silent) connection.send('GET /authorize HTTP/1.1\r\n');
+      expect((await fetch(`${base}/jwks`)).status).toBe(200);
+      await Promise.all([...open, ...silent].map((connection) => connection.closed()));
+      expect((await fetch(`${base}/jwks`)).status).toBe(200);
+    } finally {
+      await slow.stop();
+    }
+  });
+
   it('F27: a request that does not arrive in time is cut', async () => {
     const slow = await World.open({ clients: [machine], options: { limits: { requestTimeout: 300 } } });
     try {

@@ -1,6 +1,7 @@
 /** What no honest client sends: refused before any work, with the same bytes whatever the headers say, and never a 5xx. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { aClient } from '../support/builders.ts';
+import { basic, deviceApp, deviceFields } from '../support/devices.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { authorize, authorizePath, codeFields, issuer, World, webApp } from '../support/world.ts';
 
@@ -12,6 +13,7 @@ beforeAll(async () => {
     clients: [
       webApp(),
       ...['shop.batch', 'shop.bystander'].map((id) => aClient(id).machine(`secret-of-${id}`).build()),
+      deviceApp('tv.app'),
     ],
   });
   url = world.servers[0]?.url ?? '';
@@ -67,6 +69,62 @@ describe('F26, A63: over a limit the answer comes before any work', () => {
     const clientId = fields.grant_type === 'client_credentials' ? 'shop.batch' : 'shop.web';
     const { cost, result } = await world.counters.costOf(() => world.token(fields, clientId));
     expect([result.status, result.body.error, cost]).toEqual([status, error, nothing]);
+  });
+
+  const hint = `${'x'.repeat(8500)}.${'y'.repeat(8000)}.z`;
+  it.each<[string, string, Readonly<Record<string, string>>, string, number, string | undefined]>([
+    ['/introspect: a token of 17 KiB', '/introspect', { token: long }, 'shop.batch', 200, undefined],
+    ['/introspect: a token of another form', '/introspect', { token: 'x y' }, 'shop.batch', 200, undefined],
+    ['/introspect: a body beyond 32 KiB', '/introspect', { token: long + long }, 'shop.batch', 413, 'invalid_request'],
+    ['/revoke: a token of 17 KiB', '/revoke', { token: long }, 'shop.batch', 200, undefined],
+    ['/revoke: a body beyond 32 KiB', '/revoke', { token: long + long }, 'shop.batch', 413, 'invalid_request'],
+    ['/device_authorization: 51 scopes', '/device_authorization', { scope: many }, 'tv.app', 400, 'invalid_scope'],
+    ['/device_authorization: long', '/device_authorization', { scope: long + long }, 'tv.app', 413, 'invalid_request'],
+    ['/token: a device code of 17 KiB', '/token', deviceFields(long), 'tv.app', 400, 'invalid_grant'],
+    ['/token: a device code of 600 places', '/token', deviceFields('x'.repeat(600)), 'tv.app', 400, 'invalid_grant'],
+  ])('%s', async (_title, path, fields, clientId, status, error) => {
+    const { cost, result } = await world.counters.costOf(() =>
+      fetch(`${url}${path}`, {
+        method: 'POST',
+        headers: { ...basic(clientId), 'content-type': form },
+        body: new URLSearchParams(fields).toString(),
+      }),
+    );
+    const text = await result.text();
+    const body = text === '' ? {} : (JSON.parse(text) as Readonly<Record<string, unknown>>);
+    expect([result.status, body.error, cost]).toEqual([status, error, nothing]);
+    if (path === '/introspect' && status === 200) expect(body).toEqual({ active: false });
+  });
+
+  it.each<[string, number]>([
+    ['/introspect', 400],
+    ['/revoke', 400],
+    ['/device_authorization', 400],
+    // What is asked again as a GET would be too long for one.
+    ['/authorize', 414],
+    ['/logout', 414],
+    ['/login', 400],
+    ['/consent', 400],
+    // Nobody is signed in, and no parameter is looked at.
+    ['/device', 303],
+    ['/account', 303],
+  ])('%s: 5000 parameters', async (path, status) => {
+    const body = Array.from({ length: 5000 }, (_, at) => `${at.toString(36)}=`).join('&');
+    const { cost, result } = await world.counters.costOf(() =>
+      fetch(`${url}${path}`, { method: 'POST', redirect: 'manual', headers: { 'content-type': form }, body }),
+    );
+    expect([result.status, cost]).toEqual([status, nothing]);
+    expect((result.headers.get('location') ?? '').length).toBeLessThan(4096);
+  });
+
+  it('/logout and /authorize: a hint beyond 16 KiB verifies nothing', async () => {
+    for (const [path, fields] of [
+      ['/logout', { id_token_hint: hint }],
+      ['/authorize', Object.fromEntries(new URL(authorizePath({ id_token_hint: hint }), issuer).searchParams)],
+    ] as const) {
+      const { cost, result } = await world.counters.costOf(() => world.browser().postOnly(path, fields));
+      expect([path, result.status, cost]).toEqual([path, 414, nothing]);
+    }
   });
 
   it('a password of 64 KiB, and a name of 1 KiB, ask no directory', async () => {

@@ -25,7 +25,7 @@ import {
   sendUnavailable,
 } from './pages.ts';
 import { respondAfterForm, respondAtOnce } from './respond.ts';
-import { bindBrowser, forgetSession, goTo, leave, openVisit, pathOf, type Visit } from './visit.ts';
+import { bindBrowser, forgetSession, goAsGet, goTo, openVisit, pathOf, type Visit } from './visit.ts';
 
 export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   const config = { errors: 'page' } as const;
@@ -56,7 +56,7 @@ export function mountAuthorize(app: FastifyInstance, ports: FlowPorts): void {
   app.post(endpointPaths.authorization, { config }, (request, reply) => {
     const visit = openVisit(ports, request, reply);
     const body = typeof request.body === 'string' ? request.body : '';
-    return leave(visit, `${pathOf(visit, 'authorize')}?${body.replaceAll(/[^\x21-\x7e]|#/gu, encodeURIComponent)}`);
+    return goAsGet(visit, 'authorize', body);
   });
 }
 

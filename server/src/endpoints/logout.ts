@@ -19,7 +19,7 @@ import {
   signOutForm,
   type Wish,
 } from './session-end.ts';
-import { inLanguageOf, leave, openVisit, pathOf, sendErrorPage, type Visit } from './visit.ts';
+import { goAsGet, inLanguageOf, openVisit, sendErrorPage, type Visit } from './visit.ts';
 
 export function mountLogout(app: FastifyInstance, ports: LogoutPorts): void {
   const config = { errors: 'page' } as const;
@@ -31,7 +31,7 @@ export function mountLogout(app: FastifyInstance, ports: LogoutPorts): void {
     const visit = openVisit(ports, request, reply);
     const body = typeof request.body === 'string' ? request.body : '';
     const query = [queryText(request), body].filter((text) => text !== '').join('&');
-    return leave(visit, `${pathOf(visit, 'logout')}?${query.replaceAll(/[^\x21-\x7e]|#/gu, encodeURIComponent)}`);
+    return goAsGet(visit, 'logout', query);
   });
 }
 

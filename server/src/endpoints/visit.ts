@@ -1,6 +1,8 @@
 /** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type PageHeaderOptions, setPageHeaders } from '../http/headers.ts';
+import { HttpError } from '../http/http-error.ts';
+import { defaultLimits } from '../http/listener.ts';
 import { type CookieScheme, clearCookie, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
 import type { SignedInPage } from '../interaction/sealed-request.ts';
@@ -106,6 +108,18 @@ export function goTo(visit: Visit, page: OwnPage, parameters: Readonly<Record<st
 export function leave(visit: Visit, uri: string): FastifyReply {
   setPageHeaders(visit.reply, { https: visit.server.issuer.startsWith('https:') });
   return visit.reply.code(303).header('location', uri).send('');
+}
+
+/**
+ * What was posted, asked as a GET. Bytes that no URL may hold are escaped; nothing else is touched.
+ * @throws HttpError 414 where nobody would take that GET
+ */
+export function goAsGet(visit: Visit, page: 'authorize' | 'logout', query: string): FastifyReply {
+  const uri = `${pathOf(visit, page)}?${query.replaceAll(/[^\x21-\x7e]|#/gu, encodeURIComponent)}`;
+  if (uri.length > defaultLimits.target) {
+    throw new HttpError(414, 'invalid_request', { description: 'the request is too long' });
+  }
+  return leave(visit, uri);
 }
 
 export type OwnPage =
