@@ -6,7 +6,20 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  appendFile,
+  chmod,
+  chown,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -44,6 +57,19 @@ export async function startPostgres(version: PostgresVersion): Promise<TestPostg
   if (container !== null) return { ...container, createDatabase: () => createDatabase(container.url) };
   const folder = version === 'newest' ? await newestBinaries() : oldestBinaries();
   return new LocalPostgres(folder).open();
+}
+
+export interface TestPrimary extends TestPostgres {
+  /**
+   * A copy that follows it, called `standby`, for reading until it is promoted (`pg_promote()`). Stop it too.
+   * @param port where it finds the primary; default: its own port
+   */
+  standby(port?: number): Promise<TestPostgres>;
+}
+
+/** The newest version as programs of this machine, whatever the environment names. */
+export async function startPrimary(): Promise<TestPrimary> {
+  return new LocalPostgres(await newestBinaries()).open();
 }
 
 /** A new empty database on that server; its URL. */
@@ -122,7 +148,7 @@ async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> 
   return { uid: Number(account[2]), gid: Number(account[3]) };
 }
 
-class LocalPostgres implements TestPostgres {
+class LocalPostgres implements TestPrimary {
   readonly #binaries: string;
   #folder = '';
   #port = 0;
@@ -161,6 +187,37 @@ class LocalPostgres implements TestPostgres {
 
   createDatabase(): Promise<string> {
     return createDatabase(this.url);
+  }
+
+  async standby(port = this.#port): Promise<LocalPostgres> {
+    const copy = new LocalPostgres(this.#binaries);
+    copy.#user = this.#user;
+    copy.#folder = await mkdtemp(join(tmpdir(), 'nauthera-postgres-'));
+    await chmod(copy.#folder, 0o755);
+    const data = join(copy.#folder, 'data');
+    const client = new pg.Client({ connectionString: this.url });
+    await client.connect();
+    try {
+      await client.query(`SELECT pg_backup_start('standby', true)`);
+      const skipped = (path: string) => basename(path) === 'postmaster.pid';
+      await cp(join(this.#folder, 'data'), data, { recursive: true, filter: (path) => !skipped(path) });
+      const { rows } = await client.query<{ labelfile: string }>('SELECT labelfile FROM pg_backup_stop(false)');
+      await writeFile(join(data, 'backup_label'), rows[0]?.labelfile ?? '');
+    } finally {
+      await client.end();
+    }
+    await writeFile(join(data, 'standby.signal'), '');
+    const source = `host=127.0.0.1 port=${port} user=postgres application_name=standby`;
+    await appendFile(join(data, 'postgresql.auto.conf'), `primary_conninfo = '${source}'\n`);
+    if (copy.#user !== undefined) {
+      for (const entry of await readdir(copy.#folder, { recursive: true })) {
+        await chown(join(copy.#folder, entry), copy.#user.uid, copy.#user.gid);
+      }
+    }
+    await chmod(data, 0o700);
+    copy.#port = await freePort();
+    await copy.start();
+    return copy;
   }
 
   async start(): Promise<void> {
