@@ -56,6 +56,13 @@ describe('F46: a clock that is wrong', () => {
           expect([status, headers.get('retry-after') !== null, body.access_token]).toEqual([503, true, undefined]);
         }
         expect((await world.browser().get(authorizePath())).status).toBe(503);
+        for (const path of ['/device_authorization', '/introspect', '/revoke', '/userinfo', '/device', '/logout']) {
+          const response = await fetch(`${server.url}${path}`, {
+            method: 'POST',
+            body: new URLSearchParams({ x: '1' }),
+          });
+          expect([path, response.status, response.headers.get('retry-after') !== null]).toEqual([path, 503, true]);
+        }
         expect((await fetch(`${server.url}/jwks`)).status).toBe(200);
       } finally {
         world.urls = before;
