@@ -364,3 +364,43 @@ describe('three replicas', () => {
     }
   });
 });
+
+describe('F24, A60: an address inside', () => {
+  it('is not called, whatever its name, and no line says where it led', { timeout: 120_000 }, async () => {
+    const log: string[] = [];
+    const inside = {
+      'shop.loopback': `https://127.0.0.1:${sink.port}/`,
+      'shop.mapped': `https://[::ffff:127.0.0.1]:${sink.port}/`,
+      'shop.metadata': 'https://169.254.169.254/latest',
+      'shop.named': `https://inside.example:${sink.port}/`,
+    };
+    const world = await World.open({
+      clients: Object.entries(inside).map(([id, uri]) => app(id, { backchannel_logout_uri: uri })),
+      options: {
+        log: createLog({
+          level: 'debug',
+          format: 'json',
+          service: 'test',
+          version: '0',
+          destination: { write: (line) => log.push(line) },
+        }),
+        seams: { outbound: { ca: authority.pem, resolve: () => Promise.resolve(['192.0.2.1', '10.11.12.13']) } },
+      },
+    });
+    try {
+      const before = sink.connections;
+      await world.rows(
+        `INSERT INTO logout_deliveries (session_id, client_uid, client_id, subject)
+          SELECT 'session', 'uid-of-' || c, c, 'u_ada' FROM unnest($1::text[]) c`,
+        [Object.keys(inside)],
+      );
+      await world.stopReplicas();
+      await world.startReplicas(1);
+      await expect.poll(() => world.count('logout_deliveries', 'attempts > 0'), { timeout: 60_000 }).toBe(4);
+      expect([sink.connections, told.length]).toEqual([before, 0]);
+      expect(log.join('')).not.toContain('10.11.12.13');
+    } finally {
+      await world.stop();
+    }
+  });
+});
