@@ -57,7 +57,7 @@ describe('the page where a code is entered', () => {
     expect(page.html.indexOf('role="note"')).toBeLessThan(page.html.indexOf('name="user_code"'));
     for (const words of [
       'Connect a device',
-      'Nobody should send you this code. Go on only if you started this yourself, just now, and the device is in your hands. Fraudsters send codes by e-mail, chat or telephone and pretend to be support. We never ask you to enter a code.',
+      'Nobody should send you this code. Go on only if you started this yourself, just now, and the device is in your hands. Fraudsters send codes by e-mail, chat or telephone and pretend to be support. We never send you a code for this page.',
       'Enter the code that your device shows.',
       'Eight letters, like BCDF-GHJK. Capitals, spaces and dashes do not matter.',
     ]) {
