@@ -6,6 +6,7 @@ const aResource = (ready: boolean, message: string) => ({
   namespace: 'harbour',
   name: 'tide-table',
   ready,
+  refused: !ready,
   reason: ready ? 'Ready' : 'InvalidSpec',
   message,
   secret: 'tide-table-oauth2',
@@ -39,7 +40,7 @@ it('the demo tells what came, broke, was mended and went, each once', async () =
   await follow.stop();
   expect(printed).toEqual([
     'ready    Client harbour/tide-table: Served; its Secret is .demo/secrets/harbour/tide-table-oauth2.yaml',
-    `waiting  Client harbour/tide-table: ${broken}`,
+    `refused  Client harbour/tide-table: ${broken}`,
     `problem  ${broken}`,
     'ready    Client harbour/tide-table: Served; its Secret is .demo/secrets/harbour/tide-table-oauth2.yaml',
     `solved   ${broken}`,

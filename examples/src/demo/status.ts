@@ -5,6 +5,8 @@ export interface ResourceStatus {
   readonly namespace: string;
   readonly name: string;
   readonly ready: boolean;
+  /** Nothing but an edit makes it ready. */
+  readonly refused?: boolean;
   readonly reason: string;
   readonly message: string;
   /** Name of the Secret that was written for it. */
@@ -54,11 +56,13 @@ function readStatus(json: unknown): Status {
       const ready = status.conditions.find(({ type }) => type === 'Ready');
       // An older generation's condition says nothing about what stands in the file now.
       const current = ready?.observedGeneration === metadata.generation;
+      const stalled = status.conditions.some((one) => one.type === 'Stalled' && one.status === 'True');
       return {
         kind,
         namespace: metadata.namespace,
         name: metadata.name,
         ready: ready?.status === 'True' && current,
+        refused: stalled && current,
         reason: ready?.reason ?? 'Pending',
         message: ready?.message ?? '',
         ...(status.binding === undefined ? {} : { secret: status.binding.name }),
@@ -127,12 +131,10 @@ export function followStatus({ look, print, secretPath }: FollowOptions): Follow
 
 function linesOf(status: Status, secretPath: FollowOptions['secretPath']): ReadonlyMap<string, string> {
   const resources = status.resources.map((one) => {
-    const { namespace, ready, message, reason, secret } = one;
+    const { namespace, ready, refused = false, message, reason, secret } = one;
+    const word = ready ? 'ready   ' : refused ? 'refused ' : 'waiting ';
     const where = ready && secret !== undefined ? `; its Secret is ${secretPath(namespace, secret)}` : '';
-    return [
-      describe(one),
-      `${ready ? 'ready   ' : 'waiting '} ${describe(one)}: ${message || reason}${where}`,
-    ] as const;
+    return [describe(one), `${word} ${describe(one)}: ${message || reason}${where}`] as const;
   });
   return new Map([...resources, ...status.problems.map((problem) => [problem, `problem  ${problem}`] as const)]);
 }
