@@ -17,7 +17,7 @@ export function prepareLogout(walk: Walk, returnTo: string | undefined): void {
   addStep(walk, {
     name: 'logout-request',
     title: 'Sign out, here and there',
-    text: 'The ID token says whose session is meant, so the server ends it without a question. Everything that hangs off the session ends with it.',
+    text: 'The ID token says whose session is meant, so the server ends it without a question. What hangs off the session ends with it.',
     parts: [{ type: 'parameters', url: `${url.origin}${url.pathname}`, parameters: [...url.searchParams] }],
   });
 }
@@ -28,7 +28,7 @@ export function takeLogoutAnswer(walk: Walk, parameters: URLSearchParams, url: s
   addStep(walk, {
     name: 'logout-response',
     title: 'Back from signing out',
-    text: 'state is the one that was sent. Ask for a refresh, or who it is: the server has ended both.',
+    text: 'state is the one that was sent. What hung off the session has ended with it: ask who it is, or for a refresh. With offline_access among the scopes both still work: that access outlives the session, until somebody takes it back.',
     parts: [{ type: 'parameters', url, parameters: [...parameters] }],
   });
 }
