@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readQuery } from '../http/form.ts';
 import { browserName } from '../http/user-agent.ts';
+import { builtInScopes } from '../protocol/terms.ts';
 import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '../store/accounts.ts';
 import type { EndedSession } from '../store/ended-sessions.ts';
 import {
@@ -65,12 +66,22 @@ function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: str
   return { id, ...browserName(userAgent), since: startedAt, age, current: id === current };
 }
 
+/** Who somebody is comes first, then what may be done in their name. */
+function byPlace(one: string, other: string): number {
+  return place(one) - place(other);
+}
+
+function place(scope: string): number {
+  const at = builtInScopes.findIndex((name) => name === scope);
+  return at === -1 ? builtInScopes.length : at;
+}
+
 /** Whoever is not registered any more, or was made anew under the same id, is called by the id alone. */
 function applicationText(visit: Visit, one: OwnApplication): AccountApplication {
   const registered = visit.snapshot.client(one.clientId);
   const known = registered?.owner.uid === one.clientUid ? clientText(visit, registered.value) : undefined;
   const { clientUid: id, clientId, since, age } = one;
-  const scopes = one.scopes.map((scope) => scopeText(visit, scope));
+  const scopes = [...one.scopes].sort(byPlace).map((scope) => scopeText(visit, scope));
   const withScopes = claimsOfOwners(visit, one.scopes);
   const claims = one.claims.filter((claim) => !withScopes.includes(claim));
   return { id, client: known ?? { name: clientId }, scopes, claims, since, age };
