@@ -142,6 +142,7 @@ describe('the page that asks', () => {
     const link = device.verification_uri_complete.slice(issuer.length);
     const login = await browser.get(link);
     expect(login.name).toBe('login');
+    expect(text(login.html)).toContain('Sign in Connect a device');
     const page = await browser.submit(login, credentials());
     expect(page.name).toBe('device-confirm');
     expect((await browser.get(link)).name).toBe('device-confirm');

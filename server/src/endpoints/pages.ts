@@ -75,6 +75,7 @@ export function sendLogin(
       ...visit.frame,
       form: formOf(ports, visit, 'login', rest, browser),
       ...(client === undefined ? {} : { client: clientText(visit, client.value), host: placeOf(request.redirect.uri) }),
+      page: interaction.page,
       ...(username === undefined ? {} : { username }),
       ...(known === undefined ? {} : { reauthentication: { name: known.name, username: known.username } }),
       ...(problem === undefined ? {} : { problems: [problemOf(problem)] }),

@@ -24,6 +24,8 @@ export interface LoginInput extends Frame {
   readonly form: Form;
   /** Left out: the sign-in is for a page of ours, and there is nobody to go back to with a Cancel. */
   readonly client?: ClientText | undefined;
+  /** The page of ours that the sign-in is for. */
+  readonly page?: 'device' | 'account' | undefined;
   /** Where the person will go back to, from `placeOf`. */
   readonly host?: string | undefined;
   /** What was typed before, or `login_hint`. */
@@ -36,7 +38,7 @@ export interface LoginInput extends Frame {
 }
 
 export function loginPage(input: LoginInput): string {
-  const { language, client, host, reauthentication } = input;
+  const { language, client, page, host, reauthentication } = input;
   const problems = (input.problems ?? []).map((problem) => fieldProblem(input, problem));
   return renderPage(input, {
     name: 'login',
@@ -47,6 +49,10 @@ export function loginPage(input: LoginInput): string {
     body: html`${
       client &&
       html`<p class="lead">${language.say('login.continue-to', { client: name(client.name) })}</p>
+`
+    }${
+      page &&
+      html`<p class="lead">${language.text(`${page}.heading`)}</p>
 `
     }${
       host !== undefined &&
