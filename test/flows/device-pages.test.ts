@@ -130,7 +130,7 @@ describe('the page that asks', () => {
       expect(words).toContain(expected);
     }
     // Nobody vouches for an address here: no place is named.
-    expect(words).toMatch(/Asked for (now|\d+ seconds? ago|1 minute ago)\./);
+    expect(words).toMatch(/Requested (now|\d+ seconds? ago|1 minute ago)\./);
     const [note, deny, allow] = ['role="note"', 'id="deny"', 'id="allow"'].map((mark) => page.html.indexOf(mark));
     expect([note, deny, allow]).toEqual([note, deny, allow].toSorted((one, other) => (one ?? 0) - (other ?? 0)));
     expect(page.html).not.toContain('You will not be asked again');
@@ -367,10 +367,10 @@ describe('A51: the network of origin, behind a trusted proxy', () => {
   afterAll(() => proxied?.stop());
 
   it.each([
-    ['198.51.100.7', '198.51.100.200', /Asked for [^,.]+, from your own network\./],
-    ['198.51.100.7', '203.0.113.5', /Asked for [^,.]+, from another network than yours: 198\.51\.100\.0\/24\./],
-    ['2001:db8:7:1::1', '2001:db8:7:2::1', /Asked for [^,.]+, from your own network\./],
-    ['not an address', '203.0.113.5', /Asked for [^,.]+\./],
+    ['198.51.100.7', '198.51.100.200', /Requested [^,.]+, from your own network\./],
+    ['198.51.100.7', '203.0.113.5', /Requested [^,.]+, from another network than yours: 198\.51\.100\.0\/24\./],
+    ['2001:db8:7:1::1', '2001:db8:7:2::1', /Requested [^,.]+, from your own network\./],
+    ['not an address', '203.0.113.5', /Requested [^,.]+\./],
   ])('device at %s, person at %s', async (device, person, words) => {
     const started = await startDevice(proxied, undefined, { ...basic('tv.app'), 'x-forwarded-for': device });
     const browser = proxied.browser(false);
