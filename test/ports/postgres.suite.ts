@@ -127,8 +127,11 @@ export function postgresSuite(name: string, server: () => TestPostgres): void {
       it('F05 a server that is killed and started again is used again', async () => {
         await sql(database, 'SELECT 1');
         await server().kill();
-        await unavailable(sql(database, 'SELECT 1'));
-        await server().start();
+        try {
+          await unavailable(sql(database, 'SELECT 1'));
+        } finally {
+          await server().start();
+        }
         expect(await until(() => sql(database, 'SELECT 1 AS one').catch(() => undefined))).toEqual([{ one: 1 }]);
       });
 

@@ -254,7 +254,16 @@ class LocalPostgres implements TestPrimary {
   }
 
   async kill(): Promise<void> {
+    // A backend outlives its postmaster until it looks for it, and may answer one more statement meanwhile.
+    const backends = await childrenOf(this.#server?.pid);
     await this.#end('SIGKILL');
+    for (const pid of backends) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // It has noticed already.
+      }
+    }
   }
 
   async stop(): Promise<void> {
@@ -271,4 +280,13 @@ class LocalPostgres implements TestPrimary {
     await ended;
     this.#server = undefined;
   }
+}
+
+/** None where /proc does not tell. */
+async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return children
+    .split(' ')
+    .filter((child) => child !== '')
+    .map(Number);
 }
