@@ -115,8 +115,11 @@ interface RawEvent {
   readonly requestReceivedTimestamp: string;
 }
 
+const beginning = '{"kind":"Event","apiVersion":"audit.k8s.io/';
+
 function eventOf(line: string): AuditEvent | undefined {
-  const raw = JSON.parse(line) as RawEvent;
+  // An API server that is killed leaves half an event, and the one after it goes on in the same line.
+  const raw = JSON.parse(line.slice(Math.max(line.lastIndexOf(beginning), 0))) as RawEvent;
   // A watch starts its answer at once and completes it much later; everything else only completes, or panics.
   if (raw.stage !== (raw.verb === 'watch' ? 'ResponseStarted' : 'ResponseComplete')) return undefined;
   return {
