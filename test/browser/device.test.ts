@@ -67,7 +67,10 @@ async function person(use: (page: Page) => Promise<void>, options: { scripts?: b
 
 const at = (page: Page, name: string) => page.locator(`body[data-page="${name}"]`).waitFor();
 
-async function signIn({ keyboard }: Page): Promise<void> {
+/** Types once the page has put the cursor into the name's field: a key pressed before that is lost. */
+async function signIn(page: Page): Promise<void> {
+  await page.locator('#username:focus').waitFor();
+  const { keyboard } = page;
   await keyboard.type('ada');
   await keyboard.press('Tab');
   await keyboard.type('password-of-ada');
@@ -88,7 +91,6 @@ describe('a device, with the keyboard alone and no scripts', () => {
     await person(async (page) => {
       await page.goto(device.verification_uri);
       await at(page, 'login');
-      await page.locator('#username:focus').waitFor();
       await signIn(page);
       await at(page, 'device');
       expect(await page.title()).toBe('Connect a device – Acme');
