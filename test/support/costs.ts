@@ -72,7 +72,7 @@ export const costs = {
   /** Who it is; sessions, grants and remembered consents in one. */
   account_page: cost(2, 0),
   /** One application with one grant and a remembered yes: both go, one revocation, an audit row each. */
-  account_access_removed: cost(2, 5),
+  account_access_removed: cost(6, 5),
   /** A session without applications. */
   account_signed_out: cost(2, 3),
   /** With an ID token of this session and one application that wants to be told: its grant and its outbox row. */

@@ -7,6 +7,7 @@ import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { liveGrant, liveSession } from './live-session.ts';
 import { revokeGrant } from './revocations.ts';
+import { stopUnfetched } from './unfetched.ts';
 
 /** More than these are not read; the newest are. */
 const mostSessions = 20;
@@ -74,34 +75,39 @@ const read: Statement = {
 
 const mine = `subject = $1 AND ($2::text IS NULL OR client_uid = $2)`;
 
-const endAccess: Statement = {
-  name: 'account_end_access',
-  // What was said yes to and not fetched yet would become a grant after this: codes run out here as well.
-  text: `WITH withdrawn AS (DELETE FROM consents WHERE ${mine} RETURNING client_id, client_uid, scopes),
-    ended AS (
+const stop = stopUnfetched(mine);
+const told = 'RETURNING id::text, client_id, client_uid, grant_id::text, scopes';
+
+/** `$3` is the event of which each row of `source` gets one. */
+function tell(source: string, grantId: Readonly<Partial<Record<'grant_id', string>>> = {}): string {
+  return `${insertAudit('$3', source, {
+    id: newAuditId,
+    ...grantId,
+    client_id: `${source}.client_id`,
+    client_uid: `${source}.client_uid`,
+    scopes: `${source}.scopes`,
+  })} ${told}`;
+}
+
+// Three statements of one transaction, in this order: each sees what the one before it waited for.
+const forget: Statement = {
+  name: 'account_forget',
+  text: `WITH withdrawn AS (DELETE FROM consents WHERE ${mine} RETURNING client_id, client_uid, scopes)
+    ${tell('withdrawn')}`,
+};
+const endUnfetched: Statement = {
+  name: 'account_end_unfetched',
+  text: `WITH codes AS (${stop.codes}),
+    devices AS (${stop.devices} RETURNING client_id, client_uid, scopes)
+    ${tell('devices')}`,
+};
+const endGrants: Statement = {
+  name: 'account_end_grants',
+  text: `WITH ended AS (
       UPDATE grants SET ended_at = now(), ended_reason = 'user' WHERE ${mine} AND ended_at IS NULL AND expires_at > now()
       RETURNING id, client_id, client_uid, scopes),
-    codes AS (UPDATE authorization_codes SET expires_at = now() WHERE ${mine} AND used_at IS NULL AND expires_at > now()),
-    devices AS (
-      UPDATE device_codes SET expires_at = now() WHERE ${mine} AND outcome = 'approved' AND used_at IS NULL AND expires_at > now()
-      RETURNING client_id, client_uid, scopes),
-    unsaid AS (SELECT * FROM withdrawn UNION ALL SELECT * FROM devices),
-    revoked AS (${revokeGrant('ended')}),
-    consents_told AS (${insertAudit('$3', 'unsaid', {
-      id: newAuditId,
-      client_id: 'unsaid.client_id',
-      client_uid: 'unsaid.client_uid',
-      scopes: 'unsaid.scopes',
-    })} RETURNING id, client_id, client_uid, grant_id, scopes),
-    grants_told AS (${insertAudit('$4', 'ended', {
-      id: newAuditId,
-      grant_id: 'ended.id',
-      client_id: 'ended.client_id',
-      client_uid: 'ended.client_uid',
-      scopes: 'ended.scopes',
-    })} RETURNING id, client_id, client_uid, grant_id, scopes)
-    SELECT id::text, client_id, client_uid, grant_id::text, scopes FROM consents_told
-    UNION ALL SELECT id::text, client_id, client_uid, grant_id::text, scopes FROM grants_told`,
+    revoked AS (${revokeGrant('ended')})
+    ${tell('ended', { grant_id: 'ended.id' })}`,
 };
 
 interface EndedRow {
@@ -133,11 +139,16 @@ export function accountStore(database: Database): AccountStore {
       return rows[0] ?? { sessions: [], applications: [] };
     },
     async endAccess(subject, clientUid, asker) {
-      const told = { ...asker, outcome: 'success', reason: 'user' } as const;
-      const withdrawn: AuditEvent = { ...told, event: 'consent.withdrawn' };
-      const ended: AuditEvent = { ...told, event: 'grant.ended' };
-      const values = [subject, clientUid ?? null, auditJson(withdrawn), auditJson(ended)];
-      const { rows } = await database.run<EndedRow>(endAccess, values);
+      const common = { ...asker, outcome: 'success', reason: 'user' } as const;
+      const withdrawn: AuditEvent = { ...common, event: 'consent.withdrawn' };
+      const ended: AuditEvent = { ...common, event: 'grant.ended' };
+      const rows = await database.transaction(async (transaction) => {
+        const values = [subject, clientUid ?? null];
+        const forgotten = await transaction.run<EndedRow>(forget, [...values, auditJson(withdrawn)]);
+        const unfetched = await transaction.run<EndedRow>(endUnfetched, [...values, auditJson(withdrawn)]);
+        const grants = await transaction.run<EndedRow>(endGrants, [...values, auditJson(ended)]);
+        return [...forgotten.rows, ...unfetched.rows, ...grants.rows];
+      });
       return rows.map(({ id, client_id, client_uid, grant_id, scopes }) => ({
         ...(grant_id === null ? withdrawn : { ...ended, grantId: grant_id }),
         id,

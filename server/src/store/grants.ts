@@ -7,6 +7,7 @@ import { liveGrant } from './live-session.ts';
 import { insertDeliveries } from './logout-deliveries.ts';
 import { codeJson, insertCode, type NewCode } from './new-code.ts';
 import { revoke, revokeGrant } from './revocations.ts';
+import { stopUnfetched } from './unfetched.ts';
 
 export interface Grant {
   readonly id: string;
@@ -90,6 +91,12 @@ const end: Statement = {
     SELECT count(*)::int AS ended FROM ended`,
 };
 
+const stop = stopUnfetched('subject = $1');
+const endUnfetched: Statement = {
+  name: 'unfetched_end_subject',
+  text: `WITH codes AS (${stop.codes}) ${stop.devices}`,
+};
+
 const endSubject: Statement = {
   name: 'grants_end_subject',
   // The subject alone would not do: a token with a pairwise subject names its grant, and not the user.
@@ -130,7 +137,10 @@ export function grantStore(database: Database, onOwed: () => void = () => undefi
     },
     async endSubject(subject, audit, code) {
       const values = [subject, code === undefined ? null : codeJson(code), auditJson(...audit)];
-      const { rows } = await database.run<{ answered: number }>(endSubject, values);
+      const { rows } = await database.transaction(async (transaction) => {
+        await transaction.run(endUnfetched, [subject]);
+        return transaction.run<{ answered: number }>(endSubject, values);
+      });
       onOwed();
       return rows[0]?.answered === 1;
     },
