@@ -232,6 +232,94 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
       });
     });
 
+    describe('adoption', () => {
+      const elsewhere = (source: string) => registryOf(database, { source });
+      const identity = async (id: string) =>
+        (
+          await sql<Record<string, unknown>>(
+            database,
+            `SELECT source, uid, identity, adopted FROM registry WHERE id = '${id}'`,
+          )
+        )[0];
+      const server = { namespace: 'auth', name: 'main' };
+      const old = (name: string, uid = `old-${name}`) => client(name, { source: 'dead', uid });
+
+      it('takes over ids and secrets; who claims a row keeps the uid that its grants hang on', async () => {
+        await elsewhere('dead').putMany([old('web'), old('batch')]);
+        expect(await registry.adopt('dead', server)).toBe('adopted');
+        const stored = await registry.get('client', 'shop.web');
+        expect(stored).toMatchObject({ adopted: true, owner: { source: 'test', uid: 'old-web' } });
+        expect(stored?.secretDigests).toHaveLength(1);
+        expect((await registry.put(client('web', { uid: 'new-web' }))).outcome).toBe('written');
+        expect(await identity('shop.web')).toEqual({
+          source: 'test',
+          uid: 'new-web',
+          identity: 'old-web',
+          adopted: false,
+        });
+        expect(await registry.get('client', 'shop.web')).not.toHaveProperty('adopted');
+        expect((await registry.put(client('web', { uid: 'new-web' }))).outcome).toBe('unchanged');
+        expect(await registry.adopt('dead', server)).toBe('adopted');
+      });
+
+      it('F38 A39 whoever comes after the one that claimed it inherits nothing', async () => {
+        await elsewhere('dead').put(old('web'));
+        await registry.adopt('dead', server);
+        await registry.put(client('web', { uid: 'new-web' }));
+        await registry.put(client('web', { uid: 'third' }));
+        expect(await identity('shop.web')).toMatchObject({ uid: 'third', identity: null });
+        await registry.put(client('web', { uid: 'third' }, { withdrawn: true }));
+        expect(await identity('shop.web')).toMatchObject({ uid: 'third', identity: null });
+      });
+
+      it('a second rebuilding keeps the first identity, and one with the same uid ends the adoption', async () => {
+        await elsewhere('dead').putMany([old('web'), old('same', 'same')]);
+        await elsewhere('second').adopt('dead', server);
+        await elsewhere('second').put(client('web', { source: 'second', uid: 'second-web' }));
+        await registry.adopt('second', server);
+        await registry.putMany([client('web', { uid: 'third-web' }), client('same', { uid: 'same' })]);
+        expect(await identity('shop.web')).toMatchObject({ uid: 'third-web', identity: 'old-web' });
+        expect(await identity('shop.same')).toMatchObject({ uid: 'same', identity: null, adopted: false });
+      });
+
+      it('a freed name stays reserved for its namespace', async () => {
+        await elsewhere('dead').put(old('web'));
+        await elsewhere('dead').delete('client', 'old-web');
+        await registry.adopt('dead', server);
+        const thief = client('web', { uid: 'thief', namespace: 'mallory' }, {
+          id: 'shop.web',
+          value: aClient('shop.web').build(),
+        } as Partial<Registration>);
+        expect(await registry.put(thief)).toMatchObject({ outcome: 'conflict', reserved: true });
+        expect((await registry.put(client('web', { uid: 'new-web' }))).outcome).toBe('written');
+      });
+
+      it('refuses its own source, and a database that serves somebody else', async () => {
+        await elsewhere('dead').put(old('web'));
+        expect(await registry.adopt('test', server)).toBe('refused');
+        const [one] = oneOfEachKind().filter(({ kind }) => kind === 'server');
+        if (one === undefined) throw new Error('no server');
+        await registry.put(one);
+        expect(await registry.adopt('dead', { namespace: 'mallory', name: 'own' })).toBe('refused');
+        expect(await identity('shop.web')).toMatchObject({ source: 'dead', adopted: false });
+        expect(await registry.adopt('dead', one.owner)).toBe('adopted');
+      });
+
+      it('takes the row of the server last, under the name of the one that asks', async () => {
+        const [one] = oneOfEachKind().filter(({ kind }) => kind === 'server');
+        if (one === undefined) throw new Error('no server');
+        await elsewhere('dead').putMany([old('web'), { ...one, owner: { ...one.owner, source: 'dead' } }]);
+        expect(await registry.adopt('dead', server)).toBe('adopted');
+        expect((await registry.get('server', 'self'))?.owner).toMatchObject({ source: 'test', ...server });
+      });
+
+      it('F37 is fenced like every write', async () => {
+        await registry.put(client('web'));
+        const stale = registryOf(database, { leaseCreated: aFence().leaseCreated - 1 });
+        await expect(stale.adopt('dead', server)).rejects.toBeInstanceOf(RegistryFenced);
+      });
+    });
+
     describe('delete', () => {
       it('removes by uid, raises the revision, leaves a tombstone and an audit row; twice is null', async () => {
         const put = await written(client('web'));

@@ -28,6 +28,7 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     putMany: (registrations) => tried(() => registry.putMany(registrations)),
     delete: (kind, uid) => tried(() => registry.delete(kind, uid)),
     get: (kind, id) => tried(() => registry.get(kind, id)),
+    adopt: (from, server) => tried(() => registry.adopt(from, server)),
     scanFingerprints: () => bounded(registry, limits),
     follow: (onChange) => tried(() => registry.follow(onChange)),
     reports: () => tried(() => registry.reports()),

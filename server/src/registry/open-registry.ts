@@ -32,6 +32,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     putMany: (registrations) => putMany(options, registrations),
     delete: (kind, uid) => remove(options, kind, uid),
     get: (kind, id) => getStored(database, kind, id),
+    adopt: (from, server) => adopt(options, from, server),
     scanFingerprints: () => scanStored(database, fence.source),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
@@ -147,4 +148,31 @@ async function remove(
   const [row] = rows;
   if (row?.outcome === 'fenced') throw fenced();
   return row?.outcome === 'deleted' ? { epoch: row.epoch, n: row.n } : null;
+}
+
+const adoptRows: Statement = {
+  name: 'registry_adopt',
+  text: 'SELECT outcome FROM registry_adopt($1, $2, $3, $4, $5, $6, $7)',
+};
+
+/** In steps: one statement over 100,000 rows would not end in its time. */
+const mostAdoptedAtOnce = 5_000;
+
+async function adopt(
+  { database, fence }: RegistryOptions,
+  from: string,
+  { namespace, name }: Pick<Owner, 'namespace' | 'name'>,
+): Promise<'adopted' | 'refused'> {
+  for (;;) {
+    const { rows } = await database.run<{ outcome: 'left' | 'adopted' | 'refused' | 'fenced' }>(adoptRows, [
+      ...admission(fence),
+      from,
+      namespace,
+      name,
+      mostAdoptedAtOnce,
+    ]);
+    const outcome = rows[0]?.outcome ?? 'refused';
+    if (outcome === 'fenced') throw fenced();
+    if (outcome !== 'left') return outcome;
+  }
 }

@@ -57,6 +57,8 @@ export interface StoredRegistration {
   readonly fingerprint: string;
   /** Of a client: the digests that the row accepts now. Empty for other kinds, and for a row that is not readable. */
   readonly secretDigests: readonly string[];
+  /** Taken over from another source, and not claimed yet: who claims it inherits its secrets and grants. */
+  readonly adopted?: true;
 }
 
 /** What is kept of a resource where no API server keeps it (folder source): its minted uid and last accepted content. */
@@ -79,6 +81,12 @@ export interface Registry {
   /** Removes by owner uid; leaves a tombstone that reserves the id for its namespace for 24 h. Absent: `null`. */
   delete(kind: RegistrationKind, uid: string): Promise<Revision | null>;
   get(kind: RegistrationKind, id: string): Promise<StoredRegistration | null>;
+  /**
+   * Takes over every row of another source, for the server of that namespace and name; a resource of the same namespace and
+   * name as the former owner's then claims it with ids, secrets and grants. `refused`: the database serves somebody else.
+   * Again, or with nothing there: `adopted`.
+   */
+  adopt(from: string, server: Pick<Owner, 'namespace' | 'name'>): Promise<'adopted' | 'refused'>;
   /** Every row of this source, in pages. */
   scanFingerprints(): AsyncIterable<StoredRegistration>;
   /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */

@@ -6,7 +6,7 @@ import type { StoredRegistration } from './registry.ts';
 import type { Revision } from './snapshot.ts';
 import type { StoredRow } from './stored-row.ts';
 
-const columns = `kind, id, source, namespace, name, uid, format, withdrawn, body, sealed, n,
+const columns = `kind, id, source, namespace, name, uid, format, withdrawn, body, sealed, n, adopted,
   (SELECT epoch FROM registry_revision) AS epoch`;
 
 const get: Statement = {
@@ -23,7 +23,7 @@ const scan: Statement = {
     ORDER BY kind, id LIMIT ${pageSize}`,
 };
 
-type Row = StoredRow & Revision;
+type Row = StoredRow & Revision & { readonly adopted: boolean };
 
 export async function getStored(
   database: Database,
@@ -46,10 +46,19 @@ export async function* scanStored(database: Database, source: string): AsyncGene
 }
 
 function stored(row: Row): StoredRegistration {
-  const { kind, id, source, namespace, name, uid, withdrawn, epoch, n } = row;
+  const { kind, id, source, namespace, name, uid, withdrawn, epoch, n, adopted } = row;
   const owner = { source, namespace, name, uid };
   const secretDigests = kind === 'client' ? digestsOf(row.body) : [];
-  return { kind, id, owner, withdrawn, revision: { epoch, n }, fingerprint: fingerprintOfRow(row), secretDigests };
+  return {
+    kind,
+    id,
+    owner,
+    withdrawn,
+    revision: { epoch, n },
+    fingerprint: fingerprintOfRow(row),
+    secretDigests,
+    ...(adopted ? { adopted: true as const } : {}),
+  };
 }
 
 function digestsOf(body: unknown): readonly string[] {

@@ -28,9 +28,13 @@ export function toRow(registration: Registration, sealer: Sealer): StoredRow {
 
 export type Loaded = Registration | { readonly problem: string };
 
-/** Trusts nothing in the row. Never throws; `problem` holds no secret. */
-export function fromRow(row: StoredRow, sealer: Sealer): Loaded {
-  const { kind, id, source, namespace, name, uid, withdrawn } = row;
+/**
+ * Trusts nothing in the row. Never throws; `problem` holds no secret. The uid of a client is the one that its grants hang
+ * on: of the resource that had it first, where a cluster was rebuilt.
+ */
+export function fromRow(row: StoredRow & { readonly identity?: string | null }, sealer: Sealer): Loaded {
+  const { kind, id, source, namespace, name, withdrawn } = row;
+  const uid = kind === 'client' ? (row.identity ?? row.uid) : row.uid;
   if (row.format > registrationFormat) {
     return { problem: `its format ${row.format} is newer than this version reads (${registrationFormat})` };
   }
