@@ -13,7 +13,7 @@ interface Lock {
 }
 
 const read = <T>(path: string): T => JSON.parse(readFileSync(join(root, path), 'utf8')) as T;
-const manifests = ['.', 'crds', 'server', 'operator', 'examples', 'test'];
+const manifests = ['.', 'crds', 'server', 'operator', 'image', 'examples', 'test'];
 const lock = read<Lock>('package-lock.json');
 
 describe('dependencies', () => {
@@ -53,6 +53,13 @@ describe('dependencies', () => {
         expect(locked?.version, `${folder}: ${name}`).toBe(version);
       }
     }
+  });
+
+  it('A69: the image has that Node, and every download of its build a checksum', () => {
+    const dockerfile = readFileSync(join(root, 'Dockerfile'), 'utf8');
+    expect(/^ARG NODE_VERSION=(.+)$/m.exec(dockerfile)?.[1]).toBe(process.versions.node);
+    expect(dockerfile.match(/^ARG \w+_SHA256\w*=[0-9a-f]{64}$/gm)).toHaveLength(3);
+    expect(dockerfile.match(/\b(?:curl|wget)\b.*http/g) ?? []).toEqual([]);
   });
 
   it('A69: the Node of every platform is one version, and this is it', () => {

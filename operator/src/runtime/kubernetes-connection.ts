@@ -123,7 +123,7 @@ function load(config: { loadFromFile(path: string): void }, path: string): void 
 }
 
 async function fromKubeconfig(paths: readonly string[], context: string | undefined): Promise<Configuration> {
-  const { KubeConfig } = await import('@kubernetes/client-node');
+  const { KubeConfig } = await import('./kube-config.ts');
   const config = new KubeConfig();
   for (const [index, path] of paths.entries()) {
     const one = new KubeConfig();
