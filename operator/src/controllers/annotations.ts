@@ -6,6 +6,10 @@ const prefix = 'auth.nauthera.io/';
 export const reconcileAnnotation = `${prefix}reconcile`;
 /** Allow the retirement that was held back because it is large. */
 export const confirmRetirementAnnotation = `${prefix}confirm-retirement`;
+/** The source (`kube-system`'s uid, or `--source-name`) of a cluster that is gone, whose registrations are taken over. */
+export const adoptFromAnnotation = `${prefix}adopt-from`;
+/** Let an AuthorizationServer go although Clients are served by it. */
+export const confirmDeletionAnnotation = `${prefix}confirm-deletion`;
 
 /** Longest value that a status echoes; of a longer one its beginning counts. */
 const longest = 256;

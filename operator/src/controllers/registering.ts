@@ -132,6 +132,11 @@ export function knowRows(registry: Registry): Promise<Set<string>> {
   return reading;
 }
 
+/** Others came to be this source's: they are read anew when somebody asks. */
+export function forgetRows(handle: RegistryHandle): void {
+  if (handle.isOpen) rows.delete(handle.registry);
+}
+
 async function readRows(registry: Registry): Promise<Set<string>> {
   const uids = new Set<string>();
   for await (const { owner } of registry.scanFingerprints()) uids.add(owner.uid);

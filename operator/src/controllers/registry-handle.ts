@@ -97,6 +97,11 @@ export class RegistryHandle {
     return this.registry.delete(kind, uid);
   }
 
+  /** See {@link Registry.adopt}. */
+  async adopt(...args: Parameters<Registry['adopt']>): ReturnType<Registry['adopt']> {
+    return this.registry.adopt(...args).finally(() => this.forget('all'));
+  }
+
   async get(kind: RegistrationKind, id: string): Promise<StoredRegistration | null> {
     if (kind === 'client' || kind === 'directory') return this.registry.get(kind, id);
     const key = `${kind}/${id}`;

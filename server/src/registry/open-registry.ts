@@ -1,6 +1,7 @@
 /** The registry as the operator uses it, over the database. */
 import type { Sealer } from '../keys/keys.ts';
-import type { Database, Statement } from '../store/database.ts';
+import { type Database, DatabaseUnavailable, type Statement } from '../store/database.ts';
+import { readSecretUse, revokeClientTokens } from './client-secrets.ts';
 import { admission, fenced } from './fence.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
@@ -36,6 +37,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     scanFingerprints: () => scanStored(database, fence.source),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
+    secretUse: (digest) => readSecretUse(database, digest),
+    revokeTokens: (uid) => revokeClientTokens(database, fence, uid),
     identities: () => listIdentities(database, fence),
     putIdentity: (identity) => putIdentity(database, fence, identity),
     deleteIdentity: (identity) => deleteIdentity(database, fence, identity),
@@ -157,13 +160,15 @@ const adoptRows: Statement = {
 
 /** In steps: one statement over 100,000 rows would not end in its time. */
 const mostAdoptedAtOnce = 5_000;
+const mostAdoptions = 200;
 
 async function adopt(
   { database, fence }: RegistryOptions,
   from: string,
   { namespace, name }: Pick<Owner, 'namespace' | 'name'>,
 ): Promise<'adopted' | 'refused'> {
-  for (;;) {
+  // Bounded: a database that somebody changed may say "left" for ever.
+  for (let step = 0; step < mostAdoptions; step += 1) {
     const { rows } = await database.run<{ outcome: 'left' | 'adopted' | 'refused' | 'fenced' }>(adoptRows, [
       ...admission(fence),
       from,
@@ -175,4 +180,5 @@ async function adopt(
     if (outcome === 'fenced') throw fenced();
     if (outcome !== 'left') return outcome;
   }
+  throw new DatabaseUnavailable('taking over its rows does not come to an end');
 }

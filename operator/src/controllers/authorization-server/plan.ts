@@ -5,6 +5,7 @@ import { grantTypesSupported, registerServer } from '../../registrations/server.
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ClusterKey } from '../../sources/cluster-keys.ts';
 import type { ConfigMap } from '../../sources/source.ts';
+import { adoptFromAnnotation } from '../annotations.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasReached, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
@@ -112,7 +113,7 @@ export function concludeServer(
 ): ServerOutcome {
   const { deployment } = inputs;
   const live = reports.filter((report) => report.live);
-  const databaseReady = databaseAfter(plan, written, away);
+  const databaseReady = databaseAfter(inputs, plan, written, away);
   const holds = written.outcome === 'written' || written.outcome === 'unchanged';
   const serving = holds ? live.filter((report) => hasReached(report.revision, written.revision)) : [];
   const deployed =
@@ -160,6 +161,7 @@ const heldMessage = (held: number): string =>
   `${held} registrations have no resource any more. They are kept because they are many: bring the resources back, or ask why they were lost`;
 
 function databaseAfter(
+  { source }: ServerInputs,
   plan: ServerPlan,
   written: Written,
   away: { readonly reason: string; readonly message: string },
@@ -169,7 +171,11 @@ function databaseAfter(
       return no(
         'DatabaseReady',
         'DatabaseInUse',
-        `the database ${written.reserved ? 'served' : 'serves'} another AuthorizationServer. Give this one a database of its own`,
+        `the database ${written.reserved ? 'served' : 'serves'} another AuthorizationServer${
+          written.owner.source === source
+            ? '. Give this one a database of its own'
+            : `, of source "${written.owner.source.slice(0, 64)}". Give this one a database of its own; if that cluster is gone for good, annotate this one with ${adoptFromAnnotation}: that source`
+        }`,
       );
     case 'unreachable':
       return no('DatabaseReady', away.reason, away.message);

@@ -8,6 +8,7 @@ import type { ConfigMap, Secret } from '../../sources/source.ts';
 import { type Attachment, nameOf, serverInStatus, unresolvedAction, type WithSpec } from '../attachment.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { type Logo, readLogo } from '../logo.ts';
+import { isOwner } from '../ownership.ts';
 import type { Intent } from '../registering.ts';
 import { accept, refused } from './acceptance.ts';
 import { type Adopted, adoptedNameOf, planAdopted, readAdopted } from './adopted-secret.ts';
@@ -189,9 +190,14 @@ function keptDigests(inputs: ClientInputs): readonly string[] {
   return hasSecret(inputs.client.spec) ? ownDigests(inputs) : [];
 }
 
-/** Whoever deletes a Client and makes it anew under its name has ended its secrets: by uid, not by name. */
-function ownDigests({ client, stored }: ClientInputs): readonly string[] {
-  return stored?.owner.uid === client.uid ? stored.secretDigests : [];
+/**
+ * Whoever deletes a Client and makes it anew under its name has ended its secrets: by uid, not by name. What was taken over
+ * from a cluster that is gone is claimed by name.
+ */
+function ownDigests({ client, stored, source }: ClientInputs): readonly string[] {
+  if (stored === null) return [];
+  const claims = stored.adopted === true && isOwner(stored.owner, source, client);
+  return claims || stored.owner.uid === client.uid ? stored.secretDigests : [];
 }
 
 function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {
