@@ -26,6 +26,7 @@ import { listen } from './http/listen.ts';
 import { createHttp, defaultLimits } from './http/listener.ts';
 import { measure } from './http/measure.ts';
 import { type Readiness, serveOnlyWhenReady } from './http/readiness.ts';
+import { openServingCertificate, type ServingCertificate } from './http/serving-certificate.ts';
 import type { RunningServer, ServerOptions } from './options.ts';
 import { createParts, type Parts } from './parts.ts';
 import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
@@ -34,6 +35,7 @@ import { pageError } from './protocol/errors.ts';
 export { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 export type { Address } from './http/listen.ts';
 export { AddressRefused } from './http/listen.ts';
+export { TlsFolderInvalid } from './http/serving-certificate.ts';
 export type { RunningServer, Seams, ServerOptions } from './options.ts';
 export { createLog, type Log } from './telemetry/log.ts';
 
@@ -45,15 +47,17 @@ interface Listener {
   readonly drain: Drain;
 }
 
-/** @throws AddressRefused when an address cannot be listened on; a database that is away only keeps it unready */
+/** @throws AddressRefused when an address cannot be listened on, TlsFolderInvalid; a database that is away only keeps it unready */
 export async function start(options: ServerOptions): Promise<RunningServer> {
   const parts = createParts(options);
   const { log, readiness } = parts;
-  const open = publicListener(options, parts);
+  const certificate = await openCertificate(options, parts);
+  const open = publicListener(options, parts, certificate);
   const management = managementListener(options, parts);
   await Promise.all([open.app.ready(), management.app.ready()]);
   const managementUrl = await listen(management.app, options.management, '--management');
   const url = await listen(open.app, options.listen, '--listen').catch(async (error: unknown) => {
+    certificate?.stop();
     await management.drain.close(0);
     throw error;
   });
@@ -64,6 +68,7 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
   const stop = async (): Promise<void> => {
     readiness.drain();
     await open.drain.close(drainCap);
+    certificate?.stop();
     await stopParts();
     await management.drain.close(0);
     if (options.ownsDatabase === true) await options.database.close();
@@ -79,6 +84,17 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
       return stopping;
     },
   };
+}
+
+/** What listeners with TLS show. */
+async function openCertificate({ tls }: ServerOptions, parts: Parts): Promise<ServingCertificate | undefined> {
+  if (tls === undefined) return undefined;
+  const certificate = await openServingCertificate({ ...tls, log: parts.log.named('http') });
+  const measured = (): void =>
+    parts.metrics.tlsCertificateExpiry.set({ use: 'serving' }, certificate.current.expiresAt / 1000);
+  measured();
+  certificate.onChange(measured);
+  return certificate;
 }
 
 /** Starts what runs beside requests; returns how it ends. */
@@ -121,7 +137,7 @@ function run({
   };
 }
 
-function publicListener(options: ServerOptions, parts: Parts): Listener {
+function publicListener(options: ServerOptions, parts: Parts, certificate: ServingCertificate | undefined): Listener {
   const { log, metrics, server, readiness, pressure, follower, keys, audit, flows, proxies } = parts;
   const app = createHttp({
     limits: { ...defaultLimits, ...options.limits },
@@ -131,6 +147,7 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
       trusted: () => server()?.trusted_proxies,
       onArrival: (untrustedProxy) => proxies.count(untrustedProxy),
     },
+    ...(certificate === undefined ? {} : { tls: { certificate } }),
   });
   const drain = trackConnections(app);
   measure(app, { metrics, log: log.named('http') });
@@ -170,19 +187,21 @@ function publicListener(options: ServerOptions, parts: Parts): Listener {
 }
 
 function clientAuthentication({ seams }: ServerOptions, parts: Parts): AuthenticateClient {
-  const { follower, metrics, audit, server, clock, assertions, outbound, log } = parts;
+  const { follower, metrics, audit, server, clock, assertions, outbound, log, secretUses } = parts;
   const clientKeys = createClientKeys({
     gate: outbound,
     now: () => performance.now(),
     onProblem: (clientId, problem) =>
       log.named('http').warn('the keys of a client', { 'nauthera.client.id': clientId, 'error.detail': problem }),
   });
-  const assertion = { server, clock, clientKeys, onVerified: seams?.onVerified };
+  const serverNamespace = () => follower.current.server?.owner.namespace ?? '';
+  const assertion = { server, serverNamespace, clock, clientKeys, onVerified: seams?.onVerified };
   return createClientAuthentication({
     client: (clientId) => follower.current.client(clientId),
     judgeAssertion: createAssertionJudge(assertion),
     fetchKeys: createKeyFetcher(assertion),
     useAssertion: (assertion) => assertions.use(assertion),
+    onOlderSecret: (digest) => secretUses.note(digest),
     onFailure: ({ reason, method, clientId, source }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });
       if (reason === 'throttled') metrics.rateLimited.inc({ limiter: 'client_auth' });

@@ -17,6 +17,13 @@ export interface ServerOptions {
   /** Closes the database at the end. Default `false`. */
   readonly ownsDatabase?: boolean;
   readonly listen: Address;
+  /** The public listener speaks HTTPS. Default: plain HTTP. */
+  readonly tls?: {
+    /** Holds `tls.crt` and `tls.key`; read anew when they change. */
+    readonly folder: string;
+    /** Milliseconds between looks at the folder; default 2000. */
+    readonly interval?: number;
+  };
   /** Health, metrics and {@link managementRoutes}. */
   readonly management: Address;
   /** 32 bytes each; the first one seals, the second one (the older key) is accepted while it is being replaced. */

@@ -1,6 +1,7 @@
 /** Ending an HTTP server gracefully: what is in flight finishes, idle connections go at once. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
 export interface Drain {
@@ -15,12 +16,15 @@ export interface Drain {
 
 export function trackConnections(app: FastifyInstance): Drain {
   const inFlight = new Map<Socket, number>();
+  const handshakes = new Map<string, Socket>();
   let closing = false;
 
-  app.server.on('connection', (socket: Socket) => {
+  const track = (socket: Socket): void => {
     inFlight.set(socket, 0);
     socket.once('close', () => inFlight.delete(socket));
-  });
+  };
+  if (app.server instanceof TlsServer) trackHandshakes(app.server, handshakes, track);
+  else app.server.on('connection', track);
   app.server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
     inFlight.set(socket, (inFlight.get(socket) ?? 0) + 1);
     response.once('close', () => {
@@ -38,6 +42,7 @@ export function trackConnections(app: FastifyInstance): Drain {
     async close(cap) {
       closing = true;
       const closed = app.close();
+      for (const socket of handshakes.values()) socket.destroy();
       for (const [socket, requests] of inFlight) if (requests === 0) socket.destroy();
       const cut = setTimeout(() => {
         for (const socket of inFlight.keys()) socket.destroy();
@@ -46,4 +51,23 @@ export function trackConnections(app: FastifyInstance): Drain {
       clearTimeout(cut);
     },
   };
+}
+
+/** A request's socket is that of TLS, which nothing public ties to the connection below it but its two ends. */
+function trackHandshakes(server: TlsServer, handshakes: Map<string, Socket>, track: (socket: Socket) => void): void {
+  server.prependListener('connection', (socket: Socket) => {
+    const ends = endsOf(socket);
+    handshakes.set(ends, socket);
+    socket.once('close', () => {
+      if (handshakes.get(ends) === socket) handshakes.delete(ends);
+    });
+  });
+  server.prependListener('secureConnection', (socket: Socket) => {
+    handshakes.delete(endsOf(socket));
+    track(socket);
+  });
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress, localPort }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress} ${localPort}`;
 }

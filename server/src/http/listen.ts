@@ -1,4 +1,5 @@
 /** Listening on an address, with a sentence for whoever chose it. */
+import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
 export interface Address {
@@ -21,7 +22,7 @@ const reasons: Readonly<Record<string, string>> = {
 
 /**
  * @param setting as whoever starts the program knows it, such as `--listen`
- * @returns `http://host:port`, with the port that was taken where 0 was asked for
+ * @returns `http://host:port` or, with TLS, `https://host:port`, with the port that was taken where 0 was asked for
  * @throws AddressRefused
  */
 export async function listen(app: FastifyInstance, { host, port }: Address, setting: string): Promise<string> {
@@ -35,5 +36,6 @@ export async function listen(app: FastifyInstance, { host, port }: Address, sett
   }
   const [address] = app.addresses();
   if (address === undefined || typeof address === 'string') throw new Error('no address');
-  return `http://${shown}:${address.port}`;
+  const scheme = app.server instanceof TlsServer ? 'https' : 'http';
+  return `${scheme}://${shown}:${address.port}`;
 }

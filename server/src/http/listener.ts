@@ -1,7 +1,8 @@
 /** An HTTP server of ours with its limits, request ids and graceful end. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { HandlerTimeout, HttpError } from './http-error.ts';
+import { createSecureServer, type TlsListenerOptions } from './secure-server.ts';
 import { type ArrivalOptions, createArrivals } from './source.ts';
 
 /** Limits of a request; over one of them nothing is asked, hashed or bound. */
@@ -22,6 +23,8 @@ export interface HttpLimits {
   readonly keepAliveTimeout: number;
   /** Open sockets; default 10 000. */
   readonly sockets: number;
+  /** Milliseconds that a TLS handshake may take; default 5 s. */
+  readonly handshakeTimeout: number;
 }
 
 export const defaultLimits: HttpLimits = {
@@ -33,6 +36,7 @@ export const defaultLimits: HttpLimits = {
   handlerTimeout: 8_000,
   keepAliveTimeout: 72_000,
   sockets: 10_000,
+  handshakeTimeout: 5_000,
 };
 
 export interface HttpOptions {
@@ -43,6 +47,8 @@ export interface HttpOptions {
   readonly isSealed?: (target: string) => boolean;
   /** Default: no proxy is trusted. */
   readonly arrivals?: ArrivalOptions;
+  /** Default: plain HTTP. */
+  readonly tls?: TlsListenerOptions;
 }
 
 const tooLarge = 'HTTP/1.1 431 Request Header Fields Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n';
@@ -57,8 +63,16 @@ const clientErrors: ReadonlyMap<string, string> = new Map([
 /** Where a target over the limit is sent: it is not even decoded. */
 const tooLong = '/-/too-long';
 
-export function createHttp({ limits, rewrite, isSealed = () => false, arrivals = {} }: HttpOptions): FastifyInstance {
+export function createHttp({
+  limits,
+  rewrite,
+  isSealed = () => false,
+  arrivals = {},
+  tls,
+}: HttpOptions): FastifyInstance {
   const arrivalOf = createArrivals(arrivals);
+  // Without the interval slow requests are looked for every 30 s only.
+  const http = { maxHeaderSize: limits.headers, connectionsCheckingInterval: 1000 };
   const app = Fastify({
     logger: false,
     bodyLimit: limits.body,
@@ -70,8 +84,10 @@ export function createHttp({ limits, rewrite, isSealed = () => false, arrivals =
     // A HEAD that runs the handler of a flow could issue something that nobody reads.
     exposeHeadRoutes: false,
     return503OnClosing: false,
-    // Without it slow requests are looked for every 30 s only.
-    http: { maxHeaderSize: limits.headers, connectionsCheckingInterval: 1000 },
+    http,
+    ...(tls === undefined
+      ? {}
+      : { serverFactory: (handler: RequestListener) => createSecureServer(tls, { http, ...limits }, handler) }),
     rewriteUrl: (request: IncomingMessage) => {
       const target = request.url ?? '/';
       if (target.length > limits.target && (target.length > limits.sealedTarget || !isSealed(target))) return tooLong;
@@ -80,12 +96,17 @@ export function createHttp({ limits, rewrite, isSealed = () => false, arrivals =
     routerOptions: { maxParamLength: 100, querystringParser: () => ({}) },
     clientErrorHandler(error, socket) {
       const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-      if (socket.writable && code !== 'ECONNRESET') socket.write(clientErrors.get(code) ?? malformed);
+      // Before the end of a handshake there is nobody to read an answer.
+      const handshaking = code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS');
+      if (socket.writable && code !== 'ECONNRESET' && !handshaking) socket.write(clientErrors.get(code) ?? malformed);
       socket.destroy();
     },
   });
   app.server.maxConnections = limits.sockets;
   app.server.headersTimeout = limits.requestTimeout;
+  // The framework sets these on servers of its own making alone.
+  app.server.requestTimeout = limits.requestTimeout;
+  app.server.keepAliveTimeout = limits.keepAliveTimeout;
   app.all(tooLong, { config: { admission: 'exempt' } }, () => {
     throw new HttpError(414, 'invalid_request', { description: 'the request target is too long' });
   });

@@ -32,6 +32,7 @@ export interface Metrics {
   readonly registryEntries: Gauge<'kind'>;
   readonly registryRejected: Gauge;
   readonly clockSkew: Gauge;
+  readonly tlsCertificateExpiry: Gauge<'use'>;
   readonly databaseErrors: Counter<'class'>;
   readonly databaseDuration: Histogram<'statement'>;
   readonly ldapDuration: Histogram<'directory' | 'server' | 'operation' | 'outcome'>;
@@ -101,6 +102,11 @@ export function createMetrics(registry: Registry): Metrics {
     registryEntries: gauge('registry_entries', 'Registrations served', 'kind'),
     registryRejected: gauge('registry_rejected', 'Registrations that this replica left out'),
     clockSkew: gauge('clock_skew_seconds', 'Our clock minus that of the database'),
+    tlsCertificateExpiry: gauge(
+      'tls_certificate_expiry_timestamp_seconds',
+      'When the first certificate of the chain that is shown expires',
+      'use',
+    ),
     databaseErrors: counter('db_errors_total', 'Database errors', 'class'),
     databaseDuration: histogram('nauthera_db_query_duration_seconds', 'Duration of statements', 'statement'),
     ldapDuration: histogram(
