@@ -18,9 +18,17 @@ function hasCode(error: unknown, code: string): error is Error {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
+const refusedSettings = [
+  'address_refused',
+  'tls_folder_invalid',
+  'database_folder_in_use',
+  'database_folder_unusable',
+  'connection_folder_invalid',
+];
+
 /** An address or a folder that was asked for and cannot be had. */
 function isRefusedSetting(error: unknown): error is Error {
-  return ['address_refused', 'database_folder_in_use', 'database_folder_unusable'].some((code) => hasCode(error, code));
+  return refusedSettings.some((code) => hasCode(error, code));
 }
 
 export function exitCodeOf(error: unknown): number {

@@ -5,7 +5,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Command } from 'commander';
 import { readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 import { environmentOf, flagOf, loadSettings } from './config/load.ts';
@@ -13,7 +12,7 @@ import { keysSettings, migrateSettings, type Setting, serveSettings, type Values
 import { Exit, exitCodeOf, sentenceOf } from './exit.ts';
 import type { Done } from './key-commands.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
-import { type Database, DatabaseUnavailable, type Statement } from './store/database.ts';
+import { openNamedDatabase } from './open-database.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
@@ -40,38 +39,6 @@ function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, fla
   return loaded.values;
 }
 
-/** Milliseconds that a database may take to answer for the first time. */
-const patience = 60_000;
-const ping: Statement = { name: 'ping', text: 'SELECT 1' };
-
-/** @throws DatabaseUnavailable after a minute, in which it says for whom it waits */
-async function open(
-  { database: url, directDatabase }: { database: string; directDatabase?: string | undefined },
-  onProblem: (problem: string) => void,
-): Promise<Database> {
-  const { openDatabase } = await import('./store/open.ts');
-  const database = await openDatabase(url, {
-    onProblem,
-    ...(directDatabase === undefined ? {} : { directUrl: directDatabase }),
-  });
-  const began = performance.now();
-  for (let told = began; ; await sleep(500)) {
-    try {
-      await database.run(ping, []);
-      return database;
-    } catch (error) {
-      const now = performance.now();
-      if (!(error instanceof DatabaseUnavailable) || now - began > patience) {
-        await database.close();
-        throw error;
-      }
-      if (now - told < 10_000) continue;
-      told = now;
-      console.error(`waiting for the database, ${Math.round((now - began) / 1000)} s: ${error.message}`);
-    }
-  }
-}
-
 async function serve(flags: Flags): Promise<void> {
   const settings = settingsOf(serveSettings, flags);
   const log = createLog({
@@ -83,12 +50,13 @@ async function serve(flags: Flags): Promise<void> {
   });
   let stop = (): Promise<void> => Promise.resolve();
   exitOnSurprises(log, () => stop());
-  requireOutsideDatabase(settings.keyFile, settings.database);
+  if (settings.database !== undefined) requireOutsideDatabase(settings.keyFile, settings.database);
   const { keys, made } = readKeyFile(settings.keyFile);
   if (made) log.warn('a new key-encryption key was made: keep a copy of the key file');
-  const database = await open(settings, (problem) =>
-    log.named('database').warn('database', { 'error.detail': problem }),
-  );
+  const { database, close } = await openNamedDatabase(settings, {
+    onProblem: (problem) => log.named('database').warn('database', { 'error.detail': problem }),
+    onExchanged: () => log.named('database').info('the connection to the database was exchanged'),
+  });
   if (database.kind === 'pglite')
     log.warn('the embedded database is for trial, a power cut may lose the last writes: use postgres:// in earnest');
   try {
@@ -105,6 +73,8 @@ async function serve(flags: Flags): Promise<void> {
       database,
       listen: settings.listen,
       management: settings.management,
+      ...(settings.tlsFolder === undefined ? {} : { tls: { folder: settings.tlsFolder } }),
+      ...(settings.mutualTlsListen === undefined ? {} : { mutualTlsListen: settings.mutualTlsListen }),
       keyEncryptionKeys: keys,
       log,
       metrics,
@@ -114,7 +84,7 @@ async function serve(flags: Flags): Promise<void> {
     stop = () => server.stop();
     await untilSignalled(log, stop);
   } finally {
-    await database.close();
+    await close();
     log.flush();
   }
 }
@@ -146,23 +116,23 @@ async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void
 }
 
 async function runMigrations(flags: Flags): Promise<void> {
-  const database = await open(settingsOf(migrateSettings, flags), (problem) => console.error(problem));
+  const { database, close } = await openNamedDatabase(settingsOf(migrateSettings, flags), { onProblem: console.error });
   try {
     const { migrate } = await import('./store/migrate.ts');
     const done = await migrate(database, { onProgress: (line) => console.error(line) });
     console.log(done.length === 0 ? 'nothing to do' : `${done.length} migrations done`);
   } finally {
-    await database.close();
+    await close();
   }
 }
 
 async function withKeyStore<T>(flags: Flags, work: (store: SigningKeyStore) => Promise<T>): Promise<T> {
-  const database = await open(settingsOf(keysSettings, flags), (problem) => console.error(problem));
+  const { database, close } = await openNamedDatabase(settingsOf(keysSettings, flags), { onProblem: console.error });
   try {
     const { signingKeyStore } = await import('./store/signing-keys.ts');
     return await work(signingKeyStore(database));
   } finally {
-    await database.close();
+    await close();
   }
 }
 

@@ -31,6 +31,8 @@ export const keyEncryptionKey = Buffer.alloc(32, 7);
 export interface WorldOptions {
   /** Default: PGlite in memory. */
   readonly databaseUrl?: string;
+  /** Opened and migrated already, in place of {@link databaseUrl}; closed with the world. */
+  readonly database?: Database;
   readonly replicas?: number;
   readonly clients?: readonly ClientRegistration[];
   readonly scopes?: readonly ScopeRegistration[];
@@ -101,9 +103,10 @@ export class World {
   }
 
   static async open(options: WorldOptions = {}): Promise<World> {
-    const database =
-      options.databaseUrl === undefined ? await openMigratedPglite() : await openDatabase(options.databaseUrl);
-    if (options.databaseUrl !== undefined) await migrate(database);
+    const { databaseUrl } = options;
+    const open = () => (databaseUrl === undefined ? openMigratedPglite() : openDatabase(databaseUrl));
+    const database = options.database ?? (await open());
+    if (databaseUrl !== undefined) await migrate(database);
     const world = new World(database, options);
     if (options.counting === true) world.#counters = await Counters.of(database);
     await world.declare({

@@ -12,8 +12,10 @@ const end = '<!-- settings: end -->';
 function row([name, setting]: [string, Setting<unknown>]): string {
   const variable = environmentOf(name);
   const variables = setting.secret === true ? `\`${variable}\`, \`${variable}_FILE\`` : `\`${variable}\``;
+  const standIn = Object.entries<Setting<unknown>>(serveSettings).find(([, { insteadOf }]) => insteadOf === name)?.[0];
+  const needed = standIn === undefined ? '–' : `needed, or \`${flagOf(standIn)}\``;
   const standard =
-    setting.default === undefined ? (setting.required === true ? 'needed' : '–') : `\`${setting.default}\``;
+    setting.default === undefined ? (setting.required === true ? 'needed' : needed) : `\`${setting.default}\``;
   const flag = `\`${flagOf(name)} ${setting.placeholder.replaceAll('|', '\\|')}\``;
   return `| ${flag} | ${variables} | \`${name}\` | ${standard} | ${setting.description.replaceAll('|', '\\|')} |`;
 }

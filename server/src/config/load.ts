@@ -44,8 +44,12 @@ export function loadSettings<S extends Record<string, Setting<unknown>>>(
   const warnings: string[] = [];
   const file = readConfigFile(sources, known, problems);
   const values: Record<string, unknown> = {};
+  const given = new Map<string, string>();
   for (const [name, setting] of Object.entries(settings)) {
     const found = find(name, setting, sources, file, problems);
+    if (found !== undefined) given.set(name, found.source);
+    // It stands behind the one that it stands in for.
+    if (setting.insteadOf !== undefined) problems.push(...exactlyOne(setting.insteadOf, name, settings, given));
     if (found === undefined) {
       if (setting.required === true) problems.push(missing(name, setting));
       continue;
@@ -64,6 +68,21 @@ export function loadSettings<S extends Record<string, Setting<unknown>>>(
   }
   if (problems.length > 0) return { outcome: 'refused', problems };
   return { outcome: 'loaded', values: Object.freeze(values) as Values<S>, warnings };
+}
+
+/** @param given setting → where it was found */
+function exactlyOne(
+  name: string,
+  standIn: string,
+  settings: Readonly<Record<string, Setting<unknown>>>,
+  given: ReadonlyMap<string, string>,
+): readonly string[] {
+  const setting = settings[name];
+  const [one, other] = [given.get(name), given.get(standIn)];
+  if (one !== undefined && other !== undefined)
+    return [`${one} and ${other}: give one of ${flagOf(name)} and ${flagOf(standIn)}`];
+  if (one !== undefined || other !== undefined || setting === undefined) return [];
+  return [`${missing(name, setting)}; or ${flagOf(standIn)} in its place`];
 }
 
 function missing(name: string, setting: Setting<unknown>): string {

@@ -9,6 +9,8 @@ export interface Setting<T> {
   /** As text, as a user would write it; left out: the setting is required or simply absent. */
   readonly default?: string;
   readonly required?: boolean;
+  /** The setting that this one stands in for: exactly one of the two is given. */
+  readonly insteadOf?: string;
   /** Never printed; `NAUTHERA_<NAME>_FILE` names a file with the value. */
   readonly secret?: boolean;
   /** @throws RangeError whose message completes "must be …", without the value */
@@ -44,10 +46,23 @@ function name(text: string): string {
 const database = {
   description: 'Where everything is stored: Postgres 15 or newer, or an embedded database for trial in a folder.',
   placeholder: 'postgres://…|pglite:FOLDER',
-  required: true,
   secret: true,
   parse: databaseUrl,
 } as const satisfies Setting<string>;
+const databaseFolder = {
+  description:
+    'In place of `database` and `directDatabase`: a folder with the files `uri`, where a pooler stands in between `direct-uri`, and `ca.crt` where the certificate of the database is to be trusted. What changes there is used within seconds, without a restart.',
+  placeholder: 'FOLDER',
+  insteadOf: 'database',
+  parse: path,
+} as const satisfies Setting<string>;
+const statementNames = {
+  description:
+    'Whether statements are prepared by name: `direct`: where no pooler stands in between; `always`: the pooler keeps track of them (PgBouncer 1.21 or newer with `max_prepared_statements` above 0).',
+  placeholder: 'direct|always',
+  default: 'direct',
+  parse: oneOf(['direct', 'always']),
+} as const satisfies Setting<'direct' | 'always'>;
 const directDatabase = {
   description:
     'The same database without a pooler, for migrations and notifications. Needed where `database` goes through a pooler in transaction mode.',
@@ -78,12 +93,26 @@ const logFormat = {
 /** `nauthera-server serve`. */
 export const serveSettings = {
   database,
+  databaseFolder,
   directDatabase,
+  statementNames,
   keyFile,
   listen: {
     description: 'Address of the public endpoints.',
     placeholder: 'HOST:PORT',
     default: '127.0.0.1:8080',
+    parse: parseAddress,
+  },
+  tlsFolder: {
+    description:
+      'Folder with `tls.crt` (the chain, leaf first) and `tls.key` in PEM: the public endpoints speak HTTPS (TLS 1.2 or newer). Read anew when the files change, without a dropped connection. Left out: plain HTTP.',
+    placeholder: 'FOLDER',
+    parse: path,
+  },
+  mutualTlsListen: {
+    description:
+      'Address where clients are asked for a certificate (RFC 8705): token, userinfo, introspection, revocation and device authorization endpoints, over HTTPS with the certificate of `tlsFolder`. Left out: nowhere.',
+    placeholder: 'HOST:PORT',
     parse: parseAddress,
   },
   management: {
@@ -108,10 +137,13 @@ export const serveSettings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** `nauthera-server migrate`. */
-export const migrateSettings = { database, directDatabase } as const satisfies Record<string, Setting<unknown>>;
+export const migrateSettings = { database, databaseFolder, directDatabase } as const satisfies Record<
+  string,
+  Setting<unknown>
+>;
 
 /** `nauthera-server keys …`. */
-export const keysSettings = { database } as const satisfies Record<string, Setting<unknown>>;
+export const keysSettings = { database, databaseFolder } as const satisfies Record<string, Setting<unknown>>;
 
 /** The values of a set of settings: absent ones without a default are `undefined`. */
 export type Values<S extends Record<string, Setting<unknown>>> = {

@@ -15,7 +15,7 @@ const retryTo = 5_000;
 type OnNotify = (payload: string) => void;
 
 export class Listener {
-  readonly #config: pg.ClientConfig;
+  #config: pg.ClientConfig;
   readonly #Client: typeof pg.Client;
   readonly #onProblem: (problem: string) => void;
   readonly #channels = new Map<string, Set<OnNotify>>();
@@ -48,6 +48,18 @@ export class Listener {
       listeners.delete(onNotify);
       await Promise.resolve();
     };
+  }
+
+  /** From now on with this one; what may have been missed in between is told as after every connect. */
+  use(config: pg.ClientConfig): void {
+    this.#config = config;
+    if (this.#first === undefined || this.#closed) return;
+    const former = this.#client;
+    this.#client = undefined;
+    clearTimeout(this.#timer);
+    former?.end().catch(() => undefined);
+    this.#failures = 0;
+    void this.#connect();
   }
 
   async close(): Promise<void> {

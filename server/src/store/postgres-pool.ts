@@ -1,8 +1,9 @@
 /** A pool that never hands out a connection twice whose last statement may still be running. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import { DatabaseUnavailable } from './database.ts';
-import { leavesConnectionUsable } from './failures.ts';
+import { leavesConnectionUsable, sqlState } from './failures.ts';
 import { type AnswerLimits, guardedClient } from './guarded-client.ts';
 import { beginSession, queryTimeout } from './postgres-settings.ts';
 
@@ -52,10 +53,17 @@ export interface PoolOptions {
   readonly answers?: AnswerLimits | undefined;
 }
 
+/** Milliseconds without new connections after the server refused the login of one. */
+const loginPause = 2_000;
+/** How often a request that met a refused login asks for another connection. */
+const logins = 3;
+
 export class Pool {
   readonly #pool: pg.Pool;
   readonly #maxWaiting: number;
   readonly #pooled = new WeakSet<pg.ClientBase>();
+  /** On the clock of `performance.now()`. */
+  #refusedAt = Number.NEGATIVE_INFINITY;
 
   constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited, answers }: PoolOptions) {
     this.#maxWaiting = maxWaiting;
@@ -70,6 +78,10 @@ export class Pool {
     // Read for each new connection: so connections that were opened together do not end together.
     Object.defineProperty(this.#pool.options, 'maxLifetimeSeconds', {
       get: () => 540 + Math.ceil(Math.random() * 120),
+    });
+    // Between the change of a password on the server and in our hands no connection can be made: those that there are serve.
+    Object.defineProperty(this.#pool.options, 'max', {
+      get: () => (performance.now() - this.#refusedAt < loginPause ? Math.max(1, this.#pool.totalCount) : max),
     });
     this.#pool.on('error', (error) => onProblem(`an idle database connection was lost: ${error.message}`));
   }
@@ -86,8 +98,21 @@ export class Pool {
     if (this.#pool.waitingCount >= this.#maxWaiting) {
       throw new DatabaseUnavailable(`${this.#pool.waitingCount} requests wait for a database connection`);
     }
-    const client = await this.#pool.connect();
-    return new Lease(client, this.#pooled.has(client));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        const client = await this.#pool.connect();
+        return new Lease(client, this.#pooled.has(client));
+      } catch (error) {
+        if (!isRefusedLogin(error) || attempt === logins || this.#pool.totalCount === 0) throw error;
+        this.#refusedAt = performance.now();
+      }
+    }
+  }
+
+  /** Ends once nobody waits for a connection any more; what is borrowed ends with its last statement. */
+  async retire(): Promise<void> {
+    while (this.#pool.waitingCount > 0) await sleep(20);
+    await this.#pool.end();
   }
 
   /** The pool as Kysely takes it. `borrow` may refuse; whether `destroy()` of Kysely ends the pool is up to `end`. */
@@ -103,6 +128,12 @@ export class Pool {
   end(): Promise<void> {
     return this.#pool.end();
   }
+}
+
+/** The password or the role is not what it was. */
+function isRefusedLogin(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === '28P01' || state === '28000';
 }
 
 /** As the server (or the pooler) gave it at start-up; pg keeps it without declaring it. */

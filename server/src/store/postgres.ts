@@ -26,6 +26,25 @@ export interface PostgresOptions {
   readonly onProblem?: (problem: string) => void;
 }
 
+/** Where the database is and who we are there; all three may change while it is used. */
+export interface PostgresConnection {
+  /** `postgres://…` */
+  readonly url: string;
+  readonly directUrl?: string | undefined;
+  /** PEM certificates. */
+  readonly ca?: string | undefined;
+}
+
+export interface Postgres extends Database {
+  /**
+   * From now on with this connection: it is tried first, new work goes there, what was sent already ends where it is, and
+   * LISTEN is made anew.
+   *
+   * @throws DatabaseUnavailable, RangeError it cannot be used: nothing has changed
+   */
+  exchange(connection: PostgresConnection): Promise<void>;
+}
+
 /** A migration's lock would stay behind on a pooler's connection. */
 export class DirectConnectionNeeded extends Error {
   readonly code = 'direct_connection_needed';
@@ -42,16 +61,18 @@ export class DirectConnectionNeeded extends Error {
  * `ALTER ROLE … SET statement_timeout = '3s'`, and likewise `lock_timeout`, `idle_in_transaction_session_timeout`.
  * @throws RangeError for a URL that cannot be used.
  */
-export function openPostgres(url: string, options: PostgresOptions = {}): Promise<Database> {
+export function openPostgres(url: string, options: PostgresOptions = {}): Promise<Postgres> {
   return new Promise((resolve) => resolve(new PostgresDatabase(url, options)));
 }
 
-class PostgresDatabase implements Database {
+class PostgresDatabase implements Postgres {
   readonly kind = 'postgres';
   readonly kysely: Kysely<unknown>;
-  readonly #pool: Pool;
+  readonly #options: PostgresOptions;
+  #pool: Pool;
   readonly #listener: Listener;
-  readonly #direct: pg.ClientConfig;
+  #direct: pg.ClientConfig;
+  readonly #retiring = new Set<Promise<void>>();
   readonly #scope = new TransactionScope();
   readonly #nameless: boolean;
   readonly #onProblem: (problem: string) => void;
@@ -59,17 +80,12 @@ class PostgresDatabase implements Database {
   #closing: Promise<void> | undefined;
 
   constructor(url: string, options: PostgresOptions) {
+    this.#options = options;
     const onProblem = options.onProblem ?? (() => undefined);
     this.#onProblem = onProblem;
     this.#answers = options.answers;
     this.#direct = clientConfig(options.directUrl ?? url, options.ca);
-    this.#pool = new Pool(clientConfig(url, options.ca), {
-      max: options.max ?? 14,
-      maxWaiting: options.maxWaiting ?? 256,
-      onProblem,
-      limited: true,
-      answers: this.#answers,
-    });
+    this.#pool = this.#makePool(clientConfig(url, options.ca));
     this.#listener = new Listener(this.#direct, onProblem, this.#answers);
     this.#nameless = options.poolerTracksStatements !== true;
     const borrow = () => {
@@ -79,6 +95,29 @@ class PostgresDatabase implements Database {
     // Kysely ends its pool when it is destroyed, and only if it was used: the pool is ended here instead.
     const pool = this.#pool.forKysely({ borrow, end: () => Promise.resolve() });
     this.kysely = new Kysely({ dialect: new PostgresDialect({ pool }) });
+  }
+
+  #makePool(config: pg.ClientConfig): Pool {
+    const { max = 14, maxWaiting = 256 } = this.#options;
+    return new Pool(config, { max, maxWaiting, onProblem: this.#onProblem, limited: true, answers: this.#answers });
+  }
+
+  async exchange({ url, directUrl, ca }: PostgresConnection): Promise<void> {
+    const direct = clientConfig(directUrl ?? url, ca);
+    const pool = this.#makePool(clientConfig(url, ca));
+    try {
+      (await pool.connect()).release();
+    } catch (error) {
+      await pool.end();
+      throw asFailure(error, 'unsent');
+    }
+    if (this.#closing !== undefined) return pool.end();
+    const former = this.#pool;
+    this.#pool = pool;
+    this.#direct = direct;
+    this.#listener.use(direct);
+    const retiring = former.retire().finally(() => this.#retiring.delete(retiring));
+    this.#retiring.add(retiring);
   }
 
   async run<R>(statement: Statement, values: readonly unknown[]): Promise<Result<R>> {
@@ -196,6 +235,6 @@ class PostgresDatabase implements Database {
   async #end(): Promise<void> {
     await this.#listener.close();
     await this.kysely.destroy();
-    await this.#pool.end();
+    await Promise.all([this.#pool.end(), ...this.#retiring]);
   }
 }

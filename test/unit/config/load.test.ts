@@ -50,6 +50,18 @@ describe('settings', () => {
     expect(loaded).toMatchObject({ outcome: 'loaded', values: { database: 'postgres://a:b@db/x' }, warnings: [] });
   });
 
+  it('one of the database and its folder, not both and not none', () => {
+    const folder = { NAUTHERA_DATABASE_FOLDER: '/d', NAUTHERA_KEY_FILE: '/k' };
+    expect(load({ environment: folder })).toMatchObject({ outcome: 'loaded', values: { databaseFolder: '/d' } });
+    expect(load({ environment: { ...folder, ...enough } })).toEqual({
+      outcome: 'refused',
+      problems: ['NAUTHERA_DATABASE and NAUTHERA_DATABASE_FOLDER: give one of --database and --database-folder'],
+    });
+    expect(load({ environment: { NAUTHERA_KEY_FILE: '/k' } })).toMatchObject({
+      problems: [expect.stringMatching(/^--database is needed.*; or --database-folder in its place$/)],
+    });
+  });
+
   it('a password in a flag is warned about, without showing it', () => {
     const loaded = load({ flags: { database: 'postgres://a:geheim@db/x', keyFile: '/k' } });
     expect(loaded).toMatchObject({ outcome: 'loaded', warnings: [expect.stringContaining('--database')] });
