@@ -75,7 +75,7 @@ export function createParts(options: ServerOptions): Parts {
   const database = seams.database?.(timed, 'request') ?? timed;
   const background = seams.database?.(timed, 'background') ?? timed;
 
-  const follower = followRegistry(background, sealer, log.named('registry'));
+  const follower = followRegistry(background, sealer, log.named('registry'), audit);
   const server = () => follower.current.server?.value;
   const monotonic = () => performance.now();
   const keys = createKeys({
@@ -179,13 +179,15 @@ export function createParts(options: ServerOptions): Parts {
   };
 }
 
-function followRegistry(database: Database, sealer: KeyedSealer, log: Log): Follower {
+function followRegistry(database: Database, sealer: KeyedSealer, log: Log, audit: EmitAudit): Follower {
   return createFollower({
     database,
     sealer,
     onProblem: (problem) => log.warn('the registry', { 'error.detail': problem }),
-    onRejected: ({ kind, id, problem }) =>
-      log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem }),
+    onRejected: ({ kind, id, problem }) => {
+      log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem });
+      audit({ event: 'registration.rejected', outcome: 'refused', reason: problem, registrations: [`${kind}/${id}`] });
+    },
   });
 }
 

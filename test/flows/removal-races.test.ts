@@ -120,7 +120,10 @@ describe('a redemption has begun, and comes to its code after', () => {
     const redeemed = await holder.transaction(async (transaction) => {
       await transaction.run({ name: 'test_begin', text: 'SELECT now()' }, []);
       await removals[way]?.(remover, of);
-      const codes = authorizationCodeStore({ ...holder, run: transaction.run });
+      const codes = authorizationCodeStore({
+        ...holder,
+        run: (statement, values) => transaction.run(statement, values),
+      });
       return codes.redeem(
         {
           code,

@@ -21,6 +21,9 @@ import {
   until,
 } from './backend.ts';
 
+/** Sorts by time (RFC 9562 §5.7). */
+const uuidVersion7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+
 export function registrySuite(name: string, backend: () => Promise<Backend>): void {
   describe(`registry on ${name}`, () => {
     let open: Backend;
@@ -90,12 +93,13 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         );
         expect(sent).toEqual(['registry_put']);
         expect(await count('registry')).toBe(500);
-        const audit = await sql<{ event: string; registrations: string[] }>(
+        const audit = await sql<{ id: string; event: string; registrations: string[] }>(
           database,
-          'SELECT event, registrations FROM audit',
+          'SELECT id::text, event, registrations FROM audit',
         );
         expect(audit).toHaveLength(1);
         expect(audit[0]?.event).toBe('registration.put');
+        expect(audit[0]?.id).toMatch(uuidVersion7);
         expect(audit[0]?.registrations).toHaveLength(500);
       });
 
@@ -331,9 +335,9 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         expect(await sql(database, 'SELECT kind, id, uid, n FROM registry_tombstones')).toEqual([
           { kind: 'client', id: 'shop.web', uid: anOwner('web').uid, n: deleted?.n },
         ]);
-        expect(await sql(database, `SELECT registrations FROM audit WHERE event = 'registration.deleted'`)).toEqual([
-          { registrations: ['client/shop.web'] },
-        ]);
+        expect(
+          await sql(database, `SELECT id::text, registrations FROM audit WHERE event = 'registration.deleted'`),
+        ).toEqual([{ id: expect.stringMatching(uuidVersion7), registrations: ['client/shop.web'] }]);
       });
 
       it('an id that is granted again has no tombstone any more', async () => {

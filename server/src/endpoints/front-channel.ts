@@ -73,10 +73,11 @@ export function opaqueTokenOf({ server }: Visit, { request, client }: Going): Ne
   return newOpaqueToken(holder, server, { lifetime: frontChannelTokenLifetime(client.value, server) });
 }
 
-/** Once the answer is written: for the metrics, and what left through the browser for the log stream too. */
+/** Once the answer is written: for the metrics, and what left through the browser for the log stream by its own name. */
 export function noteIssued(ports: FlowPorts, { request }: Going, { audit, code, tokens = {} }: PreparedAnswer): void {
   const { responseType } = request;
   ports.metrics.authorizationRequests.inc({ response_type: responseType, outcome: 'success' });
+  if (gives(responseType, 'code')) ports.emitAudit(audited({ ...audit, event: 'code.issued' }));
   if (!isFrontChannel(responseType)) return;
   ports.emitAudit(audited({ ...audit, event: 'token.issued' }));
   const { tokensIssued } = ports.metrics;

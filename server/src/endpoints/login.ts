@@ -130,6 +130,7 @@ async function accept(
   });
   if (!result.signedIn) throw pageError('temporarily_unavailable', 'the session ended meanwhile, sign in again');
   for (const event of audit) ports.emitAudit(event);
+  if (!renews) ports.emitAudit(sessionStarted(visit, answerer));
   if (going.client !== undefined && next.prepared?.code.outcome === 'issued' && result.code === 'written') {
     noteIssued(ports, going, next.prepared);
   }
@@ -153,6 +154,19 @@ function sessionEnded(visit: Visit, { id, subject }: NonNullable<Charged['sessio
     requestId: visit.request.id,
     clientAddress: visit.source.address,
     userId: subject,
+    sessionId: id,
+  });
+}
+
+function sessionStarted(visit: Visit, { id, subject, username, directory }: Answerer): AuditEvent {
+  return audited({
+    event: 'session.started',
+    outcome: 'success',
+    requestId: visit.request.id,
+    clientAddress: visit.source.address,
+    userId: subject,
+    userName: username,
+    directory,
     sessionId: id,
   });
 }

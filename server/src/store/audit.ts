@@ -27,6 +27,7 @@ const columns = {
   scopes_refused: 'text[]',
   session_id: 'text',
   kid: 'text',
+  registrations: 'text[]',
 } as const;
 type Column = keyof typeof columns;
 
@@ -69,6 +70,7 @@ export function auditJson(...events: readonly AuditEvent[]): string {
       scopes_refused: event.scopesRefused,
       session_id: event.sessionId,
       kid: event.kid,
+      registrations: event.registrations,
     })),
   );
 }

@@ -22,6 +22,7 @@ const names: Readonly<Record<Exclude<keyof AuditEvent, 'id' | 'event' | 'outcome
   scopesRefused: 'scopes_refused',
   sessionId: 'session.id',
   kid: 'kid',
+  registrations: 'registrations',
 };
 
 const members = Object.entries(names) as readonly (readonly [keyof typeof names, string])[];

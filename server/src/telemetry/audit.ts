@@ -1,6 +1,9 @@
 /**
  * Audit events. An event that tells of a stored change is a row inserted by the very statement that changes
  * (`store/audit.ts`); everything else is a line of the log stream with `audit: true`.
+ *
+ * Where one statement does several things, its row tells them together, and the log stream each by its name: the row of a
+ * sign-in names the session that it began (`session.started`), that of a yes the grant of its code (`code.issued`).
  */
 export const auditEvents = [
   'login.succeeded',
@@ -25,6 +28,8 @@ export const auditEvents = [
   'registration.put',
   'registration.deleted',
   'registration.rejected',
+  'secret.rotated',
+  'secret.retired',
   'key.published',
   'key.activated',
   'key.retired',
@@ -55,4 +60,6 @@ export interface AuditEvent {
   readonly scopesRefused?: readonly string[];
   readonly sessionId?: string;
   readonly kid?: string;
+  /** `<kind>/<id>` of each. */
+  readonly registrations?: readonly string[];
 }
