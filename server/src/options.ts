@@ -24,6 +24,8 @@ export interface ServerOptions {
     /** Milliseconds between looks at the folder; default 2000. */
     readonly interval?: number;
   };
+  /** Where clients are asked for a certificate (RFC 8705), with the certificate of {@link tls}. Default: nowhere. */
+  readonly mutualTlsListen?: Address;
   /** Health, metrics and {@link managementRoutes}. */
   readonly management: Address;
   /** 32 bytes each; the first one seals, the second one (the older key) is accepted while it is being replaced. */
@@ -65,6 +67,8 @@ export interface RunningServer {
   /** Where it listens; not the issuer. */
   readonly url: string;
   readonly managementUrl: string;
+  /** Where clients are asked for a certificate. */
+  readonly mutualTlsUrl?: string;
   /** Resolves when registry and keys are there and requests are served; rejects when it is stopped before. */
   ready(): Promise<void>;
   /**

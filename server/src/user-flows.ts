@@ -79,6 +79,8 @@ export interface UserFlowParts {
 export interface UserFlows {
   readonly grants: Pick<Grants, 'authorization_code' | 'refresh_token' | typeof deviceCodeGrant>;
   mount(http: FastifyInstance, authenticate: AuthenticateClient): void;
+  /** Only what applications call, and no person. */
+  mountForClients(http: FastifyInstance, authenticate: AuthenticateClient): void;
   /** Follows revocations, tells applications of logouts and sweeps expired rows, until stopped. */
   start(): Stop;
 }
@@ -131,7 +133,33 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
   const audiencesOfScope = (scope: string): readonly string[] => snapshot.current.scope(scope)?.value.audiences ?? [];
   const claimsOf = (scope: string): readonly string[] =>
     claimsOfScope(scope, snapshot.current.scope(scope)?.value.claims);
+  const presented = presentedTokenStore(database);
+  const mountForClients: UserFlows['mountForClients'] = (http, authenticate) => {
+    mountDeviceAuthorization(http, {
+      authenticate,
+      codes: devices,
+      digestUserCode: ofUserCode,
+      server,
+      audiencesOfScope,
+      audit,
+      metrics,
+    });
+    const { keys, signer, subjectOf } = parts;
+    mountUserinfo(http, { keys, signer, grants, tokens: presented, revocations, snapshot, subjectOf });
+    mountIntrospection(http, {
+      authenticate,
+      keys,
+      tokens: presented,
+      revocations,
+      snapshot,
+      subjectOf,
+      clock,
+      metrics,
+    });
+    mountRevocation(http, { authenticate, keys, tokens: presented, audit, metrics });
+  };
   return {
+    mountForClients,
     grants: {
       authorization_code: authorizationCode({ codes, server, audit, metrics }),
       [deviceCodeGrant]: deviceCode({
@@ -154,15 +182,6 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountAccount(http, { ...logoutPorts, accounts: accountStore(database) });
       mountLogout(http, logoutPorts);
       mountSignOut(http, logoutPorts);
-      mountDeviceAuthorization(http, {
-        authenticate,
-        codes: devices,
-        digestUserCode: ofUserCode,
-        server,
-        audiencesOfScope,
-        audit,
-        metrics,
-      });
       mountDevice(http, {
         ...ports,
         devices: deviceAnswerStore(database),
@@ -171,20 +190,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       });
       mountLanguage(http, snapshot);
       mountLogos(http, snapshot);
-      const { keys, signer, subjectOf } = parts;
-      const presented = presentedTokenStore(database);
-      mountUserinfo(http, { keys, signer, grants, tokens: presented, revocations, snapshot, subjectOf });
-      mountIntrospection(http, {
-        authenticate,
-        keys,
-        tokens: presented,
-        revocations,
-        snapshot,
-        subjectOf,
-        clock,
-        metrics,
-      });
-      mountRevocation(http, { authenticate, keys, tokens: presented, audit, metrics });
+      mountForClients(http, authenticate);
     },
     start() {
       const stopRevocations = revocations.start();

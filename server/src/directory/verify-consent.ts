@@ -5,7 +5,7 @@ import { claimsBehind, type NamedClaim } from '../protocol/claims.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
-import { foldText, parseDn, sameDn } from './distinguished-name.ts';
+import { foldText, parseDn, sameDn } from '../protocol/distinguished-name.ts';
 
 /** The part of a directory registration that decides. */
 export interface ConsentRules {

@@ -1,10 +1,12 @@
 /** What clients may know of this server (OpenID Connect Discovery §3, RFC 8414 §2): all of it true, nothing else. */
 import type { FastifyInstance } from 'fastify';
-import { endpointPaths, endpointUrl } from '../protocol/endpoints.ts';
+import { endpointPaths, endpointUrl, type MutualTlsEndpoint, mutualTlsUrl } from '../protocol/endpoints.ts';
 import {
   assertionAlgorithms,
   authenticationContexts,
   builtInScopes,
+  type ClientAuthenticationMethod,
+  certificateMethods,
   clientAuthenticationMethods,
   deviceCodeGrant,
   displays,
@@ -37,7 +39,33 @@ const protocolClaims = 'iss sub aud exp iat auth_time nonce sid acr amr groups'.
  * Registered names alone: a library may refuse one it does not know. `kubernetes_service_account` is on the wire what
  * `private_key_jwt` is (RFC 7523 §2.2), and whoever uses it was told so by its registration.
  */
-const publishedMethods = clientAuthenticationMethods.filter((method) => method !== 'kubernetes_service_account');
+const neverPublished: readonly ClientAuthenticationMethod[] = ['kubernetes_service_account'];
+
+/** Those with a certificate where somebody asks for one, and by name where there is an authority (RFC 8705 §2). */
+function methodsOf({ mutual_tls: mutual }: ServerRegistration): readonly ClientAuthenticationMethod[] {
+  const absent: readonly ClientAuthenticationMethod[] =
+    mutual === undefined ? certificateMethods : mutual.ca === undefined ? ['tls_client_auth'] : [];
+  return clientAuthenticationMethods.filter((method) => !neverPublished.includes(method) && !absent.includes(method));
+}
+
+/** RFC 8705 §3.3, §5: the same endpoints where a certificate is asked for. */
+function mutualTlsOf(
+  { issuer, mutual_tls: mutual }: ServerRegistration,
+  devices: boolean,
+): Readonly<Record<string, unknown>> {
+  if (mutual === undefined) return {};
+  const alias = (endpoint: MutualTlsEndpoint): string => mutualTlsUrl(mutual.url, issuer, endpoint);
+  return {
+    tls_client_certificate_bound_access_tokens: true,
+    mtls_endpoint_aliases: {
+      token_endpoint: alias('token'),
+      userinfo_endpoint: alias('userinfo'),
+      introspection_endpoint: alias('introspection'),
+      revocation_endpoint: alias('revocation'),
+      ...(devices ? { device_authorization_endpoint: alias('deviceAuthorization') } : {}),
+    },
+  };
+}
 
 /** What a directory's users can have: `address.locality` is a part of `address`, `email_verified` comes with `email`. */
 function claimsMapped({ claims }: DirectoryRegistration): readonly string[] {
@@ -66,6 +94,8 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
   if (server === undefined) return undefined;
   const { issuer } = server;
   const granted = grantTypesWithin(server, grantTypes);
+  const publishedMethods = methodsOf(server);
+  const devices = granted.includes(deviceCodeGrant);
   const mapped = [...snapshot.directories()].flatMap(({ value }) => claimsMapped(value));
   return {
     issuer,
@@ -79,9 +109,7 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     response_modes_supported: responseModes,
     grant_types_supported: granted,
     // Where no policy allows the grant, the endpoint refuses every client.
-    ...(granted.includes(deviceCodeGrant)
-      ? { device_authorization_endpoint: endpointUrl(issuer, 'deviceAuthorization') }
-      : {}),
+    ...(devices ? { device_authorization_endpoint: endpointUrl(issuer, 'deviceAuthorization') } : {}),
     subject_types_supported: ['public', 'pairwise'],
     id_token_signing_alg_values_supported: server.signing.algorithms,
     token_endpoint_auth_methods_supported: publishedMethods,
@@ -110,5 +138,6 @@ export function discoveryDocument(snapshot: Snapshot, grantTypes: readonly Grant
     request_parameter_supported: false,
     request_uri_parameter_supported: false,
     authorization_response_iss_parameter_supported: true,
+    ...mutualTlsOf(server, devices),
   };
 }

@@ -17,7 +17,7 @@ import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { FoundToken, PresentedTokenStore } from '../store/presented-tokens.ts';
 import type { RevocationList } from '../store/revocation-list.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type AccessToken, accessTokenOf, accessTokenType } from '../tokens/access-token.ts';
+import { type AccessToken, accessTokenOf, accessTokenType, confirmation } from '../tokens/access-token.ts';
 import { isHandle } from '../tokens/handle.ts';
 import { createSeenTokens, type SeenTokens } from '../tokens/seen-tokens.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
@@ -123,6 +123,7 @@ function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
     issuedAt: found.issuedAt,
     expiresAt: found.expiresAt,
     authTime: found.grant?.authTime,
+    certificate: found.certificate,
   };
 }
 
@@ -150,6 +151,7 @@ function refreshWireOf(issuer: string | undefined, token: AccessToken): Introspe
     iat: token.issuedAt,
     exp: token.expiresAt,
     ...(token.authTime === undefined ? {} : { auth_time: token.authTime }),
+    ...confirmation(token.certificate),
   };
 }
 

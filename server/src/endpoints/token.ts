@@ -6,6 +6,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type Grants, redeem } from '../grants/index.ts';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
+import { certificateOf } from '../http/client-certificate.ts';
 import { narrowOrigin } from '../http/cross-origin.ts';
 import { departureOf } from '../http/departure.ts';
 import { queryText, requireForm } from '../http/form.ts';
@@ -67,13 +68,19 @@ async function answer(
   if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
-  const client = await parts.authenticate({ authorization: request.headers.authorization, parameters, source });
+  const { authorization } = request.headers;
+  const certificate = certificateOf(request.raw);
+  const client = await parts.authenticate({ authorization, parameters, source, certificate });
   progress.client = client;
   narrowOrigin(request.raw, client.registration);
   const asked = parseTokenRequest(parameters);
   progress.grantType = asked.grantType;
   if (!client.registration.grant_types.includes(asked.grantType)) {
     throw jsonError('unauthorized_client', 'the client may not use this grant type');
+  }
+  // RFC 8705 §3.4 leaves it to us: a token that is not bound would be worth more than the client wanted.
+  if (client.registration.tls_client_certificate_bound_access_tokens === true && certificate === undefined) {
+    throw jsonError('invalid_request', 'tokens of this client are bound to a certificate: ask over mutual TLS');
   }
   const { id: requestId } = request;
   const issuance = await redeem(parts.grants, asked, client, {

@@ -1,5 +1,6 @@
 /** The userinfo endpoint (OpenID Connect Core §5.3): what the granted scopes release, as of the last refresh. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { certificateOf } from '../http/client-certificate.ts';
 import { narrowOrigin } from '../http/cross-origin.ts';
 import { queryText, readForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
@@ -44,6 +45,7 @@ export function mountUserinfo(app: FastifyInstance, ports: UserinfoPorts): void 
 async function answer(ports: UserinfoPorts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
   const token = presentedToken(request);
   const presented = await (isHandle(token) ? readHandle(ports, token) : readJwt(ports, token));
+  requireCertificate(presented, request);
   const { client, subject } = holderOf(ports, presented.grant);
   narrowOrigin(request.raw, client);
   const claims = { ...claimsOf(ports, presented), sub: subject };
@@ -61,6 +63,14 @@ interface Presented {
   readonly grant: Grant;
   /** Perhaps fewer than the grant's. */
   readonly scopes: readonly string[];
+  /** Thumbprint of the certificate that must come with it. */
+  readonly certificate: string | undefined;
+}
+
+/** RFC 8705 §3: whoever presents it must hold the certificate's key. @throws ProtocolError `invalid_token` */
+function requireCertificate({ certificate }: Presented, request: FastifyRequest): void {
+  if (certificate === undefined || certificateOf(request.raw)?.thumbprint === certificate) return;
+  throw invalid('it is bound to a certificate that did not come with it');
 }
 
 /** A token that was refreshed for fewer scopes tells no more than they do, and what was asked for by name. */
@@ -85,7 +95,7 @@ async function readJwt(ports: UserinfoPorts, jwt: string): Promise<Presented> {
   if (token.subject !== holderOf(ports, grant).subject || token.clientId !== grant.clientId) {
     throw invalid('it is not of its grant');
   }
-  return { grant, scopes: token.scopes };
+  return { grant, scopes: token.scopes, certificate: token.certificate };
 }
 
 /** @throws ProtocolError `invalid_token`, `insufficient_scope` */
@@ -97,7 +107,7 @@ async function readHandle(ports: UserinfoPorts, handle: string): Promise<Present
   if (grant.clientUid !== clientUid) throw invalid('it is not of its grant');
   const names = { tokenId, clientId, subject: grant.subject, grantId: grant.id, sessionId, issuedAt };
   if (await ports.revocations.isRevoked(names)) throw invalid('revoked');
-  return { grant, scopes: found.scopes };
+  return { grant, scopes: found.scopes, certificate: found.certificate };
 }
 
 /** The client of a grant, and whom it takes the user for. @throws ProtocolError `invalid_token` */

@@ -13,10 +13,10 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { openNonce } from '../tokens/code-nonce.ts';
-import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
-import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
+import { grantLifetime } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { newRefreshToken } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface AuthorizationCodePorts {
@@ -56,7 +56,7 @@ function redemptionOf(
     resources,
     grantLifetime: grantLifetime(registration, server),
     accessToken: newOpaqueToken(client, server),
-    ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
+    ...(refreshes ? { refreshToken: newRefreshToken(client, server) } : {}),
   };
 }
 
@@ -103,7 +103,7 @@ function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode
 
 function issuanceOf(
   code: RedeemedCode,
-  { registration }: AuthenticatedClient,
+  { registration, boundTo }: AuthenticatedClient,
   { code: handle, refreshToken, accessToken, resources }: Redemption,
 ): Issuance {
   return {
@@ -120,6 +120,7 @@ function issuanceOf(
       idTokenClaims: { ...claimsForIdToken(registration.id_token_claims, code.claims), ...code.idTokenClaims },
       context: code.asked?.context,
     },
+    certificate: boundTo,
     ...opaquely(accessToken),
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };

@@ -39,6 +39,7 @@ export const clientCredentials = ({
     const accessToken = newOpaqueToken(client, server(), { scopes, audiences });
     if (accessToken !== undefined) await accessTokens.insert(accessToken);
     const subject = registration.client_id;
-    return { client: registration, subject, scopes, resources, user: null, ...opaquely(accessToken) };
+    const certificate = client.boundTo;
+    return { client: registration, subject, scopes, resources, user: null, certificate, ...opaquely(accessToken) };
   },
 });

@@ -21,10 +21,10 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
-import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
-import { grantLifetime, refreshTokenIdle } from '../tokens/lifetimes.ts';
+import { grantLifetime } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { newRefreshToken } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
 export interface DeviceCodePorts {
@@ -79,7 +79,7 @@ function redemptionOf(
     claimNames: scopes.flatMap(ports.claimsOfScope),
     grantLifetime: grantLifetime(registration, server),
     accessToken: newOpaqueToken(client, server, { audiences }),
-    ...(refreshes ? { refreshToken: { token: newHandle(), idle: refreshTokenIdle(registration, server) } } : {}),
+    ...(refreshes ? { refreshToken: newRefreshToken(client, server) } : {}),
   };
 }
 
@@ -167,7 +167,7 @@ function factsOf({ subject, username, directory, grantId, scopes }: RedeemedDevi
 
 function issuanceOf(
   code: RedeemedDeviceCode,
-  { registration }: AuthenticatedClient,
+  { registration, boundTo }: AuthenticatedClient,
   { refreshToken, accessToken }: DeviceRedemption,
   resources: readonly string[] | undefined,
 ): Issuance {
@@ -184,6 +184,7 @@ function issuanceOf(
       nonce: undefined,
       idTokenClaims: claimsForIdToken(registration.id_token_claims, code.claims),
     },
+    certificate: boundTo,
     ...opaquely(accessToken),
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),
   };

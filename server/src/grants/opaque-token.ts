@@ -18,7 +18,11 @@ type Known = Partial<Pick<NewAccessToken, 'grantId' | 'scopes' | 'audiences'>> &
 
 /** `undefined`: the client's access tokens are JWTs. */
 export function newOpaqueToken(
-  { registration, uid }: Pick<AuthenticatedClient, 'registration' | 'uid'>,
+  {
+    registration,
+    uid,
+    boundTo,
+  }: Pick<AuthenticatedClient, 'registration' | 'uid'> & Partial<Pick<AuthenticatedClient, 'boundTo'>>,
   server: ServerRegistration,
   known: Known = {},
 ): NewAccessToken | undefined {
@@ -28,6 +32,7 @@ export function newOpaqueToken(
     id: newId(),
     clientId: registration.client_id,
     clientUid: uid,
+    certificate: boundTo,
     ...known,
     lifetime: known.lifetime ?? accessTokenLifetime(registration, server),
   };

@@ -19,6 +19,7 @@ import { refreshTokenIdle } from '../tokens/lifetimes.ts';
 import { decideRefresh } from '../tokens/refresh-rotation.ts';
 import { openSuccessor, sealSuccessor } from '../tokens/successor.ts';
 import type { Grant } from './grant.ts';
+import { refreshBoundTo } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 import { askDirectory, eventOf, invalid, type RefreshGatePorts, type Refreshing } from './refresh-gate.ts';
 
@@ -48,6 +49,8 @@ async function read(ports: RefreshTokenPorts, refreshing: Refreshing): Promise<R
   const { request, client } = refreshing;
   const state = await ports.tokens.read(request.refreshToken, client.registration.client_id, client.uid);
   if (state === null) throw invalid('unknown');
+  // Before anything is ended: whoever has the token and not the certificate spends nothing (RFC 8705 §4).
+  if (state.certificate !== null && state.certificate !== client.certificate) throw invalid('another certificate');
   if (request.scopes !== undefined && !isWithin(request.scopes, state.grant.scopes)) {
     throw jsonError('invalid_scope', 'a requested scope was not granted');
   }
@@ -190,6 +193,7 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
       scopes: consent.scopes,
       ...released,
       accessToken,
+      certificate: refreshBoundTo(client),
     },
     event,
   );
@@ -218,6 +222,7 @@ function issuanceOf(
       idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, claims), ...idTokenClaims },
       context: asked?.context,
     },
+    certificate: client.boundTo,
     ...opaquely(accessToken),
     refreshToken: successor,
   };

@@ -1,13 +1,14 @@
 /**
- * Who is the client (RFC 6749 §2.3, §3.2.1)? The only place that makes an {@link AuthenticatedClient}, and the first thing
+ * Who is the client (RFC 6749 §2.3, §3.2.1, RFC 8705 §2)? The only place that makes an {@link AuthenticatedClient}, and the first thing
  * that happens to a token request: nothing is looked up for a client that has not proved who it is.
  */
 import { hash, timingSafeEqual } from 'node:crypto';
 import { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import { decodeFormText, type Parameters } from '../protocol/parameters.ts';
-import type { ClientAuthenticationMethod } from '../protocol/terms.ts';
+import { type ClientAuthenticationMethod, certificateMethods } from '../protocol/terms.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
+import type { CertificateProblem, FetchCertificateKeys, JudgeCertificate } from './certificate-judge.ts';
 import {
   type AssertionProblem,
   type FetchKeys,
@@ -17,12 +18,19 @@ import {
   maxAssertionLength,
   selfNamed,
 } from './client-assertion.ts';
+import type { PresentedCertificate } from './client-certificate.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import { networkOf, type Source } from './source.ts';
 import { createTurns } from './turns.ts';
 
-export type FailureReason = AssertionProblem | 'wrong_method' | 'wrong_secret' | 'replayed' | 'throttled';
+export type FailureReason =
+  | AssertionProblem
+  | CertificateProblem
+  | 'wrong_method'
+  | 'wrong_secret'
+  | 'replayed'
+  | 'throttled';
 
 export interface AuthenticationFailure {
   readonly reason: FailureReason;
@@ -36,6 +44,8 @@ export interface ClientAuthenticationOptions {
   readonly client: (clientId: string) => KnownClient | undefined;
   readonly judgeAssertion: JudgeAssertion;
   readonly fetchKeys: FetchKeys;
+  readonly judgeCertificate: JudgeCertificate;
+  readonly fetchCertificateKeys: FetchCertificateKeys;
   /** Marks an assertion as used, durably; `false`: it was used before. */
   readonly useAssertion: (assertion: {
     readonly clientId: string;
@@ -43,6 +53,8 @@ export interface ClientAuthenticationOptions {
     readonly expiresAt: number;
   }) => Promise<boolean>;
   readonly onFailure: (failure: AuthenticationFailure) => void;
+  /** A client used a secret that is accepted beside its current one. */
+  readonly onOlderSecret?: (digest: string) => void;
   /** Milliseconds, never going backwards. */
   readonly now: () => number;
 }
@@ -52,6 +64,8 @@ export interface CredentialsRequest {
   readonly authorization: string | undefined;
   readonly parameters: Parameters;
   readonly source: Source;
+  /** What the client proved to hold, whether it authenticates with it or not. */
+  readonly certificate?: PresentedCertificate | undefined;
 }
 
 /** Failures per minute, per client and source together: strangers must not lock a client out (per replica, in memory). */
@@ -78,7 +92,7 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
   const limiter = createLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
   const turns = createTurns();
 
-  return async ({ authorization, parameters, source }) => {
+  return async ({ authorization, parameters, source, certificate }) => {
     const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
       options.onFailure({ reason, method: 'unknown', clientId: undefined, source, ...more });
       return jsonError('invalid_client', told(reason), { detail: reason });
@@ -100,9 +114,12 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     if (claim.method === 'assertion' && client !== undefined && left() > 0) {
       await options.fetchKeys(claim.assertion, client);
     }
+    if (method === 'self_signed_tls_client_auth' && client !== undefined && certificate !== undefined && left() > 0) {
+      await options.fetchCertificateKeys(certificate, client);
+    }
     const end = await turns.take(key, left);
     try {
-      const problem = claim.method === 'assertion' ? await judgeClaim(options, client, claim) : judge(client, claim);
+      const problem = await judge(options, client, claim, certificate);
       if (client === undefined || problem !== null) {
         limiter.count(key, source.limitFactor);
         throw fail(problem ?? 'unknown_client', { method, clientId });
@@ -110,7 +127,8 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     } finally {
       end();
     }
-    return AuthenticatedClient.of(client.value, client.owner.uid, client.value.token_endpoint_auth_method);
+    const { token_endpoint_auth_method: proved } = client.value;
+    return AuthenticatedClient.of(client.value, client.owner.uid, proved, certificate?.thumbprint);
   };
 }
 
@@ -130,10 +148,11 @@ function tooManyFailures(wait: number): HttpError {
 
 const assertionMethods: readonly ClientAuthenticationMethod[] = ['private_key_jwt', 'kubernetes_service_account'];
 
-/** On the wire the two kinds of assertions are one: which is meant, the registration says. */
+/** On the wire the two kinds of assertions are one, and a certificate is no part of the form: the registration says. */
 function methodOf(claim: ClientClaim, client: KnownClient | undefined): ClientAuthenticationMethod {
-  if (claim.method !== 'assertion') return claim.method;
   const registered = client?.value.token_endpoint_auth_method;
+  if (claim.method === 'none') return certificateMethods.find((method) => method === registered) ?? 'none';
+  if (claim.method !== 'assertion') return claim.method;
   return assertionMethods.find((method) => method === registered) ?? 'private_key_jwt';
 }
 
@@ -141,7 +160,7 @@ function methodOf(claim: ClientClaim, client: KnownClient | undefined): ClientAu
  * An assertion is used up here, before anything else is looked at: whatever becomes of the request afterwards, a second one
  * with the same id is refused, on every replica. A client that has to ask again writes another.
  */
-async function judgeClaim(
+async function judgeAssertionOf(
   { judgeAssertion, useAssertion }: ClientAuthenticationOptions,
   client: KnownClient | undefined,
   { assertion }: Extract<ClientClaim, { readonly method: 'assertion' }>,
@@ -158,15 +177,50 @@ async function judgeClaim(
   return (await useAssertion({ clientId: registered.client_id, ...once })) ? null : 'replayed';
 }
 
-function judge(
+/** Whether the claim holds: `null`, it does. */
+async function judge(
+  options: ClientAuthenticationOptions,
   client: KnownClient | undefined,
-  claim: Exclude<ClientClaim, { readonly method: 'assertion' }>,
+  claim: ClientClaim,
+  certificate: PresentedCertificate | undefined,
+): Promise<FailureReason | null> {
+  switch (claim.method) {
+    case 'assertion':
+      return judgeAssertionOf(options, client, claim);
+    case 'none':
+      return judgeWithoutCredentials(options, client, certificate);
+    case 'client_secret_basic':
+    case 'client_secret_post':
+      return judgeSecret(options, client, claim);
+  }
+}
+
+/** `client_id` alone (RFC 8705 §2): a public client, or one that its certificate speaks for. */
+function judgeWithoutCredentials(
+  { judgeCertificate }: ClientAuthenticationOptions,
+  client: KnownClient | undefined,
+  certificate: PresentedCertificate | undefined,
+): FailureReason | null {
+  // Judged for unknown clients too.
+  const problem = judgeCertificate(certificate, client);
+  if (client === undefined) return 'unknown_client';
+  const method = methodOf({ method: 'none', clientId: client.value.client_id }, client);
+  if (client.value.token_endpoint_auth_method !== method) return 'wrong_method';
+  return method === 'none' ? null : problem;
+}
+
+function judgeSecret(
+  { onOlderSecret }: ClientAuthenticationOptions,
+  client: KnownClient | undefined,
+  claim: Extract<ClientClaim, { readonly secret: string }>,
 ): FailureReason | null {
   // The comparison is made for unknown clients too, against a digest that nothing hashes to.
-  const secretIsRight = claim.method === 'none' ? true : isSecretOf(client?.value, claim.secret);
+  const place = placeOfSecret(client?.value, claim.secret);
   if (client === undefined) return 'unknown_client';
   if (client.value.token_endpoint_auth_method !== claim.method) return 'wrong_method';
-  return secretIsRight ? null : 'wrong_secret';
+  if (place < 0) return 'wrong_secret';
+  if (place > 0) onOlderSecret?.(client.value.client_secret_digests[place] ?? '');
+  return null;
 }
 
 const digests = new WeakMap<ClientRegistration, readonly Buffer[]>();
@@ -181,14 +235,18 @@ function digestsOf(client: ClientRegistration): readonly Buffer[] {
   return known;
 }
 
-function isSecretOf(client: ClientRegistration | undefined, secret: string): boolean {
+/** Where the secret stands among those that are accepted, the current one first; negative: it does not. */
+function placeOfSecret(client: ClientRegistration | undefined, secret: string): number {
   const digest = hash('sha256', secret, 'buffer');
   const accepted = client === undefined ? [] : digestsOf(client);
-  let matches = 0;
+  let found = -1;
+  let place = 0;
+  // To the end, whichever it is.
   for (const other of accepted.length === 0 ? dummyDigests : accepted) {
-    matches |= other.length === digest.length && timingSafeEqual(other, digest) ? 1 : 0;
+    if (other.length === digest.length && timingSafeEqual(other, digest)) found = place;
+    place += 1;
   }
-  return accepted.length > 0 && matches === 1;
+  return accepted.length > 0 ? found : -1;
 }
 
 /** @throws ProtocolError `invalid_request`; `null`: no claim, or one that cannot be read. */

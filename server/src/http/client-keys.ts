@@ -2,6 +2,7 @@
  * Keys of clients that registered where they publish them (`jwks_uri`, RFC 7591 §2): fetched when an assertion needs them,
  * kept for ten minutes. Whoever sends assertions decides when a URL is called, but not how often.
  */
+import { hash } from 'node:crypto';
 import type { OutboundGate } from '../outbound/gate.ts';
 import { readJwks } from '../protocol/jwks-document.ts';
 import { algorithmOf } from '../protocol/public-keys.ts';
@@ -14,12 +15,14 @@ export interface KeyLocation {
   readonly namespace: Owner['namespace'];
   /** For the log. */
   readonly clientId: string;
+  /** PEM certificates that are trusted there, in place of all others. */
+  readonly ca?: string;
 }
 
-export interface WantedKey {
-  readonly kid: string | undefined;
-  readonly algorithm: AssertionAlgorithm;
-}
+/** Of an assertion what its header says; of a certificate whether a key is its own. */
+export type WantedKey =
+  | { readonly kid: string | undefined; readonly algorithm: AssertionAlgorithm }
+  | ((key: PublicJwk) => boolean);
 
 export interface ClientKeys {
   /**
@@ -142,8 +145,9 @@ function createTally(): { of(key: string): number; add(key: string, count: numbe
 }
 
 /** A URL that two namespaces registered may be open to one of them alone. */
-function placeOf({ namespace, url }: KeyLocation): string {
-  return `${namespace} ${url}`;
+function placeOf({ namespace, url, ca }: KeyLocation): string {
+  // Who answered under another authority is somebody else.
+  return ca === undefined ? `${namespace} ${url}` : `${namespace} ${url} ${hash('sha256', ca)}`;
 }
 
 function tooManyWait(): HttpError {
@@ -153,18 +157,24 @@ function tooManyWait(): HttpError {
   });
 }
 
-function isDue({ keys, fetchedAt, triedAt }: Known, { kid, algorithm }: WantedKey, now: number): boolean {
+function isDue({ keys, fetchedAt, triedAt }: Known, wanted: WantedKey, now: number): boolean {
   const failed = triedAt > fetchedAt;
   if (failed && now - triedAt < afterFailure) return false;
   if (now - fetchedAt >= freshFor) return true;
-  const isThere = keys.some((key) => algorithmOf(key) === algorithm && (kid === undefined || key.kid === kid));
+  const isThere = keys.some((key) => isWanted(wanted, key));
   return !isThere && now - triedAt >= betweenMisses;
+}
+
+function isWanted(wanted: WantedKey, key: PublicJwk): boolean {
+  if (typeof wanted === 'function') return wanted(key);
+  const { kid, algorithm } = wanted;
+  return algorithmOf(key) === algorithm && (kid === undefined || key.kid === kid);
 }
 
 /** Never rejects; `null`: there was a problem, which was told. */
 async function fetchKeys(
   { gate, onProblem }: ClientKeysOptions,
-  { url, namespace, clientId }: KeyLocation,
+  { url, namespace, clientId, ca }: KeyLocation,
 ): Promise<readonly PublicJwk[] | null> {
   const problem = (words: string): null => {
     onProblem(clientId, `jwks_uri: ${words}`);
@@ -172,7 +182,13 @@ async function fetchKeys(
   };
   try {
     const headers = { accept: 'application/jwk-set+json, application/json' };
-    const { status, body } = await gate.call({ url, namespace, method: 'GET', headers });
+    const { status, body } = await gate.call({
+      url,
+      namespace,
+      method: 'GET',
+      headers,
+      ...(ca === undefined ? {} : { ca }),
+    });
     if (status !== 200) return problem(`it answered with status ${status}`);
     const reading = readJwks(body.toString('utf8'));
     return 'keys' in reading ? reading.keys : problem(reading.problem);

@@ -4,6 +4,7 @@ import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
 import type { Parameters } from '../protocol/parameters.ts';
 import type { AuthenticateClient } from './client-authentication.ts';
+import { certificateOf } from './client-certificate.ts';
 import { narrowOrigin } from './cross-origin.ts';
 import { queryText, requireForm } from './form.ts';
 import { HttpError } from './http-error.ts';
@@ -27,7 +28,8 @@ export async function readClientRequest(
   if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
-  const client = await authenticate({ authorization: request.headers.authorization, parameters, source });
+  const { authorization } = request.headers;
+  const client = await authenticate({ authorization, parameters, source, certificate: certificateOf(request.raw) });
   narrowOrigin(request.raw, client.registration);
   return { client, parameters, source };
 }

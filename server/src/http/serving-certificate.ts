@@ -106,7 +106,11 @@ function follow(first: ServingPair, { folder, log, interval = 2000 }: ServingCer
     },
     onChange: (listener) => void changed.add(listener),
     attach(server, more = () => ({})) {
-      const set = (): void => server.setSecureContext({ ...more(), ...terms, cert: current.cert, key: current.key });
+      const set = (): void => {
+        const { secureOptions = 0, ...others } = more();
+        const { cert, key } = current;
+        server.setSecureContext({ ...others, ...terms, secureOptions: terms.secureOptions | secureOptions, cert, key });
+      };
       set();
       changed.add(set);
       server.once('close', () => changed.delete(set));

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { type BlockList, isIPv6 } from 'node:net';
 import { familyOf, networksOf, plainAddress } from '../protocol/networks.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
+import { believeCertificateHeader } from './client-certificate.ts';
 import { forwardedFor } from './forwarded.ts';
 
 /** Where a request comes from, for limits and the log. Nothing else is ever taken from a proxy's word. */
@@ -60,6 +61,7 @@ export function createArrivals({ trusted, onArrival }: ArrivalOptions): (request
     const isTrusted = known !== undefined && within(known, peer);
     onArrival?.(!isTrusted && isForwarded(request));
     if (proxies === undefined || !isTrusted) return { source: sourceOfPeer(request), requestId: newRequestId() };
+    if (proxies.certificate_header !== undefined) believeCertificateHeader(request);
     const source = sourceBehind(request, { proxies, networks: known, peer });
     sources.set(request, source);
     return { source, requestId: sentRequestId(request) ?? newRequestId() };

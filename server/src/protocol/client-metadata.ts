@@ -1,5 +1,7 @@
 /** PURE. The rules of client and server metadata that endpoints rely on, beyond the shape (RFC 7591 §2, RFC 8414 §2). */
-import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
+import type { ClientRegistration, KubernetesClusters, ServerRegistration } from '../registry/registration.ts';
+import { readAuthorities } from './certificate-chain.ts';
+import { subjectMembers, subjectProblem } from './certificate-subject.ts';
 import { isHostOrNetwork, parseCidr } from './networks.ts';
 import { publicKeysProblem } from './public-keys.ts';
 import { isPrivateUseUri, registrationProblem } from './redirect-uri.ts';
@@ -93,8 +95,9 @@ const credentialsFitTheMethod: Check = (client) => {
   const bySecret = method === 'client_secret_basic' || method === 'client_secret_post';
   if (!bySecret && client.client_secret_digests.length > 0) return `a client with the method ${method} has no secret`;
   const sources = [jwks, uri].filter((one) => one !== undefined).length;
-  if (sources !== (method === 'private_key_jwt' ? 1 : 0)) {
-    return 'exactly one of jwks and jwks_uri goes with the method private_key_jwt, and neither with another';
+  const byKey = method === 'private_key_jwt' || method === 'self_signed_tls_client_auth';
+  if (sources !== (byKey ? 1 : 0)) {
+    return 'exactly one of jwks and jwks_uri goes with the methods private_key_jwt and self_signed_tls_client_auth, and neither with another';
   }
   const located = uri === undefined ? null : calledUriProblem(uri);
   if (located !== null) return `jwks_uri ${located}`;
@@ -104,6 +107,22 @@ const credentialsFitTheMethod: Check = (client) => {
   const problem = jwks === undefined ? null : publicKeysProblem(jwks.keys);
   return problem === null ? null : `jwks: ${problem}`;
 };
+
+// RFC 8705 §2.1.2: exactly one, or a certificate for one purpose would do for another.
+const certificateIsNamed: Check = (client) => {
+  const names = subjectMembers.filter((member) => client[member] !== undefined);
+  if (names.length !== (client.token_endpoint_auth_method === 'tls_client_auth' ? 1 : 0)) {
+    return 'exactly one tls_client_auth_ member goes with the method tls_client_auth, and none with another';
+  }
+  return subjectProblem(client);
+};
+
+// The authorization endpoint sees a browser, and no certificate of the client (RFC 8705 §7.4).
+const boundTokensComeFromTheTokenEndpoint: Check = (client) =>
+  client.tls_client_certificate_bound_access_tokens === true &&
+  client.response_types.some((type) => type.split(' ').includes('token'))
+    ? 'tls_client_certificate_bound_access_tokens cannot hold for tokens of the authorization endpoint'
+    : null;
 
 const scopesAreTokens: Check = (client) => {
   const malformed = [...client.scopes, ...client.default_scopes].findIndex((scope) => !isScopeToken(scope));
@@ -183,6 +202,8 @@ const checks: readonly Check[] = [
   nameIsPlain,
   publicClientsAreModest,
   credentialsFitTheMethod,
+  certificateIsNamed,
+  boundTokensComeFromTheTokenEndpoint,
   redirectUrisAreSafe,
   logoutUrisAreSafe,
   responseTypesFitTheGrants,
@@ -251,10 +272,35 @@ export function checkServerMetadata(server: ServerRegistration): string | null {
     return 'signing.publish_before must not be longer than rotate_every';
   const longest = Math.max(maxAccessTokenLifetime, lifetimes.id_token);
   if (signing.retire_after < longest + 60) return `signing.retire_after must be at least ${longest + 60}`;
-  const outside = networksProblem(server);
+  const outside = networksProblem(server) ?? mutualTlsProblem(server);
   if (outside !== null) return outside;
-  const keys = server.kubernetes === undefined ? null : publicKeysProblem(server.kubernetes.jwks.keys);
-  return keys === null ? null : `kubernetes.jwks: ${keys}`;
+  return clustersProblem(server.kubernetes ?? {});
+}
+
+/** Keys that two clusters list are no problem of the settings: tokens signed with them are refused, all others hold. */
+function clustersProblem({ jwks, clusters = [] }: KubernetesClusters): string | null {
+  const own = jwks === undefined ? null : publicKeysProblem(jwks.keys);
+  if (own !== null) return `kubernetes.jwks: ${own}`;
+  const names = clusters.map(({ name }) => name);
+  if (new Set(names).size < names.length) return 'kubernetes.clusters must have names of their own';
+  for (const [index, cluster] of clusters.entries()) {
+    const problem = clusterProblem(cluster);
+    if (problem !== null) return `kubernetes.clusters[${index}] ${problem}`;
+  }
+  return null;
+}
+
+function clusterProblem({
+  jwks,
+  jwks_uri: uri,
+  ca,
+}: NonNullable<KubernetesClusters['clusters']>[number]): string | null {
+  if ((jwks === undefined) === (uri === undefined)) return 'needs exactly one of jwks and jwks_uri';
+  if (ca !== undefined && uri === undefined) return 'has a ca without a jwks_uri';
+  const located = uri === undefined ? null : calledUriProblem(uri);
+  if (located !== null) return `jwks_uri ${located}`;
+  const keys = jwks === undefined ? null : publicKeysProblem(jwks.keys);
+  return keys === null ? null : `jwks: ${keys}`;
 }
 
 function networksProblem({
@@ -269,6 +315,17 @@ function networksProblem({
   if (everybody >= 0) return `trusted_proxies.cidrs[${everybody}] must not hold every address`;
   const odd = allowed.findIndex((entry) => !isHostOrNetwork(entry));
   return odd < 0 ? null : `outbound_allowed[${odd}] must be a host, *. and a host, an address or a network`;
+}
+
+function mutualTlsProblem({ mutual_tls: mutual, trusted_proxies: proxies }: ServerRegistration): string | null {
+  if (mutual === undefined) {
+    return proxies?.certificate_header === undefined ? null : 'trusted_proxies.certificate_header needs mutual_tls';
+  }
+  const { url, ca } = mutual;
+  if (!URL.canParse(url) || new URL(url).origin !== url || !url.startsWith('https://')) {
+    return 'mutual_tls.url must be https, a host and perhaps a port, such as https://mtls.example.com';
+  }
+  return ca === undefined || readAuthorities(ca) !== null ? null : 'mutual_tls.ca must hold certificates in PEM';
 }
 
 /** RFC 8414 §2: https without query and fragment; http on loopback alone. No trailing slash, so that paths append. */

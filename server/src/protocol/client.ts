@@ -12,14 +12,31 @@ export class AuthenticatedClient {
   /** Uid of the resource that registered it: a re-created client is another and inherits nothing. */
   readonly uid: string;
   readonly method: ClientAuthenticationMethod;
-  private constructor(registration: ClientRegistration, uid: string, method: ClientAuthenticationMethod) {
+  /** Thumbprint of the certificate that it proved to hold; with which method it authenticated does not matter. */
+  readonly certificate: string | undefined;
+  private constructor(
+    registration: ClientRegistration,
+    uid: string,
+    method: ClientAuthenticationMethod,
+    certificate: string | undefined,
+  ) {
     this.registration = registration;
     this.uid = uid;
     this.method = method;
+    this.certificate = certificate;
   }
   /** For `http/client-authentication.ts` alone. */
-  static of(registration: ClientRegistration, uid: string, method: ClientAuthenticationMethod): AuthenticatedClient {
-    return new AuthenticatedClient(registration, uid, method);
+  static of(
+    registration: ClientRegistration,
+    uid: string,
+    method: ClientAuthenticationMethod,
+    certificate?: string,
+  ): AuthenticatedClient {
+    return new AuthenticatedClient(registration, uid, method, certificate);
+  }
+  /** What its access tokens are bound to (RFC 8705 §3); `undefined`: to nothing. */
+  get boundTo(): string | undefined {
+    return this.registration.tls_client_certificate_bound_access_tokens === true ? this.certificate : undefined;
   }
   static is(value: unknown): value is AuthenticatedClient {
     return typeof value === 'object' && value !== null && #brand in value;

@@ -20,6 +20,21 @@ export function endpointUrl(issuer: string, endpoint: Endpoint): string {
   return `${issuer}${endpointPaths[endpoint]}`;
 }
 
+/** What the listener serves that asks clients for a certificate (RFC 8705 §5). */
+export const mutualTlsEndpoints = [
+  'token',
+  'userinfo',
+  'introspection',
+  'revocation',
+  'deviceAuthorization',
+] as const satisfies readonly Endpoint[];
+export type MutualTlsEndpoint = (typeof mutualTlsEndpoints)[number];
+
+/** @param url scheme, host and port of that listener; the issuer's path is the same there. */
+export function mutualTlsUrl(url: string, issuer: string, endpoint: MutualTlsEndpoint): string {
+  return `${url}${pathOfIssuer(issuer)}${endpointPaths[endpoint]}`;
+}
+
 /** Path of an issuer without a slash at its end: empty for `https://example.com`. */
 export function pathOfIssuer(issuer: string): string {
   const { pathname } = new URL(issuer);

@@ -55,7 +55,16 @@ function publicJwkOf(value: unknown): PublicJwk | null {
     ...(crv === undefined ? {} : { crv }),
     ...numbersOf(value),
   };
-  return publicKeyProblem(jwk) === null ? jwk : null;
+  if (publicKeyProblem(jwk) !== null) return null;
+  const certified = { ...jwk, ...certificateOf(value) };
+  // One that is not over the key says nothing about it.
+  return publicKeyProblem(certified) === null ? certified : jwk;
+}
+
+/** Of a chain the first alone: it is the one that is over the key. */
+function certificateOf({ x5c }: Readonly<Record<string, unknown>>): Pick<PublicJwk, 'x5c'> {
+  const [first]: readonly unknown[] = Array.isArray(x5c) ? x5c : [];
+  return typeof first === 'string' ? { x5c: [first] } : {};
 }
 
 function numbersOf(value: Readonly<Record<string, unknown>>): Pick<PublicJwk, 'n' | 'e' | 'x' | 'y'> {

@@ -1,5 +1,5 @@
 /** PURE. Which public keys may verify an assertion (RFC 7517, RFC 7518 §6, RFC 8037 §2), and with which one algorithm. */
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { PublicJwk } from '../registry/registration.ts';
 import type { AssertionAlgorithm } from './terms.ts';
 
@@ -28,7 +28,30 @@ export function publicKeysProblem(keys: readonly PublicJwk[]): string | null {
 export function publicKeyProblem(jwk: PublicJwk): string | null {
   const key = readKey(jwk);
   if (key === null) return 'is no public key';
+  if (!isOfItsCertificate(jwk, key)) return 'has an x5c that is not over its key';
   return jwk.kty === 'RSA' ? rsaProblem(jwk, key) : curveProblem(jwk);
+}
+
+/** The key as both certificates and JSON Web Keys hold it, to be compared. @throws Error when it is none */
+export function keyOctets(jwk: PublicJwk): Buffer {
+  const key = readKey(jwk);
+  if (key === null) throw new Error('no public key');
+  return octetsOf(key);
+}
+
+export function octetsOf(key: KeyObject): Buffer {
+  return key.export({ type: 'spki', format: 'der' });
+}
+
+/** RFC 7517 §4.7: the first certificate is that of the key. */
+function isOfItsCertificate({ x5c }: PublicJwk, key: KeyObject): boolean {
+  const [first] = x5c ?? [];
+  if (first === undefined) return true;
+  try {
+    return octetsOf(new X509Certificate(Buffer.from(first, 'base64')).publicKey).equals(octetsOf(key));
+  } catch {
+    return false;
+  }
 }
 
 function readKey({ kty, n, e, crv, x, y }: PublicJwk): KeyObject | null {

@@ -36,17 +36,23 @@ export const responseModes = ['query', 'fragment', 'form_post'] as const;
 export type ResponseMode = (typeof responseModes)[number];
 
 /**
- * How a client proves who it is at the token endpoint (RFC 7591 §2, OpenID Connect Core §9). Our one extension is
+ * How a client proves who it is at the token endpoint (RFC 7591 §2, OpenID Connect Core §9, RFC 8705 §2). Our one extension is
  * `kubernetes_service_account`: the token of a Kubernetes ServiceAccount stands in for an assertion of the client's own.
  */
 export const clientAuthenticationMethods = [
   'client_secret_basic',
   'client_secret_post',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
   'kubernetes_service_account',
   'none',
 ] as const;
 export type ClientAuthenticationMethod = (typeof clientAuthenticationMethods)[number];
+
+/** Those that are proved by the certificate of the connection, beside `client_id` in the form. */
+export const certificateMethods = ['tls_client_auth', 'self_signed_tls_client_auth'] as const;
+export type CertificateMethod = (typeof certificateMethods)[number];
 
 /** Values of `prompt` (OpenID Connect Core §3.1.2.1). */
 export const prompts = ['none', 'login', 'consent', 'select_account'] as const;

@@ -40,6 +40,10 @@ export const PublicJwk = Type.Object(
     crv: Type.Optional(literals(['P-256', 'P-384', 'P-521', 'Ed25519'])),
     x: Type.Optional(keyMember(88)),
     y: Type.Optional(keyMember(88)),
+    /** A certificate over the key, in base64 (RFC 7517 §4.7): then that one certificate counts, and no other over the key. */
+    x5c: Type.Optional(
+      Type.Array(Type.String({ pattern: '^[A-Za-z0-9+/]+={0,2}$', maxLength: 8192 }), { minItems: 1, maxItems: 1 }),
+    ),
   },
   closed,
 );
@@ -80,6 +84,35 @@ const Branding = Type.Object(
 );
 export type Branding = Static<typeof Branding>;
 
+/** Whose ServiceAccount tokens may speak for clients. */
+const Kubernetes = Type.Object(
+  {
+    /** The cluster that its clients live in: the keys with which it signs the tokens of its ServiceAccounts. */
+    jwks: Type.Optional(jwks(20)),
+    /** Others that are trusted, by names of ours. Which one a token is from, the key says that verifies it. */
+    clusters: Type.Optional(
+      Type.Array(
+        Type.Object(
+          {
+            name: text(63),
+            /** `iss` of its tokens; may be that of another cluster too. */
+            issuer: text(512),
+            /** Its keys, or where they are fetched through the outbound gate: one of the two. */
+            jwks: Type.Optional(jwks(20)),
+            jwks_uri: Type.Optional(text(2048)),
+            /** PEM: the authorities that are trusted there; left out: the usual ones. */
+            ca: Type.Optional(text(262_144)),
+          },
+          closed,
+        ),
+        { minItems: 1, maxItems: 8 },
+      ),
+    ),
+  },
+  closed,
+);
+export type KubernetesClusters = Static<typeof Kubernetes>;
+
 /** Settings of the one AuthorizationServer that a database serves; its id is always `self`. */
 export const ServerRegistration = Type.Object(
   {
@@ -115,7 +148,24 @@ export const ServerRegistration = Type.Object(
     /** Peers whose forwarded headers are believed: CIDRs, and the header that names the client's address. */
     trusted_proxies: Type.Optional(
       Type.Object(
-        { cidrs: list(text(64), 64), header: literals(['x-forwarded-for', 'forwarded', 'x-real-ip']) },
+        {
+          cidrs: list(text(64), 64),
+          header: literals(['x-forwarded-for', 'forwarded', 'x-real-ip']),
+          /** The header with the certificate of whoever connected to them (RFC 9440). Left out: none is believed. */
+          certificate_header: Type.Optional(literals(['client-cert'])),
+        },
+        closed,
+      ),
+    ),
+    /** Certificates of clients (RFC 8705). Left out: nobody is asked for one, and none counts. */
+    mutual_tls: Type.Optional(
+      Type.Object(
+        {
+          /** Scheme, host and port of the listener that asks for them, as clients reach it. */
+          url: text(512),
+          /** PEM: the authorities of `tls_client_auth`; left out: that method has none. */
+          ca: Type.Optional(text(262_144)),
+        },
         closed,
       ),
     ),
@@ -125,12 +175,28 @@ export const ServerRegistration = Type.Object(
      */
     outbound_allowed: Type.Optional(list(text(253), 64)),
     branding: Type.Optional(Branding),
-    /** The cluster that its clients live in: the keys with which it signs the tokens of its ServiceAccounts. */
-    kubernetes: Type.Optional(Type.Object({ jwks: jwks(20) }, closed)),
+    kubernetes: Type.Optional(Kubernetes),
   },
   closed,
 );
 export type ServerRegistration = Static<typeof ServerRegistration>;
+
+const secretDigest = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
+
+export const SecretNotes = Type.Object(
+  {
+    /** Of the second digest, which is accepted beside the current one. RFC 3339. */
+    retiring: Type.Optional(Type.Object({ created_at: text(40), superseded_at: text(40) }, closed)),
+    /** Digests that must not be accepted again, the newest first. */
+    revoked: Type.Optional(Type.Array(secretDigest, { maxItems: 8, uniqueItems: true })),
+    /** Revocations that were asked for and carried out to the end: SHA-256 of what was asked, base64url. */
+    handled: Type.Optional(
+      Type.Object({ revoke_old: Type.Optional(secretDigest), revoke_all: Type.Optional(secretDigest) }, closed),
+    ),
+  },
+  closed,
+);
+export type SecretNotes = Static<typeof SecretNotes>;
 
 /** A client; its id is `client_id`. Extension members beside RFC 7591's are ours and carry no registered name. */
 export const ClientRegistration = Type.Object(
@@ -155,18 +221,28 @@ export const ClientRegistration = Type.Object(
     /** What it gets when it sends no `scope` (RFC 6749 §3.3); a subset of `scopes`. */
     default_scopes: list(text(128), 64),
     token_endpoint_auth_method: literals(clientAuthenticationMethods),
-    /** SHA-256 of each accepted secret, base64url without padding (43 characters). At most two. */
-    client_secret_digests: Type.Array(Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' }), {
-      maxItems: 2,
-      uniqueItems: true,
-    }),
-    /** Keys of its assertions; one of the two exactly with `private_key_jwt`. */
+    /** SHA-256 of each accepted secret, the current one first, base64url without padding (43 characters). At most two. */
+    client_secret_digests: Type.Array(secretDigest, { maxItems: 2, uniqueItems: true }),
+    /** What the operator notes about these secrets; the server does nothing with it. */
+    secret_notes: Type.Optional(SecretNotes),
+    /** Keys of its assertions or of its certificate; one of the two exactly with `private_key_jwt` and `self_signed_tls_client_auth`. */
     jwks: Type.Optional(jwks(10)),
     /** Where its keys are fetched, through the outbound gate. */
     jwks_uri: Type.Optional(text(2048)),
-    /** ServiceAccounts whose tokens speak for it; exactly with `kubernetes_service_account`. */
+    /** The name that its certificate carries (RFC 8705 §2.1.2); exactly one with `tls_client_auth`. */
+    tls_client_auth_subject_dn: Type.Optional(text(1024)),
+    tls_client_auth_san_dns: Type.Optional(text(253)),
+    tls_client_auth_san_uri: Type.Optional(text(2048)),
+    tls_client_auth_san_ip: Type.Optional(text(45)),
+    tls_client_auth_san_email: Type.Optional(text(320)),
+    /** RFC 8705 §3.4. Left out: its access tokens are of whoever bears them. */
+    tls_client_certificate_bound_access_tokens: Type.Optional(Type.Boolean()),
+    /**
+     * ServiceAccounts whose tokens speak for it; exactly with `kubernetes_service_account`. `cluster`: one that the server
+     * trusts by that name; left out: the one that the client lives in.
+     */
     service_accounts: Type.Optional(
-      Type.Array(Type.Object({ namespace: text(63), name: text(253) }, closed), {
+      Type.Array(Type.Object({ namespace: text(63), name: text(253), cluster: Type.Optional(text(63)) }, closed), {
         minItems: 1,
         maxItems: 10,
         uniqueItems: true,

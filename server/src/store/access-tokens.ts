@@ -16,11 +16,13 @@ export interface NewAccessToken {
   readonly scopes?: readonly string[];
   /** At least one; left out where the statement that issues knows them. */
   readonly audiences?: readonly string[];
+  /** Thumbprint of the certificate that it is bound to; left out: it is of whoever bears it. */
+  readonly certificate?: string | undefined;
   /** Seconds. */
   readonly lifetime: number;
 }
 
-const record = `hash text, id uuid, client_id text, client_uid text, grant_id uuid, scopes text[], audiences text[], lifetime integer`;
+const record = `hash text, id uuid, client_id text, client_uid text, grant_id uuid, scopes text[], audiences text[], certificate text, lifetime integer`;
 
 /**
  * `INSERT INTO access_tokens …` for the token in the jsonb parameter (NULL: none); part of the statement that issues it.
@@ -35,8 +37,8 @@ export function insertAccessToken(
 ): string {
   const { grant_id: grant = 'a.grant_id', scopes = 'a.scopes', audiences = 'a.audiences' } = known;
   const { session_id: session = 'NULL' } = known;
-  return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, session_id, scopes, audiences, expires_at)
-    SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${session}, ${scopes}, ${audiences},
+  return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, session_id, scopes, audiences, certificate, expires_at)
+    SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${session}, ${scopes}, ${audiences}, a.certificate,
       now() + make_interval(secs => a.lifetime)
     FROM ${source}, jsonb_to_record(${parameter}::jsonb) AS a(${record}) WHERE a.hash IS NOT NULL`;
 }
@@ -68,6 +70,7 @@ export function accessTokenRecord(token: NewAccessToken): Readonly<Record<string
     grant_id: token.grantId,
     scopes: token.scopes,
     audiences: token.audiences,
+    certificate: token.certificate,
     lifetime: token.lifetime,
   };
 }

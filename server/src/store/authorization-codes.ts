@@ -13,6 +13,7 @@ import { digest } from './handles.ts';
 import { liveSession } from './live-session.ts';
 import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
 import { insertGrant, insertGrantWith } from './new-grant.ts';
+import type { NewRefreshToken } from './refresh-tokens.ts';
 import { revokeGrant } from './revocations.ts';
 
 const complete = (softly: boolean): Statement => ({
@@ -63,8 +64,8 @@ const redeem: Statement = {
       RETURNING c.*),
     granted AS (${insertGrant('code', 'CASE WHEN code.offline THEN NULL ELSE code.session_id END', '$6::integer')}),
     refresh AS (
-      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
-      SELECT $7::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $8::integer)), granted.expires_at
+      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until, certificate)
+      SELECT $7::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $8::integer)), granted.expires_at, $12::text
       FROM code, granted WHERE $7::bytea IS NOT NULL),
     access AS (${insertAccessToken('$11', 'code, granted', {
       grant_id: 'code.grant_id',
@@ -132,7 +133,7 @@ export interface Redemption {
   /** Seconds that the grant can live. */
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
-  readonly refreshToken?: { readonly token: string; readonly idle: number };
+  readonly refreshToken?: NewRefreshToken;
   /** Left out: the access token is a JWT. Grant, scopes and audiences are those of the code. */
   readonly accessToken?: NewAccessToken | undefined;
 }
@@ -221,6 +222,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
         auditJson(audit),
         redemption.resources ?? null,
         accessTokenJson(redemption.accessToken),
+        redemption.refreshToken?.certificate ?? null,
       ]);
       const row = rows[0];
       if (row === undefined) return null;

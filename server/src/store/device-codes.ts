@@ -9,6 +9,7 @@ import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { insertGrant } from './new-grant.ts';
+import type { NewRefreshToken } from './refresh-tokens.ts';
 import { revokeGrant } from './revocations.ts';
 
 /** At most this many at once for one client: a loop in an application must not fill the table. */
@@ -66,8 +67,8 @@ const redeem: Statement = {
       RETURNING d.*, NULL::jsonb AS asked, '{}'::jsonb AS id_token_claims),
     granted AS (${insertGrant('code', 'NULL::text', '$4::integer')}),
     refresh AS (
-      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
-      SELECT $5::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $6::integer)), granted.expires_at
+      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until, certificate)
+      SELECT $5::bytea, code.grant_id, LEAST(granted.expires_at, now() + make_interval(secs => $6::integer)), granted.expires_at, $11::text
       FROM code, granted WHERE $5::bytea IS NOT NULL),
     access AS (${insertAccessToken('$8', 'code, granted', { grant_id: 'code.grant_id', scopes: 'code.scopes' })}),
     audit_row AS (${insertAudit('$7', 'code', {
@@ -143,7 +144,7 @@ export interface DeviceRedemption extends PresentedDeviceCode {
   /** Seconds that the grant can live. */
   readonly grantLifetime: number;
   /** Left out: no refresh token. */
-  readonly refreshToken?: { readonly token: string; readonly idle: number };
+  readonly refreshToken?: NewRefreshToken;
   /** Left out: the access token is a JWT. Grant and scopes are those of the code. */
   readonly accessToken?: NewAccessToken | undefined;
 }
@@ -225,6 +226,7 @@ export function deviceCodeStore(database: Database): DeviceCodeStore {
         accessTokenJson(redemption.accessToken),
         redemption.scopes,
         redemption.claimNames,
+        redemption.refreshToken?.certificate ?? null,
       ]);
       return rows[0] === undefined ? null : redeemedOf(rows[0]);
     },

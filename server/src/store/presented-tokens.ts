@@ -21,6 +21,8 @@ export interface FoundToken {
   readonly scopes: readonly string[];
   /** Empty for refresh tokens, which are for us alone. */
   readonly audiences: readonly string[];
+  /** Thumbprint of the certificate that it is bound to; `undefined`: it is of whoever bears it. */
+  readonly certificate: string | undefined;
   /** Epoch seconds. */
   readonly issuedAt: number;
   readonly expiresAt: number;
@@ -29,14 +31,14 @@ export interface FoundToken {
 const find: Statement = {
   name: 'token_find',
   text: `SELECT 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.session_id AS token_session,
-      t.scopes AS token_scopes,
+      t.scopes AS token_scopes, t.certificate,
       t.audiences, extract(epoch FROM t.issued_at)::bigint AS issued, extract(epoch FROM t.expires_at)::bigint AS expires,
       ${grantColumns('g')}
     FROM access_tokens t LEFT JOIN grants g ON g.id = t.grant_id
     WHERE t.hash = $1 AND t.expires_at > now() AND (t.grant_id IS NULL OR (g.id IS NOT NULL AND ${liveGrant('g')}))
       AND (t.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.id = t.session_id AND ${liveSession('s')}))
     UNION ALL
-    SELECT 'refresh', NULL, g.client_id, g.client_uid, NULL, g.scopes, '{}', extract(epoch FROM r.issued_at)::bigint,
+    SELECT 'refresh', NULL, g.client_id, g.client_uid, NULL, g.scopes, r.certificate, '{}', extract(epoch FROM r.issued_at)::bigint,
       extract(epoch FROM r.expires_at)::bigint, ${grantColumns('g')}
     FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id
     WHERE r.hash = $1 AND r.used_at IS NULL AND r.expires_at > now() AND ${liveGrant('g')}`,
@@ -100,6 +102,7 @@ interface FoundRow {
   token_session: string | null;
   token_scopes: string[];
   audiences: string[];
+  certificate: string | null;
   issued: number;
   expires: number;
 }
@@ -143,6 +146,7 @@ function foundOf(row: FoundRow & (GrantRow | { grant_id: null })): FoundToken {
     sessionId: row.token_session ?? grant?.sessionId,
     scopes: row.token_scopes,
     audiences: row.audiences,
+    certificate: row.certificate ?? undefined,
     issuedAt: row.issued,
     expiresAt: row.expires,
   };

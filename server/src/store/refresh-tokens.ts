@@ -8,6 +8,15 @@ import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
 import { digest } from './handles.ts';
 import { liveGrant } from './live-session.ts';
 
+/** The first one of a grant. */
+export interface NewRefreshToken {
+  readonly token: string;
+  /** Seconds. */
+  readonly idle: number;
+  /** Thumbprint of the certificate that it is bound to (RFC 8705 §4); left out: to its client alone. */
+  readonly certificate?: string | undefined;
+}
+
 export interface RefreshTokenState {
   readonly grant: Grant;
   /** The grant, and the session that it ends with, hold. */
@@ -17,6 +26,8 @@ export interface RefreshTokenState {
   readonly used: 'no' | 'grace' | 'spent';
   /** The successor, sealed under a key that only the presented token gives. */
   readonly successor: Buffer | null;
+  /** Thumbprint of the certificate that must come with it; `null`: none. */
+  readonly certificate: string | null;
 }
 
 interface StateRow extends GrantRow {
@@ -24,11 +35,12 @@ interface StateRow extends GrantRow {
   expired: boolean;
   used: 'no' | 'grace' | 'spent';
   successor: Buffer | null;
+  certificate: string | null;
 }
 
 const read: Statement = {
   name: 'refresh_read',
-  text: `SELECT ${grantColumns('g')}, ${liveGrant('g')} AS live, t.expires_at <= now() AS expired, t.successor,
+  text: `SELECT ${grantColumns('g')}, ${liveGrant('g')} AS live, t.expires_at <= now() AS expired, t.successor, t.certificate,
       CASE WHEN t.used_at IS NULL THEN 'no' WHEN t.used_at > now() - interval '10 seconds' THEN 'grace' ELSE 'spent' END AS used
     FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id
     WHERE t.hash = $1 AND g.client_id = $2 AND g.client_uid = $3`,
@@ -39,10 +51,10 @@ const rotate: Statement = {
   text: `WITH old AS (
       UPDATE refresh_tokens t SET used_at = now(), successor = $2 FROM grants g
       WHERE t.hash = $1 AND g.id = t.grant_id AND t.used_at IS NULL AND t.expires_at > now() AND ${liveGrant('g')}
-      RETURNING t.grant_id, t.keep_until, g.scopes, g.claims, g.id_token_claims, g.asked),
+      RETURNING t.grant_id, t.keep_until, t.certificate, g.scopes, g.claims, g.id_token_claims, g.asked),
     successor AS (
-      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until)
-      SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until FROM old),
+      INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until, certificate)
+      SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until, COALESCE(certificate, $11::text) FROM old),
     renewed AS (
       UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb, id_token_claims = $8::jsonb, asked = $9::jsonb FROM old
       WHERE g.id = old.grant_id AND (old.scopes, old.claims, old.id_token_claims, old.asked)
@@ -64,6 +76,8 @@ export interface Rotation {
   readonly asked: AskedClaims | null;
   /** Left out: the access token is a JWT. */
   readonly accessToken?: NewAccessToken | undefined;
+  /** That the successor is bound to, unless the presented one is bound already. */
+  readonly certificate?: string | undefined;
 }
 
 export interface RefreshTokenStore {
@@ -85,6 +99,7 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
         expired: row.expired,
         used: row.used,
         successor: row.successor,
+        certificate: row.certificate,
       };
     },
     async rotate(rotation, audit) {
@@ -99,6 +114,7 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
         JSON.stringify(rotation.idTokenClaims),
         rotation.asked === null ? null : JSON.stringify(rotation.asked),
         accessTokenJson(rotation.accessToken),
+        rotation.certificate ?? null,
       ]);
       return rows[0]?.rotated === 1;
     },

@@ -15,6 +15,8 @@ export interface AccessTokenFields {
   readonly issuedAt: EpochSeconds;
   readonly lifetime: Seconds;
   readonly tokenId: string;
+  /** Thumbprint of the certificate that it is bound to (RFC 8705 §3.1); `undefined`: it is of whoever bears it. */
+  readonly certificate?: string | undefined;
   /** Left out where no user is involved. A resource server of ours refuses the token once grant or session has ended. */
   readonly grant?: {
     readonly id: string;
@@ -37,7 +39,18 @@ export function accessTokenClaims(fields: AccessTokenFields): Readonly<Record<st
     ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
     ...(grant === undefined ? {} : { auth_time: grant.authTime, grant_id: grant.id }),
     ...(grant?.sessionId === undefined ? {} : { sid: grant.sessionId }),
+    ...confirmation(fields.certificate),
   };
+}
+
+/** The `cnf` claim, as it stands in tokens and in answers about them (RFC 8705 §3.1, §3.2); nothing where nothing is bound. */
+export function confirmation(certificate: string | undefined): Readonly<Record<string, unknown>> {
+  return certificate === undefined ? {} : { cnf: { 'x5t#S256': certificate } };
+}
+
+function certificateIn(cnf: unknown): string | undefined {
+  if (typeof cnf !== 'object' || cnf === null || !('x5t#S256' in cnf)) return undefined;
+  return String(cnf['x5t#S256']);
 }
 
 /** What an access token of ours says, whatever its format. */
@@ -54,6 +67,8 @@ export interface AccessToken {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly authTime: number | undefined;
+  /** Thumbprint of the certificate that must come with it. */
+  readonly certificate: string | undefined;
 }
 
 /** From the claims of a JWT whose signature, `typ`, issuer and expiry hold. `null`: it lacks something that ours have. */
@@ -73,6 +88,7 @@ export function accessTokenOf(claims: Readonly<Record<string, unknown>>): Access
     issuedAt: iat,
     expiresAt: exp,
     authTime: typeof authTime === 'number' ? authTime : undefined,
+    certificate: certificateIn(claims.cnf),
   };
 }
 

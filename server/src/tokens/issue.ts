@@ -47,6 +47,8 @@ export interface Issuance {
   readonly refreshToken?: string;
   /** Stored already, in place of a JWT; exactly where the client's registration wants it. */
   readonly opaqueToken?: string;
+  /** Thumbprint of the certificate that the access token is bound to; `undefined`: it is of whoever bears it. */
+  readonly certificate?: string | undefined;
 }
 
 export interface TokenResponseWire {
@@ -146,7 +148,7 @@ async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssua
   };
 }
 
-type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user' | 'opaqueToken'>;
+type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user' | 'opaqueToken' | 'certificate'>;
 
 async function accessTokenFor(
   ports: TokenIssuerPorts,
@@ -166,7 +168,7 @@ async function accessTokenFor(
 function signAccessToken(
   { signer, audiencesOfScope, subjectOf }: TokenIssuerPorts,
   server: ServerRegistration,
-  { client, subject, scopes, resources, user }: Issued,
+  { client, subject, scopes, resources, user, certificate }: Issued,
   issuedAt: EpochSeconds,
   lifetime: Seconds,
 ): Promise<string> {
@@ -180,6 +182,7 @@ function signAccessToken(
     issuedAt,
     lifetime,
     tokenId: newId(),
+    certificate,
     ...(user === null ? {} : { grant: { id: user.grantId, sessionId: user.sessionId, authTime: user.authTime } }),
   });
   return signer.sign(algorithm, accessTokenType, claims);

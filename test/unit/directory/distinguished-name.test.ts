@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { foldText, isUnder, parseDn, sameDn } from '../../../server/src/directory/distinguished-name.ts';
+import { foldText, isUnder, parseDn, sameDn } from '../../../server/src/protocol/distinguished-name.ts';
 
 const dn = (text: string) => {
   const parsed = parseDn(text);

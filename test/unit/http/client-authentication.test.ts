@@ -28,6 +28,8 @@ function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAsser
     client: (id) => clients.find((one) => one.value.client_id === id),
     judgeAssertion: () => Promise.reject(new Error('no assertion was sent')),
     fetchKeys: () => Promise.resolve(),
+    judgeCertificate: () => 'no_certificate',
+    fetchCertificateKeys: () => Promise.reject(new Error('no certificate was sent')),
     useAssertion: () => Promise.reject(new Error('no assertion was sent')),
     ...assertions,
     onFailure: (failure) => failures.push(failure),

@@ -1,7 +1,7 @@
 /**
  * PURE. The one reader of entries. An attribute is absent, has one value or several; nobody else looks at the difference.
  */
-import { foldText, parseDn } from '../distinguished-name.ts';
+import { foldText, parseDn } from '../../protocol/distinguished-name.ts';
 import type { RawEntry } from './answers.ts';
 import { textOf } from './ber.ts';
 

@@ -3,7 +3,7 @@
  * same here as in a directory is understood: and, or, not, equality, presence and substrings, without regard to case.
  */
 import { AndFilter, EqualityFilter, type Filter, NotFilter, OrFilter, PresenceFilter, SubstringFilter } from 'ldapts';
-import { foldText } from '../distinguished-name.ts';
+import { foldText } from '../../protocol/distinguished-name.ts';
 import { attributesOf, FilterProblem, parseFilter } from './filter.ts';
 
 export interface RuleFilter {

@@ -5,7 +5,7 @@
 import { AndFilter, EqualityFilter } from 'ldapts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
-import { parseDn } from '../distinguished-name.ts';
+import { parseDn } from '../../protocol/distinguished-name.ts';
 import { subjectOf } from '../subject.ts';
 import type { RawEntry } from './answers.ts';
 import { claimsOf, reservedClaims } from './claims.ts';

@@ -5,12 +5,14 @@ import { account } from './account.ts';
 import { adoption } from './adoption.ts';
 import { agreedClaims } from './agreed-claims.ts';
 import { askedClaims } from './asked-claims.ts';
+import { certificates } from './certificates.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
 import { keyRotation } from './key-rotation.ts';
 import { logout } from './logout.ts';
 import { registrationEvents } from './registration-events.ts';
 import { registry } from './registry.ts';
+import { secretUses } from './secret-uses.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
 import { tokenSessions } from './token-sessions.ts';
@@ -32,6 +34,8 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0013_key_rotation': keyRotation,
   '0014_token_sessions': tokenSessions,
   '0015_agreed_claims': agreedClaims,
+  '0016_certificates': certificates,
+  '0017_secret_uses': secretUses,
   '0019_adoption': adoption,
   '0020_registration_events': registrationEvents,
 };
