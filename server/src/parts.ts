@@ -17,6 +17,7 @@ import type { Clock } from './protocol/time.ts';
 import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
+import { createSecretUses, type SecretUses } from './registry/secret-uses.ts';
 import { type AccessTokenStore, accessTokenStore } from './store/access-tokens.ts';
 import type { Database } from './store/database.ts';
 import { observed } from './store/observed.ts';
@@ -52,6 +53,7 @@ export interface Parts {
   readonly assertions: UsedAssertionStore;
   readonly accessTokens: AccessTokenStore;
   readonly outbound: OutboundGate;
+  readonly secretUses: SecretUses;
   readonly proxies: ProxyWatch;
   /** Everything that is signed for a client. */
   readonly tokens: TokenIssuer;
@@ -145,11 +147,13 @@ export function createParts(options: ServerOptions): Parts {
     monotonic,
   });
   const proxies = createProxyWatch(monotonic);
+  const secretUses = createSecretUses();
   const heartbeat = createHeartbeat({
     database: background,
     replica,
     follower,
     details: () => ({ directories: directories.probes(), keys: keysState(), untrustedProxy: proxies.isUntrusted() }),
+    secretUses,
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });
   const pressure = watchPressure(options.pressure);
@@ -169,6 +173,7 @@ export function createParts(options: ServerOptions): Parts {
     directory,
     assertions: usedAssertionStore(database),
     accessTokens: accessTokenStore(database),
+    secretUses,
     proxies,
     outbound,
     tokens,

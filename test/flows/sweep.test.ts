@@ -46,6 +46,7 @@ const ends: readonly [SweptTable, string][] = [
   ['login_attempts', `last_at = now() - interval '25 hours'`],
   ['revocations', `expires_at = now() - interval '1 second'`],
   ['used_assertions', `keep_until = now() - interval '1 second'`],
+  ['secret_uses', `used_at = now() - interval '401 days'`],
   ['logout_deliveries', `created_at = now() - interval '49 hours'`],
   ['audit', `time = now() - interval '91 days'`],
 ];
@@ -124,6 +125,7 @@ describe('F55: the sweep', () => {
       now() + interval '10 minutes', now() + interval '1 hour'`,
     access_tokens: `SELECT n::text::bytea, gen_random_uuid(), 'shop.web', 'uid', NULL::uuid, '{}'::text[], '{shop.web}'::text[], now(), now() + interval '1 hour'`,
     used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
+    secret_uses: `SELECT n::text, now()`,
     logout_deliveries: `SELECT n::text, 'uid', 'shop.web', 'u_ada'`,
   };
 

@@ -115,6 +115,7 @@ export async function clean(database: Database): Promise<void> {
     'registry_fences',
     'registry_identities',
     'replica_reports',
+    'secret_uses',
     'audit',
   ];
   await sql(database, `TRUNCATE ${tables.join(', ')}`);

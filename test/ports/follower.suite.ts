@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { createFollower, type Follower } from '../../server/src/registry/follow.ts';
 import { createHeartbeat } from '../../server/src/registry/heartbeat.ts';
 import type { Registration, Registry } from '../../server/src/registry/registry.ts';
+import { createSecretUses } from '../../server/src/registry/secret-uses.ts';
 import { type Database, DatabaseUnavailable } from '../../server/src/store/database.ts';
 import { anOwner } from '../support/builders.ts';
 import {
@@ -213,6 +214,7 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
         replica: 'a',
         follower: one,
         details: () => ({ directories: [], keys: 'ready', untrustedProxy: false }),
+        secretUses: createSecretUses(),
       });
       await one.start();
       heart.start();
@@ -264,6 +266,7 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
           replica,
           follower,
           details: () => ({ directories: [], keys: 'ready', untrustedProxy: false }),
+          secretUses: createSecretUses(),
         });
 
       it('tells the served revision and what was left out, at once after each swap', async () => {

@@ -1,5 +1,6 @@
 import { openMigratedPglite } from '../support/pglite.ts';
 import type { Backend } from './backend.ts';
+import { clientSecretSuite } from './client-secrets.suite.ts';
 import { databaseSuite } from './database.suite.ts';
 import { followerSuite } from './follower.suite.ts';
 import { registrySuite } from './registry.suite.ts';
@@ -18,3 +19,4 @@ registrySuite('PGlite', pglite);
 followerSuite('PGlite', pglite);
 databaseSuite('PGlite', pglite);
 serviceBindSuite('PGlite', pglite);
+clientSecretSuite('PGlite', pglite);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
+import { clientSecretSuite } from './client-secrets.suite.ts';
 import { databaseSuite } from './database.suite.ts';
 import { followerSuite } from './follower.suite.ts';
 import { postgresSuite } from './postgres.suite.ts';
@@ -21,4 +22,5 @@ registrySuite(name, () => postgresBackend(started));
 followerSuite(name, () => postgresBackend(started));
 databaseSuite(name, () => postgresBackend(started));
 serviceBindSuite(name, () => postgresBackend(started));
+clientSecretSuite(name, () => postgresBackend(started));
 postgresSuite(name, started);

@@ -32,6 +32,8 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     scanFingerprints: () => bounded(registry, limits),
     follow: (onChange) => tried(() => registry.follow(onChange)),
     reports: () => tried(() => registry.reports()),
+    secretUse: (digest) => tried(() => registry.secretUse(digest)),
+    revokeTokens: (uid) => tried(() => registry.revokeTokens(uid)),
     identities: () => tried(() => registry.identities()),
     putIdentity: (identity) => tried(() => registry.putIdentity(identity)),
     deleteIdentity: (identity) => tried(() => registry.deleteIdentity(identity)),

@@ -3,7 +3,7 @@
  * declare, one transaction each, fenced by leadership, and reads back what is there.
  */
 import type { Stop } from '../store/database.ts';
-import type { Owner, RegistrationByKind, RegistrationKind } from './registration.ts';
+import type { Owner, RegistrationByKind, RegistrationKind, SecretNotes } from './registration.ts';
 import type { LiveReport } from './report.ts';
 import type { Revision } from './snapshot.ts';
 
@@ -57,6 +57,8 @@ export interface StoredRegistration {
   readonly fingerprint: string;
   /** Of a client: the digests that the row accepts now. Empty for other kinds, and for a row that is not readable. */
   readonly secretDigests: readonly string[];
+  /** What the operator noted beside them; of clients alone. */
+  readonly secretNotes?: SecretNotes;
   /** Taken over from another source, and not claimed yet: who claims it inherits its secrets and grants. */
   readonly adopted?: true;
 }
@@ -70,6 +72,17 @@ export interface ResourceIdentity {
   readonly generation: number;
   /** The last accepted resource, for transition rules and for a file that is broken at start. */
   readonly accepted: unknown;
+}
+
+/** What is known of the use of a secret; epoch milliseconds by the database's clock. */
+export interface SecretUse {
+  readonly now: number;
+  /** Left out: no use was seen. */
+  readonly usedAt?: number;
+  /** Until then it may have been used unseen: a replica died, or does not look. Left out: never. */
+  readonly unseenAt?: number;
+  /** Every use that a live replica saw until then is told here. */
+  readonly knownUntil: number;
 }
 
 export interface Registry {
@@ -92,6 +105,10 @@ export interface Registry {
   /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */
   follow(onChange: (changed: readonly { kind: RegistrationKind; id: string }[] | 'all') => void): Promise<Stop>;
   reports(): Promise<readonly LiveReport[]>;
+  /** When a secret that is not the current one was used last. */
+  secretUse(digest: string): Promise<SecretUse>;
+  /** Ends every grant of the client with this owner, and every token that it was issued until now. Absent is fine. */
+  revokeTokens(uid: string): Promise<void>;
   identities(): Promise<readonly ResourceIdentity[]>;
   putIdentity(identity: ResourceIdentity): Promise<void>;
   deleteIdentity(identity: Pick<ResourceIdentity, 'kind' | 'namespace' | 'name'>): Promise<void>;

@@ -5,6 +5,7 @@ import type { RegistrationKind } from './registration.ts';
 import type { StoredRegistration } from './registry.ts';
 import type { Revision } from './snapshot.ts';
 import type { StoredRow } from './stored-row.ts';
+import { readSecretNotes } from './validate.ts';
 
 const columns = `kind, id, source, namespace, name, uid, format, withdrawn, body, sealed, n, adopted,
   (SELECT epoch FROM registry_revision) AS epoch`;
@@ -49,6 +50,7 @@ function stored(row: Row): StoredRegistration {
   const { kind, id, source, namespace, name, uid, withdrawn, epoch, n, adopted } = row;
   const owner = { source, namespace, name, uid };
   const secretDigests = kind === 'client' ? digestsOf(row.body) : [];
+  const secretNotes = kind === 'client' ? readSecretNotes(row.body) : undefined;
   return {
     kind,
     id,
@@ -57,6 +59,7 @@ function stored(row: Row): StoredRegistration {
     revision: { epoch, n },
     fingerprint: fingerprintOfRow(row),
     secretDigests,
+    ...(secretNotes === undefined ? {} : { secretNotes }),
     ...(adopted ? { adopted: true as const } : {}),
   };
 }

@@ -15,6 +15,7 @@ import {
   PublicJwk,
   type RegistrationKind,
   ScopeRegistration,
+  SecretNotes,
   ServerRegistration,
 } from './registration.ts';
 
@@ -42,6 +43,14 @@ const publicJwk = Compile(PublicJwk);
 /** A key that may verify assertions, or `null`: a cluster may list some that may not. */
 export function readPublicJwk(value: unknown): PublicJwk | null {
   return publicJwk.Check(value) && publicKeyProblem(value) === null ? value : null;
+}
+
+const secretNotes = Compile(SecretNotes);
+
+/** What an operator noted about the secrets of a client; `undefined`: nothing, or nothing that can be read. */
+export function readSecretNotes(body: unknown): SecretNotes | undefined {
+  const notes = typeof body === 'object' && body !== null && 'secret_notes' in body ? body.secret_notes : undefined;
+  return secretNotes.Check(notes) ? notes : undefined;
 }
 
 function check(kind: RegistrationKind, id: string, value: unknown): string | null {
