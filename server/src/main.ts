@@ -13,6 +13,7 @@ import { Exit, exitCodeOf, sentenceOf } from './exit.ts';
 import type { Done } from './key-commands.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
 import { openNamedDatabase } from './open-database.ts';
+import { addProbe } from './operations.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
@@ -225,6 +226,7 @@ function program(): Command {
       examples('revoke KID --database pglite:./data', 'revoke KID --yes --database postgres://db/nauthera'),
     )
     .action((kid: string, flags: Flags) => revokeKey(kid, flags));
+  addProbe(root);
   return root;
 }
 
