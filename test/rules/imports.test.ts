@@ -81,8 +81,9 @@ const operator: Record<string, Room> = {
   runtime: { packages: ['@kubernetes/client-node', 'undici'] },
   sources: { rooms: ['runtime'], packages: ['@nauthera/crds', 'chokidar', 'yaml'] },
   registrations: { packages: ['@nauthera/crds', '@nauthera/server/registry'] },
+  certificates: { packages: ['@peculiar/x509', 'reflect-metadata'] },
   controllers: {
-    rooms: ['runtime', 'registrations', 'sources/source.ts'],
+    rooms: ['runtime', 'registrations', 'certificates', 'sources/source.ts'],
     types: ['sources'],
     packages: ['@nauthera/crds', '@nauthera/server/registry'],
   },
