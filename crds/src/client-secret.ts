@@ -1,6 +1,7 @@
 /** PURE. The Secret that a Client gets: its name and the names of its keys. */
 import { Type } from 'typebox';
-import { group, text, texts } from './field.ts';
+import { notLongerThan } from './duration.ts';
+import { duration, group, text, texts } from './field.ts';
 import { annotationNames, labels, objectName, unreserved } from './text-rules.ts';
 
 /** The keys of a Client's Secret, by the names that `secret.keys` can change. */
@@ -31,6 +32,71 @@ export const secretKeys = [
 export type SecretKey = (typeof secretKeys)[number];
 
 const knownKeys = `[${secretKeys.map((key) => `'${key}'`).join(', ')}]`;
+
+/** What holds where a Client says nothing of it. There is no rotation by itself and no end that does not wait for the last use. */
+export const secretRotationDefaults = { overlap: '24h', quiet: '24h' } as const;
+
+const rotation = Type.Optional(
+  group(
+    {
+      every: Type.Optional(
+        duration({
+          what: 'How old a secret becomes before a new one is written in its place.',
+          min: '1h',
+          max: '43800h',
+          allowed: '1h to 43800h (5 years), written with h, m, s or ms; there is no unit for days',
+          example: '2160h',
+          leftOut: 'a new secret is written only when the annotation auth.nauthera.io/rotate-secret asks for it',
+        }),
+      ),
+      overlap: Type.Optional(
+        duration({
+          what: 'For how long the old secret is accepted at least once a new one was written: time to read the new one.',
+          min: '1h',
+          max: '8760h',
+          example: '48h',
+          leftOut: secretRotationDefaults.overlap,
+        }),
+      ),
+      quiet: Type.Optional(
+        duration({
+          what: 'For how long the old secret must not have been used before it ends, a twenty-fourth of it added: longer than the longest pause of anything that uses it, such as a job that runs once a day.',
+          min: '1h',
+          max: '8760h',
+          example: '168h',
+          leftOut: secretRotationDefaults.quiet,
+        }),
+      ),
+      maxOverlap: Type.Optional(
+        duration({
+          what: 'After this long the old secret ends although it is in use; whatever still has it is then refused.',
+          min: '1h',
+          max: '43800h',
+          allowed: '1h to 43800h (5 years), written with h, m, s or ms; not shorter than overlap',
+          example: '720h',
+          leftOut: 'never: the condition RotationBlocked tells of an old secret that is in use',
+        }),
+      ),
+    },
+    {
+      what: 'How the secret is replaced by a new one without an application noticing: for a while both are accepted, two at most. It holds for a secret that was deleted or that the owner of an adopted Secret changed, too.',
+      example: { every: '2160h' },
+      leftOut: `no rotation by itself; overlap and quiet are ${secretRotationDefaults.overlap}, and no old secret ends while it is in use`,
+      rules: [
+        {
+          rule: `!has(self.maxOverlap) || ${notLongerThan(`(has(self.overlap) ? self.overlap : '${secretRotationDefaults.overlap}')`, 'self.maxOverlap')}`,
+          message: `must not be shorter than overlap (${secretRotationDefaults.overlap} when left out)`,
+          fieldPath: '.maxOverlap',
+        },
+        {
+          rule: `!has(self.every) || ${notLongerThan(`(has(self.overlap) ? self.overlap : '${secretRotationDefaults.overlap}')`, 'self.every')}`,
+          message: `must not be shorter than overlap (${secretRotationDefaults.overlap} when left out): two secrets at most are accepted`,
+          fieldPath: '.every',
+        },
+      ],
+    },
+  ),
+);
 
 export const secret = Type.Optional(
   group(
@@ -102,6 +168,7 @@ export const secret = Type.Optional(
           rules: [annotationNames, unreserved],
         }),
       ),
+      rotation,
     },
     {
       what: 'The Secret with the credentials, issuer and endpoints for the application.',
@@ -118,6 +185,12 @@ export const secret = Type.Optional(
           rule: '!has(self.adopt) || (!has(self.labels) && !has(self.annotations))',
           message: 'an adopted Secret is only read: put labels and annotations on it yourself',
           fieldPath: '.adopt',
+        },
+        {
+          rule: '!has(self.adopt) || !has(self.rotation) || !has(self.rotation.every)',
+          message:
+            'whoever owns the adopted Secret replaces the secret in it: leave every out, or generate a secret without adopt',
+          fieldPath: '.rotation.every',
         },
       ],
     },

@@ -7,7 +7,7 @@ export {
 } from './authorization-server.ts';
 export type { ClientSpec, ClientStatus } from './client.ts';
 export type { ClientPolicy } from './client-policy.ts';
-export { type SecretKey, secretKeys } from './client-secret.ts';
+export { type SecretKey, secretKeys, secretRotationDefaults } from './client-secret.ts';
 export { durationMilliseconds, durationSeconds } from './duration.ts';
 export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds.ts';
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';

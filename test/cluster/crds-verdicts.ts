@@ -118,6 +118,12 @@ const clients: readonly Verdict[] = [
     suspend: true,
   }),
   client('an adopted Secret', { secret: { adopt: 'web-login', keys: { 'client-secret': 'password' } } }),
+  client('a secret that is rotated', {
+    secret: { rotation: { every: '2160h', overlap: '48h', quiet: '168h', maxOverlap: '48h' } },
+  }),
+  client('an adopted Secret whose former secret must end', {
+    secret: { adopt: 'web-login', rotation: { maxOverlap: '24h' } },
+  }),
   client('another name and labels for the Secret', {
     secret: { name: 'web', labels: { 'app.kubernetes.io/part-of': 'argocd' }, annotations: { 'example.com/a': 'b' } },
   }),
@@ -262,6 +268,27 @@ const clients: readonly Verdict[] = [
     'an adopted Secret without a use',
     { ...isPublic, secret: { adopt: 'web-login' } },
     'spec.secret.adopt: only client_secret_basic and client_secret_post have a secret to adopt: leave adopt out, or use one of them',
+  ),
+  client(
+    'an adopted Secret that is to be rotated',
+    { secret: { adopt: 'web-login', rotation: { every: '2160h' } } },
+    'spec.secret.rotation.every: whoever owns the adopted Secret replaces the secret in it: leave every out, or generate a secret without adopt',
+  ),
+  client(
+    'a rotation that would need three secrets',
+    { secret: { rotation: { every: '47h', overlap: '48h' } } },
+    'spec.secret.rotation.every: must not be shorter than overlap (24h when left out): two secrets at most are accepted',
+  ),
+  client(
+    'an end before the overlap',
+    { secret: { rotation: { maxOverlap: '23h' } } },
+    'spec.secret.rotation.maxOverlap: must not be shorter than overlap (24h when left out)',
+  ),
+  client(
+    'a rotation without time',
+    { secret: { rotation: { overlap: '10m', quiet: '0s' } } },
+    'spec.secret.rotation.overlap: must be from 1h to 8760h',
+    'spec.secret.rotation.quiet: must be from 1h to 8760h',
   ),
   client(
     'adopted and written',

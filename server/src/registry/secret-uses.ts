@@ -18,7 +18,7 @@ export interface TakenUses {
   /** Seconds since the oldest use that is not among the rows; `null`: all are. */
   readonly untoldFor: number | null;
   /** They are written. */
-  done(): void;
+  done(this: void): void;
 }
 
 /** Most rows that one report carries. */
