@@ -24,6 +24,7 @@ const refusedSettings = [
   'database_folder_in_use',
   'database_folder_unusable',
   'connection_folder_invalid',
+  'roles_refused',
 ];
 
 /** An address or a folder that was asked for and cannot be had. */

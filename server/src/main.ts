@@ -33,7 +33,7 @@ function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, fla
       configFile: flags.config ?? process.env.NAUTHERA_CONFIG,
       readFile: (path) => readFileSync(path, 'utf8'),
     },
-    serveSettings,
+    { ...serveSettings, ...migrateSettings },
   );
   if (loaded.outcome === 'refused') throw new Exit(2, loaded.problems.join('\n'));
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
@@ -117,11 +117,14 @@ async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void
 }
 
 async function runMigrations(flags: Flags): Promise<void> {
-  const { database, close } = await openNamedDatabase(settingsOf(migrateSettings, flags), { onProblem: console.error });
+  const { serverRole: server, operatorRole: operator, ...settings } = settingsOf(migrateSettings, flags);
+  const { database, close } = await openNamedDatabase(settings, { onProblem: console.error });
   try {
-    const { migrate } = await import('./store/migrate.ts');
+    const [{ migrate }, { grantRoles }] = await Promise.all([import('./store/migrate.ts'), import('./store/roles.ts')]);
     const done = await migrate(database, { onProgress: (line) => console.error(line) });
+    await grantRoles(database, { server, operator });
     console.log(done.length === 0 ? 'nothing to do' : `${done.length} migrations done`);
+    for (const role of [server, operator]) if (role !== undefined) console.log(`the role ${role} has its rights`);
   } finally {
     await close();
   }

@@ -33,6 +33,8 @@ export interface WorldOptions {
   readonly databaseUrl?: string;
   /** Opened and migrated already, in place of {@link databaseUrl}; closed with the world. */
   readonly database?: Database;
+  /** Through which registrations are written. Default: the same. */
+  readonly registryDatabase?: Database;
   readonly replicas?: number;
   readonly clients?: readonly ClientRegistration[];
   readonly scopes?: readonly ScopeRegistration[];
@@ -96,7 +98,7 @@ export class World {
     this.memory = new MemoryDirectory();
     this.memory.add('ada');
     this.registry = openRegistry({
-      database,
+      database: options.registryDatabase ?? database,
       fence: { source: 'test', leaseCreated: Date.now(), leaseTransitions: 0 },
       sealer: createSealer([keyEncryptionKey]),
     });

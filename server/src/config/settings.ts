@@ -43,6 +43,11 @@ function name(text: string): string {
   return text;
 }
 
+function role(text: string): string {
+  if (text === '' || text.includes('\0') || Buffer.byteLength(text) > 63) throw new RangeError('the name of a role');
+  return text;
+}
+
 const database = {
   description: 'Where everything is stored: Postgres 15 or newer, or an embedded database for trial in a folder.',
   placeholder: 'postgres://…|pglite:FOLDER',
@@ -137,10 +142,22 @@ export const serveSettings = {
 } as const satisfies Record<string, Setting<unknown>>;
 
 /** `nauthera-server migrate`. */
-export const migrateSettings = { database, databaseFolder, directDatabase } as const satisfies Record<
-  string,
-  Setting<unknown>
->;
+export const migrateSettings = {
+  database,
+  databaseFolder,
+  directDatabase,
+  serverRole: {
+    description:
+      'The role that servers log in with, when it is not the owner: it gets the rights that serving needs, and no more.',
+    placeholder: 'ROLE',
+    parse: role,
+  },
+  operatorRole: {
+    description: 'The role that the operator logs in with, when it is not the owner: likewise.',
+    placeholder: 'ROLE',
+    parse: role,
+  },
+} as const satisfies Record<string, Setting<unknown>>;
 
 /** `nauthera-server keys …`. */
 export const keysSettings = { database, databaseFolder } as const satisfies Record<string, Setting<unknown>>;

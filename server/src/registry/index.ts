@@ -2,12 +2,15 @@
 
 export type { Sealer } from '../keys/keys.ts';
 export { createSealer } from '../keys/sealer.ts';
-export { type Endpoint, endpointUrl } from '../protocol/endpoints.ts';
+export { authoritiesProblem } from '../protocol/certificate-chain.ts';
+export { type Endpoint, endpointUrl, isMutualTlsEndpoint, mutualTlsUrl } from '../protocol/endpoints.ts';
 export { type Database, DatabaseUnavailable, type Stop } from '../store/database.ts';
 export { DatabaseVersionUnsupported, type MigrateOptions, MigrationFailed, migrate } from '../store/migrate.ts';
 export { openDatabase } from '../store/open.ts';
+export { pendingMigrations } from '../store/pending-migrations.ts';
 export { DatabaseFolderInUse } from '../store/pglite-lock.ts';
 export { DirectConnectionNeeded, type PostgresOptions } from '../store/postgres.ts';
+export { grantRoles, type Roles, RolesRefused } from '../store/roles.ts';
 export { mostAtOnce, openRegistry, type RegistryOptions } from './open-registry.ts';
 export * from './registration.ts';
 export * from './registry.ts';

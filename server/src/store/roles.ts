@@ -1,0 +1,140 @@
+/**
+ * Rights of roles that do not own the tables: the operator writes registrations, the server serves them and writes what
+ * requests leave behind, and neither changes a table. Granted anew after each migration, as new tables come with it.
+ */
+import { type Kysely, sql } from 'kysely';
+import pg from 'pg';
+import type { Database } from './database.ts';
+
+export interface Roles {
+  /** Of the server's processes. */
+  readonly server?: string | undefined;
+  /** Of the operator. */
+  readonly operator?: string | undefined;
+}
+
+/** The message says what to do. */
+export class RolesRefused extends Error {
+  readonly code = 'roles_refused';
+}
+
+type Who = keyof Roles;
+
+/** Of the registry's tables by name; all others of the registry are the operator's alone. */
+const registryRights: Readonly<Record<string, Readonly<Record<Who, string>>>> = {
+  registry: { operator: 'SELECT, INSERT, UPDATE, DELETE', server: 'SELECT' },
+  registry_tombstones: { operator: 'SELECT, UPDATE, DELETE', server: 'SELECT' },
+  registry_revision: { operator: 'SELECT, UPDATE', server: 'SELECT' },
+  replica_reports: { operator: 'SELECT', server: 'SELECT, INSERT, UPDATE, DELETE' },
+  nauthera_migrations: { operator: 'SELECT', server: 'SELECT' },
+  nauthera_migrations_lock: { operator: '', server: '' },
+};
+/** What the operator may besides; whether there are keys, and no more of them. */
+const operatorBesides: Readonly<Record<string, string>> = {
+  audit: 'INSERT',
+  secret_uses: 'SELECT',
+  signing_keys: 'SELECT (kid)',
+};
+
+/** Rights of a role on a table of ours; empty: none. */
+export function rightsOn(table: string, who: Who): string {
+  const known = registryRights[table];
+  if (known !== undefined) return known[who];
+  if (table.startsWith('registry_')) return who === 'operator' ? 'SELECT, INSERT, UPDATE, DELETE' : '';
+  return who === 'server' ? 'SELECT, INSERT, UPDATE, DELETE' : (operatorBesides[table] ?? '');
+}
+
+/**
+ * Gives each role exactly its rights, in one transaction: nobody is without them for a moment. To be run by the owner of the
+ * tables, after the migrations.
+ *
+ * @throws RolesRefused, DatabaseUnavailable
+ */
+export async function grantRoles(database: Database, roles: Roles): Promise<void> {
+  const named = (['server', 'operator'] as const).flatMap((who) => {
+    const role = roles[who];
+    return role === undefined ? [] : [{ who, role }];
+  });
+  if (named.length === 0) return;
+  if (roles.server === roles.operator) throw new RolesRefused('server and operator must be two roles');
+  await database.alone((kysely) =>
+    kysely.transaction().execute(async (transaction) => {
+      for (const { role } of named) await requireLess(transaction, role);
+      const found = await ownTables(transaction);
+      await closeToOthers(transaction, found);
+      for (const { who, role } of named) await grant(transaction, found, who, role);
+    }),
+  );
+}
+
+/** A role that may act as the owner, or as anybody, is no separation. */
+async function requireLess(kysely: Kysely<unknown>, role: string): Promise<void> {
+  const { rows } = await sql<{ superuser: boolean; owner: boolean }>`
+    SELECT rolsuper AS superuser, pg_has_role(rolname, current_user, 'MEMBER') AS owner FROM pg_roles WHERE rolname = ${role}`.execute(
+    kysely,
+  );
+  const found = rows[0];
+  if (found === undefined)
+    throw new RolesRefused(`there is no role ${role}: CREATE ROLE ${pg.escapeIdentifier(role)} LOGIN`);
+  if (found.superuser) throw new RolesRefused(`the role ${role} is a superuser: rights would hold nothing back`);
+  if (found.owner)
+    throw new RolesRefused(`the role ${role} may act as the owner of the tables: take a role of its own`);
+}
+
+interface Own {
+  readonly schema: string;
+  readonly tables: readonly string[];
+  /** With their argument types. */
+  readonly functions: readonly string[];
+}
+
+async function ownTables(kysely: Kysely<unknown>): Promise<Own> {
+  const { rows } = await sql<Own>`SELECT current_schema() AS schema,
+    ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
+      AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY 1) AS tables,
+    ARRAY(SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+      AND prorettype <> 'trigger'::regtype AND proname LIKE 'registry\\_%'
+      AND pg_has_role(current_user, proowner, 'USAGE') ORDER BY 1) AS functions`.execute(kysely);
+  const found = rows[0];
+  if (found === undefined) throw new Error('the database did not say what there is');
+  return found;
+}
+
+/** Functions can be called by everybody unless that is taken back, those that act with their owner's rights too. */
+async function closeToOthers(kysely: Kysely<unknown>, { functions, schema }: Own): Promise<void> {
+  for (const one of functions) await run(kysely, `REVOKE ALL ON FUNCTION ${one} FROM PUBLIC`);
+  await run(
+    kysely,
+    `DO $$ BEGIN
+      IF pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE nspname = current_schema()), 'USAGE') THEN
+        REVOKE CREATE ON SCHEMA ${pg.escapeIdentifier(schema)} FROM PUBLIC;
+      END IF;
+    END $$`,
+  );
+}
+
+async function grant(
+  kysely: Kysely<unknown>,
+  { schema, tables, functions }: Own,
+  who: Who,
+  name: string,
+): Promise<void> {
+  const role = pg.escapeIdentifier(name);
+  await run(kysely, `GRANT USAGE ON SCHEMA ${pg.escapeIdentifier(schema)} TO ${role}`);
+  for (const table of tables) {
+    const at = `${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`;
+    await run(kysely, `REVOKE ALL ON ${at} FROM ${role}`);
+    const rights = rightsOn(table, who);
+    if (rights !== '') await run(kysely, `GRANT ${rights} ON ${at} TO ${role}`);
+  }
+  for (const one of functions) {
+    await run(
+      kysely,
+      who === 'operator' ? `GRANT EXECUTE ON FUNCTION ${one} TO ${role}` : `REVOKE ALL ON FUNCTION ${one} FROM ${role}`,
+    );
+  }
+}
+
+async function run(kysely: Kysely<unknown>, statement: string): Promise<void> {
+  await sql.raw(statement).execute(kysely);
+}
