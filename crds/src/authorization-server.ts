@@ -4,12 +4,17 @@ import { type Static, Type } from 'typebox';
 import { branding } from './branding.ts';
 import { clientPolicy } from './client-policy.ts';
 import { notLongerThan } from './duration.ts';
+import { exposure, monitoring, networkPolicy } from './exposure.ts';
 import { choice, group, keyed, text, whole } from './field.ts';
 import { lifetimes, signing } from './lifetimes.ts';
+import { mutualTls } from './mutual-tls.ts';
 import { admission } from './namespace-selection.ts';
 import { outbound, trustedProxies } from './networks.ts';
+import { autoscaling, pod, replicas } from './pod.ts';
 import { secretRef } from './references.ts';
 import { computed, status } from './status.ts';
+import { tls } from './tls.ts';
+import { trustedClusters } from './trusted-clusters.ts';
 import { issuerRule } from './uri-rules.ts';
 
 export const authorizationServerSpec = group(
@@ -59,6 +64,13 @@ export const authorizationServerSpec = group(
         },
       ),
     ),
+    tls,
+    replicas,
+    autoscaling,
+    pod,
+    exposure,
+    networkPolicy,
+    monitoring,
     lifetimes,
     signing,
     allowedClients: admission('Which namespaces may attach Clients.'),
@@ -75,6 +87,8 @@ export const authorizationServerSpec = group(
           'where no policy matches: authorization code, refresh and client credentials, names and audiences of the own namespace, any redirect host; no implicit, hybrid or device flow and no implicit consent',
       }),
     ),
+    trustedClusters,
+    mutualTls,
     trustedProxies,
     outbound,
     branding,
@@ -96,6 +110,11 @@ export const authorizationServerSpec = group(
         message:
           'issuer cannot change, every token and relying party names it: create a second AuthorizationServer with the new issuer, move the Clients, then delete this one',
         fieldPath: '.issuer',
+      },
+      {
+        rule: `!has(self.trustedProxies) || !has(self.trustedProxies.certificateHeader) || (has(self.mutualTls) && self.mutualTls.mode == 'Listener')`,
+        message: 'no certificate counts while mutualTls.mode is Off: set Listener, or leave certificateHeader out',
+        fieldPath: '.trustedProxies.certificateHeader',
       },
       {
         rule: notLongerThan('self.lifetimes.idToken', 'self.signing.rotation.retireAfter', " + duration('60s')"),

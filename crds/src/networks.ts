@@ -1,6 +1,7 @@
 /** PURE. Networks that an AuthorizationServer names: whose word about addresses it takes, and what it may call. */
 import { Type } from 'typebox';
 import { choice, group, item, type Rule, set } from './field.ts';
+import { certificateHeader } from './mutual-tls.ts';
 
 const byte = '(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])';
 const part = '[0-9A-Fa-f]{1,4}';
@@ -9,11 +10,13 @@ const six = `((${part}:){7}${part}|(${part}(:${part}){0,6})?::(${part}(:${part})
 /** An address or a network. Of IPv6, eight parts at most, and fewer where `::` stands for some. */
 const isNetwork = `self.matches('^${four}$') || (self.matches('^${six}$') && self.split('/')[0].split(':').filter(p, p != '').size() <= (self.contains('::') ? 7 : 8))`;
 
+export const anyNetwork: Rule = {
+  rule: isNetwork,
+  message: 'must be an address or a network, for example 10.0.0.0/8 or fd00::/8',
+};
+
 const network: readonly Rule[] = [
-  {
-    rule: isNetwork,
-    message: 'must be an address or a network, for example 10.0.0.0/8 or fd00::/8',
-  },
+  anyNetwork,
   {
     rule: `!self.endsWith('/0')`,
     message: 'would believe everybody: name the addresses that your proxies connect from',
@@ -38,6 +41,7 @@ export const trustedProxies = Type.Optional(
         default: 'X-Forwarded-For',
         example: 'Forwarded',
       }),
+      certificateHeader,
     },
     {
       what: 'Proxies in front of the server (Ingress, Gateway, load balancer) whose word about the address of a client is taken. Limits per address and what pages say about the origin of a request rest on it.',

@@ -32,6 +32,8 @@ export interface OperatorOptions {
   readonly clusterKeys?: ClusterKeys;
   readonly issuerOf: World['issuerOf'];
   readonly deployment: Deployment;
+  /** Left out: servers are started by somebody else. */
+  readonly pods?: World['pods'];
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -53,6 +55,8 @@ export interface OperatorOptions {
 export interface Operator {
   /** A Secret, ConfigMap or resource moved, where its source does not say so itself. */
   noteChange(change: Change): void;
+  /** What was made for an AuthorizationServer in the cluster moved. */
+  noteChildren(namespace: string, server: string): void;
   /** Takes up nothing new; resolves when what is under way has ended. */
   stop(): Promise<void>;
 }
@@ -100,6 +104,7 @@ class RunningOperator implements Operator {
       issuerOf: options.issuerOf,
       clusterKeys: () => options.clusterKeys?.keys,
       deployment: options.deployment,
+      pods: options.pods,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };
@@ -163,6 +168,11 @@ class RunningOperator implements Operator {
       if (kind === 'Scope') void this.#wakeByScope(namespace, name);
       if (kind === 'AuthorizationServer') void this.#dropAbsent(namespace, name);
     } else this.#wakeDependents(`${kind}/${namespace}/${name}`);
+  }
+
+  /** The server alone: nobody else looks at its pods. */
+  noteChildren(namespace: string, server: string): void {
+    this.#wake(`AuthorizationServer/${namespace}/${server}`);
   }
 
   async #dropAbsent(namespace: string, name: string): Promise<void> {

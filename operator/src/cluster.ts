@@ -7,6 +7,7 @@ import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
 import { type Operator, type OperatorOptions, startOperator } from './app.ts';
 import { adviceFor, Rarely } from './cluster-problems.ts';
 import type { RunSettings } from './config.ts';
+import { Turns } from './controllers/authorization-server/deployment/turns.ts';
 import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
 import type { EventSink } from './controllers/world.ts';
@@ -16,6 +17,7 @@ import { connect, createApi, type KubernetesConnection } from './runtime/kuberne
 import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
 import { startManagement } from './runtime/management.ts';
 import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
+import { KubernetesChildren } from './sources/children-kubernetes.ts';
 import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
@@ -94,6 +96,8 @@ interface Parts {
   readonly source: KubernetesSource;
   readonly secrets: KubernetesSecrets;
   readonly configMaps: KubernetesConfigMaps;
+  /** `undefined`: servers are started by somebody else. */
+  readonly children: KubernetesChildren | undefined;
 }
 
 class ClusterProcess {
@@ -147,8 +151,13 @@ class ClusterProcess {
   hears(): boolean {
     const parts = this.#parts;
     if (parts === undefined) return true;
-    const { source, secrets, configMaps } = parts;
-    const heard = [...Object.values(source.sinceLastSync()), secrets.sinceLastSync(), configMaps.sinceLastSync()];
+    const { source, secrets, configMaps, children } = parts;
+    const heard = [
+      ...Object.values(source.sinceLastSync()),
+      secrets.sinceLastSync(),
+      configMaps.sinceLastSync(),
+      ...(children === undefined ? [] : [children.sinceLastSync()]),
+    ];
     return heard.every((silent) => silent !== undefined && silent <= deaf);
   }
 
@@ -166,14 +175,14 @@ class ClusterProcess {
   }
 
   async #work(): Promise<void> {
-    const { log, version, seams } = this.#options;
+    const { log, version, seams, serverImage } = this.#options;
     log.info('waiting for the Lease', { 'nauthera.id': `${this.#namespace}/nauthera-operator` });
     const leadership = await this.#leader.acquire();
     if (leadership === undefined) return;
     log.info('leading');
     const name = await this.#sourceName();
     const events = this.#events();
-    const { source, secrets, configMaps } = await this.#sources(name);
+    const { source, secrets, configMaps, children } = await this.#sources(name);
     const clusterKeys = await this.#clusterKeys();
     if (this.#stopped) return;
     this.#early = [];
@@ -182,6 +191,8 @@ class ClusterProcess {
       secrets,
       fence: { source: name, ...fenceOf(leadership) },
       events,
+      // Where pods are made, a Job makes the tables, and nobody else.
+      migrations: children === undefined ? 'run' : 'wait',
       ...(seams?.orphans === undefined ? {} : { orphans: seams.orphans }),
       onProblem: (server, problem) =>
         log.named('database').warn('database', { 'nauthera.id': server, 'error.detail': problem }),
@@ -200,6 +211,7 @@ class ClusterProcess {
         issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
       }),
       deployment: { reason: 'Deployed', version, database: 'secretRef' },
+      ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
       onTransition: (resource, to) => this.#tell(events, resource, to),
       onFailure: (failure) => this.#note(failure),
       onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
@@ -224,7 +236,7 @@ class ClusterProcess {
   }
 
   async #sources(name: string): Promise<Parts> {
-    const { watchNamespaces, watchSecrets, log, seams } = this.#options;
+    const { watchNamespaces, watchSecrets, serverImage, log, seams } = this.#options;
     const view: ClusterView = {
       api: this.#api,
       ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
@@ -238,13 +250,21 @@ class ClusterProcess {
     };
     const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
       this.#noteChange({ kind, namespace, name: one });
+    const children =
+      serverImage === undefined
+        ? undefined
+        : new KubernetesChildren({
+            ...view,
+            onChange: (namespace, server) => this.#operator?.noteChildren(namespace, server),
+          });
     const parts: Parts = {
       source: new KubernetesSource({ ...view, name }),
       secrets: new KubernetesSecrets({ ...view, watch: watchSecrets, onChange: note('Secret') }),
       configMaps: new KubernetesConfigMaps({ ...view, onChange: note('ConfigMap') }),
+      children,
     };
     this.#parts = parts;
-    const all = [parts.source, parts.secrets, parts.configMaps];
+    const all = [parts.source, parts.secrets, parts.configMaps, ...(children === undefined ? [] : [children])];
     this.#undo.push(async () => {
       await Promise.all(all.map((one) => one.stop()));
     });
@@ -263,6 +283,11 @@ class ClusterProcess {
     this.#undo.push(() => keys.stop());
     await keys.start();
     return keys;
+  }
+
+  #pods(children: KubernetesChildren, image: string): NonNullable<OperatorOptions['pods']> {
+    const { serverImagePullPolicy: pullPolicy, serverImagePullSecrets: pullSecrets } = this.#options;
+    return { children, settings: { image, pullPolicy, pullSecrets }, turns: new Turns(Date.now) };
   }
 
   #noteChange(change: Change): void {

@@ -127,6 +127,10 @@ export interface RunSettings {
   /** Default: all. */
   readonly watchNamespaces: readonly string[] | undefined;
   readonly watchSecrets: boolean;
+  /** Left out: servers are started by somebody else. */
+  readonly serverImage: string | undefined;
+  readonly serverImagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
+  readonly serverImagePullSecrets: readonly string[];
   readonly management: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
@@ -158,6 +162,26 @@ export const runSettings: SettingsOf<RunSettings> = {
     default: 'true',
     parse: (value) => oneOf(['true', 'false'])(value) === 'true',
   },
+  serverImage: {
+    flag: 'server-image',
+    value: 'IMAGE',
+    help: 'image of server pods; left out, pods are not made, and servers are started by somebody else',
+    parse: parseImage,
+  },
+  serverImagePullPolicy: {
+    flag: 'server-image-pull-policy',
+    value: 'POLICY',
+    help: 'Always, IfNotPresent or Never',
+    default: 'IfNotPresent',
+    parse: oneOf(['Always', 'IfNotPresent', 'Never']),
+  },
+  serverImagePullSecrets: {
+    flag: 'server-image-pull-secrets',
+    value: 'NAMES',
+    help: 'Secrets to fetch the image with, separated by commas; each must be in the namespace of the server (default: none)',
+    default: '',
+    parse: parseSecretNames,
+  },
   management: {
     flag: 'management',
     value: 'HOST:PORT',
@@ -177,6 +201,9 @@ export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
     namespace: loader.load('namespace', rules.namespace),
     watchNamespaces: loader.load('watchNamespaces', rules.watchNamespaces),
     watchSecrets: loader.load('watchSecrets', rules.watchSecrets),
+    serverImage: loader.load('serverImage', rules.serverImage),
+    serverImagePullPolicy: loader.load('serverImagePullPolicy', rules.serverImagePullPolicy),
+    serverImagePullSecrets: loader.load('serverImagePullSecrets', rules.serverImagePullSecrets),
     management: loader.load('management', rules.management),
     logLevel: loader.load('logLevel', rules.logLevel),
     logFormat: loader.load('logFormat', rules.logFormat),
@@ -189,6 +216,19 @@ export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
 function parseNamespace(value: string): string {
   if (!/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(value)) throw new Error('is no name of a namespace');
   return value;
+}
+
+function parseImage(value: string): string {
+  if (!/^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,511}$/.test(value)) throw new Error('is no image');
+  return value;
+}
+
+function parseSecretNames(value: string): readonly string[] {
+  const names = value.split(',').map((name) => name.trim());
+  const found = [...new Set(names)].filter((name) => name !== '');
+  if (!found.every((name) => /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)))
+    throw new Error('is no list of names of Secrets');
+  return found;
 }
 
 function parseNamespaces(value: string): readonly string[] {

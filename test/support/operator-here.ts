@@ -8,6 +8,8 @@ import type { Endpoint } from './kube-files.ts';
 import { until } from './product.ts';
 
 export interface HereOptions extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery'> {
+  /** Of pods that the operator makes; left out: it makes none. */
+  readonly serverImage?: string;
   /** In front of the API server. */
   readonly proxy?: Endpoint;
 }
@@ -26,13 +28,16 @@ export class OperatorHere {
   #cluster: Cluster | undefined;
 
   /** Resolves when it leads and knows everything. */
-  static async start(scene: Scene, { proxy, ...times }: HereOptions = {}): Promise<OperatorHere> {
+  static async start(scene: Scene, { proxy, serverImage, ...times }: HereOptions = {}): Promise<OperatorHere> {
     const here = new OperatorHere();
     const options = {
       kubeconfig: await scene.kubeconfig(proxy),
       namespace: scene.namespaces.system,
       watchNamespaces: scene.watchNamespaces,
       watchSecrets: true,
+      serverImage,
+      serverImagePullPolicy: 'IfNotPresent' as const,
+      serverImagePullSecrets: [],
       management: { host: '127.0.0.1', port: 0 },
       // As the process says of itself.
       version: packageOfOperator.version,

@@ -11,18 +11,35 @@ export const adoptFromAnnotation = `${prefix}adopt-from`;
 /** Let an AuthorizationServer go although Clients are served by it. */
 export const confirmDeletionAnnotation = `${prefix}confirm-deletion`;
 
+/** Replace the pods, one after the other. */
+export const restartAnnotation = `${prefix}restart`;
+/** Leave what was made in the cluster alone, while it is `true`. */
+export const pausedAnnotation = `${prefix}paused`;
+
+/** A new secret; the old one is accepted for a while. */
+export const rotateSecretAnnotation = `${prefix}rotate-secret`;
+/** Accept the old secret no longer, used or not. */
+export const revokeOldSecretAnnotation = `${prefix}revoke-old-secret`;
+/** Accept no secret of before, and nothing that was obtained with one. */
+export const revokeAllSecretsAnnotation = `${prefix}revoke-all-secrets`;
+
 /** Longest value that a status echoes; of a longer one its beginning counts. */
 const longest = 256;
 
-interface Asked {
+export interface Asked {
   readonly annotations: Readonly<Record<string, string>>;
   readonly status: { readonly lastHandled?: Readonly<Record<string, string>> };
 }
 
+/** As it counts; `undefined`: it does not stand there. */
+export function valueOf({ annotations }: Pick<Asked, 'annotations'>, annotation: string): string | undefined {
+  return annotations[annotation]?.slice(0, longest);
+}
+
 /** Whether the annotation stands there with a value that was not acted upon yet. */
-export function asks({ annotations, status }: Asked, annotation: string): boolean {
-  const value = annotations[annotation];
-  return value !== undefined && value.slice(0, longest) !== status.lastHandled?.[annotation];
+export function asks(resource: Asked, annotation: string): boolean {
+  const value = valueOf(resource, annotation);
+  return value !== undefined && value !== resource.status.lastHandled?.[annotation];
 }
 
 /**

@@ -105,6 +105,10 @@ export class GivenRegistry implements Registries {
     this.#running?.confirmRetirement();
   }
 
+  migrated(): void {
+    // Whoever gave it has made its tables.
+  }
+
   explain(): { readonly reason: string; readonly message: string } {
     return { reason: 'DatabaseUnreachable', message: 'the database does not answer. Waiting for it' };
   }

@@ -11,6 +11,10 @@ export interface DatabaseState {
   readonly ready: ConditionDraft;
   /** Why the key-encryption key cannot be had; `undefined`: it is there, or nobody knows yet. */
   readonly keyProblem: string | undefined;
+  /** Whether its tables are those of this version; `undefined`: it cannot be asked. */
+  readonly tables?: 'current' | 'missing' | undefined;
+  /** TCP ports that it is reached on. */
+  readonly ports?: readonly number[];
   /** What was read for it. */
   readonly looked: readonly Looked[];
 }
@@ -28,6 +32,8 @@ export interface ServerDatabases {
   remove(server: Observed<'AuthorizationServer'>): Promise<void>;
   /** Lets the retirement that is held back on this server's registry happen. */
   confirmRetirement(server: ServerResource): void;
+  /** Somebody has brought its tables up to date: one that waits for that looks at once. */
+  migrated(server: ServerResource): void;
   /** What a `DatabaseUnavailable` means for `DatabaseReady`. */
   explain(server: ServerResource, failure: unknown): { readonly reason: string; readonly message: string };
 }

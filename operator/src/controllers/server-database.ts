@@ -12,6 +12,7 @@ import {
   migrate,
   openDatabase,
   openRegistry,
+  pendingMigrations,
 } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
@@ -41,6 +42,8 @@ export interface ServerDatabaseOptions {
   readonly listener: RegistryListener;
   /** {@link ServerDatabase.state} changed. */
   onState(): void;
+  /** `wait`: somebody else makes the tables. Default `run`. */
+  readonly migrations?: 'run' | 'wait';
   readonly onMigration: (step: 'MigrationStarted' | 'MigrationCompleted', names: readonly string[]) => void;
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (problem: string) => void;
@@ -55,6 +58,8 @@ export interface ServerDatabaseOptions {
 export type DatabaseStanding =
   | { readonly standing: 'opening' }
   | { readonly standing: 'migrating' }
+  /** It answers, and waits for its tables. */
+  | { readonly standing: 'unmigrated' }
   | { readonly standing: 'open'; readonly keys: 'there' | 'missing' }
   | { readonly standing: 'failed'; readonly problem: DatabaseProblem };
 
@@ -80,6 +85,8 @@ export class ServerDatabase {
   #state: DatabaseStanding = { standing: 'opening' };
   #loop: Promise<void> | undefined;
   #closed = false;
+  /** `performance.now()` of the newest look for tables. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
   /** Ends a wait of the loop. */
   #nudge: () => void = () => undefined;
   /** The first attempt on what is wanted now has come to something. */
@@ -117,6 +124,11 @@ export class ServerDatabase {
     if (this.#open === undefined) this.#state = { standing: 'opening' };
     this.#nudge();
     this.#loop ??= this.#run();
+  }
+
+  /** The tables were made by somebody else: whoever waits for that looks, unless it has just looked. */
+  migrated(): void {
+    if (this.#state.standing === 'unmigrated' && performance.now() - this.#lookedAt > 2_000) this.#nudge();
   }
 
   /** There is nothing to connect to at the moment: what is open stays open. */
@@ -168,7 +180,11 @@ export class ServerDatabase {
         delay = retryFrom;
       } catch (error) {
         if (this.#wanted === wanted)
-          this.#become({ standing: 'failed', problem: explainFailure(error, wanted.secret) });
+          this.#become(
+            error instanceof TablesMissing
+              ? { standing: 'unmigrated' }
+              : { standing: 'failed', problem: explainFailure(error, wanted.secret) },
+          );
         tried.resolve();
         if (this.#wanted !== wanted) continue;
         await this.#wait(delay * (0.75 + Math.random() / 2));
@@ -226,6 +242,12 @@ export class ServerDatabase {
   async #migrate(database: Database): Promise<void> {
     const { onMigration, onProgress } = this.#options;
     await database.run({ name: 'ping', text: 'SELECT 1' }, []);
+    if (this.#options.migrations === 'wait') {
+      this.#lookedAt = performance.now();
+      const [first] = await pendingMigrations(database);
+      if (first !== undefined) throw new TablesMissing(`${first} has not run`);
+      return;
+    }
     const names = await migrate(database, {
       onPending: (pending) => {
         if (this.#open === undefined) this.#become({ standing: 'migrating' });
@@ -264,6 +286,9 @@ export class ServerDatabase {
     });
   }
 }
+
+/** Somebody else is to bring them. */
+class TablesMissing extends Error {}
 
 function sameConnection(one: Connection, other: Connection): boolean {
   return digest(one) === digest(other);

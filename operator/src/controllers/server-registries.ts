@@ -22,6 +22,8 @@ export interface ServerRegistriesOptions {
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (server: string, problem: string) => void;
   readonly orphans?: OrphanTimes;
+  /** `wait`: the tables are made by somebody else. Default `run`. */
+  readonly migrations?: 'run' | 'wait';
   /** One line about what was done or is waited for. */
   readonly onProgress?: (server: string, line: string) => void;
 }
@@ -99,6 +101,10 @@ export class ServerRegistries implements Registries {
     this.#entries.get(nameOf(server))?.database.running?.confirmRetirement();
   }
 
+  migrated(server: ServerResource): void {
+    this.#entries.get(nameOf(server))?.database.migrated();
+  }
+
   explain({ spec }: ServerResource, failure: unknown): { readonly reason: string; readonly message: string } {
     return explainFailure(failure, spec.database?.secretRef?.name ?? '');
   }
@@ -130,7 +136,13 @@ export class ServerRegistries implements Registries {
     await database.tried(patience);
     // It may have been made meanwhile.
     const now = keys.found === 'nothing' ? readKeys(await secrets.read(namespace, keyName)) : keys;
-    return { ready: readyOf(database), keyProblem: keyProblemOf(server, database, now), looked };
+    return {
+      ready: readyOf(database),
+      keyProblem: keyProblemOf(server, database, now),
+      ...tablesOf(database),
+      ports: portsOf(found),
+      looked,
+    };
   }
 
   async reachForRemoval(server: Observed<'AuthorizationServer'>): Promise<void> {
@@ -173,7 +185,7 @@ export class ServerRegistries implements Registries {
   }
 
   #open(name: string): ServerDatabase {
-    const { source, fence, orphans, onProblem, onProgress, events } = this.#options;
+    const { source, fence, orphans, migrations = 'run', onProblem, onProgress, events } = this.#options;
     const tell = (what: (listener: RegistriesListener, handle: RegistryHandle) => void) => {
       const entry = this.#entries.get(name);
       if (entry !== undefined && this.#listener !== undefined) what(this.#listener, entry.database.handle);
@@ -182,6 +194,7 @@ export class ServerRegistries implements Registries {
       server: name,
       source,
       fence,
+      migrations,
       ...(orphans === undefined ? {} : { orphans }),
       onProblem: (problem) => onProblem(name, problem),
       onProgress: (line) => onProgress?.(name, line),
@@ -274,6 +287,7 @@ function readyOf({ state }: ServerDatabase): ConditionDraft {
         message: 'one role owns, writes and serves: least privilege is off',
       };
     case 'migrating':
+    case 'unmigrated':
       return {
         type,
         status: 'False',
@@ -285,6 +299,16 @@ function readyOf({ state }: ServerDatabase): ConditionDraft {
     case 'opening':
       return { type, status: 'Unknown', reason: 'Pending', message: 'the database is being opened. Waiting' };
   }
+}
+
+function tablesOf({ state }: ServerDatabase): Pick<DatabaseState, 'tables'> {
+  if (state.standing === 'open') return { tables: 'current' };
+  return state.standing === 'unmigrated' ? { tables: 'missing' } : {};
+}
+
+function portsOf({ url, directUrl }: Wanted): readonly number[] {
+  const ports = [url, ...(directUrl === undefined ? [] : [directUrl])].map((one) => Number(new URL(one).port || 5432));
+  return [...new Set(ports)];
 }
 
 function keyProblemOf(

@@ -2,6 +2,7 @@
 import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
+import type { PodDeployment } from './authorization-server/deployment/deploy.ts';
 import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 
@@ -27,6 +28,8 @@ export interface World {
   readonly defaultServerNamespace: string | undefined;
   /** How servers run here. */
   readonly deployment: Deployment;
+  /** `undefined`: servers are started by somebody else. */
+  readonly pods: PodDeployment | undefined;
   /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */
   clusterKeys(): readonly ClusterKey[] | undefined;
   /** Epoch milliseconds. */

@@ -5,8 +5,10 @@ import { logoName } from '../logo.ts';
 import { type Looked, Polling } from '../polling.ts';
 import type { World } from '../world.ts';
 import { applyServer, removeServer } from './apply.ts';
-import { gatherServer } from './inputs.ts';
-import { concludeServer, planServer, type ServerInputs } from './plan.ts';
+import { authoritiesName } from './client-authorities.ts';
+import { type DeployedPods, deployPods } from './deployment/deploy.ts';
+import { type GatheredServer, gatherServer } from './inputs.ts';
+import { concludeServer, planDeployment, planServer, type ServerInputs } from './plan.ts';
 
 export function authorizationServerController(world: World): KindController<'AuthorizationServer'> {
   const polling = new Polling(world);
@@ -17,7 +19,8 @@ export function authorizationServerController(world: World): KindController<'Aut
       polling.forget(nameOf(server));
     },
     async reconcile(server: ServerResource): Promise<Reconciled<'AuthorizationServer'>> {
-      const gathered = await gatherServer(world, server);
+      const gathered = await withPods(world, await gatherServer(world, server));
+      const { pods } = gathered;
       const plan = planServer(gathered.inputs);
       const { written, failure, acted } = await applyServer(world, gathered, plan);
       const { conditions, status, readyMessage, pending } = concludeServer(
@@ -30,7 +33,7 @@ export function authorizationServerController(world: World): KindController<'Aut
       // An owner who first hears that everything waits for the keys should hear why.
       const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
-      const lookAgainAfter = polling.next(nameOf(server), lookedAt(gathered.inputs));
+      const lookAgainAfter = soonest(polling.next(nameOf(server), lookedAt(gathered.inputs)), pods?.lookAgainAfter);
       return {
         conditions,
         status,
@@ -45,7 +48,7 @@ export function authorizationServerController(world: World): KindController<'Aut
             },
         pending,
         registry: gathered.registry,
-        acted,
+        acted: [...acted, ...(pods?.acted ?? [])],
         references: gathered.references,
         failure,
       };
@@ -53,8 +56,34 @@ export function authorizationServerController(world: World): KindController<'Aut
   };
 }
 
-function lookedAt({ server, database, logo }: ServerInputs): readonly Looked[] {
+/** A server that may not be deployed keeps the pods that it has. */
+async function withPods(
+  world: World,
+  gathered: GatheredServer,
+): Promise<GatheredServer & { readonly pods: DeployedPods | undefined }> {
+  const { inputs, servers } = gathered;
+  const { server, issuer, database } = inputs;
+  if (world.pods === undefined || 'problem' in issuer || planDeployment(inputs) !== undefined)
+    return { ...gathered, pods: undefined };
+  const pods = await deployPods(world, world.pods, { server, issuer: issuer.issuer, database, servers });
+  const { databaseReady: ready = database.ready } = pods;
+  return { ...gathered, inputs: { ...inputs, pods, database: { ...database, ready } }, pods };
+}
+
+function soonest(...times: readonly (number | undefined)[]): number | undefined {
+  const known = times.filter((time) => time !== undefined);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
+
+function lookedAt({ server, database, logo, clientAuthorities, clusterBundles }: ServerInputs): readonly Looked[] {
+  const { namespace } = server;
+  const configMap = (name: string, found: unknown): Looked => ({ kind: 'ConfigMap', namespace, name, found });
   const name = logoName(server.spec.branding?.logo);
-  if (name === undefined) return database.looked;
-  return [...database.looked, { kind: 'ConfigMap', namespace: server.namespace, name, found: logo }];
+  const authorities = authoritiesName(server.spec);
+  return [
+    ...database.looked,
+    ...(name === undefined ? [] : [configMap(name, logo)]),
+    ...(authorities === undefined ? [] : [configMap(authorities, clientAuthorities)]),
+    ...[...(clusterBundles ?? [])].map(([one, found]) => configMap(one, found)),
+  ];
 }

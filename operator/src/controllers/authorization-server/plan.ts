@@ -12,6 +12,9 @@ import type { Intent } from '../registering.ts';
 import type { DatabaseState } from '../registries.ts';
 import type { Deployment } from '../world.ts';
 import { brandingConditions, type ShownBranding, showBranding } from './branding.ts';
+import { type ClientAuthorities, clientAuthoritiesOf } from './client-authorities.ts';
+import type { DeployedPods } from './deployment/deploy.ts';
+import { type TrustedClusters, trustedClustersOf } from './trusted-clusters.ts';
 
 export interface ServerInputs {
   readonly source: string;
@@ -25,6 +28,12 @@ export interface ServerInputs {
   readonly logo?: ConfigMap | undefined;
   /** Empty: there is no cluster, or its keys are not known. */
   readonly clusterKeys: readonly ClusterKey[];
+  /** Of the pods of this server, where the operator makes them. */
+  readonly pods?: Pick<DeployedPods, 'deployed' | 'paused' | 'replicas'> | undefined;
+  /** The ConfigMap with the authorities of applications' certificates. */
+  readonly clientAuthorities?: ConfigMap | undefined;
+  /** ConfigMaps with the authorities of trusted clusters, by name. */
+  readonly clusterBundles?: ReadonlyMap<string, ConfigMap | undefined>;
   readonly others: readonly {
     readonly createdAt: string;
     readonly name: string;
@@ -38,6 +47,8 @@ export interface ServerPlan extends Intent {
   readonly deployed: ConditionDraft | undefined;
   readonly issuer: string | undefined;
   readonly branding: ShownBranding;
+  readonly trusted: TrustedClusters;
+  readonly authorities: ClientAuthorities;
 }
 
 type Type = 'DatabaseReady' | 'Deployed' | 'KeysReady';
@@ -61,7 +72,9 @@ export function planServer(inputs: ServerInputs): ServerPlan {
   const deployed = planDeployment(inputs);
   const { namespace, name, uid, spec } = server;
   const branding = showBranding(spec, { namespace, logo: inputs.logo });
-  const found = { databaseReady, deployed, issuer, branding };
+  const trusted = trustedClustersOf(spec, inputs.clusterBundles ?? new Map());
+  const authorities = clientAuthoritiesOf(spec, inputs.clientAuthorities);
+  const found = { databaseReady, deployed, issuer, branding, trusted, authorities };
   if (databaseReady.status !== 'True')
     return { action: 'leave', blockedBy: 'DatabaseReady', registration: undefined, ...found };
   if (deployed !== undefined || issuer === undefined)
@@ -70,12 +83,17 @@ export function planServer(inputs: ServerInputs): ServerPlan {
     kind: 'server',
     id: 'self',
     owner: { source: inputs.source, namespace, name, uid },
-    value: registerServer(spec, issuer, { clusterKeys: inputs.clusterKeys, ...branding }),
+    value: registerServer(spec, issuer, {
+      clusterKeys: inputs.clusterKeys,
+      trustedClusters: [...trusted.clusters],
+      clientAuthorities: authorities.ca,
+      ...branding,
+    }),
   };
   return { action: 'put', blockedBy: '', registration, ...found };
 }
 
-function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
+export function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
   if ('problem' in issuer) return no('Deployed', 'InvalidSpec', issuer.problem);
   const older = others.find(
     (one) => one.issuer === issuer.issuer && isOlder(one, { createdAt: server.createdAt, name: nameOf(server) }),
@@ -118,8 +136,8 @@ export function concludeServer(
   const serving = holds ? live.filter((report) => hasReached(report.revision, written.revision)) : [];
   const deployed =
     databaseReady.status === 'True'
-      ? (plan.deployed ?? deployedAfter(deployment, written, { live: live.length, serving: serving.length }))
-      : (plan.deployed ?? blocked('Deployed', 'DatabaseReady'));
+      ? (plan.deployed ?? deployedAfter(inputs, written, { live: live.length, serving: serving.length }))
+      : (plan.deployed ?? refusedOf(inputs) ?? blocked('Deployed', 'DatabaseReady'));
   const keysReady = keysAfter(inputs, { databaseReady, deployed }, serving);
   const conditions = [databaseReady, deployed, keysReady];
   const known =
@@ -131,16 +149,28 @@ export function concludeServer(
     status: {
       ...known,
       version: deployment.version,
-      replicas: live.length,
+      replicas: inputs.pods?.replicas ?? live.length,
       readyReplicas: serving.filter(({ keys }) => keys === 'ready').length,
     },
-    readyMessage: `Serving as ${plan.issuer ?? ''}`,
+    readyMessage: [
+      `Serving as ${plan.issuer ?? ''}`,
+      ...plan.trusted.problems,
+      ...(plan.authorities.problem === undefined ? [] : [plan.authorities.problem]),
+    ].join('; '),
     pending: holds && conditions.some(({ status }) => status !== 'True'),
   };
 }
 
+const pausedMessage =
+  'annotation auth.nauthera.io/paused: pods, Service and everything beside them are left as they are. Remove it to go on';
+
+/** What somebody must repair in the cluster, whatever the database does. */
+function refusedOf({ pods }: ServerInputs): ConditionDraft | undefined {
+  return pods?.deployed?.reason === 'RollingOut' ? undefined : pods?.deployed;
+}
+
 /** Leave `Ready` alone. */
-function extras({ retirementHeld }: ServerInputs, live: readonly LiveReport[]): ConditionDraft[] {
+function extras({ retirementHeld, pods }: ServerInputs, live: readonly LiveReport[]): ConditionDraft[] {
   const extra = (type: ConditionDraft['type'], reason: string, message: string): ConditionDraft => ({
     type,
     status: 'True',
@@ -151,7 +181,8 @@ function extras({ retirementHeld }: ServerInputs, live: readonly LiveReport[]): 
     ? [extra('ClientAddressUnknown', 'ProxyNotTrusted', proxyMessage)]
     : [];
   const held = retirementHeld === 0 ? [] : [extra('RetirementHeld', 'TooManyOrphans', heldMessage(retirementHeld))];
-  return [...unknown, ...held];
+  const paused = pods?.paused === true ? [extra('Paused', 'PausedByAnnotation', pausedMessage)] : [];
+  return [...unknown, ...held, ...paused];
 }
 
 const proxyMessage =
@@ -188,12 +219,13 @@ function databaseAfter(
 }
 
 function deployedAfter(
-  { reason }: Deployment,
+  { deployment: { reason }, pods }: ServerInputs,
   written: Written,
   { live, serving }: { readonly live: number; readonly serving: number },
 ): ConditionDraft {
   if (written.outcome === 'invalid')
     return no('Deployed', 'InvalidSpec', `the server would refuse these settings: ${written.problem}`);
+  if (pods?.deployed !== undefined) return pods.deployed;
   if (live > 0 && serving === live)
     return yes(
       'Deployed',

@@ -1,0 +1,214 @@
+/** Brings the children of an AuthorizationServer to what they should be, and tells how far the cluster is with them. */
+import type { ConditionDraft } from '../../../runtime/conditions.ts';
+import {
+  type ApplyResult,
+  type Child,
+  ChildRefused,
+  type Children,
+  ChildTaken,
+  type Manifest,
+} from '../../../sources/children.ts';
+import { asks, pausedAnnotation, reconcileAnnotation, restartAnnotation } from '../../annotations.ts';
+import type { ServerResource } from '../../attachment.ts';
+import type { DatabaseState } from '../../registries.ts';
+import type { World } from '../../world.ts';
+import { builders, onlyWhereOffered } from './children.ts';
+import { type DeploymentContext, names, type PodSettings, selectorOf } from './context.ts';
+import { deployment, migratedAnnotation, templateAnnotation } from './deployment.ts';
+import { migratedDigest, migrateFirst } from './migrating.ts';
+import { migrationsOf } from './migration.ts';
+import { replicasOf, rolloutOf, scaleOf } from './rollout.ts';
+import type { Turns } from './turns.ts';
+
+/** Where servers run as pods that the operator makes. */
+export interface PodDeployment {
+  readonly children: Children;
+  readonly settings: PodSettings;
+  readonly turns: Turns;
+}
+
+export interface DeployInputs {
+  readonly server: ServerResource;
+  readonly issuer: string;
+  readonly database: DatabaseState;
+  /** Uids of all AuthorizationServers that there are. */
+  readonly servers: ReadonlySet<string>;
+}
+
+export interface DeployedPods {
+  /** Instead of what the database says of itself. */
+  readonly databaseReady: ConditionDraft | undefined;
+  /** What keeps `Deployed` from True; `undefined`: the newest pods run. */
+  readonly deployed: ConditionDraft | undefined;
+  readonly paused: boolean;
+  /** Pods that there are. */
+  readonly replicas: number;
+  /** Annotations that were acted upon. */
+  readonly acted: readonly string[];
+  /** Milliseconds: what happens to pods is not told. */
+  readonly lookAgainAfter: number | undefined;
+}
+
+/** Milliseconds between two looks at pods that do not run yet. */
+const lookEvery = 5_000;
+
+export async function deployPods(world: World, pods: PodDeployment, inputs: DeployInputs): Promise<DeployedPods> {
+  const { server } = inputs;
+  const before = deploymentOf(pods, server);
+  const paused = server.annotations[pausedAnnotation] === 'true';
+  const context: DeploymentContext = {
+    server,
+    issuer: inputs.issuer,
+    settings: pods.settings,
+    databasePorts: inputs.database.ports ?? [5432],
+    scaledTo: before === undefined ? undefined : scaleOf(before),
+    restart: server.annotations[restartAnnotation]?.slice(0, 256) ?? server.status.lastHandled?.[restartAnnotation],
+  };
+  const applied = paused ? nothing : await applyAll(world, pods, inputs, context, before);
+  const standing = await standingOf(pods, server, applied.problem);
+  return {
+    databaseReady: applied.databaseReady,
+    deployed: standing,
+    paused,
+    replicas: replicasNow(pods, server),
+    acted: applied.acted,
+    lookAgainAfter: standing === undefined && applied.databaseReady === undefined ? undefined : lookEvery,
+  };
+}
+
+interface AppliedPods {
+  readonly databaseReady: ConditionDraft | undefined;
+  readonly problem: ConditionDraft | undefined;
+  readonly acted: readonly string[];
+}
+
+const nothing: AppliedPods = { databaseReady: undefined, problem: undefined, acted: [] };
+
+async function applyAll(
+  world: World,
+  pods: PodDeployment,
+  inputs: DeployInputs,
+  context: DeploymentContext,
+  before: Child | undefined,
+): Promise<AppliedPods> {
+  const { server, database } = inputs;
+  try {
+    const manifests = builders
+      .map((build) => build(context))
+      .filter((manifest) => manifest !== undefined)
+      .filter(({ kind }) => pods.children.offers(kind) || !onlyWhereOffered.has(kind));
+    for (const manifest of manifests) await apply(world, pods, server, manifest);
+    await removeOthers(pods, server, context, manifests);
+    const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
+    const migrated = await migrateFirst({ children: pods.children, events: world.events, now: world.now }, context, {
+      database,
+      before: before?.annotations[migratedAnnotation],
+      anew,
+    });
+    if (!migrated.ready) return { ...nothing, databaseReady: migrated.condition };
+    world.databases.migrated(server);
+    return await applyDeployment(world, pods, inputs, context, before);
+  } catch (error) {
+    if (!(error instanceof ChildTaken || error instanceof ChildRefused)) throw error;
+    return { ...nothing, problem: no('ApplyFailed', error.message) };
+  }
+}
+
+async function applyDeployment(
+  world: World,
+  pods: PodDeployment,
+  { server, database, servers }: DeployInputs,
+  context: DeploymentContext,
+  before: Child | undefined,
+): Promise<AppliedPods> {
+  // Pods that miss a Secret would only be stuck.
+  if (before === undefined && (database.ready.status !== 'True' || database.keyProblem !== undefined)) return nothing;
+  const manifest = deployment(context, migratedDigest(context));
+  const isNewTemplate = before?.annotations[templateAnnotation] !== manifest.annotations?.[templateAnnotation];
+  if (before !== undefined && isNewTemplate) {
+    const all = pods.children.deployments().filter(({ owner }) => owner !== undefined && servers.has(owner));
+    if (!pods.turns.take(server.uid, all)) return { ...nothing, problem: no('RollingOut', waitsForTurn) };
+  }
+  try {
+    const result = await apply(world, pods, server, manifest);
+    if (before?.annotations[migratedAnnotation] !== manifest.annotations?.[migratedAnnotation] && result !== 'waiting')
+      world.events.record(server, {
+        type: 'Normal',
+        reason: 'MigrationCompleted',
+        note: 'the database is up to date for the pods that follow',
+      });
+    return { ...nothing, acted: asks(server, restartAnnotation) ? [restartAnnotation] : [] };
+  } finally {
+    pods.turns.done(server.uid);
+  }
+}
+
+const waitsForTurn =
+  'the pods of another AuthorizationServer are being replaced. Waiting for its end, 10 minutes at most';
+
+async function apply(
+  world: World,
+  { children }: PodDeployment,
+  server: ServerResource,
+  manifest: Manifest,
+): Promise<ApplyResult> {
+  const result = await children.apply(server, manifest);
+  if (result === 'repaired') {
+    const note = `${manifest.kind} ${manifest.name} was changed or deleted by somebody else, and is as before again`;
+    world.events.record(server, { type: 'Normal', reason: 'DriftRepaired', note });
+  }
+  return result;
+}
+
+/** What is no longer wanted, and Jobs of other versions once they have ended. */
+async function removeOthers(
+  { children }: PodDeployment,
+  server: ServerResource,
+  context: DeploymentContext,
+  manifests: readonly Manifest[],
+): Promise<void> {
+  const kept = new Set([
+    `Deployment/${names.server(server)}`,
+    ...manifests.map(({ kind, name }) => `${kind}/${name}`),
+    ...migrationsOf(context).map(({ digest }) => `Job/${names.migration(server, digest)}`),
+  ]);
+  for (const child of children.ownedBy(server))
+    if (!child.deleting && !kept.has(`${child.kind}/${child.name}`)) await children.remove(child);
+}
+
+async function standingOf(
+  pods: PodDeployment,
+  server: ServerResource,
+  problem: ConditionDraft | undefined,
+): Promise<ConditionDraft | undefined> {
+  if (problem !== undefined) return problem;
+  const found = deploymentOf(pods, server);
+  if (found === undefined) return no('RollingOut', 'there are no pods yet. Waiting');
+  const early = rolloutOf(found, []);
+  if (early.state === 'complete') return undefined;
+  const rollout = rolloutOf(found, await pods.children.pods(server.namespace, selectorOf(server, 'server')));
+  switch (rollout.state) {
+    case 'complete':
+      return undefined;
+    case 'rolling':
+      return no('RollingOut', rollout.message);
+    case 'stuck':
+      return no('RolloutStuck', rollout.message);
+    case 'refused':
+      return no('ApplyFailed', rollout.message);
+  }
+}
+
+function no(reason: 'ApplyFailed' | 'RollingOut' | 'RolloutStuck', message: string): ConditionDraft {
+  return { type: 'Deployed', status: 'False', reason, message };
+}
+
+function deploymentOf({ children }: PodDeployment, server: ServerResource): Child | undefined {
+  const found = children.get('Deployment', server.namespace, names.server(server));
+  return found?.owner === server.uid ? found : undefined;
+}
+
+function replicasNow(pods: PodDeployment, server: ServerResource): number {
+  const found = deploymentOf(pods, server);
+  return found === undefined ? 0 : replicasOf(found);
+}

@@ -1,0 +1,90 @@
+/**
+ * What a pod of a server is made of beside its image: environment, files, ports. One list; each part stands for one thing
+ * that the server reads. Files that are read anew when they change are mounted whole, so that nothing restarts for them.
+ */
+import type { JsonObject } from '../../../sources/children.ts';
+import { keySecretName } from '../../key-encryption.ts';
+import { type Component, type DeploymentContext, managementPort } from './context.ts';
+import { transportOf } from './transport.ts';
+
+export interface PodPart {
+  readonly env?: readonly JsonObject[];
+  readonly volumes?: readonly JsonObject[];
+  readonly volumeMounts?: readonly JsonObject[];
+  readonly ports?: readonly JsonObject[];
+}
+
+type PartBuilder = (context: DeploymentContext, component: Component) => PodPart;
+
+const folder = '/var/run/nauthera';
+
+/** The parts of every pod, in the order in which they stand there. */
+const parts: readonly PartBuilder[] = [database, keyEncryption, listeners, temporaryFiles, chosenEnvironment];
+
+export function podParts(context: DeploymentContext, component: Component): Required<PodPart> {
+  const all = parts.map((part) => part(context, component));
+  return {
+    env: all.flatMap(({ env = [] }) => env),
+    volumes: all.flatMap(({ volumes = [] }) => volumes),
+    volumeMounts: all.flatMap(({ volumeMounts = [] }) => volumeMounts),
+    ports: all.flatMap(({ ports = [] }) => ports),
+  };
+}
+
+/** A Secret as files that only the user of the server and its group can read. */
+export function secretFolder(name: string, secretName: string): Required<Pick<PodPart, 'volumes' | 'volumeMounts'>> {
+  return {
+    volumes: [{ name, secret: { secretName, defaultMode: 0o440 } }],
+    volumeMounts: [{ name, mountPath: `${folder}/${name}`, readOnly: true }],
+  };
+}
+
+function database({ server }: DeploymentContext): PodPart {
+  const secret = server.spec.database?.secretRef?.name;
+  if (secret === undefined) return {};
+  return {
+    ...secretFolder('database', secret),
+    env: [{ name: 'NAUTHERA_DATABASE_FOLDER', value: `${folder}/database` }],
+  };
+}
+
+function keyEncryption({ server }: DeploymentContext, component: Component): PodPart {
+  if (component !== 'server') return {};
+  return {
+    ...secretFolder('key-encryption', keySecretName(server)),
+    env: [{ name: 'NAUTHERA_KEY_FILE', value: `${folder}/key-encryption/key-encryption-key` }],
+  };
+}
+
+function listeners({ server }: DeploymentContext, component: Component): PodPart {
+  if (component !== 'server') return {};
+  const { name, containerPort } = transportOf(server);
+  return {
+    env: [
+      { name: 'NAUTHERA_LISTEN', value: `0.0.0.0:${containerPort}` },
+      { name: 'NAUTHERA_MANAGEMENT', value: `0.0.0.0:${managementPort}` },
+      { name: 'NAUTHERA_MIGRATIONS', value: 'never' },
+    ],
+    ports: [
+      { name, containerPort, protocol: 'TCP' },
+      { name: 'management', containerPort: managementPort, protocol: 'TCP' },
+    ],
+  };
+}
+
+function temporaryFiles(): PodPart {
+  return {
+    volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }],
+    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+  };
+}
+
+function chosenEnvironment({ server }: DeploymentContext): PodPart {
+  return {
+    env: (server.spec.pod.env ?? []).map(({ name, value, secretKeyRef }) =>
+      secretKeyRef === undefined
+        ? { name, value: value ?? '' }
+        : { name, valueFrom: { secretKeyRef: { name: secretKeyRef.name, key: secretKeyRef.key } } },
+    ),
+  };
+}
