@@ -47,48 +47,53 @@ const keyRules: readonly Rule[] = [
   },
 ];
 
-const key = entry(
-  {
-    kid: text({
-      what: 'Id of the key. An assertion whose header has a kid is verified with that key alone.',
-      max: 256,
-      rules: [printable],
-      example: '2030-01',
-    }),
-    kty: choice(['RSA', 'EC', 'OKP'], { what: 'Type of the key. Symmetric keys (oct) are not taken.', example: 'EC' }),
-    alg: Type.Optional(
-      choice(assertionAlgorithms, {
-        what: 'The one algorithm that the application signs with.',
-        example: 'PS256',
-        leftOut: 'RS256 for RSA, ES256, ES384 or ES512 for EC as the curve says, EdDSA for OKP',
+/** @param signer who signs with the private one, in words */
+export const publicKey = (signer: string) =>
+  entry(
+    {
+      kid: text({
+        what: 'Id of the key. An assertion whose header has a kid is verified with that key alone.',
+        max: 256,
+        rules: [printable],
+        example: '2030-01',
       }),
-    ),
-    use: Type.Optional(choice(['sig'], { what: 'What the key is for.', example: 'sig', leftOut: 'sig' })),
-    n: member('Modulus of an RSA key.', 1366, 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0g', 'not an RSA key'),
-    e: member('Exponent of an RSA key.', 8, 'AQAB', 'not an RSA key'),
-    crv: Type.Optional(
-      choice(['P-256', 'P-384', 'P-521', 'Ed25519'], {
-        what: 'Curve of an EC or OKP key.',
-        example: 'P-256',
-        leftOut: 'an RSA key',
+      kty: choice(['RSA', 'EC', 'OKP'], {
+        what: 'Type of the key. Symmetric keys (oct) are not taken.',
+        example: 'EC',
       }),
-    ),
-    x: member(
-      'First coordinate of an EC key, or an OKP key.',
-      88,
-      'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
-      'an RSA key',
-    ),
-    y: member('Second coordinate of an EC key.', 88, 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0', 'no EC key'),
-    d: member('Refused: only a private key has it.', 1366, 'none', 'as it must be'),
-  },
-  keyRules,
-);
+      alg: Type.Optional(
+        choice(assertionAlgorithms, {
+          what: `The one algorithm that ${signer} signs with.`,
+          example: 'PS256',
+          leftOut: 'RS256 for RSA, ES256, ES384 or ES512 for EC as the curve says, EdDSA for OKP',
+        }),
+      ),
+      use: Type.Optional(choice(['sig'], { what: 'What the key is for.', example: 'sig', leftOut: 'sig' })),
+      n: member('Modulus of an RSA key.', 1366, 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0g', 'not an RSA key'),
+      e: member('Exponent of an RSA key.', 8, 'AQAB', 'not an RSA key'),
+      crv: Type.Optional(
+        choice(['P-256', 'P-384', 'P-521', 'Ed25519'], {
+          what: 'Curve of an EC or OKP key.',
+          example: 'P-256',
+          leftOut: 'an RSA key',
+        }),
+      ),
+      x: member(
+        'First coordinate of an EC key, or an OKP key.',
+        88,
+        'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+        'an RSA key',
+      ),
+      y: member('Second coordinate of an EC key.', 88, 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0', 'no EC key'),
+      d: member('Refused: only a private key has it.', 1366, 'none', 'as it must be'),
+    },
+    keyRules,
+  );
 
 export const jwks = Type.Optional(
   group(
     {
-      keys: keyed('kid', key, {
+      keys: keyed('kid', publicKey('the application'), {
         what: 'The public keys, each with its own kid. To replace a key, list the new one beside the old one first.',
         min: 1,
         max: 10,
@@ -105,8 +110,8 @@ export const jwks = Type.Optional(
       }),
     },
     {
-      what: 'Public keys with which the application signs its assertions (RFC 7517 section 5); the private ones stay with it.',
-      allowed: 'with method private_key_jwt, and only then',
+      what: 'Public keys with which the application signs its assertions, or which its certificates are over (RFC 7517 section 5); the private ones stay with it.',
+      allowed: 'with methods private_key_jwt and self_signed_tls_client_auth, and only then',
       example: {
         keys: [{ kid: '2030-01', kty: 'OKP', crv: 'Ed25519', x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo' }],
       },
@@ -117,11 +122,11 @@ export const jwks = Type.Optional(
 
 export const jwksUri = Type.Optional(
   text({
-    what: 'Where the application publishes those keys as a JSON Web Key Set. It is fetched when an assertion has to be verified, and kept for some minutes.',
+    what: 'Where the application publishes those keys as a JSON Web Key Set. It is fetched when an assertion or a certificate has to be verified, and kept for some minutes.',
     max: 2048,
     rules: [calledUri],
     allowed:
-      'with method private_key_jwt in place of jwks: https; a public host, a service <name>.<namespace>.svc of the namespace of this Client, or a host that outbound.allowed of the server names',
+      'with methods private_key_jwt and self_signed_tls_client_auth in place of jwks: https; a public host, a service <name>.<namespace>.svc of the namespace of this Client, or a host that outbound.allowed of the server names',
     example: 'https://shop.example.com/jwks.json',
     leftOut: 'the keys stand in jwks',
   }),

@@ -1,6 +1,6 @@
 /** PURE. What an AuthorizationServer grants to the namespaces that attach resources to it. */
 import { type Static, Type } from 'typebox';
-import { choiceItem, duration, entry, group, item, set, text } from './field.ts';
+import { choice, choiceItem, duration, entry, group, item, set, text } from './field.ts';
 import { namespaceSelection } from './namespace-selection.ts';
 import {
   authenticationMethods,
@@ -9,6 +9,7 @@ import {
   freeGrantTypes,
   freeResponseTypes,
   grantTypes,
+  policyProfiles,
   responseTypes,
 } from './terms.ts';
 import { namePattern, plainText } from './text-rules.ts';
@@ -90,7 +91,7 @@ export const clientPolicy = entry({
   authenticationMethods: Type.Optional(
     set(choiceItem(authenticationMethods), {
       what: 'How Clients may authenticate.',
-      max: 5,
+      max: authenticationMethods.length,
       example: ['private_key_jwt', 'kubernetes_service_account'],
       leftOut: 'any of them',
     }),
@@ -101,6 +102,15 @@ export const clientPolicy = entry({
       max: 3,
       example: ['Always', 'Remember', 'Implicit'],
       leftOut: 'Always and Remember',
+    }),
+  ),
+  profile: Type.Optional(
+    choice(policyProfiles, {
+      what: 'What Clients must keep to at least.',
+      allowed:
+        'Baseline (nothing further), OAuth21 (as OAuth 2.1: PKCE always, no access tokens from the authorization endpoint)',
+      example: 'OAuth21',
+      leftOut: 'Baseline',
     }),
   ),
   maxLifetimes: Type.Optional(

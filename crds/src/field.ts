@@ -94,9 +94,9 @@ export function set<T extends TSchema>(items: T, { min, max, ...field }: ListFie
   return Type.Array(items, { ...limits, 'x-kubernetes-list-type': 'set', ...options(field) });
 }
 
-/** A list of objects in which each has its own `key`. */
+/** A list of objects in which each has its own `key`, or its own combination of several. */
 export function keyed<T extends TObject>(
-  key: string & keyof T['properties'],
+  key: (string & keyof T['properties']) | readonly (string & keyof T['properties'])[],
   items: T,
   { min, max, ...field }: ListField,
 ): TArray<T> {
@@ -104,7 +104,7 @@ export function keyed<T extends TObject>(
   return Type.Array(items, {
     ...limits,
     'x-kubernetes-list-type': 'map',
-    'x-kubernetes-list-map-keys': [key],
+    'x-kubernetes-list-map-keys': typeof key === 'string' ? [key] : key,
     ...options(field),
   });
 }

@@ -42,4 +42,5 @@ export {
   type SigningAlgorithm,
   userGrantTypes,
 } from './terms.ts';
+export { localCluster } from './trusted-clusters.ts';
 export { type Validation, validate } from './validate.ts';

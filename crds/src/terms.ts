@@ -39,11 +39,15 @@ export const authenticationMethods = [
   'client_secret_basic',
   'client_secret_post',
   'private_key_jwt',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
   'kubernetes_service_account',
   'none',
 ] as const;
 export type AuthenticationMethod = (typeof authenticationMethods)[number];
 export const assertionAlgorithms = ['RS256', 'PS256', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
 export const consentModes = ['Always', 'Remember', 'Implicit'] as const;
+/** What a client policy may hold Clients to. */
+export const policyProfiles = ['Baseline', 'OAuth21'] as const;
 export const signingAlgorithms = ['ES256', 'RS256'] as const;
 export type SigningAlgorithm = (typeof signingAlgorithms)[number];

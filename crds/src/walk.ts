@@ -176,8 +176,9 @@ function refuseRepeats(items: readonly unknown[], keys: readonly string[] | unde
   for (const [index, member] of items.entries()) {
     const value: unknown = keys === undefined ? member : isRecord(member) ? member[keys[0] ?? ''] : undefined;
     if (value === undefined) continue;
-    const earlier = first.get(value);
-    if (earlier === undefined) first.set(value, index);
+    const key = keys === undefined || keys.length === 1 ? value : keyOf(member, keys);
+    const earlier = first.get(key);
+    if (earlier === undefined) first.set(key, index);
     else
       refuse(
         { ...place, path: `${place.path}[${index}]` },
@@ -185,6 +186,11 @@ function refuseRepeats(items: readonly unknown[], keys: readonly string[] | unde
         value,
       );
   }
+}
+
+/** Of an item that several members tell apart. */
+function keyOf(member: unknown, keys: readonly string[]): string {
+  return JSON.stringify(keys.map((key) => (isRecord(member) ? member[key] : undefined)));
 }
 
 function visitText(schema: Structural, value: string, place: Place): string {

@@ -19,6 +19,7 @@ export interface ClientPolicy {
   readonly redirectHosts?: readonly string[] | undefined;
   readonly authenticationMethods?: readonly string[] | undefined;
   readonly consentModes?: readonly string[] | undefined;
+  readonly profile?: 'Baseline' | 'OAuth21' | undefined;
   readonly maxLifetimes?:
     | {
         readonly accessToken?: string | undefined;
@@ -45,6 +46,8 @@ type NameMember = 'clientIds' | 'scopeNames' | 'audiences';
 export type Demand = { readonly field: string; readonly value: string } & (
   | { readonly member: ChoiceMember }
   | { readonly member: NameMember }
+  /** What the profile OAuth21 does not have; `instead`: what it has. */
+  | { readonly member: 'profile'; readonly instead: string }
   | { readonly member: 'maxLifetimes'; readonly lifetime: LifetimeName; readonly seconds: number }
 );
 
@@ -67,6 +70,7 @@ export interface Refusal {
 
 /** Named where no policy matches. */
 export const builtInPolicy = 'built-in';
+const builtIn: ClientPolicy = { name: builtInPolicy, namespaces: { from: 'All' } };
 
 const builtInChoices: Readonly<Record<ChoiceMember, readonly string[] | undefined>> = {
   grantTypes: freeGrantTypes,
@@ -77,17 +81,26 @@ const builtInChoices: Readonly<Record<ChoiceMember, readonly string[] | undefine
   consentModes: ['Always', 'Remember'],
 };
 
-/** The first refusal of the policy that refuses least, or `undefined`: accepted. */
+export type Judgement =
+  /** `policy`: the first that grants everything. */
+  | { readonly policy: ClientPolicy; readonly refusal?: undefined }
+  /** The first one of the policy that refuses least. */
+  | { readonly refusal: Refusal };
+
 export function firstRefusal(ground: PolicyGround, demands: readonly Demand[]): Refusal | undefined {
+  return judge(ground, demands).refusal;
+}
+
+export function judge(ground: PolicyGround, demands: readonly Demand[]): Judgement {
   const matching = ground.policies.filter((policy) => isChosen(policy.namespaces, ground.owner, ground.namespace));
-  const policies = matching.length > 0 ? matching : [{ name: builtInPolicy, namespaces: { from: 'All' } } as const];
-  let best: readonly Refusal[] | undefined;
-  for (const policy of policies) {
+  let best: { readonly refusal: Refusal; readonly count: number } | undefined;
+  for (const policy of matching.length > 0 ? matching : [builtIn]) {
     const refusals = demands.flatMap((demand) => refuse(policy, demand, ground) ?? []);
-    if (refusals.length === 0) return undefined;
-    if (best === undefined || refusals.length < best.length) best = refusals;
+    const [refusal] = refusals;
+    if (refusal === undefined) return { policy };
+    if (best === undefined || refusals.length < best.count) best = { refusal, count: refusals.length };
   }
-  return best?.[0];
+  return best === undefined ? { policy: builtIn } : { refusal: best.refusal };
 }
 
 function refuse(policy: ClientPolicy, demand: Demand, ground: PolicyGround): Refusal | undefined {
@@ -99,6 +112,8 @@ function refuse(policy: ClientPolicy, demand: Demand, ground: PolicyGround): Ref
 /** What is allowed instead, or `undefined` when the demand is granted. */
 function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround): string | undefined {
   switch (demand.member) {
+    case 'profile':
+      return policy.profile === 'OAuth21' ? `${demand.instead} (profile OAuth21)` : undefined;
     case 'maxLifetimes': {
       const longest = longestOf(policy, demand.lifetime);
       if (longest === undefined || demand.seconds <= ground.secondsOf(longest)) return undefined;
@@ -128,7 +143,7 @@ function notGranted(policy: ClientPolicy, demand: Demand, ground: PolicyGround):
   }
 }
 
-function longestOf({ maxLifetimes }: ClientPolicy, lifetime: LifetimeName): string | undefined {
+export function longestOf({ maxLifetimes }: ClientPolicy, lifetime: LifetimeName): string | undefined {
   switch (lifetime) {
     case 'accessToken':
       return maxLifetimes?.accessToken;

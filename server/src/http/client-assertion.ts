@@ -9,6 +9,7 @@ import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.
 import type { Clock } from '../protocol/time.ts';
 import type { ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
 import type { ClientKeys, KeyLocation } from './client-keys.ts';
+import { holderOf, locationOfCluster, othersOf, type TokenCluster } from './cluster-keys.ts';
 
 export const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longest assertion that is looked at: 16 KiB. */
@@ -33,6 +34,8 @@ export type AssertionProblem =
   | 'keys_unavailable'
   | 'unknown_client'
   | 'unknown_key'
+  /** Keys of two clusters have its id: nobody can tell which of them it is from. */
+  | 'ambiguous_key'
   | 'wrong_signature'
   | 'wrong_claims'
   | 'wrong_audience'
@@ -47,6 +50,8 @@ export type AssertionVerdict =
 
 export interface AssertionOptions {
   readonly server: () => ServerRegistration | undefined;
+  /** Where the server was declared: what it trusts is fetched on the word of that namespace. */
+  readonly serverNamespace: () => string;
   readonly clock: Clock;
   readonly clientKeys: ClientKeys;
   /** Told of every signature that was checked. */
@@ -66,7 +71,8 @@ export function selfNamed(assertion: string): string | null {
 }
 
 /** For a client with one of the two methods, or for none: then the same work is done in vain. */
-export function createAssertionJudge({ server, clock, clientKeys, onVerified }: AssertionOptions): JudgeAssertion {
+export function createAssertionJudge(options: AssertionOptions): JudgeAssertion {
+  const { server, clock, onVerified } = options;
   return async (assertion, known) => {
     const header = readHeader(assertion);
     const declared = server();
@@ -74,17 +80,17 @@ export function createAssertionJudge({ server, clock, clientKeys, onVerified }: 
     if (header === null || declared === undefined) return { problem: 'malformed' };
     const { issuer } = declared;
     const now = clock.now();
-    const published = publishedKeys(known, declared, clientKeys);
-    const keys = fitting(published ?? [], header);
+    const found = findKeys(known, header, options);
+    const keys = found.keys ?? [];
     const tried = keys.length > 0 ? keys : [decoyOf(header.algorithm)];
     const payload = await verify(assertion, tried, { issuer, now, onVerified: () => onVerified?.() });
     if (known === undefined) return { problem: 'unknown_client' };
-    if (published === null) return { problem: 'keys_unavailable' };
+    if (found.keys === null) return { problem: found.problem };
     if (keys.length === 0) return { problem: 'unknown_key' };
     if (typeof payload === 'string') return { problem: payload };
-    return known.value.token_endpoint_auth_method === 'kubernetes_service_account'
-      ? judgeServiceAccount(payload, known.value, issuer, now)
-      : judgeOwn(payload, known.value, issuer, now);
+    return found.cluster === undefined
+      ? judgeOwn(payload, known.value, issuer, now)
+      : judgeServiceAccount(payload, known.value, { issuer, now, cluster: found.cluster });
   };
 }
 
@@ -92,13 +98,25 @@ export function createAssertionJudge({ server, clock, clientKeys, onVerified }: 
 export type FetchKeys = (assertion: string, client: KnownClient) => Promise<void>;
 
 /** Nobody is called for an assertion that no key in the world would make hold. */
-export function createKeyFetcher({ server, clock, clientKeys }: AssertionOptions): FetchKeys {
+export function createKeyFetcher({ server, serverNamespace, clock, clientKeys }: AssertionOptions): FetchKeys {
   return async (assertion, known) => {
-    const location = locationOf(known);
-    const issuer = server()?.issuer;
+    const declared = server();
     const header = readHeader(assertion);
-    if (location === null || issuer === undefined || header === null || header === 'symmetric') return;
-    if (isWorthAFetch(assertion, known.value, issuer, clock.now())) await clientKeys.refresh(location, header);
+    if (declared === undefined || header === null || header === 'symmetric') return;
+    const { issuer } = declared;
+    const now = clock.now();
+    if (known.value.token_endpoint_auth_method === 'kubernetes_service_account') {
+      for (const cluster of othersOf(declared, known.value)) {
+        const location = locationOfCluster(cluster, serverNamespace());
+        const worth = (payload: JWTPayload): AssertionVerdict =>
+          judgeServiceAccount(payload, known.value, { issuer, now, cluster });
+        if (location !== null && isWorthAFetch(assertion, now, worth)) await clientKeys.refresh(location, header);
+      }
+      return;
+    }
+    const location = locationOf(known);
+    const worth = (payload: JWTPayload): AssertionVerdict => judgeOwn(payload, known.value, issuer, now);
+    if (location !== null && isWorthAFetch(assertion, now, worth)) await clientKeys.refresh(location, header);
   };
 }
 
@@ -127,16 +145,23 @@ function readHeader(assertion: string): Header | 'symmetric' | null {
   }
 }
 
-/** Every key that could have signed for the client; `null`: they could not be fetched. */
-function publishedKeys(
-  known: KnownClient | undefined,
-  { kubernetes }: ServerRegistration,
-  clientKeys: ClientKeys,
-): readonly PublicJwk[] | null {
-  if (known === undefined) return [];
-  if (known.value.token_endpoint_auth_method === 'kubernetes_service_account') return kubernetes?.jwks.keys ?? [];
+type Found =
+  /** `cluster`: whose keys these are, where it is the token of a ServiceAccount. */
+  | { readonly keys: readonly PublicJwk[]; readonly cluster?: TokenCluster }
+  | { readonly keys: null; readonly problem: 'keys_unavailable' | 'ambiguous_key' };
+
+/** Every key that could have signed for the client. */
+function findKeys(known: KnownClient | undefined, header: Header, options: AssertionOptions): Found {
+  if (known === undefined) return { keys: [] };
+  if (known.value.token_endpoint_auth_method === 'kubernetes_service_account') {
+    const { server, serverNamespace, clientKeys } = options;
+    const holder = holderOf(header.kid, { clusters: server()?.kubernetes, namespace: serverNamespace(), clientKeys });
+    if (holder === 'ambiguous') return { keys: null, problem: 'ambiguous_key' };
+    return { ...holder, keys: fitting(holder.keys, header) };
+  }
   const location = locationOf(known);
-  return location === null ? (known.value.jwks?.keys ?? []) : clientKeys.known(location);
+  const keys = location === null ? (known.value.jwks?.keys ?? []) : options.clientKeys.known(location);
+  return keys === null ? { keys, problem: 'keys_unavailable' } : { keys: fitting(keys, header) };
 }
 
 /** `null`: its keys are not published, but registered. */
@@ -151,12 +176,12 @@ function fitting(keys: readonly PublicJwk[], { kid, algorithm }: Header): readon
 }
 
 /** Believed is nothing of it. */
-function isWorthAFetch(assertion: string, client: ClientRegistration, issuer: string, now: number): boolean {
+function isWorthAFetch(assertion: string, now: number, judge: (payload: JWTPayload) => AssertionVerdict): boolean {
   try {
     const payload = decodeJwt(assertion);
     const { exp, nbf = now } = payload;
     if (typeof exp !== 'number' || exp <= now - tolerance || nbf > now + tolerance) return false;
-    return judgeOwn(payload, client, issuer, now).problem === null;
+    return judge(payload).problem === null;
   } catch {
     return false;
   }
@@ -218,18 +243,22 @@ function judgeOwn(payload: JWTPayload, client: ClientRegistration, issuer: strin
   return problem === null ? { problem, once: { id: jti, expiresAt: exp } } : { problem };
 }
 
-/** The key says which cluster it is: issuers of clusters repeat. The name must be one that the client's row lists. */
+/**
+ * The key says which cluster it is: issuers of clusters repeat. The name must be one that the client's row lists for that
+ * cluster.
+ */
 function judgeServiceAccount(
   payload: JWTPayload,
   client: ClientRegistration,
-  issuer: string,
-  now: number,
+  { issuer, now, cluster }: { readonly issuer: string; readonly now: number; readonly cluster: TokenCluster },
 ): AssertionVerdict {
-  const { sub, exp = 0, iat } = payload;
+  const { iss, sub, exp = 0, iat } = payload;
   const listed = (client.service_accounts ?? []).some(
-    ({ namespace, name }) => sub === `system:serviceaccount:${namespace}:${name}`,
+    (account) =>
+      account.cluster === cluster.name && sub === `system:serviceaccount:${account.namespace}:${account.name}`,
   );
   if (!listed || iat === undefined) return { problem: 'wrong_claims' };
+  if (cluster.issuer !== undefined && iss !== cluster.issuer) return { problem: 'wrong_claims' };
   const problem =
     audienceProblem(payload, issuer) ??
     timeProblem(iat, now) ??

@@ -15,6 +15,8 @@ export interface OutboundCall {
   readonly timeout?: number;
   /** Bytes of the answer's body; default 65,536. */
   readonly maxBytes?: number;
+  /** PEM certificates that are trusted for this call alone, in place of all others. */
+  readonly ca?: string;
 }
 
 export interface OutboundAnswer {

@@ -30,7 +30,7 @@ export function createOutboundGate(ports: OutboundPorts): OutboundGate {
     try {
       const addresses = await checkedAddresses({ call, url, signal, exceptions: exceptions(), resolve });
       const maxBytes = call.maxBytes ?? defaultMaxBytes;
-      return await orAborted(exchange({ call, url, addresses, maxBytes, signal, ca: ports.ca }), signal);
+      return await orAborted(exchange({ call, url, addresses, maxBytes, signal, ca: call.ca ?? ports.ca }), signal);
     } finally {
       leave();
     }
