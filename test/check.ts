@@ -12,6 +12,7 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'], repair: 'npm run lint' },
   { name: 'format', command: ['biome', 'check', '.'], repair: 'npx biome check --write .' },
   { name: 'generated: crds', command: ['node', 'crds/src/generate.ts', '--check'], repair: 'npm run gen' },
+  { name: 'generated: chart', command: ['node', 'charts/generate/main.ts', '--check'], repair: 'npm run gen' },
   {
     name: 'generated: server settings',
     command: ['node', 'server/src/config/generate.ts', '--check'],

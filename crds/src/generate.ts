@@ -31,7 +31,7 @@ export function generatedFiles(): readonly GeneratedFile[] {
     const name = `${fileName(kind)}.yaml`;
     return [
       { path: `crds/${name}`, content },
-      { path: `charts/nauthera/crds/${name}`, content },
+      { path: `charts/nauthera/templates/crds/${name}`, content: template(content) },
     ];
   });
   return [...definitions, { path: 'crds/README.md', content: readme() }];
@@ -53,6 +53,13 @@ function definition(info: KindInfo): string {
   const size = Buffer.byteLength(header + body);
   if (size > largestFile) throw new RangeError(`${info.kind}: ${size} bytes, at most ${largestFile} are allowed`);
   return header + body;
+}
+
+/** For helm: only where wanted, and kept when the release goes. */
+function template(content: string): string {
+  const keep = '    {{- if .Values.crds.keep }}\n    helm.sh/resource-policy: keep\n    {{- end }}\n';
+  const kept = content.replaceAll('{{', '{{ "{{" }}').replace(/^ {2}annotations:\n/m, (line) => line + keep);
+  return `{{- if .Values.crds.enabled }}\n${kept}{{- end }}\n`;
 }
 
 function bundleVersion(): string {

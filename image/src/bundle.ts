@@ -33,8 +33,8 @@ const __dirname = __fileURLToPath(new URL('.', import.meta.url));`;
 /** `readFileSync(new URL('./page.css', import.meta.url), 'utf8')` becomes what the file says; the banner has its own `#!`. */
 const filesAsText: Plugin = {
   name: 'files-as-text',
-  setup({ onLoad }) {
-    onLoad({ filter: /\/(?:server|operator|crds)\/src\/.*\.ts$/ }, async ({ path }) => {
+  setup(plugin) {
+    plugin.onLoad({ filter: /\/(?:server|operator|crds)\/src\/.*\.ts$/ }, async ({ path }) => {
       const text = (await readFile(path, 'utf8')).replace(/^#!.*/, '');
       const read = /readFileSync\(new URL\('(\.[^']+)', import\.meta\.url\), 'utf8'\)/g;
       const files = [...text.matchAll(read)].map(([, file = '']) => join(dirname(path), file));
@@ -50,12 +50,12 @@ const filesAsText: Plugin = {
  */
 const withoutKinds: Plugin = {
   name: 'without-kinds',
-  setup({ onResolve, resolve }) {
+  setup(plugin) {
     const library = '@kubernetes/client-node';
     const resolving = Symbol('resolving');
-    onResolve({ filter: /./ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
+    plugin.onResolve({ filter: /./ }, async ({ path, importer, resolveDir, kind, pluginData }) => {
       if (pluginData === resolving || !(path === library || importer.includes(`/${library}/`))) return undefined;
-      const found = await resolve(path, { importer, resolveDir, kind, pluginData: resolving });
+      const found = await plugin.resolve(path, { importer, resolveDir, kind, pluginData: resolving });
       return found.path.includes(`/${library}/`) ? { ...found, sideEffects: false } : found;
     });
   },
@@ -64,12 +64,12 @@ const withoutKinds: Plugin = {
 /** Loaded when a database is opened that is one: `import` at the head of a bundle would load it for every `--help`. */
 const embeddedWhenOpened: Plugin = {
   name: 'embedded-when-opened',
-  setup({ onResolve, onLoad }) {
+  setup(plugin) {
     const namespace = 'embedded';
-    onResolve({ filter: new RegExp(`^${embedded}$`) }, ({ path, kind }) =>
+    plugin.onResolve({ filter: new RegExp(`^${embedded}$`) }, ({ path, kind }) =>
       kind === 'dynamic-import' ? { path, external: true } : { path, namespace },
     );
-    onLoad({ filter: /./, namespace }, () => ({
+    plugin.onLoad({ filter: /./, namespace }, () => ({
       contents: `export const { PGlite, types } = await import('${embedded}');`,
     }));
   },

@@ -27,7 +27,7 @@ export function adviceFor(error: unknown): string | undefined {
   if (error instanceof ApiUnavailable) return 'the API server does not answer. Waiting for it';
   if (!(error instanceof ApiError)) return undefined;
   if (error.status === 404 && error.message.includes('/apis/auth.nauthera.io/'))
-    return 'the API server does not know the kinds of auth.nauthera.io/v1alpha1. Install them: kubectl apply --server-side -f charts/nauthera/crds. Waiting';
+    return 'the API server does not know the kinds of auth.nauthera.io/v1alpha1. Install them: with the chart (crds.enabled), or kubectl apply --server-side of the files in crds. Waiting';
   if (error.status === 403)
     return 'this user is not allowed to. Give it the rights that charts/nauthera renders (templates/rbac.yaml). Waiting';
   if (error.status === 401) return 'the API server does not accept the credentials. Check the kubeconfig. Waiting';

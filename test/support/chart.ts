@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { helmProgram } from './kube-binaries.ts';
+import { type HelmMajor, helmProgram } from './kube-binaries.ts';
 import { type AnyObject, objectsOf } from './kube-cluster.ts';
 
 const run = promisify(execFile);
@@ -15,21 +15,46 @@ export interface ChartOptions {
   readonly namespace?: string;
   /** As after `--set`, e.g. `watchNamespaces={a,b}`. */
   readonly set?: readonly string[];
+  /** As after `--set-json`, e.g. `extraObjects=[]`. */
+  readonly json?: readonly string[];
 }
 
-/** @throws with what helm said when it refuses the values */
-export async function renderChart(options: ChartOptions = {}): Promise<string> {
-  const { release = 'nauthera', namespace = 'nauthera-system', set = [] } = options;
-  const values = set.flatMap((value) => ['--set', value]);
-  return helm('template', release, chartFolder, '--namespace', namespace, ...values);
+/**
+ * The operator's ServiceAccount and rights, without a default server: what tests apply where no pod runs.
+ *
+ * @throws with what helm said when it refuses the values
+ */
+export function renderChart(options: ChartOptions = {}): Promise<string> {
+  const only = ['rbac', 'serviceaccount'].flatMap((name) => ['--show-only', `templates/${name}.yaml`]);
+  return template({ ...options, set: ['authorizationServer.create=false', ...(options.set ?? [])] }, only);
+}
+
+/** All of it, hooks included. @throws with what helm said when it refuses the values */
+export function renderWholeChart(options: ChartOptions = {}): Promise<string> {
+  return template(options, []);
+}
+
+function template(options: ChartOptions, more: readonly string[]): Promise<string> {
+  const { release = 'nauthera', namespace = 'nauthera-system', set = [], json = [] } = options;
+  const values = [...set.flatMap((value) => ['--set', value]), ...json.flatMap((value) => ['--set-json', value])];
+  return helm('template', release, chartFolder, '--namespace', namespace, ...more, ...values);
 }
 
 /** Standard output of a helm command; nothing of this user's repositories or plugins takes part. */
 export async function helm(...args: readonly string[]): Promise<string> {
-  const program = await helmProgram();
+  return helmAs(4, {}, ...args);
+}
+
+/** The same with a major of choice, and with more environment, `KUBECONFIG` perhaps. @throws with what helm said */
+export async function helmAs(
+  major: HelmMajor,
+  environment: Readonly<Record<string, string>>,
+  ...args: readonly string[]
+): Promise<string> {
+  const program = await helmProgram(major);
   const nowhere = join(chartFolder, 'no-such-folder');
   const env = { PATH: process.env.PATH, HELM_DATA_HOME: nowhere, HELM_CONFIG_HOME: nowhere, HELM_CACHE_HOME: nowhere };
-  return (await run(program, [...args], { env })).stdout;
+  return (await run(program, [...args], { env: { ...env, ...environment }, maxBuffer: 1 << 26 })).stdout;
 }
 
 /** One thing that a subject may do. */

@@ -5,16 +5,16 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { cacheFolder } from './cache.ts';
+import { debianArchive } from './debian-archive.ts';
 import { freePort } from './ports.ts';
 
 const run = promisify(execFile);
-const image = 'nauthera-test/postgres:15';
+export const postgresImage = 'nauthera-test/postgres:15';
 
 export interface Engine {
   /** For `DOCKER_HOST`; `undefined`: the engine that runs anyway. */
@@ -76,7 +76,7 @@ async function stopEngine(daemon: ChildProcess, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
-function docker(host: string | undefined, args: readonly string[]): Promise<string> {
+export function docker(host: string | undefined, args: readonly string[]): Promise<string> {
   const env = host === undefined ? process.env : { ...process.env, DOCKER_HOST: host };
   return run('docker', [...args], { env, maxBuffer: 1 << 24 }).then(({ stdout }) => stdout);
 }
@@ -85,9 +85,8 @@ function docker(host: string | undefined, args: readonly string[]): Promise<stri
  * An image with Postgres from Debian's packages, made with `debootstrap` and kept in the cache folder; no image registry is
  * asked.
  */
-async function importPostgresImage(engine: Engine): Promise<void> {
-  const archive = cacheFolder('images', 'bookworm-postgresql-15.tar');
-  if (!existsSync(archive)) await bootstrap(archive);
+export async function importPostgresImage(engine: Engine): Promise<void> {
+  const archive = await debianArchive('bookworm-postgresql-15', ['--include=postgresql']);
   await docker(engine.host, [
     'import',
     '--change',
@@ -95,29 +94,8 @@ async function importPostgresImage(engine: Engine): Promise<void> {
     '--change',
     'ENV PATH=/usr/lib/postgresql/15/bin:/usr/bin:/bin',
     archive,
-    image,
+    postgresImage,
   ]);
-}
-
-async function bootstrap(archive: string): Promise<void> {
-  if (!existsSync('/usr/sbin/debootstrap')) {
-    throw new Error('debootstrap is not here: apt-get install debootstrap');
-  }
-  await mkdir(dirname(archive), { recursive: true });
-  const root = await mkdtemp(join(tmpdir(), 'nauthera-image-'));
-  try {
-    const { stdout: policy } = await run('apt-cache', ['policy', 'base-files']);
-    const mirror = /https?:\/\/[^ ]+/.exec(policy)?.[0];
-    if (mirror === undefined) throw new Error('apt-cache names no mirror: run apt-get update');
-    await run('debootstrap', ['--variant=minbase', '--include=postgresql', 'bookworm', root, mirror], {
-      maxBuffer: 1 << 26,
-    });
-    const draft = `${archive}.${process.pid}`;
-    await run('tar', ['-C', root, '-cf', draft, '.']);
-    await rename(draft, archive);
-  } finally {
-    await rm(root, { recursive: true, force: true });
-  }
 }
 
 /** Postgres 15 in a container, through testcontainers. */
@@ -131,7 +109,7 @@ export async function startPostgresInContainer(engine: Engine): Promise<{ url: s
   const { GenericContainer, Wait } = await import('testcontainers');
   const port = await freePort();
   const script = `initdb -D /tmp/data -A trust -U postgres >/dev/null && exec postgres -D /tmp/data -p ${port} -c listen_addresses=127.0.0.1 -c fsync=off`;
-  const container = await new GenericContainer(image)
+  const container = await new GenericContainer(postgresImage)
     .withNetworkMode('host')
     .withCommand(['sh', '-c', script])
     .withWaitStrategy(Wait.forLogMessage(/database system is ready to accept connections/))

@@ -1,6 +1,6 @@
 /**
  * The programs of a Kubernetes control plane, each found in this order: the folder `KUBEBUILDER_ASSETS`, the cache, built
- * with Go. Helm: `HELM` (a path), the cache, built.
+ * with Go. Helm: `HELM` and `HELM3` (paths), the cache, built.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,13 +28,16 @@ const etcd: GoTool = {
   versionOf: 'go.etcd.io/etcd/server/v3',
 };
 
-const helm: GoTool = {
+/** Both majors that people run. */
+export type HelmMajor = 3 | 4;
+
+const helm = (major: HelmMajor): GoTool => ({
   name: 'helm',
-  module: 'helm',
-  from: 'helm.sh/helm/v4/cmd/helm',
-  versionOf: 'helm.sh/helm/v4',
-  versionVariables: ['helm.sh/helm/v4/internal/version.version'],
-};
+  module: major === 3 ? 'helm3' : 'helm',
+  from: `helm.sh/helm/v${major}/cmd/helm`,
+  versionOf: `helm.sh/helm/v${major}`,
+  versionVariables: [`helm.sh/helm/v${major}/internal/version.version`],
+});
 
 /** One after the other, for two builds at once take as long as one after the other. */
 export async function kubePrograms(): Promise<KubePrograms> {
@@ -46,8 +49,8 @@ export async function kubePrograms(): Promise<KubePrograms> {
   };
 }
 
-export async function helmProgram(): Promise<string> {
-  return process.env.HELM ?? (await goTool(helm));
+export async function helmProgram(major: HelmMajor = 4): Promise<string> {
+  return (major === 3 ? process.env.HELM3 : process.env.HELM) ?? (await goTool(helm(major)));
 }
 
 async function find(tool: GoTool): Promise<string> {

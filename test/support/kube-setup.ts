@@ -3,5 +3,5 @@ import { helmProgram, kubePrograms } from './kube-binaries.ts';
 
 export async function setup(): Promise<void> {
   await kubePrograms();
-  await helmProgram();
+  for (const major of [4, 3] as const) await helmProgram(major);
 }

@@ -9,7 +9,7 @@ describe('what the log says of a Kubernetes API that refuses', () => {
     [
       'the CRDs are not installed',
       refused(404, '/apis/auth.nauthera.io/v1alpha1/clients'),
-      /^the API server does not know the kinds .* kubectl apply --server-side -f charts\/nauthera\/crds\. Waiting$/,
+      /^the API server does not know the kinds .* kubectl apply --server-side of the files in crds\. Waiting$/,
     ],
     ['a right is missing', refused(403, '/api/v1/secrets'), /^this user is not allowed to\. .*rbac\.yaml.* Waiting$/],
     ['credentials are not accepted', refused(401, '/api/v1/secrets'), /^the API server does not accept .*kubeconfig/],
