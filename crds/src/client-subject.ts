@@ -5,7 +5,7 @@ import { hostName } from './text-rules.ts';
 import { hostOf, isOfWeb } from './uri-rules.ts';
 
 export const subjectType = choice(['public', 'pairwise'], {
-  what: 'Whether the application sees the same sub of a user as others (public), or one of its own, by which two applications cannot recognise a user (pairwise); within one browser session both still get the same sid. A change gives every user another sub: the application takes them for new ones.',
+  what: 'Whether the application sees the same sub of a user as others (public), or one of its own, by which two applications cannot recognise a user (pairwise). The sid of a browser session is then one of its own, too. A change gives every user another sub: the application takes them for new ones.',
   allowed: 'public; pairwise, for applications with an https redirect URI',
   default: 'public',
   example: 'pairwise',

@@ -29,6 +29,7 @@ import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
 import { createTokenIssuer, type TokenIssuer } from './tokens/issue.ts';
+import { type SessionNames, sessionNames } from './tokens/session-name.ts';
 import { type SubjectOf, subjectFor } from './tokens/subject.ts';
 import { createUserFlows, type UserFlows } from './user-flows.ts';
 
@@ -47,6 +48,7 @@ export interface Parts {
   readonly pairwiseSalt: PairwiseSalt;
   /** The one way from a user's own subject to what a client is told. */
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: SessionNames;
   /** `undefined`: another port is asked in their place. */
   readonly directories: Directories | undefined;
   readonly directory: DirectoryPort;
@@ -97,6 +99,7 @@ export function createParts(options: ServerOptions): Parts {
     log: log.named('keys'),
   });
   const subjectOf: SubjectOf = (client, subject) => subjectFor(client, subject, () => pairwiseSalt.current());
+  const names = sessionNames(() => pairwiseSalt.current());
   const keysState = (): KeysState => worst(keys.state(), pairwiseSalt.state());
   const directories = createDirectories({
     snapshots: follower,
@@ -123,6 +126,7 @@ export function createParts(options: ServerOptions): Parts {
     server: declared,
     audiencesOfScope: (scope) => follower.current.scope(scope)?.value.audiences ?? [],
     subjectOf,
+    sessionNames: names,
   });
   const outbound = createOutboundGate({ allowed: () => server()?.outbound_allowed, ...seams.outbound });
   const flows = createUserFlows({
@@ -135,6 +139,7 @@ export function createParts(options: ServerOptions): Parts {
     outbound,
     issueFrontChannel: tokens.frontChannel,
     subjectOf,
+    sessionNames: names,
     sealer,
     clock,
     log,
@@ -169,6 +174,7 @@ export function createParts(options: ServerOptions): Parts {
     keys,
     pairwiseSalt,
     subjectOf,
+    sessionNames: names,
     directories: seams.directory === undefined ? directories : undefined,
     directory,
     assertions: usedAssertionStore(database),

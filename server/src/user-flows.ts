@@ -53,6 +53,7 @@ import type { EmitAudit } from './telemetry/audit-log.ts';
 import { errorFields, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import type { IssueFrontChannel } from './tokens/issue.ts';
+import type { SessionNames } from './tokens/session-name.ts';
 import type { SubjectOf } from './tokens/subject.ts';
 import { digestUserCode } from './tokens/user-code.ts';
 
@@ -69,6 +70,8 @@ export interface UserFlowParts {
   readonly issueFrontChannel: IssueFrontChannel;
   /** What a client is told of a user. */
   readonly subjectOf: SubjectOf;
+  /** What a client is told of a session. */
+  readonly sessionNames: SessionNames;
   readonly sealer: KeyedSealer;
   readonly clock: Clock;
   readonly log: Log;
@@ -106,6 +109,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     issueFrontChannel: parts.issueFrontChannel,
     keys: parts.keys,
     subjectOf: parts.subjectOf,
+    sessionNames: parts.sessionNames,
     audit: auditStore(database),
     sealer,
     formTokens: createFormTokens(sealer.derive('form tokens')),
@@ -119,6 +123,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     gate: parts.outbound,
     signer: parts.signer,
     subjectOf: parts.subjectOf,
+    sessionNames: parts.sessionNames,
     snapshot,
     clock,
     log: parts.log.named('logout'),
@@ -144,8 +149,9 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       audit,
       metrics,
     });
-    const { keys, signer, subjectOf } = parts;
-    mountUserinfo(http, { keys, signer, grants, tokens: presented, revocations, snapshot, subjectOf });
+    const { keys, signer, subjectOf, sessionNames } = parts;
+    const tokens = presented;
+    mountUserinfo(http, { keys, signer, grants, tokens, revocations, snapshot, subjectOf, sessionNames });
     mountIntrospection(http, {
       authenticate,
       keys,
@@ -153,6 +159,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       revocations,
       snapshot,
       subjectOf,
+      sessionNames,
       clock,
       metrics,
     });

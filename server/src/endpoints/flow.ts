@@ -14,6 +14,7 @@ import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { IssueFrontChannel } from '../tokens/issue.ts';
+import type { SessionNames } from '../tokens/session-name.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
 
 export interface FlowPorts {
@@ -27,6 +28,7 @@ export interface FlowPorts {
   /** Reads ID tokens of ours that come back as hints. */
   readonly keys: Pick<KeySet, 'readHint'>;
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: SessionNames;
   readonly audit: AuditStore;
   /** Seals requests and answers for one browser. */
   readonly sealer: Sealer;

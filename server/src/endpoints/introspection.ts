@@ -20,7 +20,9 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { type AccessToken, accessTokenOf, accessTokenType, confirmation } from '../tokens/access-token.ts';
 import { isHandle } from '../tokens/handle.ts';
 import { createSeenTokens, type SeenTokens } from '../tokens/seen-tokens.ts';
+import type { SessionNames } from '../tokens/session-name.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
+import { revocable } from './revocable.ts';
 
 export interface IntrospectionPorts {
   readonly authenticate: AuthenticateClient;
@@ -29,6 +31,7 @@ export interface IntrospectionPorts {
   readonly revocations: Pick<RevocationList, 'isRevoked'>;
   readonly snapshot: SnapshotSource;
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: Pick<SessionNames, 'meant'>;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
@@ -78,7 +81,8 @@ async function introspectJwt(
   const claims = await ports.keys.verify(jwt, accessTokenType);
   const token = claims === null ? null : accessTokenOf(claims);
   if (token === null || !mayKnow(caller.registration, token)) return null;
-  if (registered(ports, token.clientId) === undefined || (await ports.revocations.isRevoked(token))) return null;
+  const named = revocable(ports, token);
+  if (named === null || (await ports.revocations.isRevoked(named))) return null;
   return wireOf(issuerOf(ports), token);
 }
 
@@ -119,7 +123,8 @@ function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
     audiences: found.audiences,
     scopes: found.scopes,
     grantId: found.grant?.id,
-    sessionId: found.sessionId,
+    // Not told: the row knows the session itself.
+    sid: undefined,
     issuedAt: found.issuedAt,
     expiresAt: found.expiresAt,
     authTime: found.grant?.authTime,
@@ -128,8 +133,8 @@ function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
 }
 
 /** A revocation of a user names the user's own subject. */
-function isRevoked(ports: IntrospectionPorts, { grant }: FoundToken, token: AccessToken): Promise<boolean> {
-  return ports.revocations.isRevoked(grant === undefined ? token : { ...token, subject: grant.subject });
+function isRevoked(ports: IntrospectionPorts, { grant, sessionId }: FoundToken, token: AccessToken): Promise<boolean> {
+  return ports.revocations.isRevoked({ ...token, sessionId, subject: grant?.subject ?? token.subject });
 }
 
 function registered({ snapshot }: IntrospectionPorts, clientId: string) {

@@ -49,7 +49,7 @@ async function logout(ports: LogoutPorts, visit: Visit, reading: ParameterReadin
   if (session === null) return goOn(ports, visit, wish);
   const { hint: about, client } = read.request;
   // Without a session in it, the token can only say that it is about the person who is signed in here.
-  const same = about?.sessionId === undefined && about !== undefined && client !== undefined;
+  const same = about?.sid === undefined && about !== undefined && client !== undefined;
   if (same && ports.subjectOf(client, session.subject) === about.subject) {
     const own = await end(ports, visit, session.id);
     if (own !== null) return finish(ports, visit, wish, own, 'redirect');
@@ -73,8 +73,14 @@ function wishOf(
 }
 
 /** One statement: the session that the token names ends, if it is this browser's. */
-async function endHinted(ports: LogoutPorts, visit: Visit, { hint }: LogoutRequest): Promise<EndedSession | null> {
-  return hint?.sessionId === undefined ? null : end(ports, visit, hint.sessionId);
+async function endHinted(
+  ports: LogoutPorts,
+  visit: Visit,
+  { hint, client }: LogoutRequest,
+): Promise<EndedSession | null> {
+  if (hint?.sid === undefined || client === undefined) return null;
+  const id = ports.sessionNames.meant(client, hint.sid);
+  return id === undefined ? null : end(ports, visit, id);
 }
 
 async function end(ports: LogoutPorts, visit: Visit, id: string): Promise<EndedSession | null> {

@@ -139,7 +139,8 @@ export async function sendSignedOut(ports: LogoutPorts, from: Visit, done: DoneL
     const client = registered(visit, one);
     const uri = client?.frontchannel_logout_uri;
     if (session === undefined || client === undefined || uri === undefined) return [];
-    const src = frontChannelLogoutUri(uri, visit.server.issuer, session.sessionId);
+    const sid = ports.sessionNames.told(client, session.sessionId);
+    const src = frontChannelLogoutUri(uri, visit.server.issuer, sid);
     return [{ src, client: clientText(visit, client) }];
   });
   const html = signedOutPage({

@@ -17,7 +17,9 @@ import type { PresentedTokenStore } from '../store/presented-tokens.ts';
 import type { RevocationList } from '../store/revocation-list.ts';
 import { accessTokenOf, accessTokenType } from '../tokens/access-token.ts';
 import { isHandle } from '../tokens/handle.ts';
+import type { SessionNames } from '../tokens/session-name.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
+import { revocable } from './revocable.ts';
 
 /** The `typ` header of a signed answer. */
 const userinfoType = 'JWT';
@@ -30,6 +32,7 @@ export interface UserinfoPorts {
   readonly revocations: Pick<RevocationList, 'isRevoked'>;
   readonly snapshot: SnapshotSource;
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: Pick<SessionNames, 'meant'>;
 }
 
 export function mountUserinfo(app: FastifyInstance, ports: UserinfoPorts): void {
@@ -89,7 +92,8 @@ async function readJwt(ports: UserinfoPorts, jwt: string): Promise<Presented> {
   const token = accessTokenOf(claims);
   if (token === null) throw invalid('incomplete');
   if (token.grantId === undefined || !token.scopes.includes('openid')) throw openidMissing();
-  if (await ports.revocations.isRevoked(token)) throw invalid('revoked');
+  const named = revocable(ports, token);
+  if (named === null || (await ports.revocations.isRevoked(named))) throw invalid('revoked');
   const grant = await ports.grants.read(token.grantId);
   if (grant === null) throw invalid('its grant has ended');
   if (token.subject !== holderOf(ports, grant).subject || token.clientId !== grant.clientId) {

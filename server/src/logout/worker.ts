@@ -13,6 +13,7 @@ import { errorFields, type Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { newId } from '../tokens/handle.ts';
 import { logoutTokenClaims, logoutTokenType } from '../tokens/logout-token.ts';
+import type { SessionNames } from '../tokens/session-name.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
 import { type Destination, deliverAll, type RoundPorts } from './round.ts';
 
@@ -30,6 +31,7 @@ export interface LogoutWorkerPorts {
   readonly gate: OutboundGate;
   readonly signer: Signer;
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: Pick<SessionNames, 'told'>;
   readonly snapshot: SnapshotSource;
   readonly clock: Clock;
   readonly log: Log;
@@ -117,7 +119,7 @@ function roundPorts(ports: LogoutWorkerPorts, isStopped: () => boolean): RoundPo
 
 /** A client made anew under the same id took part in no session of its predecessor's. */
 function destinationOf(
-  { snapshot, signer, subjectOf, clock }: LogoutWorkerPorts,
+  { snapshot, signer, subjectOf, sessionNames, clock }: LogoutWorkerPorts,
   { clientId, clientUid, subject, sessionId }: LogoutDelivery,
 ): Destination | undefined {
   const client = snapshot.current.client(clientId);
@@ -138,7 +140,7 @@ function destinationOf(
           issuer,
           clientId,
           subject: subjectOf(value, subject),
-          sessionId,
+          sid: sessionNames.told(value, sessionId),
           issuedAt: clock.now(),
           tokenId: newId(),
         }),

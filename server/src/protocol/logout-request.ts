@@ -7,8 +7,8 @@ import { maxUriLength } from './redirect-uri.ts';
 export interface LogoutHint {
   /** As its client knows the user. */
   readonly subject: string;
-  /** `undefined`: it was issued outside of a session, e.g. by a refresh. */
-  readonly sessionId: string | undefined;
+  /** As its client knows the session; `undefined`: it was issued outside of one, e.g. by a refresh. */
+  readonly sid: string | undefined;
 }
 
 /** Where the browser may go after the logout: compared byte for byte with what is registered, by {@link mayReturnTo} alone. */
@@ -74,7 +74,7 @@ function readHint({
 }: Readonly<Record<string, unknown>>): (LogoutHint & { readonly clientId: string }) | null {
   const audience: unknown = Array.isArray(aud) && aud.length === 1 ? aud[0] : aud;
   if (typeof sub !== 'string' || typeof audience !== 'string') return null;
-  return { clientId: audience, subject: sub, sessionId: typeof sid === 'string' ? sid : undefined };
+  return { clientId: audience, subject: sub, sid: typeof sid === 'string' ? sid : undefined };
 }
 
 /** Equality of bytes, before any parsing; here not even the port of a loopback address may differ. */
@@ -91,8 +91,8 @@ export function logoutResponseUri({ uri, state }: LogoutReturn): string {
 }
 
 /** `frontchannel_logout_uri` with `iss` and `sid` (Front-Channel Logout §2: never one without the other). */
-export function frontChannelLogoutUri(registered: string, issuer: string, sessionId: string): string {
-  return withQuery(registered, { iss: issuer, sid: sessionId });
+export function frontChannelLogoutUri(registered: string, issuer: string, sid: string): string {
+  return withQuery(registered, { iss: issuer, sid });
 }
 
 function withQuery(uri: string, members: Readonly<Record<string, string>>): string {

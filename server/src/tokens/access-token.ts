@@ -20,8 +20,8 @@ export interface AccessTokenFields {
   /** Left out where no user is involved. A resource server of ours refuses the token once grant or session has ended. */
   readonly grant?: {
     readonly id: string;
-    /** `undefined`: the grant outlives sessions (`offline_access`). */
-    readonly sessionId: string | undefined;
+    /** As the client is told; `undefined`: the grant outlives sessions (`offline_access`). */
+    readonly sid: string | undefined;
     readonly authTime: EpochSeconds;
   };
 }
@@ -38,7 +38,7 @@ export function accessTokenClaims(fields: AccessTokenFields): Readonly<Record<st
     jti: fields.tokenId,
     ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
     ...(grant === undefined ? {} : { auth_time: grant.authTime, grant_id: grant.id }),
-    ...(grant?.sessionId === undefined ? {} : { sid: grant.sessionId }),
+    ...(grant?.sid === undefined ? {} : { sid: grant.sid }),
     ...confirmation(fields.certificate),
   };
 }
@@ -63,7 +63,8 @@ export interface AccessToken {
   readonly scopes: readonly string[];
   /** `undefined`: no user is involved. */
   readonly grantId: string | undefined;
-  readonly sessionId: string | undefined;
+  /** As its client is told. */
+  readonly sid: string | undefined;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly authTime: number | undefined;
@@ -84,7 +85,7 @@ export function accessTokenOf(claims: Readonly<Record<string, unknown>>): Access
     audiences,
     scopes: typeof scope === 'string' ? scope.split(' ') : [],
     grantId: typeof grantId === 'string' ? grantId : undefined,
-    sessionId: typeof sid === 'string' ? sid : undefined,
+    sid: typeof sid === 'string' ? sid : undefined,
     issuedAt: iat,
     expiresAt: exp,
     authTime: typeof authTime === 'number' ? authTime : undefined,

@@ -38,7 +38,8 @@ export interface IdTokenFields {
   readonly authTime: EpochSeconds;
   /** From the authorization request; a refreshed ID token has none (OpenID Connect Core §12.2). */
   readonly nonce: string | undefined;
-  readonly sessionId: string | undefined;
+  /** Of the session, as the client is told. */
+  readonly sid: string | undefined;
   /** Claims about the user that this token carries. A reserved name among them is left out, whatever was mapped to it. */
   readonly claims: Readonly<Record<string, unknown>>;
   /** Claims about the authentication that were asked for. */
@@ -58,7 +59,7 @@ export function idTokenClaims(fields: IdTokenFields): Readonly<Record<string, un
     exp: after(fields.issuedAt, fields.lifetime),
     auth_time: fields.authTime,
     ...(fields.nonce === undefined ? {} : { nonce: fields.nonce }),
-    ...(fields.sessionId === undefined ? {} : { sid: fields.sessionId }),
+    ...(fields.sid === undefined ? {} : { sid: fields.sid }),
     ...contextClaims(fields.context ?? []),
     ...fields.binding,
   };

@@ -15,6 +15,7 @@ import { accessTokenClaims, accessTokenType, audiencesOf } from './access-token.
 import { newId } from './handle.ts';
 import { boundTo, type IdTokenBinding, idTokenClaims, idTokenType } from './id-token.ts';
 import { accessTokenLifetime, frontChannelTokenLifetime } from './lifetimes.ts';
+import type { SessionNames } from './session-name.ts';
 import type { SubjectOf } from './subject.ts';
 
 /** The user's part of what is issued; the grant that codes and tokens hang off. */
@@ -67,6 +68,7 @@ export interface TokenIssuerPorts {
   /** Audiences that the scopes stand for. */
   readonly audiencesOfScope: (scope: string) => readonly string[];
   readonly subjectOf: SubjectOf;
+  readonly sessionNames: Pick<SessionNames, 'told'>;
 }
 
 export type IssueTokens = (issuance: Issuance) => Promise<TokenResponseWire>;
@@ -166,7 +168,7 @@ async function accessTokenFor(
 }
 
 function signAccessToken(
-  { signer, audiencesOfScope, subjectOf }: TokenIssuerPorts,
+  { signer, audiencesOfScope, subjectOf, sessionNames }: TokenIssuerPorts,
   server: ServerRegistration,
   { client, subject, scopes, resources, user, certificate }: Issued,
   issuedAt: EpochSeconds,
@@ -183,7 +185,9 @@ function signAccessToken(
     lifetime,
     tokenId: newId(),
     certificate,
-    ...(user === null ? {} : { grant: { id: user.grantId, sessionId: user.sessionId, authTime: user.authTime } }),
+    ...(user === null
+      ? {}
+      : { grant: { id: user.grantId, sid: sidOf(sessionNames, client, user.sessionId), authTime: user.authTime } }),
   });
   return signer.sign(algorithm, accessTokenType, claims);
 }
@@ -196,7 +200,7 @@ function audiencesFor(audiences: readonly string[], resources: readonly string[]
 }
 
 function signIdToken(
-  { signer, subjectOf }: TokenIssuerPorts,
+  { signer, subjectOf, sessionNames }: TokenIssuerPorts,
   server: ServerRegistration,
   { client, subject }: Issued,
   user: GrantedToUser,
@@ -211,10 +215,18 @@ function signIdToken(
     lifetime: seconds(server.lifetimes.id_token),
     authTime: user.authTime,
     nonce: user.nonce,
-    sessionId: user.sessionId ?? user.outlivedSessionId,
+    sid: sidOf(sessionNames, client, user.sessionId ?? user.outlivedSessionId),
     claims: user.idTokenClaims,
     context: user.context,
     binding,
   });
   return signer.sign(client.id_token_signed_response_alg, idTokenType, claims);
+}
+
+function sidOf(
+  names: TokenIssuerPorts['sessionNames'],
+  client: ClientRegistration,
+  sessionId: string | undefined,
+): string | undefined {
+  return sessionId === undefined ? undefined : names.told(client, sessionId);
 }

@@ -12,7 +12,8 @@ export interface LogoutTokenFields {
   readonly clientId: string;
   /** As the client knows the user. */
   readonly subject: string;
-  readonly sessionId: string;
+  /** Of the session, as the client was told. */
+  readonly sid: string;
   readonly issuedAt: EpochSeconds;
   readonly tokenId: string;
 }
@@ -27,6 +28,6 @@ export function logoutTokenClaims(fields: LogoutTokenFields): Readonly<Record<st
     exp: after(fields.issuedAt, lifetime),
     jti: fields.tokenId,
     events: { 'http://schemas.openid.net/event/backchannel-logout': {} },
-    sid: fields.sessionId,
+    sid: fields.sid,
   };
 }

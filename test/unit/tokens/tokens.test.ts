@@ -35,7 +35,7 @@ describe('RFC 9068 §2.2: an access token', () => {
       accessTokenClaims({
         ...fields,
         audiences: ['https://api', 'https://other'],
-        grant: { id: 'g', sessionId: 's', authTime: epochSeconds(now - 5) },
+        grant: { id: 'g', sid: 's', authTime: epochSeconds(now - 5) },
       }),
     ).toMatchObject({
       aud: ['https://api', 'https://other'],
@@ -63,7 +63,7 @@ describe('OpenID Connect Core §2: an ID token', () => {
     lifetime: seconds(300),
     authTime: epochSeconds(now - 5),
     nonce: undefined,
-    sessionId: undefined,
+    sid: undefined,
     claims: {},
   };
 
@@ -78,7 +78,7 @@ describe('OpenID Connect Core §2: an ID token', () => {
     }));
 
   it('returns nonce and sid', () =>
-    expect(idTokenClaims({ ...fields, nonce: 'n', sessionId: 's' })).toMatchObject({ nonce: 'n', sid: 's' }));
+    expect(idTokenClaims({ ...fields, nonce: 'n', sid: 's' })).toMatchObject({ nonce: 'n', sid: 's' }));
 
   it('A36: what a directory maps to a reserved name is left out', () => {
     const claims = { sub: 'u_admin', iss: 'x', nonce: 'x', sid: 'x', azp: 'x', events: {}, groups: ['staff'] };
@@ -101,6 +101,9 @@ describe('the answer of the token endpoint', () => {
       audiencesOfScope: (scope) => (scope === 'orders' ? ['https://orders'] : []),
       subjectOf: ({ sector_identifier: sector }, subject) =>
         sector === undefined ? subject : `${subject} for ${sector}`,
+      sessionNames: {
+        told: ({ sector_identifier: sector }, id) => (sector === undefined ? id : `${id} for ${sector}`),
+      },
     });
     const base: Issuance = { client: aClient().build(), subject: 'u_1', scopes: [], user: null };
     return issuer.answer({ ...base, ...issuance }).then((response) => ({ response, signed }));
