@@ -1,6 +1,7 @@
 /** To which AuthorizationServer a resource belongs, and whether it may, pure. */
 import type { Kind } from '@nauthera/crds';
 import type { Observed } from '../sources/source.ts';
+import { confirmDeletionAnnotation } from './annotations.ts';
 import { isChosen, type NamespaceFacts } from './invitation.ts';
 
 export const defaultServerAnnotation = 'auth.nauthera.io/is-default';
@@ -46,6 +47,25 @@ export function attach<K extends AttachedKind>(
   };
 }
 
+/**
+ * A server that is being deleted and serves Clients stays until they are gone, unless its owner lets it go. What came after
+ * its deletion does not keep it: nobody can hold it for ever by making more.
+ */
+export function mayBeKept(server: Observed<'AuthorizationServer'>): server is ServerResource {
+  const { deleting, deletingSince, deletingWhole, spec, annotations } = server;
+  return (
+    deleting &&
+    deletingSince !== undefined &&
+    deletingWhole !== true &&
+    spec !== undefined &&
+    annotations[confirmDeletionAnnotation] === undefined
+  );
+}
+
+function isKeptFor(server: Observed<'AuthorizationServer'>, { createdAt }: { readonly createdAt: string }): boolean {
+  return mayBeKept(server) && Date.parse(createdAt) <= Date.parse(server.deletingSince ?? '');
+}
+
 type Resolved = Exclude<Attachment, { outcome: 'uninvited' }>;
 
 function resolveServer<K extends AttachedKind>(
@@ -53,7 +73,7 @@ function resolveServer<K extends AttachedKind>(
   servers: readonly Observed<'AuthorizationServer'>[],
   defaults: string | undefined,
 ): Resolved {
-  const alive = servers.filter(({ deleting }) => !deleting);
+  const alive = servers.filter((server) => !server.deleting || isKeptFor(server, resource));
   const byName = (wanted: string): Resolved => {
     const server = alive.find((one) => nameOf(one) === wanted);
     if (server !== undefined) return usable(server);

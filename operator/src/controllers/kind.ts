@@ -48,6 +48,8 @@ export interface KindController<K extends Kind> {
    * @throws StillRegistered, DatabaseUnavailable: it comes again, for ten minutes
    */
   cleanUp(resource: Observed<K>): Promise<void>;
+  /** Why one that is deleting stays at work for now, in words for its author; `undefined`: it goes. */
+  keeps?(resource: Observed<K>): Promise<string | undefined>;
   /** Removes what else it left, after the registration; it is released afterwards. */
   discard?(resource: Observed<K>): Promise<void>;
 }
@@ -75,19 +77,33 @@ export async function reconcileKey<K extends Kind>(
   const dependent = `${kind}/${key}`;
   const [namespace = '', name = ''] = key.split('/');
   const resource = await world.source.get(kind, namespace, name);
-  if (resource?.deleting === true) return letGo(controller, tools, resource);
+  const kept = resource?.deleting === true ? await controller.keeps?.(resource) : undefined;
+  if (resource?.deleting === true && kept === undefined) return letGo(controller, tools, resource);
   if (resource === undefined) {
     references.record(dependent, []);
     world.pend(dependent, undefined);
     return { outcome: 'done' };
   }
   // Before anything is written anywhere: whatever a crash leaves is found and removed when the resource goes.
-  await world.source.hold(resource);
-  const result = await lookAndPass(controller, tools, resource);
+  if (kept === undefined) await world.source.hold(resource);
+  const passed = await lookAndPass(controller, tools, resource);
+  const result = kept === undefined ? passed : staying(passed, kept);
   world.pend(dependent, result.pending ? result.registry : undefined);
   await writeStatus(tools, resource, result);
   if (result.failure !== undefined) throw result.failure;
   return result.outcome;
+}
+
+/** Milliseconds after which one that stays although it is deleted is looked at again. */
+const nextLook = 10_000;
+
+/** At work as ever, but for what it says. */
+function staying<K extends Kind>(passed: Passed<K>, message: string): Passed<K> {
+  return {
+    ...passed,
+    ready: { type: 'Ready', status: 'False', reason: 'Deleting', message },
+    outcome: { outcome: 'waiting', on: 'those that it serves', lookAgainAfter: nextLook },
+  };
 }
 
 async function lookAndPass<K extends Kind>(

@@ -79,6 +79,7 @@ export function observe<K extends Kind>(kind: K, object: ResourceObject): Observ
     status: verdict.ok ? verdict.resource.status : soundStatus<K>(status),
     deleting: deletionTimestamp !== undefined,
     ...(deletionTimestamp === undefined ? {} : { deletingSince: deletionTimestamp }),
+    ...((metadata.finalizers ?? []).includes('foregroundDeletion') ? { deletingWhole: true as const } : {}),
     [origin]: {
       held: finalizer !== undefined && (metadata.finalizers ?? []).includes(finalizer),
       resourceVersion: metadata.resourceVersion,

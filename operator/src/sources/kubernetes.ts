@@ -32,6 +32,7 @@ export class KubernetesSource implements ResourceSource {
   readonly #kinds: Kinds;
   readonly #namespaces: Reflectors<KubernetesObject>;
   readonly #labels = new Map<string, Readonly<Record<string, string>>>();
+  readonly #ending = new Set<string>();
   readonly #listeners: ((change: Change) => void)[] = [];
 
   constructor(options: KubernetesSourceOptions) {
@@ -53,8 +54,14 @@ export class KubernetesSource implements ResourceSource {
         metadataOnly: true,
       },
       {
-        onUpsert: ({ metadata }) => this.#takeLabels(metadata.name, metadata.labels ?? {}),
-        onGone: ({ name }) => this.#takeLabels(name, undefined),
+        onUpsert: ({ metadata }) => {
+          this.#takeEnd(metadata.name, metadata.deletionTimestamp !== undefined);
+          this.#takeLabels(metadata.name, metadata.labels ?? {});
+        },
+        onGone: ({ name }) => {
+          this.#takeEnd(name, false);
+          this.#takeLabels(name, undefined);
+        },
       },
     );
   }
@@ -68,12 +75,18 @@ export class KubernetesSource implements ResourceSource {
     await Promise.all([this.#namespaces.stop(), ...kindNames.map((kind) => this.#kinds[kind].stop())]);
   }
 
-  get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined> {
-    return this.#of(kind).get(namespace, name);
+  async get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined> {
+    const found = await this.#of(kind).get(namespace, name);
+    return found === undefined ? undefined : this.#withEnd(found);
   }
 
-  list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]> {
-    return this.#of(kind).list();
+  async list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]> {
+    const all = await this.#of(kind).list();
+    return this.#ending.size === 0 ? all : all.map((one) => this.#withEnd(one));
+  }
+
+  #withEnd<K extends Kind>(resource: Observed<K>): Observed<K> {
+    return resource.deleting && this.#ending.has(resource.namespace) ? { ...resource, deletingWhole: true } : resource;
   }
 
   keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
@@ -129,6 +142,11 @@ export class KubernetesSource implements ResourceSource {
     else this.#labels.set(name, labels);
     if (before === undefined || labels === undefined ? before !== labels : !isEqual(before, labels))
       this.#tell({ kind: 'Namespace', namespace: '', name });
+  }
+
+  #takeEnd(name: string, ending: boolean): void {
+    if (ending) this.#ending.add(name);
+    else this.#ending.delete(name);
   }
 
   #tell(change: Change): void {

@@ -32,6 +32,8 @@ export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
   readonly deleting: boolean;
   /** RFC 3339: since when it is deleting, where the source knows. */
   readonly deletingSince?: string;
+  /** Somebody else deletes what belongs to it at the same time: its namespace ends, or it is deleted in the foreground. */
+  readonly deletingWhole?: true;
 }
 
 /** Something moved; what, the receiver looks up itself. A Namespace has no namespace. */

@@ -8,19 +8,24 @@ import { applyServer, removeServer } from './apply.ts';
 import { authoritiesName } from './client-authorities.ts';
 import { type DeployedPods, deployPods } from './deployment/deploy.ts';
 import { type GatheredServer, gatherServer } from './inputs.ts';
+import { keptBy } from './keeping.ts';
 import { concludeServer, planDeployment, planServer, type ServerInputs } from './plan.ts';
+import { discardAuthorities, keepCertificate, type ServerCertificate } from './tls/certificates.ts';
 
 export function authorizationServerController(world: World): KindController<'AuthorizationServer'> {
   const polling = new Polling(world);
   return {
     kind: 'AuthorizationServer',
+    keeps: (server) => keptBy(world, server),
     async cleanUp(server) {
       await removeServer(world, server);
+      await discardAuthorities(world, server);
+      world.trust.forget(nameOf(server));
       polling.forget(nameOf(server));
     },
     async reconcile(server: ServerResource): Promise<Reconciled<'AuthorizationServer'>> {
       const gathered = await withPods(world, await gatherServer(world, server));
-      const { pods } = gathered;
+      const { pods, certificate } = gathered;
       const plan = planServer(gathered.inputs);
       const { written, failure, acted } = await applyServer(world, gathered, plan);
       const { conditions, status, readyMessage, pending } = concludeServer(
@@ -33,7 +38,12 @@ export function authorizationServerController(world: World): KindController<'Aut
       // An owner who first hears that everything waits for the keys should hear why.
       const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
-      const lookAgainAfter = soonest(polling.next(nameOf(server), lookedAt(gathered.inputs)), pods?.lookAgainAfter);
+      const looked = [...lookedAt(gathered.inputs), ...(certificate?.looked ?? [])];
+      const lookAgainAfter = soonest(
+        polling.next(nameOf(server), looked),
+        pods?.lookAgainAfter,
+        certificate?.lookAgainAfter,
+      );
       return {
         conditions,
         status,
@@ -56,18 +66,29 @@ export function authorizationServerController(world: World): KindController<'Aut
   };
 }
 
+interface WithPods extends GatheredServer {
+  readonly pods: DeployedPods | undefined;
+  readonly certificate?: ServerCertificate;
+}
+
 /** A server that may not be deployed keeps the pods that it has. */
-async function withPods(
-  world: World,
-  gathered: GatheredServer,
-): Promise<GatheredServer & { readonly pods: DeployedPods | undefined }> {
+async function withPods(world: World, gathered: GatheredServer): Promise<WithPods> {
   const { inputs, servers } = gathered;
   const { server, issuer, database } = inputs;
   if (world.pods === undefined || 'problem' in issuer || planDeployment(inputs) !== undefined)
     return { ...gathered, pods: undefined };
-  const pods = await deployPods(world, world.pods, { server, issuer: issuer.issuer, database, servers });
-  const { databaseReady: ready = database.ready } = pods;
-  return { ...gathered, inputs: { ...inputs, pods, database: { ...database, ready } }, pods };
+  const certificate = await keepCertificate(world, server, issuer.issuer);
+  world.trust.set(nameOf(server), certificate.forClients);
+  const made = await deployPods(world, world.pods, { server, issuer: issuer.issuer, database, certificate, servers });
+  const { databaseReady: ready = database.ready } = made;
+  const pods = { ...made, deployed: certificate.problem ?? made.deployed };
+  return {
+    ...gathered,
+    inputs: { ...inputs, pods, database: { ...database, ready } },
+    references: [...gathered.references, ...certificate.looked.map((one) => `Secret/${one.namespace}/${one.name}`)],
+    pods,
+    certificate,
+  };
 }
 
 function soonest(...times: readonly (number | undefined)[]): number | undefined {

@@ -1,11 +1,11 @@
 /** Everything that an AuthorizationServer's plan looks at, read at once. */
 import type { Observed } from '../../sources/source.ts';
-import { nameOf, type ServerResource } from '../attachment.ts';
+import { mayBeKept, nameOf, type ServerResource } from '../attachment.ts';
 import { logoName } from '../logo.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { World } from '../world.ts';
 import { authoritiesName } from './client-authorities.ts';
-import type { ServerInputs } from './plan.ts';
+import { namespaceOfIssuer, type ServerInputs } from './plan.ts';
 import { clusterBundles } from './trusted-clusters.ts';
 
 export interface GatheredServer {
@@ -39,7 +39,9 @@ export async function gatherServer(world: World, server: ServerResource): Promis
     clusterBundles: new Map(
       await Promise.all(bundles.map(async (one) => [one, await world.configMaps.read(server.namespace, one)] as const)),
     ),
-    others: all.flatMap((one) => (one.uid === server.uid || one.deleting ? [] : claimOf(world, one))),
+    others: all.flatMap((one) =>
+      one.uid === server.uid || (one.deleting && !mayBeKept(one)) ? [] : claimOf(world, one),
+    ),
   };
   const references = [
     ...registryReference(registry, name),
@@ -57,5 +59,8 @@ export async function gatherServer(world: World, server: ServerResource): Promis
 function claimOf(world: World, { spec, ...rest }: Observed<'AuthorizationServer'>): ServerInputs['others'] {
   if (spec === undefined) return [];
   const found = world.issuerOf({ ...rest, spec });
-  return 'issuer' in found ? [{ createdAt: rest.createdAt, name: nameOf(rest), issuer: found.issuer }] : [];
+  // Whoever names the service of another namespace claims nothing.
+  return 'issuer' in found && namespaceOfIssuer(found.issuer, rest.namespace) === rest.namespace
+    ? [{ createdAt: rest.createdAt, name: nameOf(rest), issuer: found.issuer }]
+    : [];
 }

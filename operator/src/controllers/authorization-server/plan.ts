@@ -95,6 +95,13 @@ export function planServer(inputs: ServerInputs): ServerPlan {
 
 export function planDeployment({ server, issuer, others }: ServerInputs): ConditionDraft | undefined {
   if ('problem' in issuer) return no('Deployed', 'InvalidSpec', issuer.problem);
+  const namespace = namespaceOfIssuer(issuer.issuer, server.namespace);
+  if (namespace !== server.namespace)
+    return no(
+      'Deployed',
+      'InvalidSpec',
+      `spec.issuer: ${issuer.issuer} names a service of namespace ${namespace}, and belongs to that namespace. Make another AuthorizationServer with an issuer of your own`,
+    );
   const older = others.find(
     (one) => one.issuer === issuer.issuer && isOlder(one, { createdAt: server.createdAt, name: nameOf(server) }),
   );
@@ -104,6 +111,11 @@ export function planDeployment({ server, issuer, others }: ServerInputs): Condit
     'Conflict',
     `issuer ${issuer.issuer} is that of an older AuthorizationServer. Give this one another spec.issuer`,
   );
+}
+
+/** A name of a Service, `<name>.<namespace>.svc`, belongs to its namespace: nobody else may stand in its way. */
+export function namespaceOfIssuer(issuer: string, other: string): string {
+  return /^https?:\/\/[^./]+\.([^./]+)\.svc(?:\.[^/:]*)?(?:[:/]|$)/.exec(issuer)?.[1] ?? other;
 }
 
 function isOlder(
