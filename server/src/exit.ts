@@ -44,6 +44,8 @@ export function sentenceOf(error: unknown): string | undefined {
   if (error instanceof CommanderError) return undefined;
   if (error instanceof DatabaseUnavailable) return `the database was not reached in time: ${error.message}`;
   if (sqlState(error) === '42P01') return 'the tables are not there: run nauthera-server migrate';
+  if (sqlState(error) === '42501')
+    return 'the role of the database may not do this: use that of the owner of the tables';
   const ours =
     error instanceof Exit ||
     error instanceof KeyFileInvalid ||

@@ -4,41 +4,22 @@
  * signal; 1 the answer is no; 2 wrong usage or settings; 3 a dependency was not reached in time; 130 interrupted.
  */
 import { readFileSync } from 'node:fs';
-import { createInterface } from 'node:readline/promises';
 import { Command } from 'commander';
+import { confirm, type Flags, settingsOf, tell, withSettings } from './command-line.ts';
 import { readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
-import { environmentOf, flagOf, loadSettings } from './config/load.ts';
-import { keysSettings, migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import { keysSettings, migrateSettings, type Setting, serveSettings } from './config/settings.ts';
 import { Exit, exitCodeOf, sentenceOf } from './exit.ts';
-import type { Done } from './key-commands.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
 import { openNamedDatabase } from './open-database.ts';
-import { addProbe } from './operations.ts';
+import { addProbe, addRestore, addRevoke } from './operations.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
 
-type Flags = Readonly<Record<string, string | undefined>>;
 const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
   version: string;
 };
 const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
-
-function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, flags: Flags): Values<S> {
-  const loaded = loadSettings(
-    settings,
-    {
-      flags,
-      environment: process.env,
-      configFile: flags.config ?? process.env.NAUTHERA_CONFIG,
-      readFile: (path) => readFileSync(path, 'utf8'),
-    },
-    { ...serveSettings, ...migrateSettings },
-  );
-  if (loaded.outcome === 'refused') throw new Exit(2, loaded.problems.join('\n'));
-  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
-  return loaded.values;
-}
 
 async function serve(flags: Flags): Promise<void> {
   const settings = settingsOf(serveSettings, flags);
@@ -154,35 +135,8 @@ async function rotateKeys(flags: Flags): Promise<void> {
 
 async function revokeKey(kid: string, flags: Flags): Promise<void> {
   const { revokeKey: revoke, revocationWarning } = await import('./key-commands.ts');
-  console.error(revocationWarning(kid));
-  if (flags.yes === undefined && !(await confirmed())) throw new Exit(2, 'nothing was done: say --yes');
+  await confirm(revocationWarning(kid), flags);
   tell(await withKeyStore(flags, (store) => revoke(store, kid)));
-}
-
-function tell({ sentence, done }: Done): void {
-  console.log(sentence);
-  if (!done) process.exitCode = 1;
-}
-
-async function confirmed(): Promise<boolean> {
-  if (!process.stdin.isTTY) return false;
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return (await lines.question('Go on? (yes/no) ')).trim() === 'yes';
-  } finally {
-    lines.close();
-  }
-}
-
-/** One flag per setting, with its default and environment name. */
-function withSettings(command: Command, settings: Readonly<Record<string, Setting<unknown>>>): Command {
-  for (const [name, setting] of Object.entries(settings)) {
-    const standard = setting.default === undefined ? '' : ` Default: ${setting.default}.`;
-    const file = setting.secret === true ? `, ${environmentOf(name)}_FILE` : '';
-    const help = `${setting.description.replaceAll('`', '')}${standard} [${environmentOf(name)}${file}]`;
-    command.option(`${flagOf(name)} <${setting.placeholder}>`, help);
-  }
-  return command.option('--config <FILE>', 'A YAML file with settings. [NAUTHERA_CONFIG]');
 }
 
 function program(): Command {
@@ -229,6 +183,8 @@ function program(): Command {
       examples('revoke KID --database pglite:./data', 'revoke KID --yes --database postgres://db/nauthera'),
     )
     .action((kid: string, flags: Flags) => revokeKey(kid, flags));
+  addRevoke(root);
+  addRestore(root);
   addProbe(root);
   return root;
 }

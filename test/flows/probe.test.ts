@@ -1,16 +1,13 @@
 /** `nauthera-server probe`: what it finds, and how it ends. */
-import { spawn } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeAuthority } from '../support/certificates.ts';
+import { runServerCommand } from '../support/command.ts';
 import { freePort } from '../support/ports.ts';
-
-const main = fileURLToPath(new URL('../../server/src/main.ts', import.meta.url));
 
 let server: Server;
 let issuer = '';
@@ -39,14 +36,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-function run(...args: readonly string[]): Promise<{ code: number | null; out: string; err: string }> {
-  const env = { PATH: process.env.PATH ?? '', HOME: folder };
-  const child = spawn(process.execPath, [main, 'probe', ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = { out: '', err: '' };
-  child.stdout.on('data', (chunk: Buffer) => (output.out += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (output.err += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...output })));
-}
+const run = (...args: readonly string[]) => runServerCommand(['probe', ...args]);
 
 const good = () => ({
   '/.well-known/openid-configuration': { issuer, jwks_uri: `${issuer}/jwks` },

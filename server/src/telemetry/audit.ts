@@ -34,6 +34,7 @@ export const auditEvents = [
   'key.activated',
   'key.retired',
   'key.revoked',
+  'restore.completed',
 ] as const;
 export type AuditEventName = (typeof auditEvents)[number];
 

@@ -1,0 +1,64 @@
+/** What the commands of `nauthera-server` have in common: flags and settings, questions, what is said at the end. */
+import { readFileSync } from 'node:fs';
+import { createInterface } from 'node:readline/promises';
+import type { Command } from 'commander';
+import { environmentOf, flagOf, loadSettings } from './config/load.ts';
+import { migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import { Exit } from './exit.ts';
+import type { Done } from './key-commands.ts';
+
+export type Flags = Readonly<Record<string, string | undefined>>;
+
+/** @throws Exit with every problem */
+export function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, flags: Flags): Values<S> {
+  const loaded = loadSettings(
+    settings,
+    {
+      flags,
+      environment: process.env,
+      configFile: flags.config ?? process.env.NAUTHERA_CONFIG,
+      readFile: (path) => readFileSync(path, 'utf8'),
+    },
+    { ...serveSettings, ...migrateSettings },
+  );
+  if (loaded.outcome === 'refused') throw new Exit(2, loaded.problems.join('\n'));
+  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
+  return loaded.values;
+}
+
+export function tell({ sentence, done }: Done): void {
+  console.log(sentence);
+  if (!done) process.exitCode = 1;
+}
+
+/** Says what will be done and asks on a terminal; elsewhere `--yes` is needed. @throws Exit */
+export async function confirm(warning: string, flags: Flags): Promise<void> {
+  console.error(warning);
+  if (flags.yes === undefined && !(await confirmed())) throw new Exit(2, 'nothing was done: say --yes');
+}
+
+async function confirmed(): Promise<boolean> {
+  if (!process.stdin.isTTY) return false;
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return (await lines.question('Go on? (yes/no) ')).trim() === 'yes';
+  } finally {
+    lines.close();
+  }
+}
+
+/** One flag per setting, with its default and environment name. */
+export function withSettings(command: Command, settings: Readonly<Record<string, Setting<unknown>>>): Command {
+  for (const [name, setting] of Object.entries(settings)) {
+    const standard = setting.default === undefined ? '' : ` Default: ${setting.default}.`;
+    const file = setting.secret === true ? `, ${environmentOf(name)}_FILE` : '';
+    const help = `${setting.description.replaceAll('`', '')}${standard} [${environmentOf(name)}${file}]`;
+    command.option(`${flagOf(name)} <${setting.placeholder}>`, help);
+  }
+  return command.option('--config <FILE>', 'A YAML file with settings. [NAUTHERA_CONFIG]');
+}
+
+/** Lines that end a help. */
+export function examples(...lines: readonly string[]): string {
+  return `\nExamples:\n${lines.map((line) => `  nauthera-server ${line}`).join('\n')}`;
+}

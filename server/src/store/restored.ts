@@ -1,0 +1,48 @@
+/**
+ * After a backup was put back: whatever it holds that somebody may have used, ended or taken back since must not count again.
+ * Everything that a browser, an application or a device could still present is removed, in one transaction, and a new epoch
+ * has every follower of the registry load it anew.
+ */
+import { sql } from 'kysely';
+import { auditJson, insertAudit } from './audit.ts';
+import type { Database } from './database.ts';
+import { revoke } from './revocations.ts';
+
+/** A yes that was withdrawn since would be remembered again: it is asked anew. */
+const voided = [
+  'sessions',
+  'grants',
+  'authorization_codes',
+  'refresh_tokens',
+  'access_tokens',
+  'device_codes',
+  'authorization_requests',
+  'consents',
+] as const;
+
+export interface Restored {
+  readonly epoch: string;
+  /** Server processes that reported within the last 15 s. */
+  readonly serving: number;
+}
+
+/** To be run by the owner of the tables. May be repeated. @throws DatabaseUnavailable */
+export function beginAnew(database: Database): Promise<Restored> {
+  return database.alone((kysely) =>
+    kysely.transaction().execute(async (transaction) => {
+      await sql.raw(`TRUNCATE ${voided.join(', ')}`).execute(transaction);
+      // Access tokens that are signed are refused until the last of them has run out.
+      await sql.raw(revoke('client', `SELECT id FROM registry WHERE kind = 'client'`)).execute(transaction);
+      const event = auditJson({ event: 'restore.completed', outcome: 'success' });
+      await sql.raw(insertAudit(`'${event.replaceAll("'", "''")}'`)).execute(transaction);
+      const { rows } = await sql<Restored>`
+        WITH raised AS (UPDATE registry_revision SET epoch = gen_random_uuid()::text, n = n + 1 RETURNING epoch, n),
+          told AS (SELECT pg_notify('nauthera_registry', epoch || ':' || n) FROM raised)
+        SELECT raised.epoch, (SELECT count(*)::int FROM replica_reports WHERE reported_at > now() - interval '15 seconds') AS serving
+        FROM raised, told`.execute(transaction);
+      const [found] = rows;
+      if (found === undefined) throw new Error('the registry has no revision');
+      return found;
+    }),
+  );
+}
