@@ -2,7 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { choice, entry, group, item, keyed, set, text, texts, whole } from './field.ts';
 import { anyNetwork } from './networks.ts';
-import { namespaceName, objectName } from './text-rules.ts';
+import { annotationNames, labels, namespaceName, objectName, unreserved } from './text-rules.ts';
 
 const annotations = (of: string) =>
   Type.Optional(
@@ -10,6 +10,8 @@ const annotations = (of: string) =>
       what: `Annotations of the ${of}.`,
       max: 32,
       maxLength: 4096,
+      rules: [annotationNames, unreserved],
+      allowed: 'annotations, without those that begin with auth.nauthera.io/',
       example: { 'nginx.ingress.kubernetes.io/backend-protocol': 'HTTPS' },
       leftOut: 'none',
     }),
@@ -34,7 +36,14 @@ const parentRef = entry({
     }),
   ),
   sectionName: Type.Optional(
-    text({ what: 'Listener of the Gateway.', max: 253, example: 'https', leftOut: 'every listener that fits' }),
+    text({
+      what: 'Listener of the Gateway.',
+      max: 253,
+      rules: [objectName],
+      allowed: 'name of a listener',
+      example: 'https',
+      leftOut: 'every listener that fits',
+    }),
   ),
 });
 
@@ -125,13 +134,19 @@ const cidrs = (what: string, leftOut: string) =>
   );
 
 const egressRule = entry({
-  name: text({ what: 'Name of the rule, for people.', max: 63, example: 'directory-on-1636' }),
-  cidrs: cidrs('Networks.', 'every address'),
+  name: text({
+    what: 'Name of the rule, for people.',
+    max: 63,
+    rules: [objectName],
+    allowed: 'like the name of an object',
+    example: 'directory-on-1636',
+  }),
+  cidrs: cidrs('Networks that the rule is about.', 'every address'),
   ports: Type.Array(Type.Integer({ minimum: 1, maximum: 65_535 }), {
     minItems: 1,
     maxItems: 16,
     'x-kubernetes-list-type': 'set',
-    doc: { what: 'TCP ports.', example: [1636] },
+    doc: { what: 'TCP ports there.', allowed: '1 to 65535', example: [1636] },
   }),
 });
 
@@ -149,6 +164,8 @@ export const networkPolicy = group(
     scrapers: Type.Optional(
       texts({
         what: 'Labels of the namespaces whose pods may read metrics.',
+        rules: [labels],
+        allowed: 'labels',
         max: 8,
         maxLength: 63,
         example: { 'kubernetes.io/metadata.name': 'monitoring' },
@@ -179,6 +196,8 @@ export const monitoring = group(
     labels: Type.Optional(
       texts({
         what: 'Labels of the ServiceMonitor, by which a Prometheus finds it.',
+        rules: [labels],
+        allowed: 'labels',
         max: 16,
         maxLength: 63,
         example: { release: 'prometheus' },

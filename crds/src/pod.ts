@@ -1,18 +1,40 @@
 /** PURE. How many pods of a server run, and what is in them. */
 import { type Static, Type } from 'typebox';
-import { choice, entry, group, item, keyed, set, text, texts, whole } from './field.ts';
-import { dataKey, objectName } from './text-rules.ts';
+import { choice, entry, group, item, keyed, type Rule, set, text, texts, whole } from './field.ts';
+import {
+  annotationNames,
+  dataKey,
+  labelName,
+  labels,
+  labelValue,
+  objectName,
+  plainText,
+  unreserved,
+} from './text-rules.ts';
 
-const quantityPattern = '^[0-9]+(\\.[0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$';
+const quantity: Rule = {
+  rule: `self.matches('^[0-9]+([.][0-9]+)?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$')`,
+  message: 'must be a quantity of Kubernetes, for example 500m or 384Mi',
+};
+
+const image: Rule = {
+  rule: `self.matches('^[A-Za-z0-9][A-Za-z0-9._:/@-]*$')`,
+  message: 'must be an image by tag or digest, for example registry.example.com/nauthera/nauthera:0.1.0',
+};
+
+const variableName: Rule = {
+  rule: `self.matches('^[A-Za-z_][A-Za-z0-9_]*$')`,
+  message: "must be the name of a variable: letters, digits and '_', not beginning with a digit",
+};
 
 const quantities = (what: string, cpu: string | undefined, memory: string | undefined) =>
   group(
     {
       cpu: Type.Optional(
         text({
-          what: 'Processor time.',
+          what: 'Processor time of a pod.',
           max: 16,
-          pattern: quantityPattern,
+          rules: [quantity],
           allowed: 'a quantity of Kubernetes, e.g. 500m for half a processor',
           ...(cpu === undefined ? { leftOut: 'no limit' } : { default: cpu }),
           example: '500m',
@@ -20,9 +42,9 @@ const quantities = (what: string, cpu: string | undefined, memory: string | unde
       ),
       memory: Type.Optional(
         text({
-          what: 'Memory.',
+          what: 'Memory of a pod.',
           max: 16,
-          pattern: quantityPattern,
+          rules: [quantity],
           allowed: 'a quantity of Kubernetes, e.g. 384Mi',
           ...(memory === undefined ? { leftOut: 'no limit' } : { default: memory }),
           example: '384Mi',
@@ -71,14 +93,30 @@ export const autoscaling = Type.Optional(
 
 const toleration = entry({
   key: Type.Optional(
-    text({ what: 'Key of the taint.', max: 317, example: 'dedicated', leftOut: 'every taint, with operator Exists' }),
+    text({
+      what: 'Key of the taint.',
+      max: 317,
+      rules: [labelName],
+      allowed: 'name of a label',
+      example: 'dedicated',
+      leftOut: 'every taint, with operator Exists',
+    }),
   ),
   operator: choice(['Exists', 'Equal'], {
     what: 'How the value of the taint is looked at.',
     default: 'Equal',
     example: 'Exists',
   }),
-  value: Type.Optional(text({ what: 'Value of the taint.', max: 63, example: 'identity', leftOut: 'none' })),
+  value: Type.Optional(
+    text({
+      what: 'Value of the taint.',
+      max: 63,
+      rules: [labelValue],
+      allowed: 'value of a label',
+      example: 'identity',
+      leftOut: 'none',
+    }),
+  ),
   effect: Type.Optional(
     choice(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], {
       what: 'Effect of the taint.',
@@ -93,15 +131,17 @@ const variable = entry(
     name: text({
       what: 'Name of the variable.',
       max: 128,
-      pattern: '^[A-Za-z_][A-Za-z0-9_]*$',
+      rules: [variableName],
       allowed:
         'letters, digits and _; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL and NAUTHERA_LOG_FORMAT',
       example: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     }),
     value: Type.Optional(
       text({
-        what: 'Its value.',
+        what: 'The value as it stands here.',
         max: 4096,
+        rules: [plainText],
+        allowed: 'one line of plain text',
         example: 'http://otel-collector.tracing:4318',
         leftOut: 'see secretKeyRef',
       }),
@@ -152,10 +192,9 @@ const identity = (what: string) =>
     whole({ what, min: 1, max: 2_147_483_647, example: 65_532, leftOut: 'as the image and the cluster say' }),
   );
 
-const reservedPrefixes = ['app.kubernetes.io/', 'auth.nauthera.io/'];
-const reserved = {
-  rule: `self.all(key, !key.startsWith('${reservedPrefixes[0]}') && !key.startsWith('${reservedPrefixes[1]}'))`,
-  message: `keys that begin with ${reservedPrefixes.join(' or ')} are the operator's own: choose other ones`,
+const ownLabels: Rule = {
+  rule: `self.all(k, !k.startsWith('app.kubernetes.io/') && !k.startsWith('auth.nauthera.io/'))`,
+  message: 'app.kubernetes.io/* and auth.nauthera.io/* are set by the operator: choose other names',
 };
 
 export const pod = group(
@@ -164,7 +203,7 @@ export const pod = group(
       text({
         what: 'Image of the pods. Leave it out, so that an upgrade of the operator upgrades the server too.',
         max: 512,
-        pattern: '^[A-Za-z0-9][A-Za-z0-9._:/@-]*$',
+        rules: [image],
         allowed: 'an image, by tag or digest',
         example: 'registry.example.com/nauthera/nauthera:0.1.0',
         leftOut: "the operator's --server-image",
@@ -198,8 +237,8 @@ export const pod = group(
         what: 'Labels of the pods, beside those of the operator.',
         max: 32,
         maxLength: 63,
-        rules: [reserved],
-        allowed: `no key that begins with ${reservedPrefixes.join(' or ')}`,
+        rules: [labels, ownLabels],
+        allowed: 'labels, without those that begin with app.kubernetes.io/ or auth.nauthera.io/',
         example: { team: 'identity' },
         leftOut: 'none',
       }),
@@ -209,8 +248,8 @@ export const pod = group(
         what: 'Annotations of the pods, beside those of the operator.',
         max: 32,
         maxLength: 4096,
-        rules: [reserved],
-        allowed: `no key that begins with ${reservedPrefixes.join(' or ')}`,
+        rules: [annotationNames, unreserved],
+        allowed: 'annotations, without those that begin with auth.nauthera.io/',
         example: { 'sidecar.istio.io/inject': 'false' },
         leftOut: 'none',
       }),
@@ -228,6 +267,8 @@ export const pod = group(
         what: 'Labels that the nodes of the pods must have.',
         max: 16,
         maxLength: 63,
+        rules: [labels],
+        allowed: 'labels of nodes',
         example: { 'kubernetes.io/arch': 'arm64' },
         leftOut: 'any node',
       }),
@@ -243,7 +284,7 @@ export const pod = group(
         },
       }),
     ),
-    spreadBy: set(item({ max: 317 }), {
+    spreadBy: set(item({ max: 317, rules: [labelName] }), {
       what: 'Labels of nodes by whose values the pods are spread as evenly as can be.',
       max: 4,
       allowed: 'keys of labels of nodes',

@@ -139,7 +139,7 @@ describe('other rules of an AuthorizationServer', () => {
       { branding: { displayName: 'x'.repeat(65) } },
       'spec.branding.displayName: must have at most 64 characters',
     ],
-    ['a field that comes later', { replicas: 3 }, 'spec.replicas: unknown field spec.replicas'],
+    ['a field that comes later', { audit: {} }, 'spec.audit: unknown field spec.audit'],
     [
       'a secret that is a path',
       { database: { secretRef: { name: 'a/b' } } },
