@@ -87,6 +87,12 @@ const tables = {
       RollingOut: R('nobody'),
       ApplyFailed: R('server owner'),
       RolloutStuck: S('server owner'),
+      // Of the Secret that spec.tls names.
+      SecretNotFound: R('server owner'),
+      SecretKeyNotFound: R('server owner'),
+      SecretInvalid: S('server owner'),
+      CertificateExpired: S('server owner'),
+      CertificateNameMismatch: S('server owner'),
     },
     KeysReady: {
       KeysReady: fine,

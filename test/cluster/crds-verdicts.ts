@@ -36,6 +36,7 @@ const attribute = 'must be the name of an LDAP attribute, for example entryUUID'
 const dn = 'must be a distinguished name, for example ou=people,dc=example,dc=com';
 const notADuration =
   'must be a duration such as 90s, 5m or 336h (14 days): the units are h, m, s and ms, there is none for days';
+const tlsTogether = 'goes with mode Secret, and mode Secret needs it: name the Secret, or leave both out';
 const together = 'from: Selector and selector go together: set both or neither';
 const redirect = {
   m01: 'use https; http only for 127.0.0.1, [::1] and localhost; a public client may use a private scheme with a dot, such as com.example.app:/callback',
@@ -556,7 +557,7 @@ const authentication: readonly Verdict[] = [
   client(
     'keys without a use',
     { authentication: { jwks: { keys: [edKey] } } },
-    'spec.authentication.jwks: only private_key_jwt uses keys: set that method, or leave jwks out',
+    'spec.authentication.jwks: only private_key_jwt and self_signed_tls_client_auth use keys: set one of them, or leave jwks out',
   ),
   client('keys that are fetched', {
     authentication: { method: 'private_key_jwt', jwksUri: 'https://app.example.com/jwks.json?v=1' },
@@ -575,7 +576,7 @@ const authentication: readonly Verdict[] = [
   client(
     'fetched keys without a use',
     { authentication: { jwksUri: 'https://app.example.com/jwks.json' } },
-    'spec.authentication.jwksUri: only private_key_jwt uses keys: set that method, or leave jwksUri out',
+    'spec.authentication.jwksUri: only private_key_jwt and self_signed_tls_client_auth use keys: set one of them, or leave jwksUri out',
   ),
   client(
     'keys fetched in clear text',
@@ -769,6 +770,14 @@ const servers: readonly Verdict[] = [
   server('an issuer with a slash', { issuer: 'https://id.example.com/' }, `spec.issuer: ${issuer}`),
   server('an issuer with its default port', { issuer: 'https://id.example.com:443' }, `spec.issuer: ${issuer}`),
   server('a loopback issuer', { issuer: 'http://127.0.0.1:8080/a' }),
+  server('a certificate of its own', { tls: {} }),
+  server('a certificate from a Secret', { tls: { mode: 'Secret', secretRef: { name: 'default-tls' } } }),
+  server('a certificate from nowhere', { tls: { mode: 'Secret' } }, `spec.tls.secretRef: ${tlsTogether}`),
+  server(
+    'a certificate from a Secret that is not asked for',
+    { tls: { secretRef: { name: 'default-tls' } } },
+    `spec.tls.secretRef: ${tlsTogether}`,
+  ),
   edit(server('another issuer', { issuer: 'https://other.example.com' }, `spec.issuer: ${issuerFixed}`), {}),
   edit(server('the issuer taken away', { issuer: undefined }, `spec.issuer: ${issuerFixed}`), {}),
   server(

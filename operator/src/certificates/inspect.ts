@@ -27,8 +27,10 @@ export function readCertificates(pem: string): readonly X509Certificate[] | unde
   }
 }
 
-/** `certificate`, `key`: which of the two cannot be read; `pair`: each can, and they are not of each other. */
-export function inspect({ certificate, key }: Pair): Inspected | 'certificate' | 'key' | 'pair' {
+/** Which of the two cannot be read; `pair`: each can, and they are not of each other. */
+export type CertificateProblem = 'certificate' | 'key' | 'pair';
+
+export function inspect({ certificate, key }: Pair): Inspected | CertificateProblem {
   const chain = readCertificates(certificate);
   const [leaf] = chain ?? [];
   if (chain === undefined || leaf === undefined) return 'certificate';
@@ -58,5 +60,11 @@ export function covers(certificate: X509Certificate, name: string): boolean {
 /** Its DNS names and addresses, in order. */
 export function namesOf(certificate: X509Certificate): readonly string[] {
   const parts = certificate.subjectAltName?.split(', ') ?? [];
-  return parts.flatMap((part) => /^(?:DNS|IP Address):(.+)$/.exec(part)?.[1] ?? []).sort();
+  return parts.flatMap((part) => canonical(/^(?:DNS|IP Address):(.+)$/.exec(part)?.[1] ?? '')).sort();
+}
+
+/** Addresses of IPv6 can be written in many ways. */
+function canonical(name: string): string | [] {
+  if (name === '') return [];
+  return isIP(name) === 6 ? new URL(`http://[${name}]`).hostname.slice(1, -1) : name;
 }

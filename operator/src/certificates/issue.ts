@@ -1,7 +1,7 @@
 /** Makes certificate authorities and serving certificates: ECDSA on P-256. Keys are random; everything else is given. */
 // tsyringe, inside x509, looks for this when it loads.
 import 'reflect-metadata';
-import { createPrivateKey, createPublicKey } from 'node:crypto';
+import { createPrivateKey, createPublicKey, X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import * as x509 from '@peculiar/x509';
 import type { Pair } from './inspect.ts';
@@ -86,7 +86,7 @@ async function importKeys(pem: string): Promise<{ readonly privateKey: CryptoKey
 async function pairOf(certificate: x509.X509Certificate, key: CryptoKey): Promise<Pair> {
   const pkcs8 = Buffer.from(await crypto.subtle.exportKey('pkcs8', key));
   return {
-    certificate: `${certificate.toString('pem').trim()}\n`,
+    certificate: new X509Certificate(Buffer.from(certificate.rawData)).toString(),
     key: String(
       createPrivateKey({ key: pkcs8, type: 'pkcs8', format: 'der' }).export({ type: 'pkcs8', format: 'pem' }),
     ),

@@ -52,18 +52,23 @@ export function newKeySecret(server: ServerResource, key: Uint8Array): NewSecret
     namespace: server.namespace,
     name: keySecretName(server),
     type: 'Opaque',
-    labels: {
-      'app.kubernetes.io/name': 'nauthera-server',
-      'app.kubernetes.io/instance': server.name,
-      'app.kubernetes.io/component': 'server',
-      'app.kubernetes.io/part-of': 'nauthera',
-      'app.kubernetes.io/managed-by': 'nauthera-operator',
-      [serverLabel]: server.name,
-      'auth.nauthera.io/watch': 'true',
-    },
+    labels: secretLabels(server.name),
     annotations: {},
     owner: undefined,
     data: { [keyEntry]: `${Buffer.from(key).toString('base64')}\n` },
+  };
+}
+
+/** Of every Secret that is made for a server. */
+export function secretLabels(server: string): Readonly<Record<string, string>> {
+  return {
+    'app.kubernetes.io/name': 'nauthera-server',
+    'app.kubernetes.io/instance': server,
+    'app.kubernetes.io/component': 'server',
+    'app.kubernetes.io/part-of': 'nauthera',
+    'app.kubernetes.io/managed-by': 'nauthera-operator',
+    [serverLabel]: server,
+    'auth.nauthera.io/watch': 'true',
   };
 }
 

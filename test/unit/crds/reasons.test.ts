@@ -58,6 +58,11 @@ const table = {
       RollingOut: 'R',
       ApplyFailed: 'R',
       RolloutStuck: 'S',
+      SecretNotFound: 'R',
+      SecretKeyNotFound: 'R',
+      SecretInvalid: 'S',
+      CertificateExpired: 'S',
+      CertificateNameMismatch: 'S',
     },
     KeysReady: {
       KeysReady: '-',

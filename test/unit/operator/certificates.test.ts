@@ -20,7 +20,7 @@ import {
 
 const day = 86_400_000;
 const start = Date.parse('2026-11-26T12:00:00Z');
-const names = ['default.identity.svc', 'id.example.com', '10.0.0.7'];
+const names = ['default.identity.svc', 'id.example.com', '10.0.0.7', 'fd00::7'];
 const of = { namespace: 'identity', name: 'default' };
 
 const authority = (madeAt = start) => issueAuthority(of, validityFrom(madeAt, lifetimes.authority));
@@ -70,7 +70,9 @@ describe('a certificate authority', () => {
 describe('a serving certificate', () => {
   it('is for these names alone, for servers, and no authority', () => {
     const certificate = read(shown.certificate);
-    expect(certificate.subjectAltName).toBe('DNS:default.identity.svc, DNS:id.example.com, IP Address:10.0.0.7');
+    expect(certificate.subjectAltName).toBe(
+      'DNS:default.identity.svc, DNS:id.example.com, IP Address:10.0.0.7, IP Address:FD00:0:0:0:0:0:0:7',
+    );
     expect(namesOf(certificate)).toEqual([...names].sort());
     expect(certificate.keyUsage).toEqual(['1.3.6.1.5.5.7.3.1']);
     expect(usages(shown.certificate)).toBe(digitalSignature);
@@ -96,6 +98,7 @@ describe('a serving certificate', () => {
     ['default.identity.svc', true],
     ['id.example.com', true],
     ['10.0.0.7', true],
+    ['fd00::7', true],
     ['default', false],
     ['10.0.0.8', false],
     ['identity.svc', false],

@@ -3,6 +3,7 @@
  * after these, when the database is ready for them.
  */
 import type { ChildKind, Manifest } from '../../../sources/children.ts';
+import { authorities } from './authorities.ts';
 import { autoscaler } from './autoscaler.ts';
 import type { DeploymentContext } from './context.ts';
 import { disruptionBudget } from './disruption-budget.ts';
@@ -17,6 +18,7 @@ export type ChildBuilder = (context: DeploymentContext) => Manifest | undefined;
 
 export const builders: readonly ChildBuilder[] = [
   serviceAccount,
+  authorities,
   networkPolicy,
   service,
   disruptionBudget,

@@ -22,12 +22,15 @@ export interface DeploymentContext {
   readonly scaledTo: number | undefined;
   /** The newest value of the annotation that asks for a restart. */
   readonly restart: string | undefined;
+  /** Authorities of the certificate that pods show, in PEM; `undefined`: none that is known here. */
+  readonly bundle: string | undefined;
 }
 
 export const names = {
   service: ({ name }: ServerResource) => name,
   /** Deployment, ServiceAccount, PodDisruptionBudget, HorizontalPodAutoscaler, NetworkPolicy, ServiceMonitor, routes. */
   server: ({ name }: ServerResource) => `${name}-server`,
+  authorities: ({ name }: ServerResource) => `${name}-ca`,
   migration: ({ name }: ServerResource, digest: string) => `${name}-migrate-${digest}`,
 };
 

@@ -12,6 +12,7 @@ import { asks, pausedAnnotation, reconcileAnnotation, restartAnnotation } from '
 import type { ServerResource } from '../../attachment.ts';
 import type { DatabaseState } from '../../registries.ts';
 import type { World } from '../../world.ts';
+import type { ServerCertificate } from '../tls/certificates.ts';
 import { builders, onlyWhereOffered } from './children.ts';
 import { type DeploymentContext, names, type PodSettings, selectorOf } from './context.ts';
 import { deployment, migratedAnnotation, templateAnnotation } from './deployment.ts';
@@ -31,6 +32,7 @@ export interface DeployInputs {
   readonly server: ServerResource;
   readonly issuer: string;
   readonly database: DatabaseState;
+  readonly certificate: Pick<ServerCertificate, 'usable' | 'bundle'>;
   /** Uids of all AuthorizationServers that there are. */
   readonly servers: ReadonlySet<string>;
 }
@@ -62,6 +64,7 @@ export async function deployPods(world: World, pods: PodDeployment, inputs: Depl
     settings: pods.settings,
     databasePorts: inputs.database.ports ?? [5432],
     scaledTo: before === undefined ? undefined : scaleOf(before),
+    bundle: inputs.certificate.bundle,
     restart: server.annotations[restartAnnotation]?.slice(0, 256) ?? server.status.lastHandled?.[restartAnnotation],
   };
   const applied = paused ? nothing : await applyAll(world, pods, inputs, context, before);
@@ -117,11 +120,12 @@ async function applyAll(
 async function applyDeployment(
   world: World,
   pods: PodDeployment,
-  { server, database, servers }: DeployInputs,
+  { server, database, certificate, servers }: DeployInputs,
   context: DeploymentContext,
   before: Child | undefined,
 ): Promise<AppliedPods> {
   // Pods that miss a Secret would only be stuck.
+  if (!certificate.usable) return nothing;
   if (before === undefined && (database.ready.status !== 'True' || database.keyProblem !== undefined)) return nothing;
   const manifest = deployment(context, migratedDigest(context));
   const isNewTemplate = before?.annotations[templateAnnotation] !== manifest.annotations?.[templateAnnotation];

@@ -4,6 +4,7 @@
  */
 import type { JsonObject } from '../../../sources/children.ts';
 import { keySecretName } from '../../key-encryption.ts';
+import { servingSecretName } from '../tls/wanted.ts';
 import { type Component, type DeploymentContext, managementPort } from './context.ts';
 import { transportOf } from './transport.ts';
 
@@ -19,7 +20,14 @@ type PartBuilder = (context: DeploymentContext, component: Component) => PodPart
 const folder = '/var/run/nauthera';
 
 /** The parts of every pod, in the order in which they stand there. */
-const parts: readonly PartBuilder[] = [database, keyEncryption, listeners, temporaryFiles, chosenEnvironment];
+const parts: readonly PartBuilder[] = [
+  database,
+  keyEncryption,
+  certificate,
+  listeners,
+  temporaryFiles,
+  chosenEnvironment,
+];
 
 export function podParts(context: DeploymentContext, component: Component): Required<PodPart> {
   const all = parts.map((part) => part(context, component));
@@ -54,6 +62,12 @@ function keyEncryption({ server }: DeploymentContext, component: Component): Pod
     ...secretFolder('key-encryption', keySecretName(server)),
     env: [{ name: 'NAUTHERA_KEY_FILE', value: `${folder}/key-encryption/key-encryption-key` }],
   };
+}
+
+function certificate({ server }: DeploymentContext, component: Component): PodPart {
+  const secret = component === 'server' ? servingSecretName(server) : undefined;
+  if (secret === undefined) return {};
+  return { ...secretFolder('tls', secret), env: [{ name: 'NAUTHERA_TLS_FOLDER', value: `${folder}/tls` }] };
 }
 
 function listeners({ server }: DeploymentContext, component: Component): PodPart {

@@ -8,9 +8,14 @@ export interface Transport {
   readonly servicePort: number;
 }
 
-/** TLS ends before the pods. */
 const plain: Transport = { name: 'http', containerPort: 8080, servicePort: 80 };
+const secure: Transport = { name: 'https', containerPort: 8443, servicePort: 443 };
 
-export function transportOf(_server: ServerResource): Transport {
-  return plain;
+/**
+ * Where an Ingress or a Gateway leads to the server, TLS ends there unless somebody says which certificate the pods show:
+ * no controller speaks HTTPS to pods without being told. A listener that asks for certificates cannot go without.
+ */
+export function transportOf({ spec: { tls, exposure, mutualTls } }: ServerResource): Transport {
+  const exposed = exposure !== undefined && exposure.mode !== 'None';
+  return exposed && tls === undefined && mutualTls?.mode !== 'Listener' ? plain : secure;
 }
