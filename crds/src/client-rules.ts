@@ -1,4 +1,5 @@
 /** PURE. Rules between the fields of a Client; the API server holds them, so `kubectl apply --dry-run=server` finds them. */
+import { senderConstraintRules } from './client-certificate.ts';
 import { logoutRules } from './client-places.ts';
 import { subjectRules } from './client-subject.ts';
 import type { Rule } from './field.ts';
@@ -85,6 +86,7 @@ export const clientRules: readonly Rule[] = [
       'only a public client may use a private scheme: use https, or set authentication.method to none if the app runs on a device',
     fieldPath: '.postLogoutRedirectUris',
   },
+  ...senderConstraintRules,
   ...subjectRules,
   ...logoutRules,
 ];

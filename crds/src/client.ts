@@ -1,6 +1,7 @@
 /** PURE. Client: an application that asks for tokens (RFC 6749 §2; metadata as in RFC 7591 §2). */
 import { type Static, Type } from 'typebox';
 import { authentication } from './client-authentication.ts';
+import { senderConstraint } from './client-certificate.ts';
 import { access, consent } from './client-consent.ts';
 import { allowedOrigins, logout, postLogoutRedirectUris, redirectUris } from './client-places.ts';
 import { clientRules } from './client-rules.ts';
@@ -114,6 +115,7 @@ export const clientSpec = group(
     accessToken,
     idToken,
     refreshToken,
+    senderConstraint,
     userinfo,
     introspection,
     subjectType,
@@ -151,6 +153,41 @@ const acceptedSecret = entry({
   }),
 });
 
+const setting = entry({
+  name: choice(['profile', 'accessToken.lifetime', 'refreshToken.idle', 'refreshToken.absolute'], {
+    what: 'The setting, as the field of a Client or of a client policy is called.',
+    example: 'accessToken.lifetime',
+  }),
+  value: text({ what: 'What is in force.', max: 32, example: '5m' }),
+  setBy: text({
+    what: 'Whose word it is: Client, AuthorizationServer, or policy and its name.',
+    max: 80,
+    example: 'policy shop-team',
+  }),
+});
+
+const effective = Type.Optional(
+  group(
+    {
+      policy: text({
+        what: 'The client policy that accepts this Client, the first that does; built-in where none matches its namespace.',
+        max: 63,
+        example: 'shop-team',
+      }),
+      settings: keyed('name', setting, {
+        what: 'Settings that the spec of this Client does not show alone.',
+        max: 8,
+        example: [{ name: 'accessToken.lifetime', value: '5m', setBy: 'AuthorizationServer' }],
+      }),
+    },
+    {
+      what: 'The settings in force, and who set each.',
+      example: { policy: 'shop-team' },
+      leftOut: 'not accepted',
+    },
+  ),
+);
+
 export const clientStatus = status({
   clientId: computed('The client id in force.', 256, 'shop.web'),
   authorizationServer: computed(
@@ -167,6 +204,7 @@ export const clientStatus = status({
       leftOut: 'not known yet',
     }),
   ),
+  effective,
   sectorIdentifier: computed('The host that its pairwise subjects belong to.', 253, 'shop.example.com'),
   binding: Type.Optional(
     group(

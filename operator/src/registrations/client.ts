@@ -1,6 +1,7 @@
 /** PURE. Client → client metadata (RFC 7591 §2). */
-import { type ClientSpec, durationSeconds, userGrantTypes } from '@nauthera/crds';
+import { type ClientSpec, durationSeconds, localCluster, userGrantTypes } from '@nauthera/crds';
 import type { ClientRegistration, PublicJwk } from '@nauthera/server/registry';
+import { registerCertificate } from './mutual-tls.ts';
 
 export interface ClientFacts {
   readonly namespace: string;
@@ -11,6 +12,12 @@ export interface ClientFacts {
   readonly secretDigests: readonly string[];
   /** A PNG file in base64. */
   readonly logo?: string | undefined;
+  /** Durations, where they are not those of `spec`: a policy is shorter than what the server does anyway. */
+  readonly lifetimes?: {
+    readonly accessToken: string | undefined;
+    readonly refreshIdle: string | undefined;
+    readonly refreshAbsolute: string | undefined;
+  };
 }
 
 export function clientIdOf({ namespace, name, spec }: Pick<ClientFacts, 'namespace' | 'name' | 'spec'>): string {
@@ -40,6 +47,7 @@ export function hasUsers({ grantTypes }: ClientSpec): boolean {
 
 export function registerClient(facts: ClientFacts): ClientRegistration {
   const { namespace, name, spec, scopes } = facts;
+  const lifetimes = facts.lifetimes ?? ownLifetimes(spec);
   const { method, jwks, jwksUri, serviceAccounts } = spec.authentication;
   return {
     client_id: clientIdOf(facts),
@@ -60,10 +68,15 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     client_secret_digests: [...facts.secretDigests],
     ...given('jwks', jwks === undefined ? undefined : { keys: jwks.keys.map(publicJwk) }),
     ...given('jwks_uri', jwksUri),
+    ...registerCertificate(spec),
     // Never of another namespace: whoever writes the Client speaks for its own alone.
     ...given(
       'service_accounts',
-      serviceAccounts?.map((account) => ({ namespace, name: account.name })),
+      serviceAccounts?.map(({ name: account, cluster }) => ({
+        namespace,
+        name: account,
+        ...(cluster === localCluster ? {} : { cluster }),
+      })),
     ),
     require_pkce: spec.pkce === 'Required',
     id_token_signed_response_alg: spec.idToken.signingAlgorithm,
@@ -74,9 +87,9 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
       remember_for: durationSeconds(spec.consent.rememberFor),
       on_refused_scope: spec.consent.onRefusedScope === 'Deny' ? 'deny' : 'drop',
     },
-    ...given('access_token_lifetime', inSeconds(spec.accessToken?.lifetime)),
-    ...given('refresh_token_idle', inSeconds(spec.refreshToken?.idle)),
-    ...given('refresh_token_absolute', inSeconds(spec.refreshToken?.absolute)),
+    ...given('access_token_lifetime', inSeconds(lifetimes.accessToken)),
+    ...given('refresh_token_idle', inSeconds(lifetimes.refreshIdle)),
+    ...given('refresh_token_absolute', inSeconds(lifetimes.refreshAbsolute)),
     access_token_audiences: spec.accessToken?.audiences ?? [],
     // What the server takes where a member is left out is left out: there may be 100,000 rows.
     ...(spec.accessToken?.format === 'opaque' ? { access_token_format: 'opaque' as const } : {}),
@@ -86,6 +99,14 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     ...given('userinfo_signed_response_alg', spec.userinfo?.signingAlgorithm),
     ...given('backchannel_logout_uri', spec.logout?.backchannelUri),
     ...given('frontchannel_logout_uri', spec.logout?.frontchannelUri),
+  };
+}
+
+function ownLifetimes({ accessToken, refreshToken }: ClientSpec): NonNullable<ClientFacts['lifetimes']> {
+  return {
+    accessToken: accessToken?.lifetime,
+    refreshIdle: refreshToken?.idle,
+    refreshAbsolute: refreshToken?.absolute,
   };
 }
 

@@ -11,6 +11,7 @@ import {
   responseTypes,
 } from '@nauthera/crds';
 import { type PublicJwk, readPublicJwk, type ServerRegistration } from '@nauthera/server/registry';
+import { registerMutualTls } from './mutual-tls.ts';
 
 /** Most keys of a cluster that are taken over. */
 const mostClusterKeys = 20;
@@ -23,6 +24,10 @@ export interface PageColors {
 export interface Outside {
   /** As the cluster lists them; empty: there is no cluster, or its keys are not known. */
   readonly clusterKeys: readonly unknown[];
+  /** Others that are trusted, by the names that Clients give them. */
+  readonly trustedClusters?: NonNullable<NonNullable<ServerRegistration['kubernetes']>['clusters']>;
+  /** PEM: whose certificates prove who an application is. */
+  readonly clientAuthorities?: string | undefined;
   /** Accent colours that can be read; left out: ours. */
   readonly colors?: PageColors;
   /** A PNG file in base64. */
@@ -35,7 +40,7 @@ export interface Outside {
 export function registerServer(
   spec: AuthorizationServerSpec,
   issuer: string,
-  { clusterKeys, colors = {}, logo }: Outside,
+  { clusterKeys, trustedClusters = [], clientAuthorities, colors = {}, logo }: Outside,
 ): ServerRegistration {
   const keys = usableKeys(clusterKeys);
   const { lifetimes, signing } = spec;
@@ -59,10 +64,24 @@ export function registerServer(
       retire_after: durationSeconds(signing.rotation.retireAfter),
     },
     ...trusted(spec.trustedProxies),
+    ...registerMutualTls(spec, issuer, clientAuthorities),
     ...(spec.outbound?.allowed === undefined ? {} : { outbound_allowed: spec.outbound.allowed }),
     ...branded(spec.branding ?? {}, colors, logo),
     ...supported(spec.clientPolicies ?? []),
-    ...(keys.length === 0 ? {} : { kubernetes: { jwks: { keys } } }),
+    ...clusters(keys, trustedClusters),
+  };
+}
+
+function clusters(
+  keys: PublicJwk[],
+  trusted: NonNullable<Outside['trustedClusters']>,
+): Pick<ServerRegistration, 'kubernetes'> {
+  if (keys.length === 0 && trusted.length === 0) return {};
+  return {
+    kubernetes: {
+      ...(keys.length === 0 ? {} : { jwks: { keys } }),
+      ...(trusted.length === 0 ? {} : { clusters: trusted }),
+    },
   };
 }
 
@@ -70,7 +89,14 @@ const headers = { 'X-Forwarded-For': 'x-forwarded-for', Forwarded: 'forwarded', 
 
 function trusted(proxies: AuthorizationServerSpec['trustedProxies']): Pick<ServerRegistration, 'trusted_proxies'> {
   if (proxies === undefined) return {};
-  return { trusted_proxies: { cidrs: proxies.cidrs, header: headers[proxies.header] } };
+  const passesCertificates = proxies.certificateHeader !== undefined;
+  return {
+    trusted_proxies: {
+      cidrs: proxies.cidrs,
+      header: headers[proxies.header],
+      ...(passesCertificates ? { certificate_header: 'client-cert' as const } : {}),
+    },
+  };
 }
 
 /** Groups of which nothing is set are left out. */

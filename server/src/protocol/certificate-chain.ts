@@ -138,3 +138,12 @@ export function readAuthorities(pem: string): readonly X509Certificate[] | null 
     return null;
   }
 }
+
+/** The longest bundle that a registration holds, in characters. */
+const longestBundle = 262_144;
+
+/** One sentence's end for whoever wrote the bundle; `null`: it can be used. */
+export function authoritiesProblem(pem: string): string | null {
+  if (pem.length > longestBundle) return `is longer than ${longestBundle} characters`;
+  return readAuthorities(pem) === null ? 'does not hold certificates in PEM' : null;
+}

@@ -30,6 +30,10 @@ export const mutualTlsEndpoints = [
 ] as const satisfies readonly Endpoint[];
 export type MutualTlsEndpoint = (typeof mutualTlsEndpoints)[number];
 
+export function isMutualTlsEndpoint(endpoint: Endpoint): endpoint is MutualTlsEndpoint {
+  return mutualTlsEndpoints.some((one) => one === endpoint);
+}
+
 /** @param url scheme, host and port of that listener; the issuer's path is the same there. */
 export function mutualTlsUrl(url: string, issuer: string, endpoint: MutualTlsEndpoint): string {
   return `${url}${pathOfIssuer(issuer)}${endpointPaths[endpoint]}`;

@@ -86,12 +86,12 @@ describe('private_key_jwt', () => {
     [
       'keys beside a secret',
       web({ method: 'client_secret_basic', jwks: { keys: [ec] } }),
-      'spec.authentication.jwks: only private_key_jwt uses keys: set that method, or leave jwks out',
+      'spec.authentication.jwks: only private_key_jwt and self_signed_tls_client_auth use keys: set one of them, or leave jwks out',
     ],
     [
       'keys of a public client',
       web({ method: 'none', jwks: { keys: [ec] } }),
-      'spec.authentication.jwks: only private_key_jwt uses keys: set that method, or leave jwks out',
+      'spec.authentication.jwks: only private_key_jwt and self_signed_tls_client_auth use keys: set one of them, or leave jwks out',
     ],
   ])('%s is refused', (_name, client, expected) => {
     const found = problems('Client', client);

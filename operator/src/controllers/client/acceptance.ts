@@ -1,10 +1,11 @@
 /** `Accepted` of a Client, pure: what its content demands of the policies of its server, and who has its id. */
-import { type ClientSpec, durationSeconds, type SigningAlgorithm } from '@nauthera/crds';
+import { type ClientSpec, durationSeconds, localCluster, type SigningAlgorithm } from '@nauthera/crds';
 import { clientIdOf, responseTypesOf } from '../../registrations/client.ts';
+import { isMutualTlsOn, needsCertificate } from '../../registrations/mutual-tls.ts';
 import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { nameOf, type ServerResource, type WithSpec } from '../attachment.ts';
 import { isOwner } from '../ownership.ts';
-import { type Demand, firstRefusal, refusalMessage } from '../policy.ts';
+import { type Demand, type Judgement, judge, refusalMessage } from '../policy.ts';
 import type { ClientInputs } from './plan.ts';
 import { isBuiltIn } from './references.ts';
 
@@ -16,21 +17,28 @@ export const refused = (reason: string, message: string): ConditionDraft => ({
   message,
 });
 
-export function accept(inputs: ClientInputs, server: ServerResource): ConditionDraft {
-  const { client, namespace, stored, source } = inputs;
+/** What the policies of the server say to all that it asks for. */
+export function judgeClient(
+  { client, namespace }: Pick<ClientInputs, 'client' | 'namespace'>,
+  server: ServerResource,
+): Judgement {
   const ground = {
     policies: server.spec.clientPolicies ?? [],
     owner: server.namespace,
     namespace,
     secondsOf: durationSeconds,
   };
-  const refusal = firstRefusal(ground, demandsOf(client));
+  return judge(ground, demandsOf(client));
+}
+
+export function accept(inputs: ClientInputs, server: ServerResource): ConditionDraft {
+  const { client, stored, source } = inputs;
+  const { refusal } = judgeClient(inputs, server);
   if (refusal !== undefined) return refused('PolicyViolation', refusalMessage(refusal, nameOf(server)));
-  if (inputs.withoutCluster === true && client.spec.authentication.method === 'kubernetes_service_account')
-    return refused(
-      'PolicyViolation',
-      'spec.authentication.method: kubernetes_service_account trusts the ServiceAccounts of a cluster, and these resources come from a folder. Use private_key_jwt or client_secret_basic',
-    );
+  const untrusted = untrustedCluster(inputs, server);
+  if (untrusted !== undefined) return refused('PolicyViolation', untrusted);
+  const uncertified = withoutCertificates(client.spec, server);
+  if (uncertified !== undefined) return refused('PolicyViolation', uncertified);
   const unsigned = signers(client.spec).find(({ algorithm }) => !server.spec.signing.algorithms.includes(algorithm));
   if (unsigned !== undefined)
     return refused(
@@ -40,6 +48,36 @@ export function accept(inputs: ClientInputs, server: ServerResource): ConditionD
   if (stored !== null && !isOwner(stored.owner, source, client))
     return refused('Conflict', conflictMessage(stored.owner, inputs));
   return accepted;
+}
+
+/** Why a ServiceAccount of it can speak for nobody. */
+function untrustedCluster(
+  { client: { spec }, withoutCluster }: ClientInputs,
+  server: ServerResource,
+): string | undefined {
+  const trusted = server.spec.trustedClusters?.map(({ name }) => name) ?? [];
+  for (const [index, { cluster }] of (spec.authentication.serviceAccounts ?? []).entries()) {
+    if (cluster === localCluster && withoutCluster === true)
+      return 'spec.authentication.method: kubernetes_service_account trusts the ServiceAccounts of a cluster, and these resources come from a folder. Use private_key_jwt or client_secret_basic';
+    if (cluster !== localCluster && !trusted.includes(cluster))
+      return `spec.authentication.serviceAccounts[${index}].cluster: "${cluster}" is not among spec.trustedClusters of ${nameOf(server)}. Change it or ask the owner of that server`;
+  }
+  return undefined;
+}
+
+/** Why no certificate of it would count. */
+function withoutCertificates(spec: ClientSpec, { namespace, name, spec: server }: ServerResource): string | undefined {
+  if (!needsCertificate(spec)) return undefined;
+  const { method } = spec.authentication;
+  const field = method.endsWith('tls_client_auth')
+    ? `spec.authentication.method: "${method}"`
+    : 'spec.senderConstraint: "MTLS"';
+  const owner = 'Change it or ask the owner of that server';
+  if (!isMutualTlsOn(server))
+    return `${field} needs spec.mutualTls.mode Listener, which ${namespace}/${name} does not have. ${owner}`;
+  if (method === 'tls_client_auth' && server.mutualTls?.caBundleRef === undefined)
+    return `${field} needs spec.mutualTls.caBundleRef, which ${namespace}/${name} does not have. ${owner}`;
+  return undefined;
 }
 
 /** Names an older owner only inside its own namespace. */
@@ -87,6 +125,7 @@ function demandsOf(client: WithSpec<'Client'>): Demand[] {
     ...responseTypesOf(spec).map((value): Demand => ({ field: 'spec.responseTypes', member: 'responseTypes', value })),
     { field: 'spec.authentication.method', member: 'authenticationMethods', value: spec.authentication.method },
     { field: 'spec.consent.mode', member: 'consentModes', value: spec.consent.mode },
+    ...beyondOAuth21(spec),
     ...placesOf(spec),
     ...spec.scopes
       .filter((scope) => !isBuiltIn(scope))
@@ -96,6 +135,24 @@ function demandsOf(client: WithSpec<'Client'>): Demand[] {
     ...lifetime('spec.accessToken.lifetime', 'accessToken', spec.accessToken?.lifetime),
     ...lifetime('spec.refreshToken.idle', 'refreshToken.idle', spec.refreshToken?.idle),
     ...lifetime('spec.refreshToken.absolute', 'refreshToken.absolute', spec.refreshToken?.absolute),
+  ];
+}
+
+/** What OAuth 2.1 leaves out. */
+function beyondOAuth21(spec: ClientSpec): Demand[] {
+  const tokens = responseTypesOf(spec).filter((type) => type.split(' ').includes('token'));
+  return [
+    ...(spec.pkce === 'Optional'
+      ? [{ field: 'spec.pkce', member: 'profile', value: spec.pkce, instead: 'Required' } as const]
+      : []),
+    ...tokens.map(
+      (value): Demand => ({
+        field: 'spec.responseTypes',
+        member: 'profile',
+        value,
+        instead: 'those without token',
+      }),
+    ),
   ];
 }
 
