@@ -10,6 +10,7 @@ import { ldapBindingController } from './controllers/ldap-binding/controller.ts'
 import type { Registries } from './controllers/registries.ts';
 import type { Changed, RegistryHandle } from './controllers/registry-handle.ts';
 import { scopeController } from './controllers/scope/controller.ts';
+import { TrustBundles } from './controllers/trust.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, startController } from './runtime/controller.ts';
@@ -69,7 +70,7 @@ export async function startOperator(options: OperatorOptions): Promise<Operator>
 const patience = 5_000;
 
 /** Workers on each kind that one namespace alone never has, where databases are its own choice. */
-const spare = 4;
+export const spare = 4;
 
 class RunningOperator implements Operator {
   readonly #options: OperatorOptions;
@@ -105,6 +106,7 @@ class RunningOperator implements Operator {
       clusterKeys: () => options.clusterKeys?.keys,
       deployment: options.deployment,
       pods: options.pods,
+      trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };

@@ -5,6 +5,7 @@ import type { ServerResource } from './attachment.ts';
 import type { PodDeployment } from './authorization-server/deployment/deploy.ts';
 import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
+import type { TrustBundles } from './trust.ts';
 
 export interface World {
   readonly source: ResourceSource;
@@ -30,6 +31,8 @@ export interface World {
   readonly deployment: Deployment;
   /** `undefined`: servers are started by somebody else. */
   readonly pods: PodDeployment | undefined;
+  /** Whom Clients are to trust. */
+  readonly trust: TrustBundles;
   /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */
   clusterKeys(): readonly ClusterKey[] | undefined;
   /** Epoch milliseconds. */
