@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readyOrder, reasonInfo } from '@nauthera/crds';
 import type { Log } from '@nauthera/server/log';
 import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
-import { type Operator, type OperatorOptions, startOperator } from './app.ts';
+import { type Operator, type OperatorOptions, spare, startOperator } from './app.ts';
 import { adviceFor, Rarely } from './cluster-problems.ts';
 import type { RunSettings } from './config.ts';
 import { Turns } from './controllers/authorization-server/deployment/turns.ts';
@@ -20,6 +20,7 @@ import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
 import { KubernetesChildren } from './sources/children-kubernetes.ts';
 import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
+import { DefaultServer } from './sources/default-server.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
 import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
 import type { Change } from './sources/source.ts';
@@ -110,6 +111,7 @@ class ClusterProcess {
   #operator: Operator | undefined;
   /** What moved since everything was listed, until the operator has started: its first passes may have looked before. */
   #early: Change[] | undefined;
+  #defaultServer: DefaultServer | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
   readonly #rarely = new Rarely();
@@ -175,7 +177,7 @@ class ClusterProcess {
   }
 
   async #work(): Promise<void> {
-    const { log, version, seams, serverImage } = this.#options;
+    const { log, version, seams, serverImage, workers } = this.#options;
     log.info('waiting for the Lease', { 'nauthera.id': `${this.#namespace}/nauthera-operator` });
     const leadership = await this.#leader.acquire();
     if (leadership === undefined) return;
@@ -215,11 +217,31 @@ class ClusterProcess {
       onTransition: (resource, to) => this.#tell(events, resource, to),
       onFailure: (failure) => this.#note(failure),
       onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
+      workers: workers + spare,
     });
     this.#undo.push(() => this.#operator?.stop() ?? Promise.resolve());
     for (const change of this.#early) this.#operator.noteChange(change);
     this.#early = undefined;
+    this.#applyDefaultServer(configMaps);
     log.info('working');
+  }
+
+  #applyDefaultServer(configMaps: KubernetesConfigMaps): void {
+    const { defaultServerConfigMap: name, log } = this.#options;
+    if (name === undefined) return;
+    const namespace = this.#namespace;
+    const defaultServer = new DefaultServer({
+      api: this.#api,
+      configMaps,
+      namespace,
+      name,
+      onApplied: (server) => log.named('default-server').info('applied', { 'nauthera.id': `${namespace}/${server}` }),
+      onProblem: (problem) =>
+        log.named('default-server').warn('the default server cannot be applied', { 'error.detail': problem }),
+    });
+    this.#defaultServer = defaultServer;
+    this.#undo.push(() => defaultServer.stop());
+    defaultServer.wake();
   }
 
   /** The API server may be away just now. */
@@ -291,6 +313,9 @@ class ClusterProcess {
   }
 
   #noteChange(change: Change): void {
+    const { kind, namespace, name } = change;
+    if (kind === 'ConfigMap' && namespace === this.#namespace && name === this.#options.defaultServerConfigMap)
+      this.#defaultServer?.wake();
     if (this.#operator === undefined) this.#early?.push(change);
     else this.#operator.noteChange(change);
   }

@@ -25,6 +25,8 @@ export interface StandaloneSettings {
   readonly resources: string;
   readonly database: DatabaseSetting;
   readonly listen: Address;
+  /** Left out: plain HTTP. */
+  readonly tlsFolder: string | undefined;
   readonly management: Address;
   /** Default: `key-encryption-key` in the secrets folder. */
   readonly keyFile: string | undefined;
@@ -57,6 +59,12 @@ export const standaloneSettings: SettingsOf<StandaloneSettings> = {
     help: 'where clients and browsers reach the server',
     required: true,
     parse: parseAddress,
+  },
+  tlsFolder: {
+    flag: 'tls-folder',
+    value: 'FOLDER',
+    help: 'folder with tls.crt (the chain, leaf first) and tls.key: the server speaks HTTPS; read anew when they change (default: plain HTTP)',
+    parse: text,
   },
   management: {
     flag: 'management',
@@ -107,6 +115,7 @@ export function loadStandaloneSettings(sources: SettingSources): Loaded<Standalo
     resources: loader.load('resources', rules.resources),
     database: loader.load('database', rules.database),
     listen: loader.load('listen', rules.listen),
+    tlsFolder: loader.load('tlsFolder', rules.tlsFolder),
     management: loader.load('management', rules.management),
     keyFile: loader.load('keyFile', rules.keyFile),
     secrets: loader.load('secrets', rules.secrets),
@@ -131,6 +140,9 @@ export interface RunSettings {
   readonly serverImage: string | undefined;
   readonly serverImagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly serverImagePullSecrets: readonly string[];
+  /** In the operator's namespace. Left out: nobody hands over a default server. */
+  readonly defaultServerConfigMap: string | undefined;
+  readonly workers: number;
   readonly management: Address;
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error';
   readonly logFormat: 'text' | 'json';
@@ -182,6 +194,19 @@ export const runSettings: SettingsOf<RunSettings> = {
     default: '',
     parse: parseSecretNames,
   },
+  defaultServerConfigMap: {
+    flag: 'default-server-config-map',
+    value: 'NAME',
+    help: 'ConfigMap in the namespace of the operator whose authorization-server.yaml is applied, at start and when it changes (default: none)',
+    parse: parseObjectName,
+  },
+  workers: {
+    flag: 'workers',
+    value: 'NUMBER',
+    help: 'resources of one kind and namespace that are worked on at once; four more are for other namespaces',
+    default: '10',
+    parse: parseWorkers,
+  },
   management: {
     flag: 'management',
     value: 'HOST:PORT',
@@ -204,6 +229,8 @@ export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
     serverImage: loader.load('serverImage', rules.serverImage),
     serverImagePullPolicy: loader.load('serverImagePullPolicy', rules.serverImagePullPolicy),
     serverImagePullSecrets: loader.load('serverImagePullSecrets', rules.serverImagePullSecrets),
+    defaultServerConfigMap: loader.load('defaultServerConfigMap', rules.defaultServerConfigMap),
+    workers: loader.load('workers', rules.workers),
     management: loader.load('management', rules.management),
     logLevel: loader.load('logLevel', rules.logLevel),
     logFormat: loader.load('logFormat', rules.logFormat),
@@ -211,6 +238,61 @@ export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
   const { problems } = loader;
   if (!isComplete(settings, rules) || problems.length > 0) return { problems };
   return { settings, warnings: [] };
+}
+
+export interface ReleaseSettings extends Pick<RunSettings, 'kubeconfig' | 'namespace' | 'watchNamespaces'> {
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
+export const releaseSettings: SettingsOf<ReleaseSettings> = {
+  kubeconfig: runSettings.kubeconfig,
+  namespace: {
+    ...runSettings.namespace,
+    help: 'where the Lease is (default: of the pod, of the context, or "default")',
+  },
+  watchNamespaces: {
+    ...runSettings.watchNamespaces,
+    help: 'release in these namespaces alone, separated by commas (default: all)',
+  },
+  timeout: {
+    flag: 'timeout',
+    value: 'SECONDS',
+    help: 'how long it may take',
+    default: '120',
+    parse: parseSeconds,
+  },
+};
+
+export function loadReleaseSettings(sources: SettingSources): Loaded<ReleaseSettings> {
+  const rules = releaseSettings;
+  const loader = new SettingLoader(sources, Object.keys(rules));
+  const settings = {
+    kubeconfig: loader.load('kubeconfig', rules.kubeconfig),
+    namespace: loader.load('namespace', rules.namespace),
+    watchNamespaces: loader.load('watchNamespaces', rules.watchNamespaces),
+    timeout: loader.load('timeout', rules.timeout),
+  };
+  const { problems } = loader;
+  if (!isComplete(settings, rules) || problems.length > 0) return { problems };
+  return { settings, warnings: [] };
+}
+
+function parseSeconds(value: string): number {
+  const seconds = Number(value);
+  if (!Number.isInteger(seconds) || seconds < 1 || seconds > 3600) throw new Error('must be 1 to 3600 seconds');
+  return seconds * 1000;
+}
+
+function parseWorkers(value: string): number {
+  const workers = Number(value);
+  if (!Number.isInteger(workers) || workers < 1 || workers > 100) throw new Error('must be 1 to 100');
+  return workers;
+}
+
+function parseObjectName(value: string): string {
+  if (value.length > 253 || !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(value)) throw new Error('is no name of an object');
+  return value;
 }
 
 function parseNamespace(value: string): string {
@@ -257,7 +339,10 @@ function parseSourceName(value: string): string {
   return value;
 }
 
-function warningsOf({ database, listen, management }: StandaloneSettings, sources: SettingSources): string[] {
+function warningsOf(
+  { database, listen, tlsFolder, management }: StandaloneSettings,
+  sources: SettingSources,
+): string[] {
   const warnings: string[] = [];
   if (database.folder !== undefined)
     warnings.push(
@@ -267,9 +352,9 @@ function warningsOf({ database, listen, management }: StandaloneSettings, source
     warnings.push(
       'the database password stands on the command line, where other users of this machine can read it: use NAUTHERA_DATABASE_FILE',
     );
-  if (!isLoopback(listen.host))
+  if (!isLoopback(listen.host) && tlsFolder === undefined)
     warnings.push(
-      'clients and browsers reach --listen without TLS: put a proxy with TLS before it and set spec.issuer to its https address',
+      'clients and browsers reach --listen without TLS: name a certificate with --tls-folder, or put a proxy with TLS before it and set spec.issuer to its https address',
     );
   if (!isLoopback(management.host))
     warnings.push(

@@ -3,7 +3,7 @@
  * the file is not what would be written.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
-import { environmentName, runSettings, standaloneSettings } from './config.ts';
+import { environmentName, releaseSettings, runSettings, standaloneSettings } from './config.ts';
 import type { Setting } from './settings.ts';
 
 const end = '<!-- settings: end -->';
@@ -31,7 +31,8 @@ function withTable(text: string, command: string, settings: object): string {
   return `${text.slice(0, from + begin.length)}\n\n${settingsTable(settings)}\n\n${text.slice(to)}`;
 }
 
-const after = withTable(withTable(before, 'standalone', standaloneSettings), 'run', runSettings);
+const tables = { standalone: standaloneSettings, run: runSettings, release: releaseSettings };
+const after = Object.entries(tables).reduce((text, [command, settings]) => withTable(text, command, settings), before);
 if (!process.argv.includes('--check')) writeFileSync(file, after);
 else if (after !== before) {
   console.error('operator/README.md: a settings table is out of date; run npm run gen');

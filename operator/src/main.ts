@@ -11,8 +11,10 @@ import { Command, CommanderError } from 'commander';
 import {
   environmentName,
   type Loaded,
+  loadReleaseSettings,
   loadRunSettings,
   loadStandaloneSettings,
+  releaseSettings,
   runSettings,
   type SettingSources,
   standaloneSettings,
@@ -111,6 +113,31 @@ async function runInCluster(flags: Flags): Promise<void> {
   await end.wait(cluster);
 }
 
+async function runRelease(flags: Flags): Promise<void> {
+  const { kubeconfig, namespace, watchNamespaces, timeout } = settingsFrom(flags, loadReleaseSettings);
+  const interrupted = () => process.exit(130);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
+  const [{ release }, { connect, createApi }] = await Promise.all([
+    import('./release.ts'),
+    import('./runtime/kubernetes-client.ts'),
+  ]);
+  const connection = await connect({ kubeconfig, version, environment: process.env }).catch((error: unknown) => {
+    throw new Exit(2, error instanceof Error ? error.message : 'there is no API server to talk to');
+  });
+  try {
+    const { resources } = await release({
+      api: createApi(connection),
+      namespace: namespace ?? connection.namespace,
+      watchNamespaces,
+      patience: timeout,
+      onProgress: (line) => console.error(line),
+    });
+    console.log(resources === 0 ? 'nothing to release' : `${resources} resources released`);
+  } finally {
+    await connection.close();
+  }
+}
+
 /** A surprise ends the process: what it left half done is unknown. A second for what is in flight and for the log's reader. */
 function exitOnSurprises(log: Log, end: Ending): void {
   const surprise = (error: unknown): void => {
@@ -206,6 +233,17 @@ function commands(): Command {
       '\nEnds with 1 when another process takes over the Lease.\n\nExamples:\n  nauthera-operator run\n  nauthera-operator run --kubeconfig ~/.kube/config --namespace nauthera --watch-namespaces auth,shop --log-format text',
     )
     .action(runInCluster);
+  const release = program
+    .command('release')
+    .description(
+      'Takes the finalizers of the operator off every resource, before the operator is removed for good. The resources stay. May be repeated.',
+    );
+  addSettings(release, releaseSettings)
+    .addHelpText(
+      'after',
+      '\nThe operator that runs is stopped by taking its Lease, and another may lead a minute later.\n\nExamples:\n  nauthera-operator release\n  nauthera-operator release --kubeconfig ~/.kube/config --namespace nauthera-system',
+    )
+    .action(runRelease);
   const standalone = program
     .command('standalone')
     .description('Runs the operator on a folder of resources, and the server, in one process.');
@@ -237,9 +275,13 @@ const exitCodes: Readonly<Record<string, number>> = {
   database_folder_in_use: 2,
   database_folder_unusable: 2,
   address_refused: 2,
+  tls_folder_invalid: 2,
   check_path: 2,
   cluster: 2,
   migration_failed: 3,
+  release_unfinished: 3,
+  api_unavailable: 3,
+  api_error: 1,
   database_unavailable: 3,
 };
 

@@ -10,6 +10,7 @@ import { until } from './product.ts';
 export interface HereOptions extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery'> {
   /** Of pods that the operator makes; left out: it makes none. */
   readonly serverImage?: string;
+  readonly defaultServerConfigMap?: string;
   /** In front of the API server. */
   readonly proxy?: Endpoint;
 }
@@ -28,7 +29,10 @@ export class OperatorHere {
   #cluster: Cluster | undefined;
 
   /** Resolves when it leads and knows everything. */
-  static async start(scene: Scene, { proxy, serverImage, ...times }: HereOptions = {}): Promise<OperatorHere> {
+  static async start(
+    scene: Scene,
+    { proxy, serverImage, defaultServerConfigMap, ...times }: HereOptions = {},
+  ): Promise<OperatorHere> {
     const here = new OperatorHere();
     const options = {
       kubeconfig: await scene.kubeconfig(proxy),
@@ -38,6 +42,8 @@ export class OperatorHere {
       serverImage,
       serverImagePullPolicy: 'IfNotPresent' as const,
       serverImagePullSecrets: [],
+      defaultServerConfigMap,
+      workers: 10,
       management: { host: '127.0.0.1', port: 0 },
       // As the process says of itself.
       version: packageOfOperator.version,

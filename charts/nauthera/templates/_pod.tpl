@@ -33,6 +33,4 @@ securityContext:
 {{- with include "nauthera.watchedNamespaces" . }}
 - --watch-namespaces={{ . }}
 {{- end }}
-- --log-level={{ .Values.log.level }}
-- --log-format={{ .Values.log.format }}
 {{- end -}}

@@ -1,0 +1,171 @@
+/**
+ * Takes our finalizers off every resource, for an operator that goes for good. Who leads is told to stop first and held off
+ * for a minute after the end, or it would put them back. Resources stay; what is being deleted goes.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Kind, kindNames } from '@nauthera/crds';
+import { ApiError, apiPath, type KubernetesApi } from './runtime/kubernetes-api.ts';
+import { readPage } from './runtime/kubernetes-list.ts';
+import {
+  acquiredSpec,
+  defaultLeaseTimes,
+  freshLease,
+  type Lease,
+  readLease,
+  renewedLease,
+  withSpec,
+} from './runtime/lease.ts';
+import type { KubernetesObject } from './runtime/reflected.ts';
+import { collectionPath, finalizers, objectPath } from './sources/kubernetes-objects.ts';
+
+export interface ReleaseOptions {
+  readonly api: KubernetesApi;
+  /** Of the Lease. */
+  readonly namespace: string;
+  /** Left out: all. */
+  readonly watchNamespaces?: readonly string[] | undefined;
+  /** Milliseconds for all of it. */
+  readonly patience: number;
+  onProgress(line: string): void;
+  readonly seams?: {
+    /** Milliseconds in which a leader that heard nothing may still write. Default: as the Lease promises, 10 s. */
+    readonly settle?: number;
+  };
+}
+
+export interface Released {
+  readonly resources: number;
+}
+
+/** Not all could be released in time; running it again goes on. */
+export class ReleaseUnfinished extends Error {
+  readonly code = 'release_unfinished';
+}
+
+const leaseName = 'nauthera-operator';
+const pageSize = 500;
+const atOnce = 10;
+/** Others wait so long after the last word of ours: the longest that they believe. */
+const heldFor = { ...defaultLeaseTimes, duration: 60_000 };
+
+/**
+ * May be repeated; says nothing to do where the kinds are unknown.
+ *
+ * @throws ReleaseUnfinished
+ * @throws ApiError, ApiUnavailable
+ */
+export async function release(options: ReleaseOptions): Promise<Released> {
+  const { api, namespace, patience, seams } = options;
+  const deadline = Date.now() + patience;
+  const held = await takeOver(api, namespace, deadline);
+  if (held.before !== '') {
+    const settle = seams?.settle ?? defaultLeaseTimes.renewDeadline;
+    options.onProgress(`waiting until the operator that leads writes no more, ${Math.ceil(settle / 1000)} s`);
+    await sleep(settle);
+  }
+  const done = new Set<string>();
+  for (;;) {
+    const found = await everyHeld(options);
+    if (found.length === 0) break;
+    if (Date.now() > deadline) throw new ReleaseUnfinished(`${found.length} resources still have a finalizer of ours`);
+    options.onProgress(`releasing ${found.length} resources`);
+    for (let from = 0; from < found.length; from += atOnce) {
+      const batch = found.slice(from, from + atOnce);
+      for (const uid of await Promise.all(batch.map((one) => free(api, one)))) if (uid !== undefined) done.add(uid);
+    }
+  }
+  await api.request({
+    method: 'PUT',
+    path: leasePath(namespace),
+    body: renewedLease(await look(api, namespace), Date.now()),
+  });
+  return { resources: done.size };
+}
+
+function leasesPath(namespace: string): string {
+  return apiPath('apis', 'coordination.k8s.io', 'v1', 'namespaces', namespace, 'leases');
+}
+
+function leasePath(namespace: string): string {
+  return `${leasesPath(namespace)}${apiPath(leaseName)}`;
+}
+
+async function look(api: KubernetesApi, namespace: string): Promise<Lease> {
+  return readLease(await api.request({ method: 'GET', path: leasePath(namespace) }));
+}
+
+/** By force: whoever leads sees it at its next renewal and ends. Who that was; empty: nobody. */
+async function takeOver(api: KubernetesApi, namespace: string, deadline: number): Promise<{ readonly before: string }> {
+  const holder = `release_${crypto.randomUUID()}`;
+  for (;;) {
+    try {
+      const lease = await look(api, namespace).catch((error: unknown) => {
+        if (error instanceof ApiError && error.status === 404) return undefined;
+        throw error;
+      });
+      const spec = acquiredSpec(holder, (lease?.transitions ?? 0) + 1, heldFor, Date.now());
+      if (lease === undefined)
+        await api.request({
+          method: 'POST',
+          path: leasesPath(namespace),
+          body: freshLease(namespace, leaseName, spec),
+        });
+      else await api.request({ method: 'PUT', path: leasePath(namespace), body: withSpec(lease, spec) });
+      return { before: lease?.holder ?? '' };
+    } catch (error) {
+      // Its holder renewed it in between.
+      if (!(error instanceof ApiError) || error.status !== 409 || Date.now() > deadline) throw error;
+    }
+  }
+}
+
+interface Held {
+  readonly kind: Kind;
+  readonly finalizer: string;
+  readonly object: KubernetesObject;
+}
+
+async function everyHeld({ api, watchNamespaces }: ReleaseOptions): Promise<readonly Held[]> {
+  const found: Held[] = [];
+  for (const kind of kindNames) {
+    const finalizer = finalizers[kind];
+    if (finalizer === undefined) continue;
+    for (const namespace of watchNamespaces ?? [undefined])
+      for await (const object of listed(api, collectionPath(kind, namespace)))
+        if (object.metadata.finalizers?.includes(finalizer)) found.push({ kind, finalizer, object });
+  }
+  return found;
+}
+
+async function* listed(api: KubernetesApi, path: string): AsyncIterable<KubernetesObject> {
+  const accept = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+  for (let next = ''; ; ) {
+    const query = { limit: pageSize, ...(next === '' ? {} : { continue: next }) };
+    const page = await api.request({ method: 'GET', path, query, accept }).then(readPage, (error: unknown) => {
+      // The kind is not there, and nothing of it.
+      if (error instanceof ApiError && error.status === 404) return undefined;
+      throw error;
+    });
+    yield* page?.items ?? [];
+    if (page === undefined || page.next === '') return;
+    next = page.next;
+  }
+}
+
+/** The uid, if it was freed by this; it may have gone, or changed and be found by the next list. */
+async function free(api: KubernetesApi, { kind, finalizer, object }: Held): Promise<string | undefined> {
+  const { namespace = '', name, uid, resourceVersion, finalizers: all = [] } = object.metadata;
+  try {
+    await api.request({
+      method: 'PATCH',
+      path: objectPath({ kind, namespace, name }),
+      query: { fieldManager: 'nauthera-operator-finalizer' },
+      contentType: 'application/merge-patch+json',
+      body: { metadata: { uid, resourceVersion, finalizers: all.filter((one) => one !== finalizer) } },
+    });
+    return uid;
+  } catch (error) {
+    if (error instanceof ApiError && (error.status === 404 || error.status === 409)) return undefined;
+    throw error;
+  }
+}
