@@ -46,7 +46,7 @@ export class ClientBuilder {
     return this.with({ token_endpoint_auth_method: 'private_key_jwt', client_secret_digests: [], jwks: { keys } });
   }
   /** It presents the tokens of these. */
-  withServiceAccounts(...accounts: { namespace: string; name: string }[]): ClientBuilder {
+  withServiceAccounts(...accounts: NonNullable<ClientRegistration['service_accounts']>): ClientBuilder {
     const method = 'kubernetes_service_account';
     return this.with({ token_endpoint_auth_method: method, client_secret_digests: [], service_accounts: accounts });
   }
