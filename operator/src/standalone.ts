@@ -41,7 +41,8 @@ export class StandaloneError extends Error {
   }
 }
 
-export interface StandaloneOptions extends Omit<StandaloneSettings, 'logLevel' | 'logFormat'> {
+export interface StandaloneOptions extends Omit<StandaloneSettings, 'tlsFolder' | 'logLevel' | 'logFormat'> {
+  readonly tlsFolder?: string | undefined;
   readonly version: string;
   readonly log: Log;
   /** The whole table, each time it changed. */
@@ -75,7 +76,7 @@ export { createLog, type Log };
 const patience = 60_000;
 
 /**
- * @throws StandaloneError, SecretsFolderError, KeyFileInvalid, MigrationFailed, AddressRefused, DatabaseFolderInUse,
+ * @throws StandaloneError, SecretsFolderError, KeyFileInvalid, MigrationFailed, AddressRefused, TlsFolderInvalid, DatabaseFolderInUse,
  * DatabaseFolderUnusable
  */
 export async function startStandalone(options: StandaloneOptions): Promise<Standalone> {
@@ -115,6 +116,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
   const server = await startServer({
     database,
     listen: options.listen,
+    ...(options.tlsFolder === undefined ? {} : { tls: { folder: options.tlsFolder } }),
     management: options.management,
     keyEncryptionKeys: keys,
     log,

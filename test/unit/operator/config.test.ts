@@ -79,6 +79,11 @@ describe('settings of standalone', () => {
       /without TLS/,
     ],
     [
+      'such an address with a certificate',
+      { ...flags, database: 'postgres://u@db/x', listen: '0.0.0.0:8080', tlsFolder: '/tls' },
+      undefined,
+    ],
+    [
       'a management address that others reach',
       { ...flags, database: 'postgres://u@db/x', management: '[::]:9090' },
       /no login/,
