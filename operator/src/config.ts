@@ -27,6 +27,8 @@ export interface StandaloneSettings {
   readonly listen: Address;
   /** Left out: plain HTTP. */
   readonly tlsFolder: string | undefined;
+  /** Left out: no certificates of applications. */
+  readonly mutualTlsListen: Address | undefined;
   readonly management: Address;
   /** Default: `key-encryption-key` in the secrets folder. */
   readonly keyFile: string | undefined;
@@ -65,6 +67,12 @@ export const standaloneSettings: SettingsOf<StandaloneSettings> = {
     value: 'FOLDER',
     help: 'folder with tls.crt (the chain, leaf first) and tls.key: the server speaks HTTPS; read anew when they change (default: plain HTTP)',
     parse: text,
+  },
+  mutualTlsListen: {
+    flag: 'mutual-tls-listen',
+    value: 'HOST:PORT',
+    help: 'where applications are asked for a certificate (mutualTls of the AuthorizationServer), with the certificate of --tls-folder (default: nowhere)',
+    parse: parseAddress,
   },
   management: {
     flag: 'management',
@@ -116,6 +124,7 @@ export function loadStandaloneSettings(sources: SettingSources): Loaded<Standalo
     database: loader.load('database', rules.database),
     listen: loader.load('listen', rules.listen),
     tlsFolder: loader.load('tlsFolder', rules.tlsFolder),
+    mutualTlsListen: loader.load('mutualTlsListen', rules.mutualTlsListen),
     management: loader.load('management', rules.management),
     keyFile: loader.load('keyFile', rules.keyFile),
     secrets: loader.load('secrets', rules.secrets),

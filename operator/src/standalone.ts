@@ -41,8 +41,10 @@ export class StandaloneError extends Error {
   }
 }
 
-export interface StandaloneOptions extends Omit<StandaloneSettings, 'tlsFolder' | 'logLevel' | 'logFormat'> {
+export interface StandaloneOptions
+  extends Omit<StandaloneSettings, 'tlsFolder' | 'mutualTlsListen' | 'logLevel' | 'logFormat'> {
   readonly tlsFolder?: string | undefined;
+  readonly mutualTlsListen?: StandaloneSettings['mutualTlsListen'];
   readonly version: string;
   readonly log: Log;
   /** The whole table, each time it changed. */
@@ -117,6 +119,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     database,
     listen: options.listen,
     ...(options.tlsFolder === undefined ? {} : { tls: { folder: options.tlsFolder } }),
+    ...(options.mutualTlsListen === undefined ? {} : { mutualTlsListen: options.mutualTlsListen }),
     management: options.management,
     keyEncryptionKeys: keys,
     log,

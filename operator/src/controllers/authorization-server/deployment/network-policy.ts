@@ -1,4 +1,5 @@
 /** What reaches the pods, and what they reach. */
+import { isMutualTlsOn, mutualTlsPort } from '../../../registrations/mutual-tls.ts';
 import type { JsonObject, Manifest } from '../../../sources/children.ts';
 import { childLabel } from '../../../sources/children.ts';
 import { type DeploymentContext, labelsOf, managementPort, names } from './context.ts';
@@ -21,7 +22,7 @@ export function networkPolicy(context: DeploymentContext): Manifest | undefined 
         podSelector: { matchLabels: { 'app.kubernetes.io/name': 'nauthera-server', [childLabel]: server.name } },
         policyTypes: ['Ingress', 'Egress'],
         ingress: [
-          { ports: tcp([transportOf(server).containerPort]) },
+          { ports: tcp([transportOf(server).containerPort, ...(isMutualTlsOn(server.spec) ? [mutualTlsPort] : [])]) },
           {
             from: [{ namespaceSelector: scrapers === undefined ? {} : { matchLabels: scrapers } }],
             ports: tcp([managementPort]),

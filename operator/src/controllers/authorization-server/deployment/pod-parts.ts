@@ -2,6 +2,8 @@
  * What a pod of a server is made of beside its image: environment, files, ports. One list; each part stands for one thing
  * that the server reads. Files that are read anew when they change are mounted whole, so that nothing restarts for them.
  */
+
+import { isMutualTlsOn, mutualTlsPort } from '../../../registrations/mutual-tls.ts';
 import type { JsonObject } from '../../../sources/children.ts';
 import { keySecretName } from '../../key-encryption.ts';
 import { servingSecretName } from '../tls/wanted.ts';
@@ -25,6 +27,7 @@ const parts: readonly PartBuilder[] = [
   keyEncryption,
   certificate,
   listeners,
+  mutualTlsListener,
   temporaryFiles,
   chosenEnvironment,
 ];
@@ -83,6 +86,15 @@ function listeners({ server }: DeploymentContext, component: Component): PodPart
       { name, containerPort, protocol: 'TCP' },
       { name: 'management', containerPort: managementPort, protocol: 'TCP' },
     ],
+  };
+}
+
+/** Where clients are asked for a certificate. */
+function mutualTlsListener({ server }: DeploymentContext, component: Component): PodPart {
+  if (component !== 'server' || !isMutualTlsOn(server.spec)) return {};
+  return {
+    env: [{ name: 'NAUTHERA_MUTUAL_TLS_LISTEN', value: `0.0.0.0:${mutualTlsPort}` }],
+    ports: [{ name: 'mutual-tls', containerPort: mutualTlsPort, protocol: 'TCP' }],
   };
 }
 

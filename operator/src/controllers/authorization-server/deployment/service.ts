@@ -1,4 +1,5 @@
 /** What clients reach the pods by. The management port is not in it. */
+import { isMutualTlsOn, mutualTlsPort } from '../../../registrations/mutual-tls.ts';
 import type { Manifest } from '../../../sources/children.ts';
 import { type DeploymentContext, labelsOf, names, selectorOf } from './context.ts';
 import { transportOf } from './transport.ts';
@@ -14,7 +15,12 @@ export function service(context: DeploymentContext): Manifest {
       spec: {
         type: 'ClusterIP',
         selector: selectorOf(server, 'server'),
-        ports: [{ name, port: servicePort, targetPort: name, protocol: 'TCP' }],
+        ports: [
+          { name, port: servicePort, targetPort: name, protocol: 'TCP' },
+          ...(isMutualTlsOn(server.spec)
+            ? [{ name: 'mutual-tls', port: mutualTlsPort, targetPort: 'mutual-tls', protocol: 'TCP' }]
+            : []),
+        ],
       },
     },
   };
