@@ -35,6 +35,8 @@ export interface OperatorOptions {
   readonly deployment: Deployment;
   /** Left out: servers are started by somebody else. */
   readonly pods?: World['pods'];
+  /** When secrets are replaced and end; left out: as Clients say. */
+  readonly rotation?: World['rotation'];
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -107,6 +109,7 @@ class RunningOperator implements Operator {
       deployment: options.deployment,
       pods: options.pods,
       trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
+      rotation: options.rotation,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };

@@ -21,6 +21,8 @@ export interface ProgrammedInput {
   readonly previous: readonly Condition[];
   /** What was written is what the previous condition spoke about (the same secret, for example). */
   readonly sameAsBefore: boolean;
+  /** What was written differs in what is accepted beside that secret alone: whatever was served is served still. */
+  readonly onlyBeside?: boolean;
 }
 
 export interface Programmed {
@@ -84,7 +86,7 @@ function judgeReports(input: ProgrammedInput, revision: Revision, say: Say): Pro
       )
     );
   }
-  const before = input.written.outcome === 'unchanged' ? sticky(input) : undefined;
+  const before = input.written.outcome === 'unchanged' || input.onlyBeside === true ? sticky(input) : undefined;
   if (before !== undefined) return before;
   if (live.length === 0) return say('Unknown', 'NoReplica', 'no server process reports. Waiting for one', true);
   const missing = live.filter((report) => !caughtUp.includes(report)).map(({ replica }) => replica);
@@ -104,6 +106,11 @@ function sticky({ previous, generation, sameAsBefore }: ProgrammedInput): Progra
   if (before?.status !== 'True' || before.observedGeneration !== generation || !sameAsBefore) return undefined;
   const { status, reason, message, observedGeneration } = before;
   return { condition: { type, status, reason, message, observedGeneration }, pending: false };
+}
+
+/** Whether no live replica serves anything older. */
+export function isServedEverywhere(reports: readonly LiveReport[], revision: Revision): boolean {
+  return reports.every((report) => !report.live || hasReached(report.revision, revision));
 }
 
 export function hasReached(served: Revision, wanted: Revision): boolean {

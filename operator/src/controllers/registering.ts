@@ -1,5 +1,6 @@
 /** Carrying out a plan's registration, alike for every kind that attaches to a server. */
 import {
+  type ClientRegistration,
   DatabaseUnavailable,
   type PutResult,
   type Registration,
@@ -110,9 +111,20 @@ async function withdraw({ source }: World, registry: RegistryHandle, registratio
   if (stored === null || stored.withdrawn || !isOwner(stored.owner, source.name, registration.owner)) return;
   const kept: Registration =
     registration.kind === 'client'
-      ? { ...registration, value: { ...registration.value, client_secret_digests: [...stored.secretDigests] } }
+      ? { ...registration, value: { ...registration.value, ...storedSecrets(stored) } }
       : registration;
   await put(registry, { ...kept, withdrawn: true }, stored);
+}
+
+/** As the registration says them. */
+export function storedSecrets({
+  secretDigests,
+  secretNotes,
+}: StoredRegistration): Pick<ClientRegistration, 'client_secret_digests' | 'secret_notes'> {
+  return {
+    client_secret_digests: [...secretDigests],
+    ...(secretNotes === undefined ? {} : { secret_notes: secretNotes }),
+  };
 }
 
 /** Uids with a row in a registry. Read once: from then on nobody else writes there for this source. */

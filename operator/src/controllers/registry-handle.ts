@@ -12,6 +12,7 @@ import {
   type RegistrationKind,
   type Registry,
   type Revision,
+  type SecretUse,
   type StoredRegistration,
 } from '@nauthera/server/registry';
 
@@ -113,6 +114,14 @@ export class RegistryHandle {
       if (this.#known.get(key) === reading) this.#known.delete(key);
     });
     return reading;
+  }
+
+  async secretUse(digest: string): Promise<SecretUse> {
+    return this.registry.secretUse(digest);
+  }
+
+  async revokeTokens(uid: string): Promise<void> {
+    return this.registry.revokeTokens(uid);
   }
 
   /** What moved is read anew. */

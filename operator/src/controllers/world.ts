@@ -3,6 +3,7 @@ import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
 import type { PodDeployment } from './authorization-server/deployment/deploy.ts';
+import type { RotationRules } from './client/rotation.ts';
 import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 import type { TrustBundles } from './trust.ts';
@@ -35,6 +36,8 @@ export interface World {
   readonly trust: TrustBundles;
   /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */
   clusterKeys(): readonly ClusterKey[] | undefined;
+  /** Left out: those of `client/rotation.ts`. */
+  readonly rotation?: RotationRules | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** 256 random bits, base64url. */

@@ -1,6 +1,6 @@
 /** PURE. Client → client metadata (RFC 7591 §2). */
 import { type ClientSpec, durationSeconds, localCluster, userGrantTypes } from '@nauthera/crds';
-import type { ClientRegistration, PublicJwk } from '@nauthera/server/registry';
+import type { ClientRegistration, PublicJwk, SecretNotes } from '@nauthera/server/registry';
 import { registerCertificate } from './mutual-tls.ts';
 
 export interface ClientFacts {
@@ -10,6 +10,7 @@ export interface ClientFacts {
   /** Scopes that exist and are open to it, in the order of `spec.scopes`. */
   readonly scopes: readonly string[];
   readonly secretDigests: readonly string[];
+  readonly secretNotes?: SecretNotes | undefined;
   /** A PNG file in base64. */
   readonly logo?: string | undefined;
   /** Durations, where they are not those of `spec`: a policy is shorter than what the server does anyway. */
@@ -66,6 +67,7 @@ export function registerClient(facts: ClientFacts): ClientRegistration {
     default_scopes: (spec.defaultScopes ?? []).filter((scope) => scopes.includes(scope)),
     token_endpoint_auth_method: method,
     client_secret_digests: [...facts.secretDigests],
+    ...given('secret_notes', facts.secretNotes),
     ...given('jwks', jwks === undefined ? undefined : { keys: jwks.keys.map(publicJwk) }),
     ...given('jwks_uri', jwksUri),
     ...registerCertificate(spec),

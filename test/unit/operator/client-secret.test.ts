@@ -1,9 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { planAdopted } from '../../../operator/src/controllers/client/adopted-secret.ts';
+import { judgeRetirement, rotationTimes } from '../../../operator/src/controllers/client/rotation.ts';
 import {
   digestOf,
   idOfDigest,
-  overlap,
   planSecret,
   type SecretInputs,
 } from '../../../operator/src/controllers/client/secret.ts';
@@ -12,6 +11,7 @@ import type { Secret } from '../../../operator/src/sources/source.ts';
 import { observed } from './resources.ts';
 
 const t0 = Date.parse('2026-06-01T00:00:00Z');
+const overlap = 86_400_000;
 const client = (spec: Record<string, unknown> = {}) => observed('Client', 'web', spec);
 
 function plan(more: Partial<SecretInputs> = {}) {
@@ -22,6 +22,11 @@ function plan(more: Partial<SecretInputs> = {}) {
     others: [],
     storedDigests: [],
     known: [],
+    storedServed: true,
+    requests: {},
+    times: rotationTimes(client().spec),
+    judge: judgeRetirement,
+    use: undefined,
     fresh: 'fresh-secret',
     now: t0,
     ...more,
@@ -153,52 +158,33 @@ describe('a Client’s Secret', () => {
       (secret: Secret): Secret => ({ ...secret, data: { ...secret.data, 'client-secret': 'chosen-by-hand' } }),
     ],
     ['deleted', () => undefined],
-  ])('whose secret was %s gets a new one, and the old one is accepted for 24 h', (_, harm) => {
-    const old = digestOf('fresh-secret');
-    const known = [{ id: idOfDigest(old), createdAt: '2026-05-01T00:00:00Z', state: 'Current' as const }];
-    const result = plan({
-      target: harm(written()),
-      storedDigests: ['injected'.padEnd(43, 'x'), old],
-      known,
-      fresh: 'second',
-      now: t0,
-    });
-    expect(result.digests).toEqual([digestOf('second'), old]);
-    expect(result.accepted).toEqual([
-      { id: idOfDigest(digestOf('second')), createdAt: '2026-06-01T00:00:00Z', state: 'Current' },
-      { id: idOfDigest(old), createdAt: '2026-05-01T00:00:00Z', state: 'Retiring' },
-    ]);
-    expect(result.wakeIn).toBe(overlap);
-    const [write] = result.writes;
-    if (write === undefined || write.write === 'delete') throw new Error('nothing was written');
-    const target = { ...write.next, version: 'v2' };
-    // The Secret itself remembers: neither the registry nor the status is asked again.
-    const inBetween = plan({ target, fresh: 'third', now: t0 + overlap - 1 });
-    expect(inBetween).toMatchObject({ writes: [], digests: [digestOf('second'), old], wakeIn: 1 });
-    const afterwards = plan({ target, fresh: 'third', now: t0 + overlap });
-    expect(afterwards).toMatchObject({ digests: [digestOf('second')], wakeIn: undefined });
-    expect(afterwards.writes).toHaveLength(1);
-  });
+  ])(
+    'whose secret was %s gets a new one once every replica accepts it, and the old one is accepted beside it',
+    (_, harm) => {
+      const old = digestOf('fresh-secret');
+      const known = [{ id: idOfDigest(old), createdAt: '2026-05-01T00:00:00Z', state: 'Current' as const }];
+      const target = harm(written());
+      const first = plan({ target, storedDigests: ['injected'.padEnd(43, 'x'), old], known, fresh: 'second' });
+      expect(first).toMatchObject({ writes: [], digests: [digestOf('second'), old], keepsFresh: true, waits: true });
+      expect(first.accepted).toEqual(known);
+      const registered = { target, storedDigests: first.digests, storedNotes: first.notes, known, fresh: 'second' };
+      expect(plan({ ...registered, storedServed: false })).toMatchObject({ writes: [], keepsFresh: true, waits: true });
+      const result = plan({ ...registered, now: t0 + 1_000 });
+      expect(result).toMatchObject({ digests: [digestOf('second'), old], keepsFresh: false, waits: false });
+      expect(result.accepted).toEqual([
+        { id: idOfDigest(digestOf('second')), createdAt: '2026-06-01T00:00:01Z', state: 'Current' },
+        { id: idOfDigest(old), createdAt: '2026-05-01T00:00:00Z', state: 'Retiring' },
+      ]);
+      expect(result.wakeIn).toBe(overlap - 1_000);
+      const [write] = result.writes;
+      if (write === undefined || write.write === 'delete') throw new Error('nothing was written');
+      expect(write.next.data['client-secret']).toBe('second');
+    },
+  );
 
   it('a digest that only the database knows is not accepted for a Client whose secret is known', () => {
     const known = [{ id: idOfDigest(digestOf('real')), createdAt: '2026-05-01T00:00:00Z', state: 'Current' as const }];
     expect(plan({ storedDigests: ['injected'.padEnd(43, 'x')], known }).digests).toEqual([digestOf('fresh-secret')]);
-  });
-
-  it('never has more than two accepted: a second loss drops the older', () => {
-    const first = written();
-    const [lost] = plan({
-      target: { ...first, data: {} },
-      storedDigests: [digestOf('fresh-secret')],
-      fresh: 'second',
-    }).writes;
-    if (lost === undefined || lost.write === 'delete') throw new Error('nothing was written');
-    const again = plan({
-      target: { ...lost.next, version: 'v2', data: {} },
-      storedDigests: [digestOf('second'), digestOf('fresh-secret')],
-      fresh: 'third',
-    });
-    expect(again.digests).toEqual([digestOf('third'), digestOf('second')]);
   });
 
   it('under a new name keeps its secret; the old name goes after 24 h', () => {
@@ -275,85 +261,6 @@ describe('what a Client asks for on its Secret', () => {
   });
 });
 
-describe('an adopted Secret', () => {
-  const [one, two, three] = ['1'.repeat(32), '2'.repeat(32), '3'.repeat(32)] as const;
-  const adopt = (value: string, more: Partial<Parameters<typeof planAdopted>[0]> = {}) =>
-    planAdopted(
-      { others: [], storedDigests: [], known: [], now: t0, ...more },
-      { outcome: 'usable', name: 'login', value },
-    );
-  /** The pass after `before`, with what that one left behind. */
-  const after = (before: { digests: readonly string[]; accepted: SecretInputs['known'] }, now: number) => ({
-    storedDigests: before.digests,
-    known: before.accepted,
-    now,
-  });
-  const hour = 3_600_000;
-
-  it('is told of once, and nothing is written', () => {
-    const first = adopt(one);
-    expect(first).toMatchObject({ name: 'login', writes: [], digests: [digestOf(one)], wakeIn: undefined });
-    expect(first.event).toEqual({ reason: 'SecretAdopted', note: 'Secret "login" is used as it is' });
-    const second = adopt(one, after(first, t0 + hour));
-    expect(second.accepted).toEqual(first.accepted);
-    expect(second.event).toBeUndefined();
-  });
-
-  it('that its owner changed: the former secret is accepted for 24 h after the new one was seen', () => {
-    const first = adopt(one);
-    const changed = adopt(two, after(first, t0 + hour));
-    expect(changed).toMatchObject({ digests: [digestOf(two), digestOf(one)], wakeIn: overlap });
-    const later = adopt(two, after(changed, t0 + 2 * hour));
-    expect(later).toMatchObject({ digests: [digestOf(two), digestOf(one)], wakeIn: overlap - hour });
-    expect(later.accepted).toEqual(changed.accepted);
-    expect(adopt(two, after(later, t0 + hour + overlap))).toMatchObject({
-      digests: [digestOf(two)],
-      wakeIn: undefined,
-    });
-    // Two at most.
-    expect(adopt(three, after(changed, t0 + 2 * hour)).digests).toEqual([digestOf(three), digestOf(two)]);
-  });
-
-  it('from generated to adopted and back: nobody is cut off', () => {
-    const generated = plan();
-    const ours = written();
-    const adopted = adopt(one, { ...after(generated, t0 + hour), others: [ours] });
-    expect(adopted.digests).toEqual([digestOf(one), digestOf('fresh-secret')]);
-    expect(adopted.writes).toMatchObject([{ write: 'update', before: { name: 'web-oauth2' } }]);
-    const [write] = adopted.writes;
-    if (write?.write !== 'update') throw new Error('it was not marked');
-    const marked = { ...write.next, version: 'v2' };
-    const back = plan({ ...after(adopted, t0 + 2 * hour), target: marked, fresh: 'other' });
-    expect(back.digests).toEqual([digestOf('fresh-secret'), digestOf(one)]);
-    const [unmark] = back.writes;
-    if (unmark?.write !== 'update') throw new Error('it was not taken back');
-    expect(unmark.next.annotations['auth.nauthera.io/remove-after']).toBeUndefined();
-    // The Secret remembers from then on: a crash before the status was written repeats safely.
-    const repeated = plan({
-      ...after(adopted, t0 + 3 * hour),
-      target: { ...unmark.next, version: 'v3' },
-      fresh: 'other',
-    });
-    expect(repeated).toMatchObject({ writes: [], digests: [digestOf('fresh-secret'), digestOf(one)] });
-    expect(
-      plan({ ...after(back, t0 + 2 * hour + overlap), target: { ...unmark.next, version: 'v3' } }).digests,
-    ).toEqual([digestOf('fresh-secret')]);
-  });
-
-  it('and back after ours is gone: a new one is generated, the adopted one is accepted meanwhile', () => {
-    const adopted = adopt(one);
-    expect(plan({ ...after(adopted, t0 + hour), fresh: 'new' }).digests).toEqual([digestOf('new'), digestOf(one)]);
-  });
-
-  it('a status that somebody wrote makes no digest accepted that the row does not hold', () => {
-    const known = [
-      { id: idOfDigest(digestOf('mine')), createdAt: '2030-01-01T00:00:00Z', state: 'Current' as const },
-      { id: idOfDigest(digestOf(two)), createdAt: 'nonsense', state: 'Retiring' as const },
-    ];
-    expect(adopt(one, { known }).digests).toEqual([digestOf(one)]);
-  });
-});
-
 describe('an immutable Secret that lost what ties its value to a digest', () => {
   it('goes on being accepted as it was', () => {
     const { annotations: _annotations, ...bare } = written();
@@ -363,6 +270,6 @@ describe('an immutable Secret that lost what ties its value to a digest', () => 
     ];
     const result = plan({ target, known, storedDigests: [digestOf('fresh-secret')], fresh: 'other' });
     expect(result).toMatchObject({ writes: [], digests: [digestOf('fresh-secret')], accepted: known });
-    expect(result.blocked).toBeDefined();
+    expect(result.blocked?.reason).toBe('SecretImmutable');
   });
 });

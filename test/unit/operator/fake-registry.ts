@@ -35,6 +35,7 @@ export class Rows {
     };
     const scan = (): StoredRegistration[] => [...this.rows.values()];
     this.#registry = {
+      fingerprint: () => 'another',
       get: (kind: string, id: string) => answer(`get ${kind} ${id}`, () => this.rows.get(`${kind}/${id}`) ?? null),
       putMany: (registrations: readonly Registration[]) =>
         answer(registrations.map(({ kind, id }) => `put ${kind} ${id}`).join(), () => registrations.map(put)),

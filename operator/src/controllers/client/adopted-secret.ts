@@ -2,18 +2,11 @@
 import type { ClientSpec } from '@nauthera/crds';
 import { rfc3339 } from '../../runtime/conditions.ts';
 import type { Secret } from '../../sources/source.ts';
-import {
-  acceptedOf,
-  digestOf,
-  hasSecret,
-  idOfDigest,
-  overlap,
-  retireOthers,
-  type SecretInputs,
-  type SecretPlan,
-  soonest,
-} from './secret.ts';
-import { type Retiring, secretKeyOf } from './secret-values.ts';
+import { digestOf, idOfDigest, olderSecrets } from './ledger.ts';
+import { type Ended, endings } from './retirement.ts';
+import { hasSecret, type SecretEvent, type SecretInputs, type SecretPlan } from './secret.ts';
+import { finish, type Rest } from './secret-plan.ts';
+import { secretKeyOf } from './secret-values.ts';
 
 export type Adopted =
   | { readonly outcome: 'usable'; readonly name: string; readonly value: string }
@@ -36,6 +29,7 @@ export function readAdopted(
   { namespace, spec }: { readonly namespace: string; readonly spec: ClientSpec },
   name: string,
   secret: Secret | undefined,
+  revoked: readonly string[] | 'all' = [],
 ): Adopted {
   const unusable = (reason: Extract<Adopted, { outcome: 'unusable' }>['reason'], message: string): Adopted => ({
     outcome: 'unusable',
@@ -56,7 +50,8 @@ export function readAdopted(
       `Secret "${name}" has no key "${key}" (keys: ${keys === '' ? 'none' : keys}). Add it, or name it in spec.secret.keys, for example {client-secret: password}`,
     );
   }
-  const problem = problemOf(value);
+  const isRevoked = revoked === 'all' || revoked.includes(digestOf(value));
+  const problem = problemOf(value) ?? (isRevoked ? 'holds a secret that was revoked' : undefined);
   if (problem === undefined) return { outcome: 'usable', name, value };
   return unusable(
     'SecretInvalid',
@@ -76,38 +71,34 @@ function problemOf(value: string): string | undefined {
   return undefined;
 }
 
-/** The secret that was in force before is accepted until {@link overlap} after this one was first seen. */
+/** The secret that was in force before is accepted beside this one until it may end. */
 export function planAdopted(
-  inputs: Pick<SecretInputs, 'others' | 'storedDigests' | 'known' | 'now'>,
+  inputs: AdoptedInputs,
   { name, value }: Extract<Adopted, { outcome: 'usable' }>,
 ): SecretPlan {
-  const { others, known, now } = inputs;
+  const { known, now } = inputs;
   const digest = digestOf(value);
   const id = idOfDigest(digest);
   const seen = known.find((one) => one.id === id && one.state === 'Current');
-  const createdAt = seen?.createdAt ?? rfc3339(now);
-  const retiring = previous(inputs, id, createdAt);
-  const retirement = retireOthers(others, now);
-  return {
-    name,
-    writes: retirement.writes,
-    ...acceptedOf({ current: { id, value, digest, createdAt }, retiring }),
-    wakeIn: soonest([retiring?.until, ...retirement.ends], now),
-    ...(seen === undefined ? { event: { reason: 'SecretAdopted', note: `Secret "${name}" is used as it is` } } : {}),
-  };
+  const current = { id, createdAt: seen?.createdAt ?? rfc3339(now) };
+  const ended = endings(inputs, { digests: [digest], older: olderSecrets(inputs, digest) });
+  const plan = planRead(inputs, ended, { name, current });
+  const adopted: SecretEvent = { reason: 'SecretAdopted', note: `Secret "${name}" is used as it is` };
+  return { ...plan, events: [...(seen === undefined ? [adopted] : []), ...plan.events] };
 }
 
-function previous(
-  { known, storedDigests, now }: Pick<SecretInputs, 'known' | 'storedDigests' | 'now'>,
-  currentId: string,
-  since: string,
-): Retiring | undefined {
-  const until = Date.parse(since) + overlap;
-  if (!(until > now)) return undefined;
-  const inOrder = [...known].sort((one, other) => Number(other.state === 'Current') - Number(one.state === 'Current'));
-  for (const { id, createdAt } of inOrder) {
-    const digest = id === currentId ? undefined : storedDigests.find((one) => idOfDigest(one) === id);
-    if (digest !== undefined) return { digest, createdAt, until: rfc3339(until) };
-  }
-  return undefined;
+/** What stands in it is accepted no longer, and nobody but its owner can write another secret. */
+export function planRevokedAdopted(inputs: AdoptedInputs, name: string, found: Adopted): SecretPlan {
+  const own = found.outcome === 'usable' ? [digestOf(found.value)] : [];
+  const ended = endings(inputs, { digests: [], older: [] }, [...own, ...inputs.storedDigests]);
+  return planRead(inputs, ended, { name });
+}
+
+type AdoptedInputs = Omit<SecretInputs, 'issuer' | 'target' | 'fresh'>;
+
+function planRead(inputs: AdoptedInputs, ended: Ended, rest: Omit<Rest, 'writes'>): SecretPlan {
+  const plan = finish(inputs, ended, { ...rest, writes: [] });
+  // Whoever owns it rotates it.
+  const { rotate: _, ...open } = plan.open;
+  return { ...plan, open };
 }

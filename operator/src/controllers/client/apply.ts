@@ -12,9 +12,10 @@ export async function applyClient(
   { inputs, registry }: GatheredClient,
   plan: ClientPlan,
 ): Promise<Registered> {
-  for (const write of plan.secret?.writes ?? []) await writeSecret(world, write);
   const { client } = inputs;
-  if (plan.secret?.event !== undefined) world.events.record(client, { type: 'Normal', ...plan.secret.event });
+  if (plan.secret?.revokes === true) await registry?.revokeTokens(client.uid);
+  for (const write of plan.secret?.writes ?? []) await writeSecret(world, write);
+  for (const event of plan.secret?.events ?? []) world.events.record(client, { type: 'Normal', ...event });
   const registered = await register(world, registry, inputs.stored, plan);
   await leaveOtherServers(world, client, { registry, resolved: inputs.attachment.outcome !== 'unresolved' }, plan);
   return registered;

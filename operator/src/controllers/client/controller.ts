@@ -5,28 +5,34 @@ import type { KindController, Reconciled } from '../kind.ts';
 import { logoName } from '../logo.ts';
 import { type Looked, Polling } from '../polling.ts';
 import { programmed } from '../programmed.ts';
-import { type Registered, unregister } from '../registering.ts';
+import { type Registered, storedSecrets, unregister } from '../registering.ts';
 import type { World } from '../world.ts';
 import { conflictMessage } from './acceptance.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
 import { applyClient, discardSecrets } from './apply.ts';
 import { type GatheredClient, gatherClient } from './inputs.ts';
 import { type ClientInputs, type ClientPlan, planClient } from './plan.ts';
+import { actedUpon } from './requests.ts';
 
 export function clientController(world: World): KindController<'Client'> {
   const polling = new Polling(world);
+  const fresh = new Map<string, string>();
   return {
     kind: 'Client',
     // The registration first: an application whose Secret is gone must not find its id still valid.
     cleanUp: (client) => unregister(world, 'client', client, belongsTo(client)),
     async discard(client) {
       polling.forget(nameOf(client));
+      fresh.delete(client.uid);
       await discardSecrets(world, client);
     },
     async reconcile(client: WithSpec<'Client'>) {
-      const gathered = await gatherClient(world, client);
+      const gathered = await gatherClient(world, client, fresh.get(client.uid) ?? world.freshSecret());
       const plan = planClient(gathered.inputs);
+      // Whoever reads it must be the first: nothing but the memory of this process holds it until then.
+      if (plan.secret?.keepsFresh === true) fresh.set(client.uid, gathered.inputs.fresh);
       const registered = await applyClient(world, gathered, plan);
+      if (plan.secret?.keepsFresh !== true) fresh.delete(client.uid);
       const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));
       return { ...conclude(gathered, plan, registered, lookAgain), references: gathered.references };
     },
@@ -42,6 +48,18 @@ function lookedAt({ client: { namespace, spec }, secret, logo }: ClientInputs): 
     ...(picture === undefined ? [] : [{ kind: 'ConfigMap' as const, namespace, name: picture, found: logo }]),
   ];
 }
+
+/** Whether the registration is the one that is there but for its secrets. */
+function isOnlyBeside({ inputs: { stored }, registry }: GatheredClient, { registration, secret }: ClientPlan): boolean {
+  if (stored === null || secret === undefined || registry?.isOpen !== true || registration.kind !== 'client')
+    return false;
+  const { client_secret_digests: _, secret_notes: __, ...value } = registration.value;
+  const before = { ...registration, value: { ...value, ...storedSecrets(stored) } };
+  return registry.registry.fingerprint(before) === stored.fingerprint;
+}
+
+/** Milliseconds between two looks at a secret that goes on when every replica serves what was written. */
+const servedPoll = 250;
 
 type Conclusion = Omit<Reconciled<'Client'>, 'references'>;
 
@@ -61,11 +79,13 @@ function conclude(
     generation: client.specGeneration,
     previous: client.status.conditions,
     sameAsBefore: currentSecret(client.status) === currentSecret(plan.status),
+    onlyBeside: isOnlyBeside(gathered, plan),
   });
+  const waits = plan.secret?.waits === true;
   const conflict = written.outcome === 'conflict' ? conflictMessage(written.owner, inputs) : undefined;
   const conditions = [...plan.conditions.map((one) => withConflict(one, conflict)), condition];
   const settled = conditions.every(({ status }) => status === 'True');
-  const times = [lookAgain, plan.secret?.wakeIn].filter((time) => time !== undefined);
+  const times = [lookAgain, plan.secret?.wakeIn, waits ? servedPoll : undefined].filter((time) => time !== undefined);
   const suspended: ConditionDraft = {
     type: 'Ready',
     status: 'False',
@@ -78,8 +98,9 @@ function conclude(
     readyMessage: plan.readyMessage(condition.message),
     ...(client.spec.suspend && plan.action === 'put' && conflict === undefined ? { ready: suspended } : {}),
     outcome: outcomeOf(settled, times.length === 0 ? undefined : Math.min(...times)),
-    pending,
+    pending: pending || waits,
     registry,
+    acted: plan.secret === undefined ? [] : actedUpon(client, plan.secret.open),
     failure,
   };
 }

@@ -5,12 +5,38 @@ import { clientIdOf, hasUsers } from '../../registrations/client.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { logoName } from '../logo.ts';
 import { elsewhere, hasDirectoryOn, namespaceFacts, openScopes, registriesOf, serverHolds } from '../look-up.ts';
+import { isServedEverywhere } from '../programmed.ts';
 import { type RegistryHandle, registryReference } from '../registry-handle.ts';
+import type { Trust } from '../trust.ts';
 import type { World } from '../world.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
 import type { ClientInputs } from './plan.ts';
 import { isBuiltIn } from './references.ts';
+import { mayRetire, rotationRules } from './rotation.ts';
 import { secretNameOf } from './secret-values.ts';
+
+/** The row of the client id; who serves it, and whether its older secret is used, where that decides something. */
+async function storedSecrets(
+  world: World,
+  client: WithSpec<'Client'>,
+  registry: RegistryHandle | undefined,
+): Promise<Pick<ClientInputs, 'stored' | 'storedServed' | 'secretUse'>> {
+  const stored = (await registry?.get('client', clientIdOf(client))) ?? null;
+  if (registry === undefined || stored === null) return { stored };
+  const [, older] = stored.secretDigests;
+  const since = stored.secretNotes?.retiring?.superseded_at;
+  const facts = {
+    supersededAt: Date.parse(since ?? ''),
+    now: world.now(),
+    times: (world.rotation ?? rotationRules).times(client.spec),
+  };
+  const asks = older !== undefined && mayRetire(facts);
+  return {
+    stored,
+    storedServed: isServedEverywhere(registry.reports, stored.revision),
+    ...(asks ? { secretUse: await registry.secretUse(older) } : {}),
+  };
+}
 
 export interface GatheredClient {
   readonly inputs: ClientInputs;
@@ -19,7 +45,8 @@ export interface GatheredClient {
   readonly references: readonly string[];
 }
 
-export async function gatherClient(world: World, client: WithSpec<'Client'>): Promise<GatheredClient> {
+/** @param fresh a secret for the Client, in case that one is needed */
+export async function gatherClient(world: World, client: WithSpec<'Client'>, fresh: string): Promise<GatheredClient> {
   const { source, secrets, configMaps } = world;
   const { namespace, name, spec } = client;
   const facts = await namespaceFacts(world, namespace);
@@ -41,16 +68,18 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     attachment,
     serverHolds:
       server === undefined || registry === undefined ? 'not yet' : await serverHolds(world, registry, server),
+    trust: trustOf(world, serverName),
     issuer: issuer !== undefined && 'issuer' in issuer ? issuer.issuer : undefined,
     scopes:
       invited === undefined || registry === undefined ? new Map() : await openScopes(world, registry, invited, facts),
     secret: await secrets.read(namespace, secretName),
     otherSecrets: owned.filter((secret) => secret.namespace === namespace),
     logo: logo === undefined ? undefined : await configMaps.read(namespace, logo),
-    stored: registry === undefined ? null : await registry.get('client', clientId),
+    ...(await storedSecrets(world, client, registry)),
     hasDirectory: invited !== undefined && (await hasDirectoryOn(world, invited)),
     withoutCluster: world.clusterKeys() === undefined,
-    fresh: world.freshSecret(),
+    ...(world.rotation === undefined ? {} : { rotation: world.rotation }),
+    fresh,
     now: world.now(),
   };
   const own = (kind: RegistrationKind, id: string) =>
@@ -59,6 +88,7 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     'AuthorizationServer',
     ...(hasUsers(spec) ? ['LdapBinding'] : []),
     ...registryReference(registry, serverName),
+    ...(serverName === undefined ? [] : [world.trust.reference(serverName)]),
     ...elsewhere(world, servers, registry),
     ...own('server', 'self'),
     ...own('client', clientId),
@@ -70,4 +100,9 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>): Pr
     `Client/${namespace}/${name}`,
   ];
   return { inputs, registry, references };
+}
+
+/** Where the operator makes no pods it knows no certificates either. */
+function trustOf({ pods, trust }: World, server: string | undefined): Trust {
+  return pods === undefined || server === undefined ? { known: true, pem: undefined } : trust.of(server);
 }

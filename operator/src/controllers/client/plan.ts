@@ -1,19 +1,24 @@
 /** What a Client comes to, pure: registration, Secret, conditions. */
 import { isDeepStrictEqual } from 'node:util';
 import type { ClientSpec, ClientStatus } from '@nauthera/crds';
-import type { Registration, StoredRegistration } from '@nauthera/server/registry';
+import type { Registration, SecretUse, StoredRegistration } from '@nauthera/server/registry';
 import { clientIdOf, hasUsers, registerClient, responseTypesOf, sectorOf } from '../../registrations/client.ts';
+import { mutualTlsUrlOf } from '../../registrations/mutual-tls.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
-import type { ConfigMap, Secret } from '../../sources/source.ts';
+import type { ConfigMap, NewSecret, Secret } from '../../sources/source.ts';
 import { type Attachment, nameOf, serverInStatus, unresolvedAction, type WithSpec } from '../attachment.ts';
 import type { NamespaceFacts } from '../invitation.ts';
 import { type Logo, readLogo } from '../logo.ts';
-import { isOwner } from '../ownership.ts';
 import type { Intent } from '../registering.ts';
-import { accept, refused } from './acceptance.ts';
-import { type Adopted, adoptedNameOf, planAdopted, readAdopted } from './adopted-secret.ts';
+import type { Trust } from '../trust.ts';
+import { accept, judgeClient, refused } from './acceptance.ts';
+import { type Adopted, adoptedNameOf, planAdopted, planRevokedAdopted, readAdopted } from './adopted-secret.ts';
+import { effectiveOf, lifetimesOf } from './effective.ts';
 import { isBuiltIn, references, resolved, unresolved } from './references.ts';
-import { hasSecret, planSecret, type SecretInputs, type SecretPlan } from './secret.ts';
+import type { RotationRules } from './rotation.ts';
+import { type Blocked, planSecret, type SecretPlan } from './secret.ts';
+import { keptSecrets, ownNotes, type SecretFacts, secretFacts } from './secret-facts.ts';
+import { authorityKeyOf } from './secret-values.ts';
 
 /** Read by `inputs.ts`, all of it before anything is decided. */
 export interface ClientInputs {
@@ -24,6 +29,8 @@ export interface ClientInputs {
   /** Whether the server has its database: `other`: another AuthorizationServer has it. */
   readonly serverHolds: 'yes' | 'not yet' | 'other';
   readonly issuer: string | undefined;
+  /** Default: the certificate of the issuer is of no authority that is known here. */
+  readonly trust?: Trust;
   /** Scopes of that server which are registered: open to this namespace or not. */
   readonly scopes: ReadonlyMap<string, 'open' | 'closed'>;
   /** Of the name to write, or to adopt. */
@@ -34,9 +41,16 @@ export interface ClientInputs {
   readonly logo?: ConfigMap | undefined;
   /** The row that has the client id. */
   readonly stored: StoredRegistration | null;
+  /** Every live replica serves that row. Default `true`. */
+  readonly storedServed?: boolean;
+  /** Of the older one of two registered secrets; left out: nothing of it can end yet. */
+  readonly secretUse?: SecretUse | undefined;
+  /** Other rules than those of `rotation.ts`. */
+  readonly rotation?: RotationRules;
   readonly hasDirectory: boolean;
   /** The resources come from a folder: there is no cluster whose ServiceAccounts could be meant. */
   readonly withoutCluster?: boolean;
+  /** As for a plan of its secret. */
   readonly fresh: string;
   readonly now: number;
 }
@@ -55,7 +69,7 @@ export interface ClientPlan {
 }
 
 export function planClient(inputs: ClientInputs): ClientPlan {
-  const { attachment, client } = inputs;
+  const { attachment } = inputs;
   if (attachment.outcome === 'unresolved') {
     const conditions = [unresolved(attachment.reason, attachment.message), blocked('Accepted', 'ResolvedRefs')];
     return compose(inputs, { action: unresolvedAction(attachment), conditions, blockedBy: 'ResolvedRefs' });
@@ -70,28 +84,25 @@ export function planClient(inputs: ClientInputs): ClientPlan {
     return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
   }
   const adopted = readWanted(inputs);
-  const refs = references(inputs, server, { adopted, logo: logoOf(inputs) });
+  const facts = secretFacts(inputs);
+  const endsAdopted = adopted !== undefined && facts.requests.revokeAll !== undefined && inputs.serverHolds === 'yes';
+  const wanted = { adopted: endsAdopted ? readWanted(inputs, 'all') : adopted, logo: logoOf(inputs) };
+  const refs = references(inputs, server, wanted);
   const acceptance = accept(inputs, server);
   const conditions = [refs, acceptance];
   if (acceptance.reason === 'Conflict') return compose(inputs, { action: 'leave', conditions, blockedBy: 'Accepted' });
   if (acceptance.status !== 'True') return compose(inputs, { action: 'withdraw', conditions, blockedBy: 'Accepted' });
-  if (adopted?.outcome === 'unusable' || refs.reason === 'SecretNotOwned')
-    return compose(inputs, { action: 'leave', conditions, blockedBy: 'ResolvedRefs' });
   const { issuer } = inputs;
+  if (!endsAdopted && (adopted?.outcome === 'unusable' || refs.reason === 'SecretNotOwned'))
+    return compose(inputs, { action: 'leave', conditions, blockedBy: 'ResolvedRefs' });
   if (inputs.serverHolds !== 'yes' || issuer === undefined) {
     const action = inputs.serverHolds === 'other' ? 'withdraw' : 'leave';
     return compose(inputs, { action, conditions, blockedBy: `AuthorizationServer ${nameOf(server)}` });
   }
-  const facts = {
-    others: inputs.otherSecrets,
-    storedDigests: ownDigests(inputs),
-    known: client.status.secrets ?? [],
-    now: inputs.now,
-  };
-  const secret = adopted === undefined ? planGenerated(inputs, issuer, facts) : planAdopted(facts, adopted);
+  const secret = planSecretOf(inputs, { issuer, facts, adopted });
   return compose(inputs, {
     action: 'put',
-    conditions: secret.blocked === undefined ? conditions : [...conditions, immutable(secret.blocked)],
+    conditions: secret.blocked === undefined ? conditions : [...conditions, rotationBlocked(secret.blocked)],
     blockedBy: '',
     secret,
   });
@@ -101,32 +112,63 @@ function logoOf({ client: { spec, namespace }, logo }: ClientInputs): Logo | und
   return readLogo('spec.logo', spec.logo, { namespace, configMap: logo });
 }
 
-function readWanted({ client, secret }: ClientInputs): Adopted | undefined {
+function readWanted(
+  inputs: ClientInputs,
+  revoked: readonly string[] | 'all' = ownNotes(inputs)?.revoked ?? [],
+): Adopted | undefined {
+  const { client, secret } = inputs;
   const name = adoptedNameOf(client.spec);
-  return name === undefined ? undefined : readAdopted(client, name, secret);
+  if (name === undefined) return undefined;
+  return readAdopted(client, name, secret, revoked);
+}
+
+interface SecretGround {
+  readonly issuer: string;
+  readonly facts: SecretFacts;
+  readonly adopted: Adopted | undefined;
+}
+
+function planSecretOf(inputs: ClientInputs, { issuer, facts, adopted }: SecretGround): SecretPlan {
+  if (adopted === undefined) return planGenerated(inputs, issuer, facts);
+  if (adopted.outcome === 'usable' && facts.requests.revokeAll === undefined) return planAdopted(facts, adopted);
+  return planRevokedAdopted(facts, adoptedNameOf(inputs.client.spec) ?? '', adopted);
 }
 
 function planGenerated(
-  { client, secret, fresh }: ClientInputs,
+  { client, secret, fresh, trust, attachment }: ClientInputs,
   issuer: string,
-  facts: Pick<SecretInputs, 'others' | 'storedDigests' | 'known' | 'now'>,
+  facts: SecretFacts,
 ): SecretPlan {
-  const plan = planSecret({ ...facts, client, issuer, target: secret, fresh });
-  const repair = plan.event === undefined && repairs(client, issuer, plan);
-  return repair ? { ...plan, event: { reason: 'DriftRepaired', note: driftNote(plan.name) } } : plan;
+  const mutualTls = attachment.outcome === 'attached' ? mutualTlsUrlOf(attachment.server.spec, issuer) : undefined;
+  const owner = { ...client, mutualTls, ...(trust === undefined ? {} : { trust }) };
+  const plan = planSecret({ ...facts, client: owner, issuer, target: secret, fresh });
+  const repair = plan.events.length === 0 && repairs(client, issuer, plan);
+  return repair ? { ...plan, events: [{ reason: 'DriftRepaired', note: driftNote(plan.name) }] } : plan;
 }
 
 const driftNote = (name: string): string => `Secret "${name}" was edited and has been put back`;
 
 /** What it holds was right for this generation, and nobody but an editor of the Secret can have changed it. */
-function repairs({ status, generation }: WithSpec<'Client'>, issuer: string, { name, writes }: SecretPlan): boolean {
+function repairs(
+  { spec, status, generation }: WithSpec<'Client'>,
+  issuer: string,
+  { name, writes }: SecretPlan,
+): boolean {
   if (status.observedGeneration !== generation || status.issuer !== issuer || status.binding?.name !== name)
     return false;
-  return writes.some((one) => one.write === 'update' && !isDeepStrictEqual(one.before.data, one.next.data));
+  return writes.some(
+    (one) => one.write === 'update' && !isDeepStrictEqual(ownValues(spec, one.before), ownValues(spec, one.next)),
+  );
 }
 
-function immutable(message: string): ConditionDraft {
-  return { type: 'RotationBlocked', status: 'True', reason: 'SecretImmutable', message };
+/** Without the authority of the issuer's certificate: that one moves by itself. */
+function ownValues(spec: ClientSpec, { data }: NewSecret): Readonly<Record<string, string>> {
+  const { [authorityKeyOf(spec)]: _authority, ...values } = data;
+  return values;
+}
+
+function rotationBlocked({ reason, message }: Blocked): ConditionDraft {
+  return { type: 'RotationBlocked', status: 'True', reason, message };
 }
 
 type Decision = Pick<ClientPlan, 'action' | 'conditions' | 'blockedBy'> & { readonly secret?: SecretPlan };
@@ -139,13 +181,15 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
   const action = decision.action === 'leave' && spec.suspend ? 'withdraw' : decision.action;
   const clientId = clientIdOf(client);
   const logo = logoOf(inputs);
+  const effective = effectiveIn(inputs);
   const value = registerClient({
     namespace,
     name,
     spec,
     scopes: spec.scopes.filter((scope) => isBuiltIn(scope) || scopes.get(scope) === 'open'),
-    secretDigests: secret?.digests ?? keptDigests(inputs),
+    ...(secret === undefined ? keptSecrets(inputs) : { secretDigests: secret.digests, secretNotes: secret.notes }),
     logo: logo?.outcome === 'found' ? logo.picture : undefined,
+    ...(effective === undefined ? {} : { lifetimes: lifetimesOf(effective) }),
   });
   return {
     ...decision,
@@ -163,6 +207,7 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       ...(isAccepted(decision) ? identityOf(clientId, inputs.issuer) : {}),
       ...serverInStatus(client, attachment),
       responseTypes: [...responseTypesOf(spec)],
+      ...(effective !== undefined && isAccepted(decision) ? { effective } : {}),
       ...sectorInStatus(spec),
       ...(secret === undefined
         ? keptSecret(status)
@@ -170,6 +215,13 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
     },
     readyMessage: (served) => readyMessage(inputs, served, clientId),
   };
+}
+
+function effectiveIn(inputs: ClientInputs): ClientStatus['effective'] {
+  const { attachment, client } = inputs;
+  if (attachment.outcome !== 'attached') return undefined;
+  const judgement = judgeClient(inputs, attachment.server);
+  return judgement.refusal === undefined ? effectiveOf(client.spec, attachment.server, judgement.policy) : undefined;
 }
 
 function sectorInStatus(spec: ClientSpec): Pick<ClientStatus, 'sectorIdentifier'> {
@@ -184,20 +236,6 @@ function isAccepted({ conditions }: Decision): boolean {
 
 function identityOf(clientId: string, issuer: string | undefined): Pick<ClientStatus, 'clientId' | 'issuer'> {
   return { clientId, ...(issuer === undefined ? {} : { issuer }) };
-}
-
-function keptDigests(inputs: ClientInputs): readonly string[] {
-  return hasSecret(inputs.client.spec) ? ownDigests(inputs) : [];
-}
-
-/**
- * Whoever deletes a Client and makes it anew under its name has ended its secrets: by uid, not by name. What was taken over
- * from a cluster that is gone is claimed by name.
- */
-function ownDigests({ client, stored, source }: ClientInputs): readonly string[] {
-  if (stored === null) return [];
-  const claims = stored.adopted === true && isOwner(stored.owner, source, client);
-  return claims || stored.owner.uid === client.uid ? stored.secretDigests : [];
 }
 
 function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {

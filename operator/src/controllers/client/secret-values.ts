@@ -1,8 +1,10 @@
 /** What a generated Secret of a Client holds, pure. */
 import { type ClientSpec, deviceCodeGrant, type SecretKey } from '@nauthera/crds';
-import { endpointUrl } from '@nauthera/server/registry';
+import { type Endpoint, endpointUrl, isMutualTlsEndpoint, mutualTlsUrl } from '@nauthera/server/registry';
 import { clientIdOf } from '../../registrations/client.ts';
+import { needsCertificate } from '../../registrations/mutual-tls.ts';
 import type { NewSecret, Secret } from '../../sources/source.ts';
+import type { Trust } from '../trust.ts';
 
 export const secretAnnotations = {
   /** Id of the secret that stands in the value. */
@@ -10,8 +12,11 @@ export const secretAnnotations = {
   /** Key of the value: `secret.keys` may rename it. */
   key: 'auth.nauthera.io/secret-key',
   createdAt: 'auth.nauthera.io/secret-created-at',
-  /** `<digest> <created at> <accepted until>` */
-  retiring: 'auth.nauthera.io/retiring-secret',
+  /** Id of the secret that stood here before. */
+  formerId: 'auth.nauthera.io/former-secret-id',
+  /** What was asked for by annotation when the value was written: a crash must not have it written again. */
+  rotatedFor: 'auth.nauthera.io/rotated-for',
+  revokedFor: 'auth.nauthera.io/revoked-for',
   /** On a Secret whose name is no longer wanted. */
   removeAfter: 'auth.nauthera.io/remove-after',
   /** `Retain`: it stays when its Client goes. It stands here too because a Client that is gone cannot be asked. */
@@ -26,6 +31,10 @@ export interface SecretOwnerFacts {
   readonly name: string;
   readonly uid: string;
   readonly spec: ClientSpec;
+  /** Default: the certificate of the issuer is of no authority that is known here. */
+  readonly trust?: Trust;
+  /** Where the server asks for certificates; left out: nowhere. */
+  readonly mutualTls?: string | undefined;
 }
 
 export interface Current {
@@ -34,11 +43,8 @@ export interface Current {
   readonly createdAt: string;
 }
 
-export interface Retiring {
-  readonly digest: string;
-  readonly createdAt: string;
-  readonly until: string;
-}
+/** Beside the value, on the Secret that it stands in. */
+export type SecretMarks = Readonly<Partial<Record<'formerId' | 'rotatedFor' | 'revokedFor', string | undefined>>>;
 
 export function secretNameOf({ name, spec }: { readonly name: string; readonly spec: ClientSpec }): string {
   return spec.secret?.name ?? `${name}-oauth2`;
@@ -54,14 +60,13 @@ export function renderSecret(
   client: SecretOwnerFacts,
   issuer: string,
   target: Secret | undefined,
-  secrets: { readonly current: Current | undefined; readonly retiring: Retiring | undefined },
+  current: Current | undefined,
+  marks: SecretMarks = {},
 ): NewSecret {
   const { namespace, name, uid, spec } = client;
-  const { current, retiring } = secrets;
   const keys: Partial<Record<string, string>> = spec.secret?.keys ?? {};
-  const data = Object.entries(valuesOf(client, issuer, current?.value)).map(
-    ([key, value]) => [keys[key] ?? key, value] as const,
-  );
+  const values = present({ ...valuesOf(client, issuer, current?.value), 'ca.crt': authorityOf(client, target) });
+  const data = Object.entries(values).map(([key, value]) => [keys[key] ?? key, value] as const);
   const labels = spec.secret?.labels ?? {};
   const annotations = spec.secret?.annotations ?? {};
   const before = target?.annotations ?? {};
@@ -69,8 +74,9 @@ export function renderSecret(
     [secretAnnotations.id]: current?.id,
     [secretAnnotations.key]: current === undefined ? undefined : secretKeyOf(spec),
     [secretAnnotations.createdAt]: current?.createdAt,
-    [secretAnnotations.retiring]:
-      retiring === undefined ? undefined : `${retiring.digest} ${retiring.createdAt} ${retiring.until}`,
+    [secretAnnotations.formerId]: current === undefined ? undefined : marks.formerId,
+    [secretAnnotations.rotatedFor]: current === undefined ? undefined : marks.rotatedFor,
+    [secretAnnotations.revokedFor]: current === undefined ? undefined : marks.revokedFor,
     [secretAnnotations.removeAfter]: undefined,
     [secretAnnotations.deletionPolicy]: spec.deletionPolicy === 'Retain' ? 'Retain' : undefined,
     [secretAnnotations.addedLabels]: namesIn(labels),
@@ -98,12 +104,34 @@ export function renderSecret(
   };
 }
 
+/** The key under which the authority of the issuer's certificate stands. */
+export function authorityKeyOf(spec: ClientSpec): string {
+  const keys: Partial<Record<string, string>> = spec.secret?.keys ?? {};
+  return keys['ca.crt'] ?? 'ca.crt';
+}
+
+/** What is not known yet stays as it is: an application must not lose whom it trusts because the operator starts. */
+function authorityOf({ spec, trust }: SecretOwnerFacts, target: Secret | undefined): string | undefined {
+  if (trust === undefined) return undefined;
+  return trust.known ? trust.pem : target?.data[authorityKeyOf(spec)];
+}
+
 /** As it stays behind when its Client goes: of nobody, and no longer ours. */
 export function releasedSecret({ version: _version, immutable: _immutable, ...secret }: Secret): NewSecret {
   const { 'app.kubernetes.io/managed-by': _by, 'auth.nauthera.io/client': _client, ...labels } = secret.labels;
   const ours = new Set<string>(Object.values(secretAnnotations));
   const annotations = Object.fromEntries(Object.entries(secret.annotations).filter(([name]) => !ours.has(name)));
   return { ...secret, labels, annotations, owner: undefined };
+}
+
+export function marksOn(secret: Secret | undefined): SecretMarks {
+  const { formerId, rotatedFor, revokedFor } = secretAnnotations;
+  const { annotations = {} } = secret ?? {};
+  return {
+    formerId: annotations[formerId],
+    rotatedFor: annotations[rotatedFor],
+    revokedFor: annotations[revokedFor],
+  };
 }
 
 export function isSameSecret(secret: Secret, next: NewSecret): boolean {
@@ -134,6 +162,12 @@ function valuesOf(
 ): Partial<Record<SecretKey, string>> {
   const { name, spec } = client;
   const { grantTypes, redirectUris = [] } = spec;
+  // One that needs a certificate is served where certificates are asked for, and nowhere else (RFC 8705 §5).
+  const listener = needsCertificate(spec) ? client.mutualTls : undefined;
+  const at = (endpoint: Endpoint): string =>
+    listener !== undefined && isMutualTlsEndpoint(endpoint)
+      ? mutualTlsUrl(listener, issuer, endpoint)
+      : endpointUrl(issuer, endpoint);
   const main = (['authorization_code', 'client_credentials'] as const).find((grant) => grantTypes.includes(grant));
   return present({
     type: 'oauth2',
@@ -150,16 +184,14 @@ function valuesOf(
     scope: spec.scopes.join(','),
     'issuer-uri': issuer,
     'authorization-uri': endpointUrl(issuer, 'authorization'),
-    'token-uri': endpointUrl(issuer, 'token'),
-    'user-info-uri': endpointUrl(issuer, 'userinfo'),
+    'token-uri': at('token'),
+    'user-info-uri': at('userinfo'),
     'jwk-set-uri': endpointUrl(issuer, 'jwks'),
     'end-session-uri': endpointUrl(issuer, 'endSession'),
     // Where no policy allows that grant the server has no such endpoint; a Client that lists it is allowed it.
-    'device-authorization-uri': grantTypes.includes(deviceCodeGrant)
-      ? endpointUrl(issuer, 'deviceAuthorization')
-      : undefined,
-    'introspection-uri': endpointUrl(issuer, 'introspection'),
-    'revocation-uri': endpointUrl(issuer, 'revocation'),
+    'device-authorization-uri': grantTypes.includes(deviceCodeGrant) ? at('deviceAuthorization') : undefined,
+    'introspection-uri': at('introspection'),
+    'revocation-uri': at('revocation'),
   });
 }
 
