@@ -38,6 +38,8 @@ export interface SceneParts {
   readonly postgres: TestPostgres;
   /** The rights of the operator; it looks after the namespaces of the scene alone in either case. Default `listed`. */
   readonly rights?: 'listed' | 'cluster-wide';
+  /** In another cluster: the same namespaces, on the same database. */
+  readonly like?: Scene;
 }
 
 /** As helm renders them, once for all. */
@@ -64,12 +66,18 @@ export class Scene {
   }
 
   static async make(parts: SceneParts): Promise<Scene> {
-    const { cluster, postgres } = parts;
+    const { cluster, postgres, like } = parts;
+    const namespace = async (name: keyof Namespaces): Promise<string> => {
+      if (like === undefined) return cluster.namespace(name);
+      const body = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: like.namespaces[name] } };
+      await cluster.call('POST', '/api/v1/namespaces', { body });
+      return like.namespaces[name];
+    };
     const [system, auth, shop, databaseUrl] = await Promise.all([
-      cluster.namespace('system'),
-      cluster.namespace('auth'),
-      cluster.namespace('shop'),
-      postgres.createDatabase(),
+      namespace('system'),
+      namespace('auth'),
+      namespace('shop'),
+      like === undefined ? postgres.createDatabase() : like.databaseUrl,
     ]);
     const scene = new Scene(parts, { system, auth, shop }, databaseUrl);
     await scene.#grant(parts.rights ?? 'listed');
