@@ -100,7 +100,13 @@ async function applyAll(
       .map((build) => build(context))
       .filter((manifest) => manifest !== undefined)
       .filter(({ kind }) => pods.children.offers(kind) || !onlyWhereOffered.has(kind));
-    for (const manifest of manifests) await apply(world, pods, server, manifest);
+    for (const manifest of manifests) {
+      if (!pods.children.offers(manifest.kind))
+        throw new ChildRefused(
+          `this cluster knows no ${manifest.kind}: choose another spec.exposure.mode, or install it`,
+        );
+      await apply(world, pods, server, manifest);
+    }
     await removeOthers(pods, server, context, manifests);
     const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
     const migrated = await migrateFirst({ children: pods.children, events: world.events, now: world.now }, context, {

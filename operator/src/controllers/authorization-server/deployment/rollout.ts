@@ -30,7 +30,7 @@ export function rolloutOf(deployment: Child, pods: readonly JsonObject[]): Rollo
   const isLate = status.observed && progressing?.['status'] === 'False';
   const problem = podProblem(newest(pods), isLate);
   if (problem !== undefined) return { state: 'stuck', message: problem };
-  const message = `${Math.min(updated, available)} of ${wanted} pods of the newest version run`;
+  const message = `${updated} of ${wanted} pods are of the newest version, ${available} are available`;
   return isLate
     ? { state: 'stuck', message: `${message}, and none has come for minutes` }
     : { state: 'rolling', message: `${message}. Waiting` };

@@ -1,0 +1,239 @@
+/** What is made in a cluster for an AuthorizationServer: golden objects, and rules that all of them keep to. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { builders } from '../../../operator/src/controllers/authorization-server/deployment/children.ts';
+import type { DeploymentContext } from '../../../operator/src/controllers/authorization-server/deployment/context.ts';
+import {
+  deployment,
+  templateAnnotation,
+} from '../../../operator/src/controllers/authorization-server/deployment/deployment.ts';
+import {
+  migrationJob,
+  migrationsOf,
+} from '../../../operator/src/controllers/authorization-server/deployment/migration.ts';
+import { member } from '../../../operator/src/controllers/authorization-server/deployment/rollout.ts';
+import type { ChildKind, JsonObject, Manifest } from '../../../operator/src/sources/children.ts';
+import { aServerResource } from './resources.ts';
+
+type Spec = Record<string, unknown>;
+const smallest: Spec = { issuer: 'https://id.example.com', database: { secretRef: { name: 'pg-app' } } };
+
+function aContext(spec: Spec = {}, more: Partial<DeploymentContext> = {}): DeploymentContext {
+  return {
+    server: aServerResource({ ...smallest, ...spec }, { name: 'main', namespace: 'auth' }),
+    issuer: 'https://id.example.com',
+    settings: { image: 'registry.example.com/nauthera:1.2.3', pullPolicy: 'IfNotPresent', pullSecrets: [] },
+    databasePorts: [5432],
+    scaledTo: undefined,
+    restart: undefined,
+    bundle: undefined,
+    ...more,
+  };
+}
+
+function manifests(context: DeploymentContext): readonly Manifest[] {
+  const [migration] = migrationsOf(context);
+  if (migration === undefined) throw new Error('there is no migration');
+  return [
+    ...builders.map((build) => build(context)).filter((one) => one !== undefined),
+    migrationJob(context, migration),
+    deployment(context, 'digest'),
+  ];
+}
+
+function only(context: DeploymentContext, kind: ChildKind): JsonObject {
+  const found = manifests(context).find((one) => one.kind === kind);
+  if (found === undefined) throw new Error(`there is no ${kind}`);
+  return member(found.content, 'spec');
+}
+const podOf = (context: DeploymentContext, kind: 'Deployment' | 'Job' = 'Deployment') =>
+  member(member(only(context, kind), 'template'), 'spec');
+const has = (context: DeploymentContext, kind: ChildKind) => manifests(context).some((one) => one.kind === kind);
+const containerOf = (context: DeploymentContext, kind: 'Deployment' | 'Job' = 'Deployment') =>
+  (podOf(context, kind)['containers'] as readonly JsonObject[])[0] ?? {};
+
+const everything: Spec = {
+  replicas: 3,
+  autoscaling: { minReplicas: 3, maxReplicas: 6, targetCpuPercent: 60 },
+  pod: {
+    image: 'mirror.example.com/nauthera:1.2.4',
+    imagePullPolicy: 'Always',
+    imagePullSecrets: ['mirror'],
+    resources: { requests: { cpu: '500m' }, limits: { cpu: '2', memory: '512Mi' } },
+    labels: { team: 'identity' },
+    annotations: { 'sidecar.istio.io/inject': 'false' },
+    env: [
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://otel:4318' },
+      { name: 'OTEL_EXPORTER_OTLP_HEADERS', secretKeyRef: { name: 'tracing', key: 'headers' } },
+    ],
+    nodeSelector: { 'kubernetes.io/arch': 'arm64' },
+    tolerations: [{ key: 'dedicated', operator: 'Exists', effect: 'NoSchedule' }],
+    spreadBy: ['topology.kubernetes.io/zone'],
+    priorityClassName: 'high',
+    securityContext: { runAsUser: 10_001, fsGroup: 10_001 },
+  },
+  exposure: { mode: 'Ingress', ingress: { className: 'nginx', tlsSecretName: 'id-tls', annotations: { a: 'b' } } },
+  networkPolicy: {
+    databaseCidrs: ['10.1.0.0/16'],
+    directoryCidrs: ['10.2.0.7'],
+    scrapers: { 'kubernetes.io/metadata.name': 'monitoring' },
+    egress: [{ name: 'directory-on-1636', cidrs: ['fd00::/8'], ports: [1636] }],
+  },
+  monitoring: { intervalSeconds: 60, labels: { release: 'prometheus' } },
+};
+
+describe('golden', () => {
+  it.each<[string, DeploymentContext]>([
+    ['smallest', aContext()],
+    ['everything', aContext(everything, { scaledTo: 5, restart: '2026-01-01', databasePorts: [5432, 6432] })],
+    [
+      'route',
+      aContext({
+        exposure: { mode: 'HTTPRoute', httpRoute: { parentRefs: [{ name: 'public', namespace: 'gateways' }] } },
+        networkPolicy: { mode: 'Disabled' },
+        monitoring: { serviceMonitor: 'Disabled' },
+      }),
+    ],
+  ])('%s', (name, context) => {
+    const text = manifests(context)
+      .map((one) => stringify(one, { lineWidth: 0 }))
+      .join('---\n');
+    const file = join(import.meta.dirname, `deployment.${name}.yaml`);
+    if (process.env['NAUTHERA_GOLDEN'] === 'write') writeFileSync(file, text);
+    expect(text).toBe(readFileSync(file, 'utf8'));
+  });
+});
+
+/** https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what this product adds. */
+describe.each([
+  ['smallest', aContext()],
+  ['everything', aContext(everything)],
+] as const)('restricted Pod Security, %s', (_name, context) => {
+  describe.each(['Deployment', 'Job'] as const)('%s', (kind) => {
+    const pod = podOf(context, kind);
+    const container = containerOf(context, kind);
+
+    it('no host, no token, no privilege, no writing', () => {
+      for (const field of ['hostNetwork', 'hostPID', 'hostIPC', 'shareProcessNamespace'])
+        expect(pod[field]).toBeUndefined();
+      expect(pod['automountServiceAccountToken']).toBe(false);
+      expect(pod['containers']).toHaveLength(1);
+      expect(pod['securityContext']).toMatchObject({ runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } });
+      expect(container['securityContext']).toEqual({
+        allowPrivilegeEscalation: false,
+        readOnlyRootFilesystem: true,
+        capabilities: { drop: ['ALL'] },
+      });
+    });
+
+    it('only Secrets and an empty folder are mounted', () => {
+      for (const volume of pod['volumes'] as readonly JsonObject[])
+        expect(Object.keys(volume).filter((key) => key !== 'name')).toSatisfy(([type]: string[]) =>
+          ['secret', 'emptyDir'].includes(type ?? ''),
+        );
+    });
+
+    it('what is secret is readable for nobody else', () => {
+      const secrets = (pod['volumes'] as readonly JsonObject[]).map((volume) => member(volume, 'secret'));
+      for (const secret of secrets.filter((one) => 'secretName' in one)) expect(secret['defaultMode']).toBe(0o440);
+    });
+
+    it('has limits of memory and requests, and no shell anywhere', () => {
+      const { requests, limits } = container['resources'] as Record<string, JsonObject>;
+      expect(requests).toMatchObject({ cpu: expect.any(String), memory: expect.any(String) });
+      expect(limits).toMatchObject({ memory: expect.any(String) });
+      expect(container['command']).toEqual(['nauthera-server']);
+      expect(JSON.stringify(container)).not.toContain('"exec"');
+    });
+
+    it('no password stands in it', () => {
+      for (const one of (container['env'] ?? []) as readonly JsonObject[])
+        expect(String(one['value'] ?? '')).not.toMatch(/postgres|password/);
+    });
+  });
+});
+
+describe('what replaces pods, and what does not', () => {
+  const template = (spec: Spec, more: Partial<DeploymentContext> = {}) =>
+    deployment(aContext(spec, more), 'd').annotations?.[templateAnnotation];
+  const before = template({});
+
+  it.each<[string, Spec]>([
+    ['lifetimes', { lifetimes: { accessToken: '10m' } }],
+    ['policies', { clientPolicies: [{ name: 'a', namespaces: { from: 'All' } }] }],
+    ['branding', { branding: { displayName: 'Company' } }],
+    ['trusted proxies', { trustedProxies: { cidrs: ['10.0.0.0/8'] } }],
+    ['the number of pods', { replicas: 5 }],
+    ['an autoscaler', { autoscaling: {} }],
+    ['networks', { networkPolicy: { databaseCidrs: ['10.0.0.0/8'] } }],
+    ['monitoring', { monitoring: { intervalSeconds: 60 } }],
+  ])('%s: not', (_name, spec) => {
+    expect(template(spec)).toBe(before);
+  });
+
+  it.each<[string, Spec, Partial<DeploymentContext>]>([
+    ['another image', { pod: { image: 'other:1' } }, {}],
+    [
+      "another image of the operator's",
+      {},
+      { settings: { image: 'other:1', pullPolicy: 'IfNotPresent', pullSecrets: [] } },
+    ],
+    ['environment', { pod: { env: [{ name: 'A', value: '1' }] } }, {}],
+    ['a restart that is asked for', {}, { restart: 'now' }],
+    ['another Secret of the database', { database: { secretRef: { name: 'pg-other' } } }, {}],
+  ])('%s: so', (_name, spec, more) => {
+    expect(template(spec, more)).not.toBe(before);
+  });
+});
+
+describe('how many pods', () => {
+  const count = (spec: Spec, scaledTo?: number) => only(aContext(spec, { scaledTo }), 'Deployment')['replicas'];
+  it.each<[string, Spec, number | undefined, number]>([
+    ['two', {}, undefined, 2],
+    ['as said, whatever there are', { replicas: 3 }, 9, 3],
+    ["the autoscaler's number is followed", { autoscaling: {} }, 7, 7],
+    ['and begins at the least', { replicas: 5, autoscaling: {} }, undefined, 2],
+    ['not above the most', { autoscaling: { maxReplicas: 4 } }, 7, 4],
+  ])('%s', (_name, spec, scaledTo, expected) => {
+    expect(count(spec, scaledTo)).toBe(expected);
+  });
+});
+
+describe('only what is asked for', () => {
+  it.each<[ChildKind, Spec, boolean]>([
+    ['HorizontalPodAutoscaler', {}, false],
+    ['HorizontalPodAutoscaler', { autoscaling: {} }, true],
+    ['Ingress', {}, false],
+    ['Ingress', { exposure: { mode: 'Ingress' } }, true],
+    ['Ingress', { exposure: { mode: 'HTTPRoute', httpRoute: { parentRefs: [{ name: 'g' }] } } }, false],
+    ['HTTPRoute', { exposure: { mode: 'HTTPRoute', httpRoute: { parentRefs: [{ name: 'g' }] } } }, true],
+    ['NetworkPolicy', {}, true],
+    ['NetworkPolicy', { networkPolicy: { mode: 'Disabled' } }, false],
+    ['ServiceMonitor', { monitoring: { serviceMonitor: 'Disabled' } }, false],
+  ])('%s with %j: %s', (kind, spec, expected) => {
+    expect(has(aContext(spec), kind)).toBe(expected);
+  });
+});
+
+describe('migrations', () => {
+  const images = (spec: Spec) => migrationsOf(aContext(spec)).map(({ image }) => image);
+  it('one, of the image that serves', () => {
+    expect(images({})).toEqual(['registry.example.com/nauthera:1.2.3']);
+  });
+  it("the operator's own first where the pods are of another", () => {
+    expect(images({ pod: { image: 'other:2' } })).toEqual(['registry.example.com/nauthera:1.2.3', 'other:2']);
+  });
+  it('another image or another Secret is another migration; resources are not', () => {
+    const name = (spec: Spec) => manifests(aContext(spec)).find(({ kind }) => kind === 'Job')?.name;
+    expect(name({ pod: { resources: { limits: { memory: '1Gi' } } } })).toBe(name({}));
+    expect(name({ database: { secretRef: { name: 'other' } } })).not.toBe(name({}));
+  });
+});
+
+it('the names that others know stay below 63 characters', () => {
+  const context = aContext();
+  const long = { ...context, server: { ...context.server, name: 'a'.repeat(40) } };
+  for (const { name } of manifests(long)) expect(name.length).toBeLessThanOrEqual(63);
+});

@@ -1,0 +1,205 @@
+/** What the cluster says about pods, in the words of a condition. */
+import { describe, expect, it } from 'vitest';
+import {
+  isRolling,
+  lastWords,
+  rolloutOf,
+} from '../../../operator/src/controllers/authorization-server/deployment/rollout.ts';
+import { Turns, turnPatience } from '../../../operator/src/controllers/authorization-server/deployment/turns.ts';
+import type { Child, JsonObject } from '../../../operator/src/sources/children.ts';
+
+const progressing = (status: string, reason: string) => ({ type: 'Progressing', status, reason, message: reason });
+
+function aDeployment(status: JsonObject, owner = 'uid-main'): Child {
+  return {
+    kind: 'Deployment',
+    namespace: 'auth',
+    name: 'main-server',
+    uid: 'd',
+    createdAt: '2026-01-01T00:00:00Z',
+    deleting: false,
+    generation: 4,
+    labels: {},
+    annotations: {},
+    owner,
+    object: { spec: { replicas: 2 }, status: { observedGeneration: 4, ...status } },
+  };
+}
+
+const all = { replicas: 2, updatedReplicas: 2, readyReplicas: 2, availableReplicas: 2 };
+const half = { replicas: 3, updatedReplicas: 1, readyReplicas: 2, availableReplicas: 2 };
+const on = { conditions: [progressing('True', 'ReplicaSetUpdated')] };
+
+function aPod(
+  name: string,
+  state: JsonObject,
+  more: { readonly hash?: string; readonly at?: string; readonly status?: JsonObject } = {},
+): JsonObject {
+  const { hash = 'new', at = '2026-01-01T00:00:10Z', status = {} } = more;
+  return {
+    metadata: { name, creationTimestamp: at, labels: { 'pod-template-hash': hash } },
+    status: { containerStatuses: [{ name: 'server', ...state }], ...status },
+  };
+}
+const waiting = (reason: string, message = '') => ({ state: { waiting: { reason, message } } });
+
+describe('a rollout', () => {
+  it.each<[string, JsonObject, readonly JsonObject[], ReturnType<typeof rolloutOf>]>([
+    ['every pod is new and runs', all, [], { state: 'complete' }],
+    [
+      'a pod was lost afterwards',
+      { ...all, availableReplicas: 1, conditions: [progressing('True', 'NewReplicaSetAvailable')] },
+      [],
+      { state: 'complete' },
+    ],
+    [
+      'an older generation says nothing',
+      { ...all, observedGeneration: 3 },
+      [],
+      { state: 'rolling', message: '2 of 2 pods are of the newest version, 2 are available. Waiting' },
+    ],
+    [
+      'under way',
+      { ...half, ...on },
+      [],
+      { state: 'rolling', message: '1 of 2 pods are of the newest version, 2 are available. Waiting' },
+    ],
+    [
+      'pods that are being made wait for that',
+      { ...half, ...on },
+      [aPod('p', waiting('ContainerCreating'))],
+      { state: 'rolling', message: '1 of 2 pods are of the newest version, 2 are available. Waiting' },
+    ],
+    [
+      'an image that is not there',
+      { ...half, ...on },
+      [aPod('p', waiting('ImagePullBackOff', 'Back-off pulling image "x"'))],
+      { state: 'stuck', message: 'pod p: ImagePullBackOff: Back-off pulling image "x"' },
+    ],
+    [
+      'a process that ends: its last line',
+      { ...half, ...on },
+      [
+        aPod('p', {
+          ...waiting('CrashLoopBackOff', 'back-off 10s'),
+          lastState: { terminated: { exitCode: 2, message: 'starting\n--listen is wrong\n' } },
+        }),
+      ],
+      { state: 'stuck', message: 'pod p: CrashLoopBackOff: --listen is wrong' },
+    ],
+    [
+      'what fails of the version before',
+      { ...half, ...on },
+      [aPod('old', waiting('ImagePullBackOff'), { hash: 'old', at: '2025-12-31T00:00:00Z' }), aPod('p', {})],
+      { state: 'rolling', message: '1 of 2 pods are of the newest version, 2 are available. Waiting' },
+    ],
+    [
+      'nothing moves',
+      { ...half, conditions: [progressing('False', 'ProgressDeadlineExceeded')] },
+      [],
+      { state: 'stuck', message: '1 of 2 pods are of the newest version, 2 are available, and none has come for minutes' },
+    ],
+    [
+      'no node takes it',
+      { ...half, conditions: [progressing('False', 'ProgressDeadlineExceeded')] },
+      [
+        aPod(
+          'p',
+          {},
+          {
+            status: {
+              conditions: [
+                { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes are available' },
+              ],
+            },
+          },
+        ),
+      ],
+      { state: 'stuck', message: 'pod p: Unschedulable: 0/3 nodes are available' },
+    ],
+    [
+      'no pod may be made',
+      {
+        conditions: [
+          { type: 'ReplicaFailure', status: 'True', reason: 'FailedCreate', message: 'exceeded quota: small' },
+        ],
+      },
+      [],
+      { state: 'refused', message: 'no pod can be made: exceeded quota: small' },
+    ],
+  ])('%s', (_name, status, pods, expected) => {
+    expect(rolloutOf(aDeployment(status), pods)).toEqual(expected);
+  });
+
+  it('the last words of a migration are the last line of the newest pod that failed', () => {
+    const failed = (message: string) => ({ state: { terminated: { exitCode: 1, message } } });
+    expect(
+      lastWords([
+        aPod('a', failed('first\nattempt'), { at: '2026-01-01T00:00:00Z' }),
+        aPod('b', failed('0003-more: column "x" exists\n\n'), { at: '2026-01-01T00:01:00Z' }),
+      ]),
+    ).toBe('0003-more: column "x" exists');
+    expect(lastWords([aPod('a', { state: { terminated: { exitCode: 0, message: 'done' } } })])).toBeUndefined();
+  });
+});
+
+describe('one after the other', () => {
+  const rolling = (owner: string) => aDeployment({ ...half, ...on }, owner);
+  const done = (owner: string) => aDeployment(all, owner);
+  const setUp = () => {
+    const clock = { now: 0 };
+    return { clock, turns: new Turns(() => clock.now) };
+  };
+
+  it('waits while the pods of another are being replaced', () => {
+    const { turns } = setUp();
+    expect(turns.take('a', [rolling('b')])).toBe(false);
+    expect(turns.take('a', [done('b')])).toBe(true);
+  });
+
+  it('is not in its own way', () => {
+    const { turns } = setUp();
+    expect(turns.take('a', [rolling('a')])).toBe(true);
+  });
+
+  it('two that come at once do not both begin', () => {
+    const { turns } = setUp();
+    expect(turns.take('a', [])).toBe(true);
+    expect(turns.take('b', [])).toBe(false);
+    turns.done('a');
+    expect(turns.take('b', [])).toBe(true);
+  });
+
+  it('who came first is first', () => {
+    const { turns } = setUp();
+    expect(turns.take('b', [rolling('a')])).toBe(false);
+    expect(turns.take('c', [rolling('a')])).toBe(false);
+    expect(turns.take('c', [done('a')])).toBe(false);
+    expect(turns.take('b', [done('a')])).toBe(true);
+  });
+
+  it('who does not ask again is not waited for', () => {
+    const { clock, turns } = setUp();
+    expect(turns.take('b', [rolling('a')])).toBe(false);
+    clock.now = 20_000;
+    expect(turns.take('c', [rolling('a')])).toBe(false);
+    clock.now = 45_000;
+    expect(turns.take('c', [done('a')])).toBe(true);
+  });
+
+  it('a rollout that takes too long is not waited for', () => {
+    const { clock, turns } = setUp();
+    expect(turns.take('b', [rolling('a')])).toBe(false);
+    clock.now = turnPatience - 1;
+    expect(turns.take('b', [rolling('a')])).toBe(false);
+    clock.now = turnPatience;
+    expect(turns.take('b', [rolling('a')])).toBe(true);
+  });
+
+  it('a rollout that is given up by the cluster is none', () => {
+    expect(isRolling(aDeployment({ ...half, conditions: [progressing('False', 'ProgressDeadlineExceeded')] }))).toBe(
+      false,
+    );
+    expect(isRolling(rolling('a'))).toBe(true);
+  });
+});
