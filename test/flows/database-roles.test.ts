@@ -121,6 +121,17 @@ describe('A74: the operator with its own role', () => {
     expect(await holdsSealed(as('operator'))).toBe(true);
   });
 
+  it('wishes something of the keys, and two servers that carry it out at once do it once', async () => {
+    const keys = signingKeyStore(as('server'));
+    const kid = (await keys.load()).keys.at(-1)?.kid ?? '';
+    expect(await world.registry.wishKeys({ kind: 'revoke', wish: kid })).toBe('pending');
+    await Promise.all([keys.fulfil(), keys.fulfil(), keys.fulfil()]);
+    expect(await world.registry.wishKeys({ kind: 'revoke', wish: kid })).toBe('done');
+    const told = await sql('migrator', `SELECT kid FROM audit WHERE event = 'key.revoked'`);
+    expect(told).toEqual([{ kid }]);
+    expect((await keys.load()).wished).toBe(false);
+  });
+
   it.each([
     'SELECT id FROM sessions',
     'SELECT grant_id FROM refresh_tokens',

@@ -16,6 +16,11 @@ export const restartAnnotation = `${prefix}restart`;
 /** Leave what was made in the cluster alone, while it is `true`. */
 export const pausedAnnotation = `${prefix}paused`;
 
+/** The next signing key of each algorithm now. */
+export const rotateKeysAnnotation = `${prefix}rotate-keys`;
+/** The signing key with this kid is refused everywhere. */
+export const revokeKeyAnnotation = `${prefix}revoke-key`;
+
 /** A new secret; the old one is accepted for a while. */
 export const rotateSecretAnnotation = `${prefix}rotate-secret`;
 /** Accept the old secret no longer, used or not. */

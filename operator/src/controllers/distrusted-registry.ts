@@ -34,6 +34,7 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     reports: () => tried(() => registry.reports()),
     secretUse: (digest) => tried(() => registry.secretUse(digest)),
     revokeTokens: (uid) => tried(() => registry.revokeTokens(uid)),
+    wishKeys: (wish) => tried(() => registry.wishKeys(wish)),
     identities: () => tried(() => registry.identities()),
     putIdentity: (identity) => tried(() => registry.putIdentity(identity)),
     deleteIdentity: (identity) => tried(() => registry.deleteIdentity(identity)),

@@ -136,7 +136,9 @@ class ReplicaKeys implements Keys {
   }
 
   async #refresh(): Promise<void> {
-    const now = await this.#load();
+    const before = await this.#load();
+    if (before.wished) await this.#options.store.fulfil();
+    const { now } = before.wished ? await this.#load() : before;
     const settings = this.#options.settings();
     if (settings === undefined || this.state() === 'key_encryption_key_mismatch') return;
     const { create, remove } = planRotation(this.#keys, settings, now);
@@ -151,16 +153,16 @@ class ReplicaKeys implements Keys {
     if (create.length > 0 || remove.length > 0) await this.#load();
   }
 
-  async #load(): Promise<EpochSeconds> {
+  async #load(): Promise<{ readonly now: EpochSeconds; readonly wished: boolean }> {
     const { store, clock, monotonic } = this.#options;
     const asked = monotonic();
-    const { now, keys } = await store.load();
+    const { now, keys, wished } = await store.load();
     const known = new Map(this.#keys.map((key) => [key.kid, key]));
     this.#keys = keys.map((stored) => this.#toLoaded(stored, known.get(stored.kid)));
     this.#skew = clock.now() - now;
     this.#confirmedAt = asked;
     this.#publish(clock.now());
-    return now;
+    return { now, wished };
   }
 
   /** A key that opened once stays open: it is the same key, whatever it is sealed with by now. */

@@ -61,8 +61,12 @@ export interface StoredSigningKey {
 export type NewSigningKey = Omit<StoredSigningKey, 'revoked' | 'rotationAsked'>;
 
 export interface SigningKeyStore {
-  /** Every key, and the time by the database. */
-  load(): Promise<{ readonly now: EpochSeconds; readonly keys: readonly StoredSigningKey[] }>;
+  /** Every key, the time by the database, and whether something is wished that nobody has carried out. */
+  load(): Promise<{
+    readonly now: EpochSeconds;
+    readonly keys: readonly StoredSigningKey[];
+    readonly wished: boolean;
+  }>;
   /** With its audit row, and one more when it is used at once. `false`: another replica made this generation. */
   insert(key: NewSigningKey): Promise<boolean>;
   /** It signs from now on; with its audit row, once. */
@@ -73,6 +77,8 @@ export interface SigningKeyStore {
   revoke(kid: string): Promise<'revoked' | 'revoked_before' | 'unknown'>;
   /** The newest key of each algorithm is to have a successor. Those whose keys have none yet. */
   askRotation(): Promise<readonly SigningAlgorithm[]>;
+  /** Carries out what is wished, each wish once; with its audit rows. */
+  fulfil(): Promise<void>;
   /** Puts the same key sealed anew in the place of `before`. */
   reseal(kid: string, before: Buffer, sealedPrivateKey: Buffer): Promise<void>;
 }

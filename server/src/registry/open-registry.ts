@@ -6,6 +6,7 @@ import { admission, fenced } from './fence.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
 import { deleteIdentity, listIdentities, putIdentity } from './identities.ts';
+import { wishKeys } from './key-wishes.ts';
 import type { Owner, RegistrationKind } from './registration.ts';
 import type { Fence, PutResult, Registration, Registry } from './registry.ts';
 import { listReports } from './reports.ts';
@@ -39,6 +40,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     reports: () => listReports(database),
     secretUse: (digest) => readSecretUse(database, digest),
     revokeTokens: (uid) => revokeClientTokens(database, fence, uid),
+    wishKeys: (wish) => wishKeys(database, fence, wish),
     identities: () => listIdentities(database, fence),
     putIdentity: (identity) => putIdentity(database, fence, identity),
     deleteIdentity: (identity) => deleteIdentity(database, fence, identity),

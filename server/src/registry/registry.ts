@@ -85,6 +85,17 @@ export interface SecretUse {
   readonly knownUntil: number;
 }
 
+/** What is wished of the signing keys. The same wish counts once. */
+export interface KeyWish {
+  /** The next key of each algorithm now; or that this key is refused everywhere. */
+  readonly kind: 'rotate' | 'revoke';
+  /** Of `revoke` the kid; of `rotate` anything, another one for each time. At most 256 characters. */
+  readonly wish: string;
+}
+
+/** `pending`: no server has carried it out yet. `unknown`: there is no such key. */
+export type KeyWishState = 'pending' | 'done' | 'unknown';
+
 export interface Registry {
   /** The fingerprint that `put` would leave behind. */
   fingerprint(registration: Registration): string;
@@ -109,6 +120,8 @@ export interface Registry {
   secretUse(digest: string): Promise<SecretUse>;
   /** Ends every grant of the client with this owner, and every token that it was issued until now. Absent is fine. */
   revokeTokens(uid: string): Promise<void>;
+  /** Wishes it, if nobody has, and says what became of it. */
+  wishKeys(wish: KeyWish): Promise<KeyWishState>;
   identities(): Promise<readonly ResourceIdentity[]>;
   putIdentity(identity: ResourceIdentity): Promise<void>;
   deleteIdentity(identity: Pick<ResourceIdentity, 'kind' | 'namespace' | 'name'>): Promise<void>;

@@ -25,6 +25,7 @@ const registryRights: Readonly<Record<string, Readonly<Record<Who, string>>>> = 
   registry: { operator: 'SELECT, INSERT, UPDATE, DELETE', server: 'SELECT' },
   registry_tombstones: { operator: 'SELECT, UPDATE, DELETE', server: 'SELECT' },
   registry_revision: { operator: 'SELECT, UPDATE', server: 'SELECT' },
+  registry_key_wishes: { operator: 'SELECT, INSERT', server: 'SELECT, UPDATE, DELETE' },
   replica_reports: { operator: 'SELECT', server: 'SELECT, INSERT, UPDATE, DELETE' },
   nauthera_migrations: { operator: 'SELECT', server: 'SELECT' },
   nauthera_migrations_lock: { operator: '', server: '' },

@@ -2,11 +2,12 @@
 import type { SigningKeyStore, StoredSigningKey } from '../keys/keys.ts';
 import type { SigningAlgorithm } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
-import { auditJson, insertAudit } from './audit.ts';
+import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 
 interface Row {
   readonly now: Date;
+  readonly wished: boolean;
   readonly kid: string | null;
   readonly algorithm: SigningAlgorithm;
   readonly generation: number;
@@ -21,7 +22,7 @@ interface Row {
 // The time comes along even where there is no key yet.
 const load: Statement = {
   name: 'signing_keys_load',
-  text: `SELECT clock.now, k.kid, k.algorithm, k.generation, k.active_from, k.revoked_at IS NOT NULL AS revoked,
+  text: `SELECT clock.now, EXISTS (SELECT FROM registry_key_wishes WHERE done_at IS NULL) AS wished, k.kid, k.algorithm, k.generation, k.active_from, k.revoked_at IS NOT NULL AS revoked,
     k.activated_at IS NOT NULL AS activated, k.rotation_asked_at IS NOT NULL AS rotation_asked, k.public_jwk, k.sealed_private_key
     FROM (SELECT now() AS now) AS clock LEFT JOIN signing_keys k ON true`,
 };
@@ -46,14 +47,33 @@ const activate: Statement = {
 };
 
 // Of a key that is not used yet the turn is still to come: nobody needs another one behind it.
-const askRotation: Statement = {
-  name: 'signing_keys_ask_rotation',
-  text: `UPDATE signing_keys k SET rotation_asked_at = now()
+const wantSuccessors = `UPDATE signing_keys k SET rotation_asked_at = now()
     WHERE revoked_at IS NULL AND rotation_asked_at IS NULL AND active_from <= now() AND NOT EXISTS (
       SELECT FROM signing_keys newer
       WHERE newer.algorithm = k.algorithm AND newer.generation > k.generation AND newer.revoked_at IS NULL
-    )
-    RETURNING algorithm`,
+    )`;
+const askRotation: Statement = {
+  name: 'signing_keys_ask_rotation',
+  text: `${wantSuccessors} RETURNING algorithm`,
+};
+
+// A second server that comes to the same wish waits for the first, and finds it done.
+const fulfilRotations: Statement = {
+  name: 'signing_keys_fulfil_rotations',
+  text: `WITH wish AS (
+      UPDATE registry_key_wishes SET done_at = now(), outcome = 'done' WHERE kind = 'rotate' AND done_at IS NULL RETURNING 1)
+    ${wantSuccessors} AND EXISTS (SELECT FROM wish)`,
+};
+const fulfilRevocations: Statement = {
+  name: 'signing_keys_fulfil_revocations',
+  text: `WITH wish AS (
+      UPDATE registry_key_wishes w SET done_at = now(),
+        outcome = CASE WHEN EXISTS (SELECT FROM signing_keys k WHERE k.kid = w.wish) THEN 'done' ELSE 'unknown' END
+      WHERE kind = 'revoke' AND done_at IS NULL RETURNING wish),
+    key AS (
+      UPDATE signing_keys SET revoked_at = now() FROM wish WHERE kid = wish.wish AND revoked_at IS NULL RETURNING kid),
+    audited AS (${insertAudit('$1', 'key', { id: newAuditId, kid: 'key.kid' })})
+    SELECT kid FROM key`,
 };
 
 const remove: Statement = {
@@ -99,7 +119,7 @@ export function signingKeyStore(database: Database): SigningKeyStore {
     async load() {
       const { rows } = await database.run<Row>(load, []);
       const now = rows[0]?.now ?? new Date(0);
-      return { now: toSeconds(now), keys: rows.flatMap(toKey) };
+      return { now: toSeconds(now), keys: rows.flatMap(toKey), wished: rows[0]?.wished === true };
     },
     async insert(key) {
       const activation = { event: 'key.activated', outcome: 'success' } as const;
@@ -123,6 +143,10 @@ export function signingKeyStore(database: Database): SigningKeyStore {
     async askRotation() {
       const { rows } = await database.run<Pick<Row, 'algorithm'>>(askRotation, []);
       return rows.map(({ algorithm }) => algorithm);
+    },
+    async fulfil() {
+      await database.run(fulfilRotations, []);
+      await database.run(fulfilRevocations, [auditJson({ event: 'key.revoked', outcome: 'success' })]);
     },
     async remove(kids) {
       // One event per row: ids of audit rows are unique, so several rows are several statements.

@@ -22,6 +22,8 @@ const conditions = {
   login_attempts: `last_at < now() - interval '1 day'`,
   revocations: 'expires_at < now()',
   used_assertions: 'keep_until < now()',
+  // Whoever wished has long read what became of it.
+  registry_key_wishes: `done_at < now() - interval '90 days'`,
   // Longer than anybody can wait for a secret to be out of use.
   secret_uses: `used_at < now() - interval '400 days'`,
   // Given up long before, by a worker that could still do it.

@@ -3,12 +3,14 @@ import { nameOf, type ServerResource } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
 import { logoName } from '../logo.ts';
 import { type Looked, Polling } from '../polling.ts';
+import type { Written } from '../programmed.ts';
 import type { World } from '../world.ts';
 import { applyServer, removeServer } from './apply.ts';
 import { authoritiesName } from './client-authorities.ts';
 import { type DeployedPods, deployPods } from './deployment/deploy.ts';
 import { type GatheredServer, gatherServer } from './inputs.ts';
 import { keptBy } from './keeping.ts';
+import { type Wished, wishKeys } from './key-wishes.ts';
 import { concludeServer, planDeployment, planServer, type ServerInputs } from './plan.ts';
 import { discardAuthorities, keepCertificate, type ServerCertificate } from './tls/certificates.ts';
 
@@ -35,6 +37,7 @@ export function authorizationServerController(world: World): KindController<'Aut
         gathered.registry?.reports ?? [],
         failure === undefined ? undefined : world.databases.explain(server, failure),
       );
+      const wished = await wishesOf(world, gathered, written);
       // An owner who first hears that everything waits for the keys should hear why.
       const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
       const settled = conditions.every((condition) => condition.status === 'True');
@@ -42,6 +45,7 @@ export function authorizationServerController(world: World): KindController<'Aut
       const lookAgainAfter = soonest(
         polling.next(nameOf(server), looked),
         pods?.lookAgainAfter,
+        wished.lookAgainAfter,
         certificate?.lookAgainAfter,
       );
       return {
@@ -58,7 +62,7 @@ export function authorizationServerController(world: World): KindController<'Aut
             },
         pending,
         registry: gathered.registry,
-        acted: [...acted, ...(pods?.acted ?? [])],
+        acted: [...acted, ...wished.acted, ...(pods?.acted ?? [])],
         references: gathered.references,
         failure,
       };
@@ -89,6 +93,13 @@ async function withPods(world: World, gathered: GatheredServer): Promise<WithPod
     pods,
     certificate,
   };
+}
+
+/** Only of a server that is registered here: another one's keys are not ours to touch. */
+async function wishesOf(world: World, { registry, inputs }: GatheredServer, written: Written): Promise<Wished> {
+  const holds = written.outcome === 'written' || written.outcome === 'unchanged';
+  if (registry === undefined || !holds) return { acted: [], lookAgainAfter: undefined };
+  return wishKeys(world, registry, inputs.server);
 }
 
 function soonest(...times: readonly (number | undefined)[]): number | undefined {

@@ -9,6 +9,7 @@ import { certificates } from './certificates.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
 import { keyRotation } from './key-rotation.ts';
+import { keyWishes } from './key-wishes.ts';
 import { logout } from './logout.ts';
 import { registrationEvents } from './registration-events.ts';
 import { registry } from './registry.ts';
@@ -36,6 +37,7 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0015_agreed_claims': agreedClaims,
   '0016_certificates': certificates,
   '0017_secret_uses': secretUses,
+  '0018_key_wishes': keyWishes,
   '0019_adoption': adoption,
   '0020_registration_events': registrationEvents,
 };
