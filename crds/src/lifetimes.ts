@@ -68,14 +68,14 @@ export const lifetimes = group(
     session: group(
       {
         idle: duration({
-          what: 'A browser session without any request for this long ends.',
+          what: 'A browser session without any request for this long ends; so do the refresh tokens that end with it (no offline_access), and their access tokens are not issued for longer than that.',
           min: '1m',
           max: '720h',
           default: '2h',
           example: '30m',
         }),
         absolute: duration({
-          what: 'A browser session ends this long after the sign-in.',
+          what: 'A browser session ends this long after the sign-in, with the tokens that end with it.',
           min: '1m',
           max: '720h',
           default: '12h',

@@ -61,7 +61,7 @@ export async function issuedAnswer(
   const { claims, idTokenClaims, asked } = released;
   const targets = targetsOf(visit, going, consent.scopes);
   const sent = gives(request.responseType, 'code') ? code : undefined;
-  const accessToken = opaqueTokenOf(visit, going);
+  const accessToken = opaqueTokenOf(visit, going, answerer);
   const given = { ...released, scopes: consent.scopes, resources: targets.resources, accessToken };
   const tokens = await frontChannelTokens(ports, going, given, answerer, sent);
   const response = authorizationResponse(request.redirect, { code: sent, ...tokens });

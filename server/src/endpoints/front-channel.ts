@@ -10,7 +10,7 @@ import { epochSeconds } from '../protocol/time.ts';
 import type { NewAccessToken } from '../store/access-tokens.ts';
 import type { NewCode } from '../store/new-code.ts';
 import type { FrontChannelTokens } from '../tokens/issue.ts';
-import { frontChannelGrantLifetime, frontChannelTokenLifetime } from '../tokens/lifetimes.ts';
+import { frontChannelGrantLifetime, frontChannelTokenLifetime, within } from '../tokens/lifetimes.ts';
 import type { Answerer, PreparedAnswer } from './answer.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import type { Going } from './interaction.ts';
@@ -29,7 +29,7 @@ export async function frontChannelTokens(
   ports: FlowPorts,
   { request, client, interaction }: Going,
   given: Given,
-  { id, subject, authTime }: Answerer,
+  { id, subject, authTime, endsIn }: Answerer,
   code: string | undefined,
 ): Promise<FrontChannelTokens> {
   const { responseType, nonce } = request;
@@ -47,6 +47,7 @@ export async function frontChannelTokens(
     resources,
     responseType,
     code,
+    endsIn,
     ...opaquely(accessToken),
     user: {
       grantId: interaction.grantId,
@@ -67,10 +68,14 @@ export function grantWith({ server }: Visit, { request, client }: Going): Pick<N
 }
 
 /** `undefined`: a JWT, or no access token at all. The statement that answers stores it. */
-export function opaqueTokenOf({ server }: Visit, { request, client }: Going): NewAccessToken | undefined {
+export function opaqueTokenOf(
+  { server }: Visit,
+  { request, client }: Going,
+  { endsIn }: Pick<Answerer, 'endsIn'>,
+): NewAccessToken | undefined {
   if (!gives(request.responseType, 'token')) return undefined;
   const holder = { registration: client.value, uid: client.owner.uid };
-  return newOpaqueToken(holder, server, { lifetime: frontChannelTokenLifetime(client.value, server) });
+  return newOpaqueToken(holder, server, { lifetime: within(frontChannelTokenLifetime(client.value, server), endsIn) });
 }
 
 /** Once the answer is written: for the metrics, and what left through the browser for the log stream by its own name. */

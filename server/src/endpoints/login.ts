@@ -100,8 +100,10 @@ async function accept(
   const { fresh, charged, throttleKey } = accepted;
   const { user } = fresh;
   const renews = charged.session?.subject === user.subject;
+  const { session_idle, session_absolute } = visit.server.lifetimes;
   const answerer: Answerer = {
     ...answererOf(user, renews && charged.session !== null ? charged.session.id : newId()),
+    endsIn: Math.min(session_idle, session_absolute),
     // An ID token that is signed before the sign-in is written says when it was.
     ...(isSignedBefore(going) ? { authTime: ports.clock.now() } : {}),
   };
@@ -112,7 +114,6 @@ async function accept(
   const ends = renews ? undefined : (charged.session ?? undefined);
   const audit = ends === undefined ? next.audit : [...next.audit, sessionEnded(visit, ends)];
   const handle = newHandle();
-  const { session_idle, session_absolute } = visit.server.lifetimes;
   const result = await ports.sessions.signIn({
     handle,
     browser,
@@ -175,7 +176,10 @@ function isSignedBefore({ request }: Going | PageSignIn): boolean {
   return request !== undefined && isFrontChannel(request.responseType);
 }
 
-function answererOf({ subject, directory, entryId, username }: DirectoryUser, id: string): Omit<Answerer, 'authTime'> {
+function answererOf(
+  { subject, directory, entryId, username }: DirectoryUser,
+  id: string,
+): Omit<Answerer, 'authTime' | 'endsIn'> {
   return { id, subject, directory, entryId, username };
 }
 

@@ -120,6 +120,7 @@ function issuanceOf(
       idTokenClaims: { ...claimsForIdToken(registration.id_token_claims, code.claims), ...code.idTokenClaims },
       context: code.asked?.context,
     },
+    endsIn: code.endsIn,
     certificate: boundTo,
     ...opaquely(accessToken),
     ...(refreshToken === undefined ? {} : { refreshToken: refreshToken.token }),

@@ -15,7 +15,7 @@ import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-toke
 import { audiencesOf } from '../tokens/access-token.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { Issuance } from '../tokens/issue.ts';
-import { refreshTokenIdle } from '../tokens/lifetimes.ts';
+import { accessTokenLifetime, refreshTokenIdle, within } from '../tokens/lifetimes.ts';
 import { decideRefresh } from '../tokens/refresh-rotation.ts';
 import { openSuccessor, sealSuccessor } from '../tokens/successor.ts';
 import type { Grant } from './grant.ts';
@@ -37,7 +37,7 @@ export function refreshToken(ports: RefreshTokenPorts): Grant<'refresh_token'> {
       const state = await read(ports, refreshing);
       const decision = decideRefresh(state);
       if (decision !== 'rotate') return withoutRotation(ports, refreshing, state);
-      const issuance = await rotate(ports, refreshing, state.grant);
+      const issuance = await rotate(ports, refreshing, state);
       if (issuance !== null) return issuance;
       // Somebody was faster with the same token: then this is the repeat of that refresh.
       return withoutRotation(ports, refreshing, await read(ports, refreshing));
@@ -91,10 +91,11 @@ function opaqueToken(
   ports: RefreshTokenPorts,
   refreshing: Refreshing,
   scopes: readonly string[],
-  grant: UserGrant,
+  { grant, endsIn }: Pick<RefreshTokenState, 'grant' | 'endsIn'>,
 ): NewAccessToken | undefined {
   const audiences = requireTarget(ports, refreshing, scopes, grant);
-  return newOpaqueToken(refreshing.client, ports.server(), { grantId: grant.id, scopes, audiences });
+  const lifetime = within(accessTokenLifetime(refreshing.client.registration, ports.server()), endsIn);
+  return newOpaqueToken(refreshing.client, ports.server(), { grantId: grant.id, scopes, audiences, lifetime });
 }
 
 /** Of what was asked and granted once, what this refresh is for. */
@@ -127,15 +128,15 @@ async function withoutRotation(
 async function repeat(
   ports: RefreshTokenPorts,
   refreshing: Refreshing,
-  { grant, successor: sealed }: RefreshTokenState,
+  { grant, endsIn, successor: sealed }: RefreshTokenState,
 ): Promise<Issuance> {
   const successor = sealed === null ? null : openSuccessor(refreshing.request.refreshToken, sealed);
   if (successor === null) throw invalid('the successor does not open');
   // The refresh token is the same again; an opaque access token was not kept, so it is another.
-  const accessToken = opaqueToken(ports, refreshing, scopesFor(refreshing, grant.scopes), grant);
+  const accessToken = opaqueToken(ports, refreshing, scopesFor(refreshing, grant.scopes), { grant, endsIn });
   if (accessToken !== undefined && !(await ports.accessTokens.insert(accessToken))) throw invalid('ended');
   ports.metrics.refreshReuse.inc({ result: 'grace' });
-  return issuanceOf(refreshing, grant, grant, { successor, accessToken });
+  return issuanceOf(refreshing, grant, grant, { successor, accessToken, endsIn });
 }
 
 async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
@@ -159,14 +160,18 @@ function claimsAgreed(
 }
 
 /** `null`: the token was spent, or the grant ended, while the directory was asked. */
-async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<Issuance | null> {
+async function rotate(
+  ports: RefreshTokenPorts,
+  refreshing: Refreshing,
+  { grant, endsIn }: RefreshTokenState,
+): Promise<Issuance | null> {
   const consent = await askDirectory(ports, refreshing, grant);
   const { request, client } = refreshing;
   const scopes = scopesFor(refreshing, consent.scopes);
   if (scopes.length === 0) {
     throw jsonError('invalid_scope', 'none of the requested scopes is allowed any more');
   }
-  const accessToken = opaqueToken(ports, refreshing, scopes, grant);
+  const accessToken = opaqueToken(ports, refreshing, scopes, { grant, endsIn });
   const released = release(
     consent,
     grant.asked,
@@ -199,14 +204,20 @@ async function rotate(ports: RefreshTokenPorts, refreshing: Refreshing, grant: U
   );
   if (!rotated) return null;
   ports.audit(event);
-  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, { successor, accessToken });
+  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, { successor, accessToken, endsIn });
+}
+
+interface Given {
+  readonly successor: string;
+  readonly accessToken: NewAccessToken | undefined;
+  readonly endsIn: number;
 }
 
 function issuanceOf(
   refreshing: Refreshing,
   grant: UserGrant,
   { scopes, claims, idTokenClaims, asked }: Pick<UserGrant, 'scopes' | 'claims' | 'idTokenClaims' | 'asked'>,
-  { successor, accessToken }: { readonly successor: string; readonly accessToken: NewAccessToken | undefined },
+  { successor, accessToken, endsIn }: Given,
 ): Issuance {
   const { request, client } = refreshing;
   return {
@@ -222,6 +233,7 @@ function issuanceOf(
       idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, claims), ...idTokenClaims },
       context: asked?.context,
     },
+    endsIn,
     certificate: client.boundTo,
     ...opaquely(accessToken),
     refreshToken: successor,

@@ -28,18 +28,18 @@ const record = `hash text, id uuid, client_id text, client_uid text, grant_id uu
  * `INSERT INTO access_tokens …` for the token in the jsonb parameter (NULL: none); part of the statement that issues it.
  *
  * @param source a CTE that must have a row.
- * @param known columns that the source knows better than the caller, as SQL expressions.
+ * @param known columns that the source knows better than the caller, as SQL expressions; `ends_at`: it lives no longer.
  */
 export function insertAccessToken(
   parameter: string,
   source: string,
-  known: Partial<Record<'grant_id' | 'scopes' | 'audiences' | 'session_id', string>> = {},
+  known: Partial<Record<'grant_id' | 'scopes' | 'audiences' | 'session_id' | 'ends_at', string>> = {},
 ): string {
   const { grant_id: grant = 'a.grant_id', scopes = 'a.scopes', audiences = 'a.audiences' } = known;
-  const { session_id: session = 'NULL' } = known;
+  const { session_id: session = 'NULL', ends_at: end = 'NULL' } = known;
   return `INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, session_id, scopes, audiences, certificate, expires_at)
     SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, ${grant}, ${session}, ${scopes}, ${audiences}, a.certificate,
-      now() + make_interval(secs => a.lifetime)
+      LEAST(now() + make_interval(secs => a.lifetime), ${end})
     FROM ${source}, jsonb_to_record(${parameter}::jsonb) AS a(${record}) WHERE a.hash IS NOT NULL`;
 }
 

@@ -10,7 +10,7 @@ import { auditJson, insertAudit } from './audit.ts';
 import { type Consent, consentJson, upsertConsent } from './consents.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
-import { liveSession } from './live-session.ts';
+import { liveSession, secondsUntil, sessionEndsAt } from './live-session.ts';
 import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
 import { insertGrant, insertGrantWith } from './new-grant.ts';
 import type { NewRefreshToken } from './refresh-tokens.ts';
@@ -50,6 +50,10 @@ export interface Answered {
   readonly redeemable: boolean;
 }
 
+// Without a session to end with (`offline_access`) only the grant's own end counts.
+const redeemedEndsAt = `LEAST(granted.expires_at,
+  (SELECT ${sessionEndsAt('s')} FROM sessions s WHERE s.id = code.session_id AND NOT code.offline))`;
+
 const redeem: Statement = {
   name: 'code_redeem',
   // One statement decides who wins, and everything that follows from winning is in it. PKCE downgrades in both
@@ -71,6 +75,7 @@ const redeem: Statement = {
       grant_id: 'code.grant_id',
       scopes: 'code.scopes',
       audiences: 'COALESCE($10::text[], code.resources, code.audiences, ARRAY[code.client_id])',
+      ends_at: redeemedEndsAt,
     })}),
     audit_row AS (${insertAudit('$9', 'code, granted', {
       user_id: 'code.subject',
@@ -80,7 +85,8 @@ const redeem: Statement = {
       scopes: 'code.scopes',
       session_id: 'code.session_id',
     })})
-    SELECT grant_id, subject, username, session_id, offline, scopes, claims, id_token_claims, asked, resources, nonce, extract(epoch FROM auth_time)::bigint AS auth_time FROM code, granted`,
+    SELECT grant_id, subject, username, session_id, offline, scopes, claims, id_token_claims, asked, resources, nonce, extract(epoch FROM auth_time)::bigint AS auth_time,
+      ${secondsUntil(redeemedEndsAt)} AS ends_in FROM code, granted`,
 };
 
 const explain: Statement = {
@@ -119,6 +125,8 @@ export interface RedeemedCode {
   /** Sealed under the code. */
   readonly nonce: string | undefined;
   readonly authTime: number;
+  /** Seconds until the grant, or the session that it ends with, ends by itself. */
+  readonly endsIn: number;
 }
 
 export interface Redemption {
@@ -190,6 +198,7 @@ interface RedeemedRow {
   resources: string[] | null;
   nonce: string | null;
   auth_time: number;
+  ends_in: number;
 }
 
 export function authorizationCodeStore(database: Database): AuthorizationCodeStore {
@@ -239,6 +248,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
         resources: row.resources ?? undefined,
         nonce: row.nonce ?? undefined,
         authTime: row.auth_time,
+        endsIn: row.ends_in,
       };
     },
     async explain({ code, clientId, clientUid, resources }, audit) {

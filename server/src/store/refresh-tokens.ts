@@ -6,7 +6,7 @@ import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
 import { digest } from './handles.ts';
-import { liveGrant } from './live-session.ts';
+import { grantEndsAt, liveGrant, secondsUntil } from './live-session.ts';
 
 /** The first one of a grant. */
 export interface NewRefreshToken {
@@ -21,6 +21,8 @@ export interface RefreshTokenState {
   readonly grant: Grant;
   /** The grant, and the session that it ends with, hold. */
   readonly live: boolean;
+  /** Seconds until then, if nobody ends them before. */
+  readonly endsIn: number;
   readonly expired: boolean;
   /** `grace`: less than 10 s ago. All by the database's clock. */
   readonly used: 'no' | 'grace' | 'spent';
@@ -32,6 +34,7 @@ export interface RefreshTokenState {
 
 interface StateRow extends GrantRow {
   live: boolean;
+  ends_in: number;
   expired: boolean;
   used: 'no' | 'grace' | 'spent';
   successor: Buffer | null;
@@ -40,7 +43,7 @@ interface StateRow extends GrantRow {
 
 const read: Statement = {
   name: 'refresh_read',
-  text: `SELECT ${grantColumns('g')}, ${liveGrant('g')} AS live, t.expires_at <= now() AS expired, t.successor, t.certificate,
+  text: `SELECT ${grantColumns('g')}, ${liveGrant('g')} AS live, ${secondsUntil(grantEndsAt('g'))} AS ends_in, t.expires_at <= now() AS expired, t.successor, t.certificate,
       CASE WHEN t.used_at IS NULL THEN 'no' WHEN t.used_at > now() - interval '10 seconds' THEN 'grace' ELSE 'spent' END AS used
     FROM refresh_tokens t JOIN grants g ON g.id = t.grant_id
     WHERE t.hash = $1 AND g.client_id = $2 AND g.client_uid = $3`,
@@ -96,6 +99,7 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
       return {
         grant: grantOf(row),
         live: row.live,
+        endsIn: row.ends_in,
         expired: row.expired,
         used: row.used,
         successor: row.successor,

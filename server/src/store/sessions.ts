@@ -7,7 +7,7 @@ import { insertRequest, requestJson, type StoredRequest } from './authorization-
 import { type Remembered, type RememberedRow, rememberedColumns, rememberedOf } from './consents.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
-import { liveSession } from './live-session.ts';
+import { liveSession, secondsUntil } from './live-session.ts';
 import { attemptKey } from './login-attempts.ts';
 import { insertDeliveries } from './logout-deliveries.ts';
 import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
@@ -26,6 +26,8 @@ export interface Session {
   readonly claims: Readonly<Record<string, unknown>>;
   /** Epoch seconds of the last sign-in. */
   readonly authTime: number;
+  /** Seconds until it ends by itself, if nobody comes by before. */
+  readonly endsIn: number;
 }
 
 export interface BrowserState {
@@ -47,9 +49,13 @@ interface StateRow extends RememberedRow {
   name: string;
   claims: Record<string, unknown>;
   auth_time: number;
+  ends_in: number;
   request: Buffer | null;
   answered: boolean;
 }
+
+/** Then this look at it is written down, and counts. */
+const unseen = `live.last_seen_at < now() - interval '1 minute'`;
 
 const read: Statement = {
   name: 'session_read',
@@ -57,9 +63,11 @@ const read: Statement = {
     live AS (SELECT * FROM sessions s WHERE s.handle = $1 AND s.browser = $2 AND ${liveSession('s')}),
     seen AS (
       UPDATE sessions s SET last_seen_at = now() FROM live, soft
-      WHERE s.handle = live.handle AND live.last_seen_at < now() - interval '1 minute')
+      WHERE s.handle = live.handle AND ${unseen})
     SELECT live.id, live.subject, live.directory, live.entry_id, live.username, live.name, live.claims,
-      extract(epoch FROM live.auth_time)::bigint AS auth_time, ${rememberedColumns('c')}, r.sealed AS request,
+      extract(epoch FROM live.auth_time)::bigint AS auth_time, ${secondsUntil(`LEAST(live.expires_at,
+        CASE WHEN ${unseen} THEN now() ELSE live.last_seen_at END + make_interval(secs => live.idle_seconds))`)} AS ends_in,
+      ${rememberedColumns('c')}, r.sealed AS request,
       EXISTS (SELECT FROM authorization_codes k WHERE k.grant_id = $4::uuid) AS answered
     FROM (VALUES (1)) AS always(one)
     LEFT JOIN live ON true
@@ -110,7 +118,7 @@ export interface SignIn {
   readonly handle: string;
   /** Plain value of the browser's binding cookie. */
   readonly browser: string;
-  readonly session: Omit<Session, 'authTime'>;
+  readonly session: Omit<Session, 'authTime' | 'endsIn'>;
   /** Epoch seconds, where an ID token that says so was signed before; left out: now, by the database. */
   readonly authTime?: number;
   /** What the browser calls itself, bounded; for the account page alone. */
@@ -205,6 +213,7 @@ function sessionOf(row: StateRow, id: string): Session {
     name: row.name,
     claims: row.claims,
     authTime: row.auth_time,
+    endsIn: row.ends_in,
   };
 }
 

@@ -14,7 +14,7 @@ import type { ClientRegistration, ServerRegistration } from '../registry/registr
 import { accessTokenClaims, accessTokenType, audiencesOf } from './access-token.ts';
 import { newId } from './handle.ts';
 import { boundTo, type IdTokenBinding, idTokenClaims, idTokenType } from './id-token.ts';
-import { accessTokenLifetime, frontChannelTokenLifetime } from './lifetimes.ts';
+import { accessTokenLifetime, frontChannelTokenLifetime, within } from './lifetimes.ts';
 import type { SessionNames } from './session-name.ts';
 import type { SubjectOf } from './subject.ts';
 
@@ -44,6 +44,8 @@ export interface Issuance {
   readonly resources?: readonly string[] | undefined;
   /** `null`: no user is involved. */
   readonly user: GrantedToUser | null;
+  /** Seconds until what the access token hangs off ends by itself: it lives no longer. */
+  readonly endsIn?: number | undefined;
   /** A new one, as the client will present it. */
   readonly refreshToken?: string;
   /** Stored already, in place of a JWT; exactly where the client's registration wants it. */
@@ -108,7 +110,7 @@ export function createTokenIssuer(ports: TokenIssuerPorts): TokenIssuer {
 async function answer(ports: TokenIssuerPorts, issuance: Issuance): Promise<TokenResponseWire> {
   const server = ports.server();
   const { client, scopes, refreshToken, user } = issuance;
-  const lifetime = accessTokenLifetime(client, server);
+  const lifetime = within(accessTokenLifetime(client, server), issuance.endsIn);
   const issuedAt = ports.clock.now();
   // Asked for in one turn, so that they are signed in one flush: `at_hash` is not needed here (OpenID Connect Core
   // §3.1.3.6), and would have the second wait for the first.
@@ -129,7 +131,7 @@ async function answer(ports: TokenIssuerPorts, issuance: Issuance): Promise<Toke
 async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssuance): Promise<FrontChannelTokens> {
   const server = ports.server();
   const { client, scopes, user, responseType, code } = issuance;
-  const lifetime = frontChannelTokenLifetime(client, server);
+  const lifetime = within(frontChannelTokenLifetime(client, server), issuance.endsIn);
   const issuedAt = ports.clock.now();
   const accessToken = gives(responseType, 'token')
     ? await accessTokenFor(ports, server, { ...issuance, user }, issuedAt, lifetime)

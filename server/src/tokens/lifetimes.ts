@@ -13,6 +13,11 @@ export function accessTokenLifetime(client: ClientRegistration, { lifetimes }: L
   return seconds(client.access_token_lifetime ?? lifetimes.access_token);
 }
 
+/** Nothing outlives what it hangs off. @param endsIn seconds until that ends by itself; `undefined`: it has no end. */
+export function within(lifetime: Seconds, endsIn: number | undefined): Seconds {
+  return endsIn === undefined ? lifetime : seconds(Math.min(lifetime, endsIn));
+}
+
 /** What came through a browser may lie in its history: ten minutes, whatever else is allowed. */
 export const maxFrontChannelLifetime = 600;
 
