@@ -544,11 +544,40 @@ const keys = (title: string, list: readonly Fields[], ...problems: readonly stri
   client(title, { authentication: { method: 'private_key_jwt', jwks: { keys: list } } }, ...problems);
 const key = 'spec.authentication.jwks.keys[0]';
 
+const named = (tls: Fields) => ({ authentication: { method: 'tls_client_auth', tls } });
+const oneName = 'one name counts: set exactly one of subjectDn, sanDns, sanUri, sanIp and sanEmail';
+
 const authentication: readonly Verdict[] = [
   keys('public keys of each type', [edKey, ecKey, { ...rsaKey, alg: 'PS256', use: 'sig' }]),
   client('ServiceAccounts', {
     authentication: { method: 'kubernetes_service_account', serviceAccounts: [{ name: 'web' }] },
   }),
+  client('ServiceAccounts of other clusters, one name in two of them', {
+    authentication: {
+      method: 'kubernetes_service_account',
+      serviceAccounts: [{ name: 'web' }, { name: 'web', cluster: 'west' }, { name: 'batch', cluster: 'west' }],
+    },
+  }),
+  client(
+    'a ServiceAccount twice',
+    {
+      authentication: {
+        method: 'kubernetes_service_account',
+        serviceAccounts: [{ name: 'web', cluster: 'local' }, { name: 'web' }],
+      },
+    },
+    'spec.authentication.serviceAccounts[1]: is the same as spec.authentication.serviceAccounts[0]: list it once',
+  ),
+  client(
+    'a ServiceAccount of a cluster by a path',
+    {
+      authentication: {
+        method: 'kubernetes_service_account',
+        serviceAccounts: [{ name: 'web', cluster: '../west' }],
+      },
+    },
+    "spec.authentication.serviceAccounts[0].cluster: must be the name of a cluster: lower-case letters, digits and '-', beginning and ending with a letter or digit",
+  ),
   client(
     'keys are missing',
     { authentication: { method: 'private_key_jwt' } },
@@ -585,8 +614,91 @@ const authentication: readonly Verdict[] = [
   ),
   client(
     'another method that does not exist',
+    { authentication: { method: 'tls' } },
+    'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, tls_client_auth, self_signed_tls_client_auth, kubernetes_service_account, none, client_secret_jwt',
+  ),
+  ...[
+    { subjectDn: 'CN=shop, O=Example\\, Inc' },
+    { subjectDn: '2.5.4.3=shop' },
+    { sanDns: 'shop.example.com' },
+    { sanUri: 'spiffe://example.com/shop' },
+    { sanIp: '192.0.2.7' },
+    { sanIp: '2001:db8::7' },
+    { sanEmail: 'shop@example.com' },
+  ].map((tls) => client(`a certificate by ${JSON.stringify(tls)}`, named(tls))),
+  client(
+    'a certificate without a name',
     { authentication: { method: 'tls_client_auth' } },
-    'spec.authentication.method: must be one of client_secret_basic, client_secret_post, private_key_jwt, kubernetes_service_account, none, client_secret_jwt',
+    'spec.authentication.tls: tls_client_auth needs the name that the certificate carries: set one of the fields of tls',
+  ),
+  client('a name that says nothing', named({}), `spec.authentication.tls: ${oneName}`),
+  client('two names', named({ sanDns: 'a.example', sanIp: '192.0.2.7' }), `spec.authentication.tls: ${oneName}`),
+  client(
+    'a name without a use',
+    { authentication: { tls: { sanDns: 'a.example' } } },
+    'spec.authentication.tls: only tls_client_auth goes by the name of a certificate: set that method, or leave tls out',
+  ),
+  client(
+    'a subject that is none',
+    named({ subjectDn: 'shop' }),
+    'spec.authentication.tls.subjectDn: must be a distinguished name with the most specific part first, such as CN=shop,O=Example,C=GB',
+  ),
+  client(
+    'a wildcard as name',
+    named({ sanDns: '*.example.com' }),
+    'spec.authentication.tls.sanDns: must be one host name without wildcard, such as shop.example.com',
+  ),
+  client(
+    'a relative URI as name',
+    named({ sanUri: '/shop' }),
+    'spec.authentication.tls.sanUri: must be an absolute URI, such as spiffe://example.com/shop',
+  ),
+  client(
+    'a network as name',
+    named({ sanIp: '192.0.2.0/24' }),
+    'spec.authentication.tls.sanIp: must be one address, such as 192.0.2.7 or 2001:db8::7',
+  ),
+  client(
+    'a host as e-mail address',
+    named({ sanEmail: 'example.com' }),
+    'spec.authentication.tls.sanEmail: must be one e-mail address, such as shop@example.com',
+  ),
+  client('self-signed certificates by their keys', {
+    authentication: { method: 'self_signed_tls_client_auth', jwks: { keys: [edKey, { ...ecKey, x5c: ['MIIB'] }] } },
+  }),
+  client('self-signed certificates by published keys', {
+    authentication: { method: 'self_signed_tls_client_auth', jwksUri: 'https://app.example.com/jwks.json' },
+  }),
+  client(
+    'self-signed certificates without keys',
+    { authentication: { method: 'self_signed_tls_client_auth' } },
+    'spec.authentication.jwks: self_signed_tls_client_auth needs the public keys of the certificates: list them in jwks.keys, or name the URL that publishes them in jwksUri',
+  ),
+  client(
+    'a certificate beside the key of assertions',
+    { authentication: { method: 'private_key_jwt', jwks: { keys: [{ ...ecKey, x5c: ['MIIB'] }] } } },
+    'spec.authentication.jwks: only self_signed_tls_client_auth compares certificates: set that method, or leave x5c out',
+  ),
+  client(
+    'a certificate in PEM',
+    {
+      authentication: {
+        method: 'self_signed_tls_client_auth',
+        jwks: { keys: [{ ...ecKey, x5c: ['-----BEGIN CERTIFICATE-----'] }] },
+      },
+    },
+    'spec.authentication.jwks.keys[0].x5c[0]: must be one certificate in base64 on one line: PEM without its first and last line and without breaks',
+  ),
+  client('tokens bound to a certificate', { senderConstraint: 'MTLS' }),
+  client(
+    'bound tokens through the browser',
+    {
+      senderConstraint: 'MTLS',
+      grantTypes: ['implicit'],
+      responseTypes: ['id_token token'],
+      redirectUris: ['https://app.example.com/cb'],
+    },
+    'spec.senderConstraint: a token that comes through the browser can be bound to nothing: leave response types with token out, or set None',
   ),
   client(
     'ServiceAccounts are missing',
@@ -703,6 +815,64 @@ const servers: readonly Verdict[] = [
       },
     ],
   }),
+  server('trusted clusters, and a policy of a profile', {
+    trustedClusters: [
+      { name: 'east', issuer: 'https://kubernetes.default.svc', jwks: { keys: [edKey, ecKey] } },
+      {
+        name: 'west',
+        issuer: 'https://kubernetes.default.svc',
+        jwksUri: 'https://keys.west.example.com/openid/v1/jwks',
+        caBundleRef: { name: 'west-ca' },
+      },
+    ],
+    clientPolicies: [{ name: 'modern', profile: 'OAuth21' }],
+  }),
+  server(
+    'a trusted cluster without keys',
+    { trustedClusters: [{ name: 'east', issuer: 'https://k' }] },
+    'spec.trustedClusters[0].jwksUri: list the keys of the cluster in jwks.keys, or name the URL that publishes them in jwksUri: one of the two',
+  ),
+  server(
+    'a trusted cluster with authorities and no URL',
+    {
+      trustedClusters: [{ name: 'east', issuer: 'https://k', jwks: { keys: [edKey] }, caBundleRef: { name: 'ca' } }],
+    },
+    'spec.trustedClusters[0].caBundleRef: nothing is called without jwksUri: leave caBundleRef out',
+  ),
+  server(
+    'a trusted cluster that is the own one',
+    { trustedClusters: [{ name: 'local', issuer: 'https://k', jwks: { keys: [edKey] } }] },
+    'spec.trustedClusters[0].name: is the cluster of the Clients themselves, which is trusted anyway: choose another name',
+  ),
+  server(
+    'a key id that two trusted clusters list',
+    {
+      trustedClusters: [
+        { name: 'east', issuer: 'https://k', jwks: { keys: [edKey] } },
+        { name: 'west', issuer: 'https://k', jwks: { keys: [{ ...ecKey, kid: edKey.kid }] } },
+      ],
+    },
+    'spec.trustedClusters: two clusters list a key with the same kid: nobody could tell whose tokens these are, so that key must go from one of them',
+  ),
+  server(
+    'a profile that there is not',
+    { clientPolicies: [{ name: 'p', profile: 'OAuth2' }] },
+    `${one}.profile: must be one of Baseline, OAuth21; did you mean OAuth21?`,
+  ),
+  server('certificates of applications', {
+    mutualTls: { mode: 'Listener', url: 'https://mtls.example.com:8444', caBundleRef: { name: 'client-ca' } },
+    trustedProxies: { cidrs: ['192.0.2.7'], certificateHeader: 'Client-Cert' },
+  }),
+  server(
+    'certificates at a path',
+    { mutualTls: { mode: 'Listener', url: 'https://mtls.example.com/' } },
+    'spec.mutualTls.url: must be https, a host in lower case and perhaps a port, such as https://mtls.example.com',
+  ),
+  server(
+    'certificates in a header while none counts',
+    { trustedProxies: { cidrs: ['192.0.2.7'], certificateHeader: 'Client-Cert' } },
+    'spec.trustedProxies.certificateHeader: no certificate counts while mutualTls.mode is Off: set Listener, or leave certificateHeader out',
+  ),
   proxies('an address of five parts', ['10.0.0.0.1'], `spec.trustedProxies.cidrs[0]: ${network}`),
   proxies('a prefix that is none', ['10.0.0.0/33'], `spec.trustedProxies.cidrs[0]: ${network}`),
   proxies('a byte that is none', ['10.0.0.0/8', '256.0.0.1'], `spec.trustedProxies.cidrs[1]: ${network}`),

@@ -77,6 +77,10 @@ function resolveServer<K extends AttachedKind>(
   const byName = (wanted: string): Resolved => {
     const server = alive.find((one) => nameOf(one) === wanted);
     if (server !== undefined) return usable(server);
+    if (servers.some((one) => nameOf(one) === wanted)) {
+      const message = `AuthorizationServer ${wanted} is being deleted, and takes nobody in any more. Choose another in spec.authorizationServerRef`;
+      return { outcome: 'unresolved', reason: 'ServerNotFound', message };
+    }
     const message =
       resource.spec.authorizationServerRef === undefined
         ? `no AuthorizationServer ${wanted}, the default that this was bound to. Bring it back, or set spec.authorizationServerRef`
