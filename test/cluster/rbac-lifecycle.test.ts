@@ -10,6 +10,7 @@ import { type AnyObject, startCluster, type TestCluster } from '../support/kube-
 import { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
+import { StandIn } from '../support/stand-in.ts';
 
 const home = 'nauthera-system';
 const namespaces = ['identity', 'shop'] as const;
@@ -23,7 +24,48 @@ const unmarked: Readonly<Record<string, string>> = {
   'get authorizationservers': 'after a write that met a namesake: a race',
   'get scopes': 'after a write that met a namesake: a race',
   'get ldapbindings': 'after a write that met a namesake: a race',
+  ...Object.fromEntries(
+    [
+      'configmaps',
+      'deployments',
+      'horizontalpodautoscalers',
+      'httproutes',
+      'ingresses',
+      'jobs',
+      'networkpolicies',
+      'poddisruptionbudgets',
+      'serviceaccounts',
+      'servicemonitors',
+      'services',
+    ].map((resource) => [`create ${resource}`, 'asked by a server-side apply that makes an object, which is a patch']),
+  ),
 };
+
+const image = 'registry.example.com/nauthera:1.0.0';
+
+/** Kinds that only some clusters know. */
+const foreignKinds = [
+  { group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', plural: 'httproutes' },
+  { group: 'monitoring.coreos.com', kind: 'ServiceMonitor', plural: 'servicemonitors' },
+];
+
+function foreignCrd({ group: ofKind, kind, plural }: (typeof foreignKinds)[number]): AnyObject {
+  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: {
+      name: `${plural}.${ofKind}`,
+      annotations: { 'api-approved.kubernetes.io': 'https://example.com/stands-in-for-a-test' },
+    },
+    spec: {
+      group: ofKind,
+      scope: 'Namespaced',
+      names: { kind, plural, singular: kind.toLowerCase() },
+      versions: [{ name: 'v1', served: true, storage: true, schema }],
+    },
+  };
+}
 
 let cluster: TestCluster;
 let postgres: TestPostgres;
@@ -34,6 +76,13 @@ beforeAll(async () => {
   ]);
   for (const name of [home, ...namespaces, 'elsewhere'])
     await cluster.call('POST', '/api/v1/namespaces', { body: { metadata: { name, labels: { team: name } } } });
+  await cluster.apply(foreignKinds.map(foreignCrd));
+  for (const { group: ofKind, plural } of foreignKinds)
+    await until(
+      `${plural} are served`,
+      async () => (await cluster.request('GET', `/apis/${ofKind}/v1/${plural}`)).status === 200,
+      60_000,
+    );
 }, 300_000);
 afterAll(() => Promise.all([cluster?.stop(), postgres?.stop()]));
 
@@ -102,6 +151,42 @@ describe.each(modes)('A74 A77 F40 a full life with the rights of the chart, $mod
     });
 });
 
+/** Every child is made, and what can be done without is taken away. */
+async function deploy(stand: StandIn, name: string, edit: (body: AnyObject) => Promise<unknown>): Promise<void> {
+  const first = await stand.untilJob(name);
+  await stand.failJob(first, 'no');
+  await edit({ metadata: { annotations: { 'auth.nauthera.io/reconcile': 'again' } } });
+  await until(
+    `${name}: another Job`,
+    async () => (await stand.jobs(name)).find(({ metadata }) => metadata.uid !== first.metadata.uid),
+    60_000,
+  ).then((job) => stand.runJob(job));
+  await stand.beginRollOut(`${name}-server`);
+  const there = async (group: string, plural: string) =>
+    (await stand.get(group, plural, `${name}-server`)) !== undefined;
+  const optional = [
+    ['autoscaling/v2', 'horizontalpodautoscalers'],
+    ['gateway.networking.k8s.io/v1', 'httproutes'],
+    ['monitoring.coreos.com/v1', 'servicemonitors'],
+    ['networking.k8s.io/v1', 'networkpolicies'],
+  ] as const;
+  for (const [ofKind, plural] of optional) await until(`${name}: ${plural}`, () => there(ofKind, plural), 60_000);
+  await edit({
+    spec: {
+      autoscaling: null,
+      exposure: { mode: 'Ingress' },
+      monitoring: { serviceMonitor: 'Disabled' },
+      networkPolicy: { mode: 'Disabled' },
+    },
+  });
+  for (const [ofKind, plural] of optional)
+    await until(`${name}: no ${plural}`, async () => !(await there(ofKind, plural)), 60_000);
+  await until(`${name}: ingresses`, () => there('networking.k8s.io/v1', 'ingresses'), 60_000);
+  await edit({ spec: { exposure: { mode: 'None' } } });
+  await until(`${name}: no ingresses`, async () => !(await there('networking.k8s.io/v1', 'ingresses')), 60_000);
+  await stand.rollOut(`${name}-server`);
+}
+
 /** Everything that resources go through, once. */
 async function live(kubeconfig: string, watchNamespaces: readonly string[] | undefined): Promise<void> {
   const post = (path: string, body: AnyObject) => cluster.call('POST', path, { body });
@@ -135,7 +220,7 @@ async function live(kubeconfig: string, watchNamespaces: readonly string[] | und
     await post(ours('elsewhere', 'clients'), resource('Client', 'unseen', { grantTypes: ['client_credentials'] }));
   // Of the operator before this one.
   await cluster.request('DELETE', `/apis/coordination.k8s.io/v1/namespaces/${home}/leases/nauthera-operator`);
-  const args = ['--namespace', home];
+  const args = ['--namespace', home, '--server-image', image];
   let operator = await OperatorProcess.start({
     kubeconfig,
     args,
@@ -147,7 +232,8 @@ async function live(kubeconfig: string, watchNamespaces: readonly string[] | und
     // Both namespaces have one of each: with listed namespaces each has rights of its own.
     for (const space of namespaces) {
       const name = space === 'identity' ? 'main' : 'second';
-      await post(core(space, 'secrets'), secret('database', { uri: await postgres.createDatabase() }));
+      const databaseUrl = await postgres.createDatabase();
+      await post(core(space, 'secrets'), secret('database', { uri: databaseUrl }));
       const all = { namespaces: { from: 'All' } };
       await post(
         ours(space, 'authorizationservers'),
@@ -157,8 +243,12 @@ async function live(kubeconfig: string, watchNamespaces: readonly string[] | und
           allowedClients: all,
           allowedScopes: all,
           allowedLdapBindings: all,
+          autoscaling: {},
+          exposure: { mode: 'HTTPRoute', httpRoute: { parentRefs: [{ name: 'public' }] } },
         }),
       );
+      const stand = new StandIn({ cluster, databaseUrl, namespaces: { auth: space } });
+      await deploy(stand, name, (body) => patch(`${ours(space, 'authorizationservers')}/${name}`, body));
       await reason(`${ours(space, 'authorizationservers')}/${name}`, 'DatabaseReady', 'True');
     }
     for (const space of namespaces) {

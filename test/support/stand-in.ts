@@ -3,19 +3,28 @@
  * there; what they would report is written into status, and what a Job would do is done here.
  */
 import { migrate, openDatabase } from '@nauthera/server/registry';
-import type { Scene } from './cluster-scene.ts';
-import type { AnyObject } from './kube-cluster.ts';
+import type { AnyObject, TestCluster } from './kube-cluster.ts';
 import { until } from './product.ts';
 
 const now = () => `${new Date().toISOString().slice(0, 19)}Z`;
 
-export class StandIn {
-  readonly #scene: Scene;
-  readonly #namespace: string;
+/** A scene is one. */
+export interface StandInPlace {
+  readonly cluster: TestCluster;
+  readonly namespaces: { readonly auth: string };
+  readonly databaseUrl: string;
+}
 
-  constructor(scene: Scene) {
-    this.#scene = scene;
-    this.#namespace = scene.namespaces.auth;
+export class StandIn {
+  readonly #cluster: TestCluster;
+  readonly #namespace: string;
+  /** Of servers that a case names no other for. */
+  readonly #databaseUrl: string;
+
+  constructor({ cluster, namespaces, databaseUrl }: StandInPlace) {
+    this.#cluster = cluster;
+    this.#namespace = namespaces.auth;
+    this.#databaseUrl = databaseUrl;
   }
 
   path(group: string, plural: string, name?: string): string {
@@ -24,12 +33,12 @@ export class StandIn {
   }
 
   async get(group: string, plural: string, name: string): Promise<AnyObject | undefined> {
-    const { status, body } = await this.#scene.cluster.request('GET', this.path(group, plural, name));
+    const { status, body } = await this.#cluster.request('GET', this.path(group, plural, name));
     return status === 200 ? body : undefined;
   }
 
   async list(group: string, plural: string): Promise<readonly AnyObject[]> {
-    return (await this.#scene.cluster.call('GET', this.path(group, plural))).items as AnyObject[];
+    return (await this.#cluster.call('GET', this.path(group, plural))).items as AnyObject[];
   }
 
   deployment(name = 'main-server'): Promise<AnyObject | undefined> {
@@ -38,7 +47,7 @@ export class StandIn {
 
   /** Merge patch, as somebody with kubectl. */
   edit(group: string, plural: string, name: string, body: AnyObject): Promise<AnyObject> {
-    return this.#scene.cluster.call('PATCH', this.path(group, plural, name), {
+    return this.#cluster.call('PATCH', this.path(group, plural, name), {
       body,
       contentType: 'application/merge-patch+json',
     });
@@ -67,7 +76,7 @@ export class StandIn {
   }
 
   /** What the container of a migration does, and what is said about it afterwards. */
-  async runJob(job: AnyObject, databaseUrl = this.#scene.databaseUrl): Promise<void> {
+  async runJob(job: AnyObject, databaseUrl = this.#databaseUrl): Promise<void> {
     const database = await openDatabase(databaseUrl, { max: 2, onProblem: () => undefined });
     try {
       await migrate(database);
@@ -123,7 +132,7 @@ export class StandIn {
 
   async pod(name: string, labels: AnyObject, status: AnyObject): Promise<void> {
     const spec = { containers: [{ name: 'server', image: 'none' }] };
-    await this.#scene.cluster.call('POST', this.path('', 'pods'), { body: { metadata: { name, labels }, spec } });
+    await this.#cluster.call('POST', this.path('', 'pods'), { body: { metadata: { name, labels }, spec } });
     await this.#status('', 'pods', name, status);
   }
 
