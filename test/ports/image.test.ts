@@ -23,8 +23,6 @@ const hardened = [
   '--user=1234567890:0',
   '--cap-drop=ALL',
   '--security-opt=no-new-privileges',
-  // A database in a container is on its loopback device.
-  `--label=test=image`,
 ];
 const alone = ['--network=none'];
 const withDatabase = ['--network=container:nauthera-image-postgres'];
@@ -32,6 +30,16 @@ const withDatabase = ['--network=container:nauthera-image-postgres'];
 /** Standard output of a program that ends. */
 const run = (options: readonly string[], ...command: readonly string[]): Promise<string> =>
   docker('run', '--rm', ...hardened, ...options, image, ...command);
+
+/** Runs on. */
+const start = (name: string, options: readonly string[], command: readonly string[]): Promise<string> =>
+  docker('run', '--detach', `--name=${name}`, ...hardened, ...options, image, ...command);
+
+const authorizationServer = `apiVersion: auth.nauthera.io/v1alpha1
+kind: AuthorizationServer
+metadata: {name: default, namespace: auth}
+spec: {issuer: 'http://127.0.0.1:8080'}
+`;
 
 beforeAll(async () => {
   engine = await startEngine();
@@ -88,23 +96,35 @@ describe('the image', () => {
     const env = { ...process.env, ...(engine.host === undefined ? {} : { DOCKER_HOST: engine.host }) };
     const checking = promisify(execFile)('docker', args, { env });
     checking.child.stdin?.end(
-      'apiVersion: auth.nauthera.io/v1alpha1\nkind: Scope\nmetadata: {name: read}\nspec: {description: Read}\n',
+      'apiVersion: auth.nauthera.io/v1alpha1\nkind: Scope\nmetadata: {name: read, namespace: shop}\nspec: {displayName: Read, description: Reads}\n',
     );
     expect((await checking).stdout).toContain('1 resource, ');
   });
 
-  it('opens the embedded database', async () => {
-    expect(await run(alone, 'nauthera-server', 'migrate', '--database', 'pglite:/tmp/database')).toMatch(
-      /^\d+ migrations done\n$/,
+  it('runs operator and server in one process on the embedded database, and the probe finds it', async () => {
+    await mkdir(join(folder, 'resources'));
+    await writeFile(join(folder, 'resources/server.yaml'), authorizationServer);
+    await chmod(folder, 0o755);
+    names.push('nauthera-image-standalone');
+    const settings = ['--listen=127.0.0.1:8080', '--database=pglite:/tmp/database', '--secrets=/tmp/secrets'];
+    await start(
+      'nauthera-image-standalone',
+      [...alone, `--volume=${folder}/resources:/resources:ro`],
+      ['nauthera-operator', 'standalone', '--resources=/resources', ...settings],
     );
-  });
+    const probe = ['nauthera-server', 'probe', '--timeout=240', '-o', 'json', 'http://127.0.0.1:8080'];
+    const found: unknown = JSON.parse(await docker('exec', 'nauthera-image-standalone', ...probe));
+    expect(found).not.toEqual([]);
+  }, 300_000);
 
   it('migrates a database, serves it, answers the probe and drains on SIGTERM', async () => {
     await startPostgres();
     await mkdir(join(folder, 'database'));
     await writeFile(join(folder, 'database/uri'), 'postgres://postgres@127.0.0.1:5432/postgres');
     await writeFile(join(folder, 'key'), randomBytes(32).toString('base64'));
-    await chmod(folder, 0o755);
+    // As a Secret is mounted: root's, for group 0 to read.
+    for (const path of ['', 'database']) await chmod(join(folder, path), 0o750);
+    for (const path of ['key', 'database/uri']) await chmod(join(folder, path), 0o440);
     const settings = [
       ...withDatabase,
       `--volume=${folder}:/var/run/nauthera:ro`,
@@ -113,18 +133,14 @@ describe('the image', () => {
     expect(await run(settings, 'nauthera-server', 'migrate')).toMatch(/^\d+ migrations done\n$/);
 
     names.push('nauthera-image-server');
-    await docker(
-      ...['run', '--detach', '--name=nauthera-image-server', ...hardened, ...settings],
-      ...['--env=NAUTHERA_KEY_FILE=/var/run/nauthera/key', '--env=NAUTHERA_MIGRATIONS=never'],
-      ...['--env=NAUTHERA_LISTEN=0.0.0.0:8080', '--env=NAUTHERA_MANAGEMENT=0.0.0.0:9090'],
-      ...[image, 'nauthera-server', 'serve'],
-    );
-    const status = (path: string) =>
-      docker(
-        ...['exec', 'nauthera-image-server', 'node', '-e'],
-        `fetch('http://127.0.0.1:9090${path}').then(({ status }) => console.log(status), () => console.log(0))`,
-      );
-    await expect.poll(() => status('/livez'), { timeout: 60_000, interval: 500 }).toBe('200\n');
+    const listening = ['--env=NAUTHERA_LISTEN=0.0.0.0:8080', '--env=NAUTHERA_MANAGEMENT=0.0.0.0:9090'];
+    const keys = ['--env=NAUTHERA_KEY_FILE=/var/run/nauthera/key', '--env=NAUTHERA_MIGRATIONS=never'];
+    await start('nauthera-image-server', [...settings, ...listening, ...keys], ['nauthera-server', 'serve']);
+    const ask = "fetch('http://127.0.0.1:9090/livez').then(({ status }) => console.log(status), () => console.log(0))";
+    // When it has ended there is nothing to run in: then its log is the answer.
+    const status = () =>
+      docker('exec', 'nauthera-image-server', 'node', '-e', ask).catch(() => docker('logs', 'nauthera-image-server'));
+    await expect.poll(status, { timeout: 60_000, interval: 500 }).toBe('200\n');
     await docker('stop', '--time=60', 'nauthera-image-server');
     expect(await docker('inspect', '--format={{.State.ExitCode}}', 'nauthera-image-server')).toBe('0\n');
   }, 180_000);
@@ -134,9 +150,8 @@ async function startPostgres(): Promise<void> {
   names.push('nauthera-image-postgres');
   const script =
     'initdb -D /tmp/data -A trust -U postgres >/dev/null && exec postgres -D /tmp/data -c listen_addresses=127.0.0.1 -c unix_socket_directories=/tmp -c fsync=off';
-  await docker(
-    ...['run', '--detach', '--name=nauthera-image-postgres', '--network=none', postgresImage, 'sh', '-c', script],
-  );
+  const options = ['--detach', '--name=nauthera-image-postgres', '--network=none'];
+  await docker('run', ...options, postgresImage, 'sh', '-c', script);
   const isReady = () =>
     docker('exec', 'nauthera-image-postgres', 'pg_isready', '-h', '127.0.0.1').then(
       () => true,

@@ -76,9 +76,16 @@ async function stopEngine(daemon: ChildProcess, folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
-export function docker(host: string | undefined, args: readonly string[]): Promise<string> {
+/** Standard output. @throws with the end of what it said */
+export async function docker(host: string | undefined, args: readonly string[]): Promise<string> {
   const env = host === undefined ? process.env : { ...process.env, DOCKER_HOST: host };
-  return run('docker', [...args], { env, maxBuffer: 1 << 24 }).then(({ stdout }) => stdout);
+  try {
+    return (await run('docker', [...args], { env, maxBuffer: 1 << 26 })).stdout;
+  } catch (error) {
+    // A build tells on standard output what went wrong.
+    const said = error instanceof Error && 'stdout' in error ? String(error.stdout).slice(-4000) : '';
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${said}`, { cause: error });
+  }
 }
 
 /**

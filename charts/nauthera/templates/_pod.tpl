@@ -1,12 +1,12 @@
 {{/* What every pod of the chart has. */}}
 {{- define "nauthera.podSpec" -}}
-{{- with include "nauthera.pullSecretNames" . -}}
+enableServiceLinks: false
+{{- with include "nauthera.pullSecretNames" . }}
 imagePullSecrets:
   {{- range splitList "," . }}
   - name: {{ . }}
   {{- end }}
 {{- end }}
-enableServiceLinks: false
 securityContext:
   {{- toYaml .Values.podSecurityContext | nindent 2 }}
 {{- with .Values.nodeSelector }}

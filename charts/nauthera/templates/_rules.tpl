@@ -18,10 +18,10 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [get{{ if .Values.watchSecrets }}, list, watch{{ end }}, create, update, delete]
-# Certificates of directories' authorities.
+# Authorities of directories' certificates and pictures are read; that of each server's own certificate is written.
 - apiGroups: [""]
   resources: [configmaps]
-  verbs: [get, list, watch]
+  verbs: [get, list, watch, create, patch, delete]
 # What is made for each AuthorizationServer. Those that every server has are never removed: the cluster does that with their owner.
 - apiGroups: [""]
   resources: [serviceaccounts, services]

@@ -1,0 +1,167 @@
+/** Every documented value of the chart: it does something, and an API server takes what comes of it without a warning. */
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { documentedValues } from '../../charts/generate/values-document.ts';
+import { chartFolder, renderWholeChart } from '../support/chart.ts';
+import { helmProgram } from '../support/kube-binaries.ts';
+import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { chartCases } from './chart-cases.ts';
+
+let cluster: TestCluster;
+const namespace = 'nauthera-system';
+const restricted = {
+  'pod-security.kubernetes.io/enforce': 'restricted',
+  'pod-security.kubernetes.io/warn': 'restricted',
+};
+/** The kinds are most of the text and have tests of their own. */
+const withoutCrds = 'crds.enabled=false';
+const rendered = new Map<string, Promise<string>>();
+function render(...json: readonly string[]): Promise<string> {
+  const key = json.join('\n');
+  const text = rendered.get(key) ?? renderWholeChart({ json: [withoutCrds, ...json] });
+  rendered.set(key, text);
+  return text;
+}
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  for (const [name, labels] of [
+    [namespace, restricted],
+    ['shop', {}],
+    ['identity', {}],
+  ] as const)
+    await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
+  await cluster.apply(serviceMonitors);
+  const served = await cluster.kubectl(['wait', `crd/${serviceMonitors.metadata.name}`, '--for=condition=Established']);
+  if (served.code !== 0) throw new Error(served.stderr);
+});
+
+afterAll(() => cluster?.stop());
+
+/** Of the Prometheus Operator, as far as the API server must know it. */
+const serviceMonitors = {
+  apiVersion: 'apiextensions.k8s.io/v1',
+  kind: 'CustomResourceDefinition',
+  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
+  spec: {
+    group: 'monitoring.coreos.com',
+    scope: 'Namespaced',
+    names: {
+      kind: 'ServiceMonitor',
+      listKind: 'ServiceMonitorList',
+      plural: 'servicemonitors',
+      singular: 'servicemonitor',
+    },
+    versions: [
+      {
+        name: 'v1',
+        served: true,
+        storage: true,
+        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+      },
+    ],
+  },
+};
+
+/** What the API server said against it; nothing: all is well. */
+async function dryRun(text: string): Promise<string> {
+  const handed = objectsOf(text)
+    .filter(({ kind, metadata }) => kind === 'ConfigMap' && String(metadata.name).endsWith('default-server'))
+    .map((configMap) => configMap.data['authorization-server.yaml'] as string);
+  const { code, stdout, stderr } = await cluster.kubectl(
+    ['apply', '--server-side', '--force-conflicts', '--dry-run=server', '-f', '-'],
+    { stdin: [text, ...handed].join('\n---\n') },
+  );
+  return code === 0 ? stderr : `${stderr}${stdout}`;
+}
+
+describe('the values of the chart', () => {
+  it('are all in the table', async () => {
+    const documented = documentedValues(await readFile(join(chartFolder, 'values.yaml'), 'utf8'));
+    expect(chartCases.map(({ value }) => value).toSorted()).toEqual(documented.map(({ path }) => path).toSorted());
+  });
+
+  it('the defaults are taken under restricted Pod Security, and a pod that is not restricted is refused', async () => {
+    expect(await dryRun(await renderWholeChart())).toBe('');
+    expect(await dryRun(await render('securityContext.allowPrivilegeEscalation=true'))).toMatch(/restricted/);
+  }, 60_000);
+
+  it.each(chartCases)('$value', async ({ json, silent }) => {
+    const [changed, standard] = [await render(...json), await render(...json.slice(1))];
+    expect(changed === standard).toBe(silent === true);
+    expect(await dryRun(changed)).toBe('');
+  });
+
+  it('Helm 3 renders the same, and twice the same', async () => {
+    const args = ['template', 'nauthera', chartFolder, '--namespace', namespace, '--kube-version=1.36.0'];
+    const texts: string[] = [];
+    for (const major of [3, 3, 4] as const) {
+      const { stdout } = await promisify(execFile)(await helmProgram(major), args, { maxBuffer: 1 << 26 });
+      texts.push(stdout);
+    }
+    expect(texts[0]).toBe(texts[1]);
+    const sorted = (text: string | undefined) =>
+      objectsOf(text ?? '')
+        .map((object) => stringify(object, { sortMapEntries: true }))
+        .toSorted();
+    expect(sorted(texts[0])).toEqual(sorted(texts[2]));
+  });
+});
+
+describe('what is rendered', () => {
+  /** Rights have lists of their own. */
+  const parts = (text: string): string =>
+    objectsOf(text)
+      .filter(({ kind }) => !/Role/.test(kind as string))
+      .map((object: AnyObject) => stringify(object))
+      .join('---\n');
+
+  it('by default', async () => {
+    await expect(parts(await render())).toMatchFileSnapshot('golden/chart-default.yaml');
+  });
+
+  it('for a mirror without internet, two namespaces, traces and an address of its own', async () => {
+    const text = await render(
+      'global={"imageRegistry":"mirror.example.com","imagePullSecrets":["mirror"]}',
+      `image.digest="sha256:${'ab'.repeat(32)}"`,
+      'watchNamespaces=["shop","identity"]',
+      'networkPolicy={"apiServerCidrs":["10.96.0.1/32"],"databaseCidrs":["10.1.0.0/16"],"directoryCidrs":["10.2.0.0/16"]}',
+      'metrics={"serviceMonitor":{"enabled":true,"labels":{"release":"prometheus"}}}',
+      'tracing={"endpoint":"http://collector.tracing:4318"}',
+      'authorizationServer={"name":"main","spec":{"issuer":"https://id.example.com","database":{"secretRef":{"name":"pg-app"}}}}',
+    );
+    await expect(parts(text)).toMatchFileSnapshot('golden/chart-mirror.yaml');
+    // Nothing is pulled from anywhere else, and nobody lacks the secret for it.
+    const images = [...text.matchAll(/image[=:] ?"?([^\s"]+)/g)].map(([, image]) => image);
+    expect(new Set(images)).toEqual(new Set([`mirror.example.com/nauthera/nauthera@sha256:${'ab'.repeat(32)}`]));
+    expect(images).toHaveLength(4);
+    expect([...text.matchAll(/imagePullSecrets:|--server-image-pull-secrets=mirror/g)]).toHaveLength(4);
+  });
+});
+
+describe('the schema refuses', () => {
+  it.each([
+    ['a misspelt value', 'replicas=3', /replicas/],
+    ['a misspelt member', 'image.tags="1"', /tags/],
+    ['a misspelt field of the default server', 'authorizationServer.spec.lifetime={}', /lifetime/],
+    ['a field deep in the default server', 'authorizationServer.spec.database.secretRef.namespace="x"', /namespace/],
+    ['a text where a list belongs', 'imagePullSecrets="registry"', /imagePullSecrets/],
+    ['a digest that is none', 'image.digest="0123"', /digest/],
+    ['a policy that is none', 'image.pullPolicy="always"', /pullPolicy/],
+    ['a log level that is none', 'log.level="loud"', /level/],
+    ['a name that becomes no label', 'authorizationServer.name="Main"', /name/],
+    ['a network that is none', 'networkPolicy.databaseCidrs=["10.1.0.0"]', /databaseCidrs/],
+    ['an endpoint with a password', 'tracing.endpoint="http://user:secret@host"', /endpoint/],
+    ['a value of the wrong kind', 'crds.enabled="yes"', /enabled/],
+  ])('%s', async (_, json, said) => {
+    await expect(render(json)).rejects.toThrow(said);
+  });
+
+  it('nothing that a parent chart puts into global', async () => {
+    await expect(render('global.storageClass="fast"')).resolves.toContain('kind: Deployment');
+  });
+});
