@@ -87,6 +87,11 @@ export const certificateRules: readonly Rule[] = [
       'self_signed_tls_client_auth needs the public keys of the certificates: list them in jwks.keys, or name the URL that publishes them in jwksUri',
     fieldPath: '.jwks',
   },
+  {
+    rule: `self.method == 'self_signed_tls_client_auth' || !has(self.jwks) || !self.jwks.keys.exists(one, has(one.x5c))`,
+    message: 'only self_signed_tls_client_auth compares certificates: set that method, or leave x5c out',
+    fieldPath: '.jwks',
+  },
 ];
 
 export const senderConstraints = ['None', 'MTLS'] as const;

@@ -1,6 +1,6 @@
 /** PURE. The public keys that verify the assertions of an application (RFC 7517), or where it publishes them. */
 import { Type } from 'typebox';
-import { choice, entry, group, keyed, type Rule, text } from './field.ts';
+import { choice, entry, group, item, keyed, type Rule, set, text } from './field.ts';
 import { assertionAlgorithms } from './terms.ts';
 import { printable } from './text-rules.ts';
 import { calledUri } from './uri-rules.ts';
@@ -48,52 +48,73 @@ const keyRules: readonly Rule[] = [
 ];
 
 /** @param signer who signs with the private one, in words */
-export const publicKey = (signer: string) =>
-  entry(
+const members = (signer: string) => ({
+  kid: text({
+    what: 'Id of the key. An assertion whose header has a kid is verified with that key alone.',
+    max: 256,
+    rules: [printable],
+    example: '2030-01',
+  }),
+  kty: choice(['RSA', 'EC', 'OKP'], {
+    what: 'Type of the key. Symmetric keys (oct) are not taken.',
+    example: 'EC',
+  }),
+  alg: Type.Optional(
+    choice(assertionAlgorithms, {
+      what: `The one algorithm that ${signer} signs with.`,
+      example: 'PS256',
+      leftOut: 'RS256 for RSA, ES256, ES384 or ES512 for EC as the curve says, EdDSA for OKP',
+    }),
+  ),
+  use: Type.Optional(choice(['sig'], { what: 'What the key is for.', example: 'sig', leftOut: 'sig' })),
+  n: member('Modulus of an RSA key.', 1366, 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0g', 'not an RSA key'),
+  e: member('Exponent of an RSA key.', 8, 'AQAB', 'not an RSA key'),
+  crv: Type.Optional(
+    choice(['P-256', 'P-384', 'P-521', 'Ed25519'], {
+      what: 'Curve of an EC or OKP key.',
+      example: 'P-256',
+      leftOut: 'an RSA key',
+    }),
+  ),
+  x: member(
+    'First coordinate of an EC key, or an OKP key.',
+    88,
+    'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
+    'an RSA key',
+  ),
+  y: member('Second coordinate of an EC key.', 88, 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0', 'no EC key'),
+  d: member('Refused: only a private key has it.', 1366, 'none', 'as it must be'),
+});
+
+export const publicKey = (signer: string) => entry(members(signer), keyRules);
+
+const x5c = Type.Optional(
+  set(
+    item({
+      max: 8192,
+      rules: [
+        {
+          rule: `self.matches('^[A-Za-z0-9+/]+={0,2}$')`,
+          message:
+            'must be one certificate in base64 on one line: PEM without its first and last line and without breaks',
+        },
+      ],
+    }),
     {
-      kid: text({
-        what: 'Id of the key. An assertion whose header has a kid is verified with that key alone.',
-        max: 256,
-        rules: [printable],
-        example: '2030-01',
-      }),
-      kty: choice(['RSA', 'EC', 'OKP'], {
-        what: 'Type of the key. Symmetric keys (oct) are not taken.',
-        example: 'EC',
-      }),
-      alg: Type.Optional(
-        choice(assertionAlgorithms, {
-          what: `The one algorithm that ${signer} signs with.`,
-          example: 'PS256',
-          leftOut: 'RS256 for RSA, ES256, ES384 or ES512 for EC as the curve says, EdDSA for OKP',
-        }),
-      ),
-      use: Type.Optional(choice(['sig'], { what: 'What the key is for.', example: 'sig', leftOut: 'sig' })),
-      n: member('Modulus of an RSA key.', 1366, 'u1SU1LfVLPHCozMxH2Mo4lgOEePzNm0tRgeLezV6ffAt0g', 'not an RSA key'),
-      e: member('Exponent of an RSA key.', 8, 'AQAB', 'not an RSA key'),
-      crv: Type.Optional(
-        choice(['P-256', 'P-384', 'P-521', 'Ed25519'], {
-          what: 'Curve of an EC or OKP key.',
-          example: 'P-256',
-          leftOut: 'an RSA key',
-        }),
-      ),
-      x: member(
-        'First coordinate of an EC key, or an OKP key.',
-        88,
-        'f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU',
-        'an RSA key',
-      ),
-      y: member('Second coordinate of an EC key.', 88, 'x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0', 'no EC key'),
-      d: member('Refused: only a private key has it.', 1366, 'none', 'as it must be'),
+      what: 'A certificate over the key (RFC 7517 section 4.7). With self_signed_tls_client_auth that one certificate speaks for the application, and no other over the same key.',
+      min: 1,
+      max: 1,
+      allowed: 'with method self_signed_tls_client_auth, and only then',
+      example: ['MIIBIjCByqADAgECAgEBMAoGCCqGSM49BAMCMA8xDTALBgNVBAMMBHNob3AwHhcN'],
+      leftOut: 'every certificate over the key speaks for the application',
     },
-    keyRules,
-  );
+  ),
+);
 
 export const jwks = Type.Optional(
   group(
     {
-      keys: keyed('kid', publicKey('the application'), {
+      keys: keyed('kid', entry({ ...members('the application'), x5c }, keyRules), {
         what: 'The public keys, each with its own kid. To replace a key, list the new one beside the old one first.',
         min: 1,
         max: 10,

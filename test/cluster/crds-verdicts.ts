@@ -952,6 +952,16 @@ const servers: readonly Verdict[] = [
   edit(server('the issuer taken away', { issuer: undefined }, `spec.issuer: ${issuerFixed}`), {}),
   server(
     'a path as a Secret',
+    { database: { secretRef: { name: 'a' }, operatorSecretRef: { name: 'b' } } },
+    'spec.database: give operatorSecretRef and migratorSecretRef together: then each of operator, migrations and servers has a role of its own',
+  ),
+  server(
+    'roles of the operator and of migrations without that of the servers',
+    { database: { operatorSecretRef: { name: 'a' }, migratorSecretRef: { name: 'b' } } },
+    'spec.database: name the Secret of the servers in secretRef, too',
+  ),
+  server(
+    'a database Secret in another namespace, by its name',
     { database: { secretRef: { name: 'a/b' } } },
     `spec.database.secretRef.name: ${objectName}`,
   ),

@@ -115,7 +115,7 @@ function ownLifetimes({ accessToken, refreshToken }: ClientSpec): NonNullable<Cl
 type SpecJwk = NonNullable<ClientSpec['authentication']['jwks']>['keys'][number];
 
 /** A private member is refused by rule; here it could not pass either. */
-function publicJwk({ kty, kid, alg, use, n, e, crv, x, y }: SpecJwk): PublicJwk {
+function publicJwk({ kty, kid, alg, use, n, e, crv, x, y, x5c }: SpecJwk): PublicJwk {
   return {
     kty,
     kid,
@@ -126,6 +126,7 @@ function publicJwk({ kty, kid, alg, use, n, e, crv, x, y }: SpecJwk): PublicJwk 
     ...given('crv', crv),
     ...given('x', x),
     ...given('y', y),
+    ...given('x5c', x5c),
   };
 }
 

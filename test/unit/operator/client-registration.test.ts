@@ -72,6 +72,20 @@ describe('a field of a Client becomes a member of its registration', () => {
       { authentication: { method: 'private_key_jwt', jwksUri: 'https://shop.example.com/jwks.json' } },
       { token_endpoint_auth_method: 'private_key_jwt', jwks_uri: 'https://shop.example.com/jwks.json' },
     ],
+    ...(
+      [
+        ['subjectDn', 'CN=shop,O=Example', 'subject_dn'],
+        ['sanDns', 'shop.example.com', 'san_dns'],
+        ['sanUri', 'spiffe://example.com/shop', 'san_uri'],
+        ['sanIp', '2001:db8::7', 'san_ip'],
+        ['sanEmail', 'shop@example.com', 'san_email'],
+      ] as const
+    ).map(([field, value, member]): [string, Record<string, unknown>, Record<string, unknown>] => [
+      `RFC 8705 §2.1.2: authentication.tls.${field}`,
+      { authentication: { method: 'tls_client_auth', tls: { [field]: value } } },
+      { token_endpoint_auth_method: 'tls_client_auth', [`tls_client_auth_${member}`]: value },
+    ]),
+    ['senderConstraint: MTLS', { senderConstraint: 'MTLS' }, { tls_client_certificate_bound_access_tokens: true }],
     ['defaultScopes', { scopes: ['openid', 'email'], defaultScopes: ['openid'] }, { default_scopes: ['openid'] }],
   ])('%s', (_title, spec, members) => {
     const registration = register(spec);

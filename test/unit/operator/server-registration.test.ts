@@ -30,6 +30,24 @@ describe('a field of an AuthorizationServer becomes a member of its registration
       { trusted_proxies: { cidrs: ['192.0.2.7'], header: name } },
     ]),
     [
+      'trustedProxies.certificateHeader, and mutualTls where the issuer is',
+      {
+        mutualTls: { mode: 'Listener' },
+        trustedProxies: { cidrs: ['192.0.2.7'], certificateHeader: 'Client-Cert' },
+      },
+      {},
+      {
+        mutual_tls: { url: 'https://id.example.com:8444' },
+        trusted_proxies: { cidrs: ['192.0.2.7'], header: 'x-forwarded-for', certificate_header: 'client-cert' },
+      },
+    ],
+    [
+      'mutualTls.url',
+      { mutualTls: { mode: 'Listener', url: 'https://mtls.example.com' } },
+      {},
+      { mutual_tls: { url: 'https://mtls.example.com' } },
+    ],
+    [
       'outbound.allowed',
       { outbound: { allowed: ['*.internal.example.com', '10.0.0.0/8'] } },
       {},
@@ -59,6 +77,10 @@ describe('a field of an AuthorizationServer becomes a member of its registration
     const registration = register(spec, outside);
     expect(registration).toMatchObject(members);
     expect(checkRegistration('server', 'self', registration)).toBeNull();
+  });
+
+  it('mutualTls that is off is no member, whatever stands beside it', () => {
+    expect(register({ mutualTls: { mode: 'Off', url: 'https://mtls.example.com' } })).not.toHaveProperty('mutual_tls');
   });
 
   it('what is left out is no member', () => {
