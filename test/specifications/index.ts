@@ -1,4 +1,5 @@
 import { rfc7517, rfc7518, rfc7519, rfc7523 } from './jose.ts';
+import { rfc8705, rfc9440 } from './mutual-tls.ts';
 import { rfc7009, rfc7636, rfc7662, rfc8252, rfc8628, rfc8707, rfc9068, rfc9207 } from './oauth-extensions.ts';
 import { formPost, multipleResponseTypes, rfc6749, rfc6750 } from './oauth-framework.ts';
 import { rfc7591, rfc8414, rfc9700 } from './oauth-practice.ts';
@@ -37,9 +38,11 @@ export const chapters: readonly Chapter[] = [
       rfc8252,
       rfc8414,
       rfc8628,
+      rfc8705,
       rfc8707,
       rfc9068,
       rfc9207,
+      rfc9440,
       rfc9700,
       multipleResponseTypes,
       formPost,

@@ -194,7 +194,6 @@ export const notSupported: Specification = {
       'Token exchange.',
       row('flows/client-credentials: %s is refused', 'RFC 8693: an exchange of tokens'),
     ),
-    no('RFC 8705', 'not in the metadata', 'Mutual TLS.', leftOut),
     no(
       'RFC 9101',
       '`request_not_supported`, `request_uri_not_supported`',

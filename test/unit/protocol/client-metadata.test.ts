@@ -5,7 +5,7 @@ import {
   issuerProblem,
 } from '../../../server/src/protocol/client-metadata.ts';
 import { deviceCodeGrant } from '../../../server/src/protocol/terms.ts';
-import type { PublicJwk } from '../../../server/src/registry/registration.ts';
+import type { ClientRegistration, PublicJwk } from '../../../server/src/registry/registration.ts';
 import { aClient, aServer, type ClientBuilder } from '../../support/builders.ts';
 import { jwkOf } from '../../support/client-keys.ts';
 
@@ -17,6 +17,9 @@ const rsa = jwkOf('RS256');
 const edwards = jwkOf('EdDSA');
 const small = jwkOf('RS256', { modulusLength: 1024 });
 const even = { ...rsa, e: 'AQAA' };
+const named = (more: Partial<ClientRegistration>) =>
+  aClient().with({ token_endpoint_auth_method: 'tls_client_auth', client_secret_digests: [], ...more });
+const bound = { tls_client_certificate_bound_access_tokens: true };
 const accounts = [{ namespace: 'shop', name: 'batch' }];
 
 const noSector = (title: string, sector: string): [string, ClientBuilder, RegExp] => [
@@ -36,6 +39,11 @@ describe('client metadata', () => {
       aClient()
         .public()
         .with({ redirect_uris: ['com.example.app:/cb'] }),
+    ],
+    ['one by the name of its certificate', named({ tls_client_auth_subject_dn: 'CN=shop,O=Example' })],
+    [
+      'one by a certificate of its own',
+      keyed(ec).with({ token_endpoint_auth_method: 'self_signed_tls_client_auth', ...bound }),
     ],
     ['one with keys of every kind', keyed(ec, rsa, edwards, jwkOf('ES384'), jwkOf('ES512'), jwkOf('PS256'))],
     ['one that publishes its keys', fetched('https://shop.example.com:8443/keys?set=1')],
@@ -231,6 +239,37 @@ describe('client metadata', () => {
       aClient().with({ service_accounts: accounts }),
       /service_accounts goes with/,
     ],
+    ['RFC 8705 §2.1.2: a client by its certificate names one name of it', named({}), /exactly one tls_client_auth_/],
+    [
+      'RFC 8705 §2.1.2: not two',
+      named({ tls_client_auth_san_dns: 'a.example', tls_client_auth_san_ip: '192.0.2.7' }),
+      /exactly one tls_client_auth_/,
+    ],
+    [
+      'RFC 8705 §2.1.2: and none beside a secret',
+      aClient().with({ tls_client_auth_san_dns: 'a.example' }),
+      /exactly one tls_client_auth_/,
+    ],
+    [
+      'RFC 8705 §2.1.2: a name that can be compared',
+      named({ tls_client_auth_subject_dn: 'shop' }),
+      /tls_client_auth_subject_dn must be/,
+    ],
+    [
+      'RFC 8705 §2.2.2: no keys, no certificate of its own',
+      named({ token_endpoint_auth_method: 'self_signed_tls_client_auth' }),
+      /exactly one of jwks and jwks_uri/,
+    ],
+    [
+      'RFC 7517 §4.7: a certificate is over its key',
+      keyed({ ...ec, x5c: ['MIIB'] }).with({ token_endpoint_auth_method: 'self_signed_tls_client_auth' }),
+      /keys\[0\] has an x5c/,
+    ],
+    [
+      'RFC 8705 §7.4: bound tokens do not come through the browser',
+      aClient().everyResponseType().with(bound),
+      /cannot hold for tokens of the authorization endpoint/,
+    ],
     [
       'consent is never skipped for a private-use scheme',
       aClient()
@@ -299,6 +338,15 @@ describe('server metadata', () => {
     ['F24: nor is everything', aServer({ outbound_allowed: ['*'] })],
     ['a key id of the cluster stands once', aServer({ kubernetes: { jwks: { keys: [ec, ec] } } })],
     ['keys of the cluster have 2048 bits', aServer({ kubernetes: { jwks: { keys: [small] } } })],
+    ['certificates are asked for over TLS', aServer({ mutual_tls: { url: 'http://mtls.example.com' } })],
+    ['certificates are asked for at no path', aServer({ mutual_tls: { url: 'https://mtls.example.com/' } })],
+    ['authorities are certificates', aServer({ mutual_tls: { url: 'https://mtls.example.com', ca: 'none' } })],
+    [
+      'no certificate in a header where none counts',
+      aServer({
+        trusted_proxies: { cidrs: ['192.0.2.7'], header: 'x-forwarded-for', certificate_header: 'client-cert' },
+      }),
+    ],
     ['keys are published after the one before', aServer({ signing: { ...signing, rotate_every: 3600 } })],
   ])('%s', (_rule, server) => expect(checkServerMetadata(server)).toEqual(expect.any(String)));
 
