@@ -26,7 +26,7 @@ export const tls = Type.Optional(
         'with exposure Ingress or HTTPRoute the controller must be told to speak HTTPS to the pods once this is set (ingress-nginx: annotation nginx.ingress.kubernetes.io/backend-protocol: HTTPS; Gateway API: a BackendTLSPolicy)',
       example: { mode: 'Secret', secretRef: { name: 'default-tls' } },
       leftOut:
-        'as mode Generated; with exposure Ingress or HTTPRoute TLS ends there, and the pods speak plain HTTP inside of the cluster',
+        'as mode Generated; with exposure Ingress or HTTPRoute TLS ends there, and the pods speak plain HTTP inside of the cluster, as they do for an http issuer (unless mutualTls has a listener)',
       rules: [
         {
           rule: `(self.mode == 'Secret') == has(self.secretRef)`,

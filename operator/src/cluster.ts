@@ -41,6 +41,10 @@ export interface ClusterSeams {
   readonly orphans?: OrphanTimes;
   /** Milliseconds between two looks at the keys of the cluster. */
   readonly clusterKeysEvery?: number;
+  /** When secrets are replaced and end. */
+  readonly rotation?: OperatorOptions['rotation'];
+  /** Epoch milliseconds: the clock by which certificates and secrets are renewed. */
+  readonly now?: () => number;
   /** Each pass that failed. */
   onFailure?(failure: Parameters<OperatorOptions['onFailure']>[0]): void;
   /** Each list or watch that failed. */
@@ -209,10 +213,12 @@ class ClusterProcess {
       events,
       clusterKeys,
       defaultServerNamespace: this.#namespace,
+      ...(seams?.now === undefined ? {} : { now: seams.now }),
       issuerOf: ({ namespace, name: server, spec }) => ({
         issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
       }),
       deployment: { reason: 'Deployed', version, database: 'secretRef' },
+      rotation: this.#options.seams?.rotation,
       ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
       onTransition: (resource, to) => this.#tell(events, resource, to),
       onFailure: (failure) => this.#note(failure),

@@ -13,9 +13,11 @@ const secure: Transport = { name: 'https', containerPort: 8443, servicePort: 443
 
 /**
  * Where an Ingress or a Gateway leads to the server, TLS ends there unless somebody says which certificate the pods show:
- * no controller speaks HTTPS to pods without being told. A listener that asks for certificates cannot go without.
+ * no controller speaks HTTPS to pods without being told. An issuer without TLS is for a forwarded port. A listener that asks
+ * for certificates cannot go without.
  */
-export function transportOf({ spec: { tls, exposure, mutualTls } }: ServerResource): Transport {
+export function transportOf({ spec: { issuer, tls, exposure, mutualTls } }: ServerResource): Transport {
+  if (tls !== undefined || mutualTls?.mode === 'Listener') return secure;
   const exposed = exposure !== undefined && exposure.mode !== 'None';
-  return exposed && tls === undefined && mutualTls?.mode !== 'Listener' ? plain : secure;
+  return exposed || issuer?.startsWith('http:') === true ? plain : secure;
 }
