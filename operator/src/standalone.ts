@@ -61,6 +61,8 @@ export interface Seams {
   readonly database?: (database: Database) => Database;
   readonly registry?: (registry: Registry) => Registry;
   readonly secrets?: (secrets: SecretStore) => SecretStore;
+  /** When secrets are replaced and end. */
+  readonly rotation?: World['rotation'];
 }
 
 export interface Standalone {
@@ -154,6 +156,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     registries: new GivenRegistry({ registry, source, singleRole: database.kind === 'postgres' }),
     issuerOf: issuerOf(server, options),
     deployment: { reason: 'Standalone', version: options.version, database: 'given' },
+    rotation: options.seams?.rotation,
     onTransition: () => printer.soon(),
     onFailure: ({ controller, error }) =>
       log
