@@ -62,7 +62,7 @@ const labelSelector = Type.Optional(
       ),
     },
     {
-      what: 'Which labels select a namespace. An empty selector selects every namespace.',
+      what: 'Which labels select a namespace. Whoever may label a namespace can have it selected; only kubernetes.io/metadata.name cannot be changed. An empty selector selects every namespace.',
       example: { matchLabels: { team: 'shop' } },
       leftOut: 'required with from: Selector, refused otherwise',
     },
