@@ -845,6 +845,11 @@ const servers: readonly Verdict[] = [
     'spec.trustedClusters[0].name: is the cluster of the Clients themselves, which is trusted anyway: choose another name',
   ),
   server(
+    'a trusted cluster whose name is none',
+    { trustedClusters: [{ name: 'West', issuer: 'https://k', jwks: { keys: [edKey] } }] },
+    "spec.trustedClusters[0].name: must be a name: lower-case letters, digits and '-', beginning and ending with a letter or digit",
+  ),
+  server(
     'a key id that two trusted clusters list',
     {
       trustedClusters: [
@@ -951,7 +956,7 @@ const servers: readonly Verdict[] = [
   edit(server('another issuer', { issuer: 'https://other.example.com' }, `spec.issuer: ${issuerFixed}`), {}),
   edit(server('the issuer taken away', { issuer: undefined }, `spec.issuer: ${issuerFixed}`), {}),
   server(
-    'a path as a Secret',
+    'a role of the operator without one of migrations',
     { database: { secretRef: { name: 'a' }, operatorSecretRef: { name: 'b' } } },
     'spec.database: give operatorSecretRef and migratorSecretRef together: then each of operator, migrations and servers has a role of its own',
   ),
@@ -961,7 +966,7 @@ const servers: readonly Verdict[] = [
     'spec.database: name the Secret of the servers in secretRef, too',
   ),
   server(
-    'a database Secret in another namespace, by its name',
+    'a path as a Secret',
     { database: { secretRef: { name: 'a/b' } } },
     `spec.database.secretRef.name: ${objectName}`,
   ),

@@ -171,6 +171,57 @@ const authority: readonly Attack[] = [
     spec: { ...main, ...directory, priority: 0 },
     answer: { condition: 'Accepted', reason: 'NotAllowedByServer', says: /takes no LdapBindings/ },
   },
+  ...['https://main.nauthera-system.svc', 'https://vault.bank.svc.cluster.local/login'].map(
+    (issuer): Attack => ({
+      title: `the issuer ${issuer}, which is a service of a neighbour`,
+      kind: 'AuthorizationServer',
+      spec: { issuer, database: { secretRef: { name: 'own-database' } } },
+      answer: { condition: 'Deployed', reason: 'InvalidSpec', says: /belongs to that namespace/ },
+    }),
+  ),
+  {
+    title: 'a cluster that the server does not trust',
+    kind: 'Client',
+    spec: {
+      ...main,
+      ...machine,
+      authentication: {
+        method: 'kubernetes_service_account',
+        serviceAccounts: [{ name: 'ledger', cluster: 'mine' }],
+      },
+    },
+    answer: { condition: 'Accepted', reason: 'PolicyViolation', says: /is not among spec\.trustedClusters/ },
+  },
+  ...['../bank/ca', 'bank/ca', 'bank%2Fca'].map((name) =>
+    schema(
+      `the authorities of a neighbour by ${name}`,
+      'AuthorizationServer',
+      {
+        issuer: 'https://mallory.example',
+        trustedClusters: [
+          { name: 'mine', issuer: 'https://k', jwksUri: 'https://keys.example/jwks', caBundleRef: { name } },
+        ],
+      },
+      /trustedClusters\[0\]\.caBundleRef\.name/,
+    ),
+  ),
+  ...['http://169.254.169.254/jwks', 'file:///etc/passwd', 'https://user@keys.example/jwks'].map((jwksUri) =>
+    schema(
+      `keys from ${jwksUri}`,
+      'AuthorizationServer',
+      { issuer: 'https://mallory.example', trustedClusters: [{ name: 'mine', issuer: 'https://k', jwksUri }] },
+      /trustedClusters\[0\]\.jwksUri/,
+    ),
+  ),
+  schema(
+    'a cluster that stands in for the one it lives in',
+    'AuthorizationServer',
+    {
+      issuer: 'https://mallory.example',
+      trustedClusters: [{ name: 'local', issuer: 'https://k', jwksUri: 'https://keys.example/jwks' }],
+    },
+    /trustedClusters\[0\]\.name/,
+  ),
   schema(
     'a server by a path',
     'Client',

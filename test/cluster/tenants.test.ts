@@ -3,8 +3,9 @@
  * operator reads nothing there on its word, and its neighbours notice nothing.
  */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderWholeChart } from '../support/chart.ts';
 import { filterAudit } from '../support/kube-audit.ts';
-import type { AnyObject } from '../support/kube-cluster.ts';
+import { type AnyObject, objectsOf } from '../support/kube-cluster.ts';
 import { until } from '../support/product.ts';
 import { attacks, decoys, hostileDatabaseUrls } from './tenants-attacks.ts';
 import { home, ours, pathOf, TenantsWorld } from './tenants-world.ts';
@@ -64,6 +65,72 @@ describe('real rights', () => {
       expect((await world.tries('GET', path)).status, path).toBe(403);
     expect((await world.tries('POST', pathOf('Client', 'bank'), { metadata: { name: 'x' }, spec: {} })).status).toBe(
       403,
+    );
+  });
+
+  it('a right to everything of the core group includes the labels of its namespace, but for its name', async () => {
+    const labels = { team: 'bank', 'kubernetes.io/metadata.name': 'bank' };
+    const label = (wanted: Readonly<Record<string, string | null>>) =>
+      world.tries('PATCH', '/api/v1/namespaces/mallory', { metadata: { labels: wanted } }, mergePatch);
+    // What is written for owners: select by name where a team has more than the usual roles.
+    expect((await label({ team: 'bank' })).body.metadata.labels).toMatchObject({ team: 'bank' });
+    await label(labels);
+    const found = await world.cluster.call('GET', '/api/v1/namespaces/mallory');
+    expect(found.metadata.labels['kubernetes.io/metadata.name']).toBe('mallory');
+    await label({ team: null });
+  });
+
+  it('A46 who has the usual role edit makes Clients and Scopes, and neither directories nor servers', async () => {
+    const rendered = await renderWholeChart({ namespace: home, set: ['authorizationServer.create=false'] });
+    const roles = objectsOf(rendered).filter(
+      ({ kind, metadata }) => kind === 'ClusterRole' && /-(viewer|client-editor)$/.test(metadata.name),
+    );
+    for (const body of roles)
+      await world.cluster.call('POST', '/apis/rbac.authorization.k8s.io/v1/clusterroles', { body });
+    const token: Record<string, string> = {};
+    for (const name of ['view', 'edit', 'admin']) {
+      token[name] = await world.cluster.serviceAccountToken('mallory', name);
+      const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name };
+      const subjects = [{ kind: 'ServiceAccount', name, namespace: 'mallory' }];
+      await world.put('RoleBinding', 'mallory', name, { roleRef, subjects });
+    }
+    const may = async (
+      role: string,
+      verb: string,
+      resource: string,
+      subresource = '',
+      group = 'auth.nauthera.io',
+    ): Promise<boolean> => {
+      const body = {
+        apiVersion: 'authorization.k8s.io/v1',
+        kind: 'SelfSubjectAccessReview',
+        spec: { resourceAttributes: { group, namespace: 'mallory', verb, resource, subresource } },
+      };
+      const path = '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews';
+      return (await world.cluster.call('POST', path, { body, token: token[role] ?? '' })).status.allowed as boolean;
+    };
+    // The controller manager gathers the rules.
+    await until('edit has them', () => may('edit', 'create', 'clients'), 30_000);
+    await until('view has them', () => may('view', 'list', 'clients'), 30_000);
+    const answers: Record<string, boolean> = {};
+    for (const resource of ['clients', 'scopes', 'ldapbindings', 'authorizationservers']) {
+      for (const role of ['view', 'edit']) answers[`${role}s read ${resource}`] = await may(role, 'get', resource);
+      for (const role of ['view', 'edit']) answers[`${role}s create ${resource}`] = await may(role, 'create', resource);
+      answers[`edits write status of ${resource}`] = await may('edit', 'patch', resource, 'status');
+    }
+    // Handshakes and policies go by these labels.
+    for (const role of ['edit', 'admin'])
+      answers[`${role}s label the namespace`] = await may(role, 'patch', 'namespaces', '', '');
+    const granted = Object.keys(answers).filter((one) => answers[one] === true);
+    expect(granted.toSorted()).toEqual(
+      [
+        ...['clients', 'scopes', 'ldapbindings', 'authorizationservers'].flatMap((one) => [
+          `edits read ${one}`,
+          `views read ${one}`,
+        ]),
+        'edits create clients',
+        'edits create scopes',
+      ].toSorted(),
     );
   });
 });
@@ -222,6 +289,67 @@ describe('forged words', () => {
     const spec = { issuer: 'https://stolen.mallory.example', database: { secretRef: { name: 'stolen-database' } } };
     expect((await attack('AuthorizationServer', 'stolen', spec)).status).toBe(201);
     await untilCondition('AuthorizationServer', 'stolen', 'DatabaseReady', 'DatabaseInUse');
+  });
+
+  it('rows of others are not its to take over, nor is their database', async () => {
+    const here = (await world.cluster.call('GET', '/api/v1/namespaces/kube-system')).metadata.uid as string;
+    for (const source of [here, 'another-cluster']) {
+      const annotate = { metadata: { annotations: { 'auth.nauthera.io/adopt-from': source } } };
+      for (const name of ['own', 'stolen'])
+        expect(
+          (await world.tries('PATCH', pathOf('AuthorizationServer', 'mallory', name), annotate, mergePatch)).status,
+        ).toBe(200);
+      await until(
+        'it was looked at',
+        async () =>
+          (await world.get('AuthorizationServer', 'mallory', 'own'))?.status.lastHandled?.[
+            'auth.nauthera.io/adopt-from'
+          ] === source,
+        30_000,
+      );
+      await untilCondition('AuthorizationServer', 'stolen', 'DatabaseReady', 'DatabaseInUse');
+    }
+    expect(await world.rows({ not: 'mallory' })).toEqual((before as { rows: unknown }).rows);
+  });
+
+  it('finalizers of its own keep an object, and nothing that was registered', async () => {
+    const path = pathOf('Client', 'mallory', 'kept');
+    const finalizers = ['mallory.example/forever', 'auth.nauthera.io/server'];
+    expect((await attack('Client', 'kept', { grantTypes: ['client_credentials'] }, { finalizers })).status).toBe(201);
+    await untilCondition('Client', 'kept', 'Ready', 'Ready');
+    await world.tries('DELETE', path);
+    const ids = async () => (await world.rows({ of: 'mallory' })).map(({ id }) => id);
+    await until('it is registered no more', async () => !(await ids()).includes('mallory.kept'), 30_000);
+    await until(
+      'it is released as far as it is ours',
+      async () => (await world.get('Client', 'mallory', 'kept'))?.metadata.finalizers?.length === 2,
+      30_000,
+    );
+    expect((await world.tries('PATCH', path, { metadata: { finalizers: null } }, mergePatch)).status).toBe(200);
+  });
+
+  it('whoever takes our finalizer away is unregistered all the same', async () => {
+    const path = pathOf('Client', 'mallory', 'torn');
+    expect((await attack('Client', 'torn', { grantTypes: ['client_credentials'] })).status).toBe(201);
+    await untilCondition('Client', 'torn', 'Ready', 'Ready');
+    await world.tries('PATCH', path, { metadata: { finalizers: null } }, mergePatch);
+    await world.tries('DELETE', path);
+    const ids = async () => (await world.rows({ of: 'mallory' })).map(({ id }) => id);
+    await until('it is registered no more', async () => !(await ids()).includes('mallory.torn'), 30_000);
+    await world.tries('PATCH', path, { metadata: { finalizers: null } }, mergePatch);
+  });
+
+  it('owner references to what others have move nothing of theirs', async () => {
+    const main = await world.get('AuthorizationServer', home, 'main');
+    const ledger = await world.get('Client', 'bank', 'ledger');
+    const ownerReferences = [
+      { apiVersion: ours, kind: 'AuthorizationServer', name: 'main', uid: main?.metadata.uid, controller: true },
+      { apiVersion: ours, kind: 'Client', name: 'ledger', uid: ledger?.metadata.uid },
+    ];
+    const made = await attack('Client', 'child', { grantTypes: ['client_credentials'] }, { ownerReferences });
+    expect(made.status, made.body.message).toBe(201);
+    // The garbage collector takes it: an owner of another namespace is none.
+    await until('it is gone', async () => (await world.get('Client', 'mallory', 'child')) === undefined, 60_000);
   });
 
   it('nobody else noticed any of it', async () => {
