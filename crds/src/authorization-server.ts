@@ -38,9 +38,32 @@ export const authorizationServerSpec = group(
             'pg-app',
             'without a cluster --database names the database; in a cluster the server waits for it',
           ),
+          operatorSecretRef: secretRef(
+            'The Secret with the connection that the operator uses, as another role of the database: it writes registrations and reads no session. Give migratorSecretRef with it.',
+            'Its entries are those of secretRef, with another user.',
+            'nauthera-operator-database',
+            'the operator uses secretRef, and one role does everything',
+          ),
+          migratorSecretRef: secretRef(
+            'The Secret with the connection that migrations use, as the role that owns the tables. They grant the users of secretRef and operatorSecretRef what each needs. Give operatorSecretRef with it.',
+            'Its entries are those of secretRef, with another user.',
+            'nauthera-migrator-database',
+            'migrations use secretRef, and one role does everything',
+          ),
         },
         {
           what: 'The Postgres database of this server. One database serves one AuthorizationServer.',
+          rules: [
+            {
+              rule: 'has(self.operatorSecretRef) == has(self.migratorSecretRef)',
+              message:
+                'give operatorSecretRef and migratorSecretRef together: then each of operator, migrations and servers has a role of its own',
+            },
+            {
+              rule: '!has(self.operatorSecretRef) || has(self.secretRef)',
+              message: 'name the Secret of the servers in secretRef, too',
+            },
+          ],
           example: { secretRef: { name: 'pg-app' } },
           leftOut: 'without a cluster --database names the database; in a cluster the server waits for it',
         },
@@ -95,7 +118,7 @@ export const authorizationServerSpec = group(
     deletionPolicy: choice(['Retain', 'Delete'], {
       what: 'What goes with this object when it is deleted, beside what is registered with it.',
       allowed:
-        'Retain keeps the database and the generated key-encryption key; Delete removes that key: what it encrypted cannot be read any more',
+        'Retain keeps the database, the generated key-encryption key and the generated certificate authority; Delete removes that key and that authority: what the key encrypted cannot be read any more',
       default: 'Retain',
       example: 'Retain',
     }),

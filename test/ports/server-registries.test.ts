@@ -278,6 +278,110 @@ describe('the database of an AuthorizationServer', () => {
     expect(registries.registryOf('auth/main')).toBe(handle);
   });
 
+  it('I7: changes its password, on the server or in the Secret first, without a failure of those who use it', async () => {
+    const url = await postgres.createDatabase();
+    await sql(
+      postgres.url,
+      `CREATE ROLE rotated LOGIN PASSWORD 'one'`,
+      `ALTER DATABASE ${new URL(url).pathname.slice(1)} OWNER TO rotated`,
+    );
+    const { registries, secrets } = await aWorld({ pg: as(url, 'rotated', 'one') });
+    const server = aServer('main', 'pg');
+    await settled(registries, server);
+    const handle = registries.registryOf('auth/main');
+    const failures: unknown[] = [];
+    let [asked, using] = [0, true];
+    const users = Promise.all(
+      [1, 2, 3, 4, 5, 6].map(async () => {
+        while (using) {
+          await handle?.get('client', 'x').catch((error: unknown) => failures.push(error));
+          asked += 1;
+          await sleep(1);
+        }
+      }),
+    );
+    const more = async () => {
+      const from = asked;
+      await expect.poll(() => asked - from, { timeout: 30_000 }).toBeGreaterThan(200);
+    };
+    const sessions = async () =>
+      (await sql(url, `SELECT pid FROM pg_stat_activity WHERE usename = 'rotated'`)).map(({ pid }) => pid);
+    for (const [password, order] of [
+      ['two', ['server', 'secret']],
+      ['three', ['secret', 'server']],
+    ] as const) {
+      const before = await sessions();
+      for (const place of order) {
+        if (place === 'server') await sql(url, `ALTER ROLE rotated PASSWORD '${password}'`);
+        else secrets.all.set('pg', aSecret('pg', { uri: as(url, 'rotated', password) }));
+        await registries.look(server);
+        await more();
+      }
+      await expect
+        .poll(
+          async () => {
+            await registries.look(server);
+            return (await sessions()).filter((pid) => before.includes(pid));
+          },
+          { timeout: 60_000, interval: 500 },
+        )
+        .toEqual([]);
+      await more();
+      expect((await settled(registries, server)).ready.status).toBe('True');
+    }
+    using = false;
+    await users;
+    expect(failures).toEqual([]);
+  });
+
+  it('A74: with three Secrets has three roles, each with its rights, and says so', async () => {
+    const url = await postgres.createDatabase();
+    const users = ['owns', 'operates', 'serves'].map((one) => `${one}_${new URL(url).pathname.slice(1)}`);
+    const [owns = '', operates = '', serves = ''] = users;
+    await sql(
+      postgres.url,
+      ...users.map((user) => `CREATE ROLE ${user} LOGIN`),
+      `ALTER DATABASE ${new URL(url).pathname.slice(1)} OWNER TO ${owns}`,
+    );
+    const { registries, secrets } = await aWorld({
+      serving: as(url, serves),
+      operating: as(url, operates),
+      owning: as(url, owns),
+    });
+    const ref = (name: string) => ({ name });
+    const server = aServerResource(
+      {
+        database: { secretRef: ref('serving'), operatorSecretRef: ref('operating'), migratorSecretRef: ref('owning') },
+      },
+      { name: 'main', uid: 'main' },
+    );
+    const { ready, roles, looked } = await settled(registries, server);
+    expect(ready).toMatchObject({ status: 'True', reason: 'DatabaseReady' });
+    expect(roles).toEqual({ server: serves, operator: operates });
+    expect(looked.map(({ name }) => name).slice(0, 3)).toEqual(['serving', 'operating', 'owning']);
+    const [table] = await sql(url, `SELECT tableowner FROM pg_tables WHERE tablename = 'registry'`);
+    expect(table?.tableowner).toBe(owns);
+    const open = await sql(
+      url,
+      `SELECT DISTINCT usename FROM pg_stat_activity WHERE datname = current_database() AND usename = ANY ('{${users.join(',')}}')`,
+    );
+    expect(open).toEqual([{ usename: operates }]);
+    await expect(sql(as(url, serves), 'DELETE FROM registry')).rejects.toMatchObject({ code: '42501' });
+    await expect(sql(as(url, operates), 'SELECT id FROM sessions')).rejects.toMatchObject({ code: '42501' });
+    expect(await registries.registryOf('auth/main')?.get('client', 'x')).toBeNull();
+    // One of them is missing: what runs goes on.
+    secrets.all.delete('owning');
+    expect((await registries.look(server)).ready).toMatchObject({
+      reason: 'SecretNotFound',
+      message: expect.stringContaining('"owning" named in spec.database.migratorSecretRef') as unknown,
+    });
+    expect(await registries.registryOf('auth/main')?.get('client', 'x')).toBeNull();
+    // Two names for one user are no separation.
+    secrets.all.set('owning', aSecret('owning', { uri: as(url, owns) }));
+    secrets.all.set('operating', aSecret('operating', { uri: as(url, owns) }));
+    expect((await settled(registries, server)).ready).toMatchObject({ status: 'True', reason: 'SingleRole' });
+  });
+
   it('holds keys and its Secret is gone: nothing is made in its place, and all but bind passwords goes on', async () => {
     const url = await postgres.createDatabase();
     const first = await aWorld({ pg: url });

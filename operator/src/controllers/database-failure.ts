@@ -57,7 +57,7 @@ export function explainFailure(error: unknown, secret: string): DatabaseProblem 
   if (code === '42501')
     return {
       reason: 'DatabasePermissionMissing',
-      message: `the role of ${named} may not do what is needed in its database. Make it the owner of that database`,
+      message: `the role of ${named} may not do what is needed in its database. Make it the owner of that database, or name the owner's Secret in spec.database.migratorSecretRef`,
     };
   if (error instanceof MigrationFailed)
     return {

@@ -211,6 +211,6 @@ async function isGone({ source, secrets, deployment }: World, name: string): Pro
   const server = servers.find((one) => `${one.namespace}/${one.name}` === name);
   if (server === undefined) return true;
   if (deployment.database === 'given' || server.spec === undefined) return false;
-  const ref = server.spec.database?.secretRef;
+  const ref = server.spec.database?.operatorSecretRef ?? server.spec.database?.secretRef;
   return ref === undefined || (await secrets.read(server.namespace, ref.name)) === undefined;
 }

@@ -3,6 +3,7 @@ import type { LiveReport } from '@nauthera/server/registry';
 import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Observed } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
+import type { NamedRoles } from './database-secrets.ts';
 import type { Looked } from './polling.ts';
 import type { Changed, RegistryHandle } from './registry-handle.ts';
 
@@ -13,6 +14,8 @@ export interface DatabaseState {
   readonly keyProblem: string | undefined;
   /** Whether its tables are those of this version; `undefined`: it cannot be asked. */
   readonly tables?: 'current' | 'missing' | undefined;
+  /** Whose rights go with the tables; left out: one role does everything. */
+  readonly roles?: NamedRoles;
   /** TCP ports that it is reached on. */
   readonly ports?: readonly number[];
   /** What was read for it. */

@@ -8,6 +8,7 @@ import {
   createSealer,
   type Database,
   type Fence,
+  grantRoles,
   holdsSealed,
   migrate,
   openDatabase,
@@ -16,18 +17,18 @@ import {
 } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
+import type { NamedConnection, NamedRoles } from './database-secrets.ts';
 import { distrusted } from './distrusted-registry.ts';
 import type { OrphanTimes } from './orphans.ts';
 import { knowRows } from './registering.ts';
 import { RegistryHandle } from './registry-handle.ts';
 import { type RegistryListener, RunningRegistry } from './running-registry.ts';
 
-export interface Connection {
-  /** Name of the Secret that it stands in. */
-  readonly secret: string;
-  readonly url: string;
-  readonly directUrl: string | undefined;
-  readonly ca: string | undefined;
+export interface Connection extends NamedConnection {
+  /** Of the owner of the tables; `undefined`: the same. */
+  readonly migrator?: NamedConnection | undefined;
+  /** Who gets which rights once the tables are there; `undefined`: nobody, one role does everything. */
+  readonly roles?: NamedRoles | undefined;
   /** `undefined`: there are none. */
   readonly keys: readonly Uint8Array[] | undefined;
   /** Makes the keys, for a database that holds nothing which was sealed; `undefined`: they are somebody else's to make. */
@@ -214,15 +215,22 @@ export class ServerDatabase {
 
   async #attempt(asked: Connection): Promise<{ readonly open: Open; readonly asked: Connection }> {
     const { source, fence, listener, onProblem, orphans } = this.#options;
-    const database = await openDatabase(asked.url, {
-      max: connections,
-      answers,
-      onProblem,
-      ...(asked.ca === undefined ? {} : { ca: asked.ca }),
-      ...(asked.directUrl === undefined ? {} : { directUrl: asked.directUrl }),
-    });
+    const open = ({ url, ca, directUrl }: NamedConnection) =>
+      openDatabase(url, {
+        max: connections,
+        answers,
+        onProblem,
+        ...(ca === undefined ? {} : { ca }),
+        ...(directUrl === undefined ? {} : { directUrl }),
+      });
+    const database = await open(asked);
     try {
-      await this.#migrate(database);
+      if (this.#options.migrations === 'wait') await this.#requireTables(database, asked);
+      else if (asked.migrator === undefined) await this.#migrate(database, asked);
+      else {
+        const owner = await open(asked.migrator);
+        await this.#migrate(owner, asked).finally(() => owner.close());
+      }
       const empty = asked.keys === undefined && !(await holdsSealed(database));
       const keys = empty ? await asked.makeKeys?.() : asked.keys;
       const sealer = createSealer(keys ?? [randomBytes(32)]);
@@ -239,15 +247,21 @@ export class ServerDatabase {
     }
   }
 
-  async #migrate(database: Database): Promise<void> {
+  /** Somebody else makes them, and gives our role its rights. */
+  async #requireTables(database: Database, { roles }: Connection): Promise<void> {
+    await database.run({ name: 'ping', text: 'SELECT 1' }, []);
+    this.#lookedAt = performance.now();
+    const pending = await pendingMigrations(database).catch((error: unknown) => {
+      if (roles !== undefined && isForbidden(error)) return ['the rights of our role'];
+      throw error;
+    });
+    const [first] = pending;
+    if (first !== undefined) throw new TablesMissing(`${first}: not there yet`);
+  }
+
+  async #migrate(database: Database, { roles }: Connection): Promise<void> {
     const { onMigration, onProgress } = this.#options;
     await database.run({ name: 'ping', text: 'SELECT 1' }, []);
-    if (this.#options.migrations === 'wait') {
-      this.#lookedAt = performance.now();
-      const [first] = await pendingMigrations(database);
-      if (first !== undefined) throw new TablesMissing(`${first} has not run`);
-      return;
-    }
     const names = await migrate(database, {
       onPending: (pending) => {
         if (this.#open === undefined) this.#become({ standing: 'migrating' });
@@ -256,6 +270,7 @@ export class ServerDatabase {
       },
       ...(onProgress === undefined ? {} : { onProgress }),
     });
+    if (roles !== undefined) await grantRoles(database, roles);
     if (names.length > 0) onMigration('MigrationCompleted', names);
   }
 
@@ -294,9 +309,13 @@ function sameConnection(one: Connection, other: Connection): boolean {
   return digest(one) === digest(other);
 }
 
-function digest({ secret, url, directUrl, ca, keys }: Connection): string {
+function isForbidden(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === '42501';
+}
+
+function digest({ secret, url, directUrl, ca, keys, migrator, roles }: Connection): string {
   const texts = keys?.map((key) => Buffer.from(key).toString('base64'));
-  return hash('sha256', JSON.stringify([secret, url, directUrl, ca, texts]));
+  return hash('sha256', JSON.stringify([secret, url, directUrl, ca, texts, migrator, roles]));
 }
 
 async function within(done: Promise<void>, patience: number): Promise<void> {

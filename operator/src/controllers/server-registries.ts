@@ -5,13 +5,13 @@ import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
 import { nameOf, type ServerResource } from './attachment.ts';
 import { explainFailure } from './database-failure.ts';
-import { refuseUrl } from './database-url.ts';
+import { connectionsOf, databaseFields } from './database-secrets.ts';
 import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
 import type { OrphanTimes } from './orphans.ts';
 import type { Looked } from './polling.ts';
 import type { DatabaseState, Registries, RegistriesListener } from './registries.ts';
 import type { Changed, RegistryHandle } from './registry-handle.ts';
-import { type Connection, ServerDatabase } from './server-database.ts';
+import { ServerDatabase } from './server-database.ts';
 import type { EventSink } from './world.ts';
 
 export interface ServerRegistriesOptions {
@@ -106,22 +106,26 @@ export class ServerRegistries implements Registries {
   }
 
   explain({ spec }: ServerResource, failure: unknown): { readonly reason: string; readonly message: string } {
-    return explainFailure(failure, spec.database?.secretRef?.name ?? '');
+    return explainFailure(failure, (spec.database?.operatorSecretRef ?? spec.database?.secretRef)?.name ?? '');
   }
 
   async look(server: ServerResource): Promise<DatabaseState> {
     const { secrets } = this.#options;
     const { namespace, spec } = server;
-    const ref = spec.database?.secretRef;
     const keyName = keySecretName(server);
-    const secret = ref === undefined ? undefined : await secrets.read(namespace, ref.name);
+    const looked: Looked[] = [];
+    const named: Partial<Record<(typeof databaseFields)[number], Secret>> = {};
+    for (const field of databaseFields) {
+      const name = spec.database?.[field]?.name;
+      if (name === undefined) continue;
+      const secret = await secrets.read(namespace, name);
+      if (secret !== undefined) named[field] = secret;
+      looked.push({ kind: 'Secret', namespace, name, found: secret });
+    }
     const keySecret = await secrets.read(namespace, keyName);
-    const looked: Looked[] = [
-      ...(ref === undefined ? [] : [{ kind: 'Secret', namespace, name: ref.name, found: secret } as const]),
-      { kind: 'Secret', namespace, name: keyName, found: keySecret },
-    ];
+    looked.push({ kind: 'Secret', namespace, name: keyName, found: keySecret });
     const { database } = this.#entry(server);
-    const found = connectionOf(server, secret);
+    const found = connectionsOf(server, named);
     if ('ready' in found) {
       // A Secret that is gone for a moment, or was broken by an edit, ends nothing that runs.
       database.wantNothing();
@@ -129,7 +133,9 @@ export class ServerRegistries implements Registries {
     }
     const keys = readKeys(keySecret);
     database.want({
-      ...found,
+      ...found.own,
+      migrator: found.migrator,
+      roles: found.roles,
       keys: keys.found === 'keys' ? keys.keys : undefined,
       makeKeys: isGenerated(server) && keys.found === 'nothing' ? () => this.#makeKeys(server) : undefined,
     });
@@ -137,10 +143,11 @@ export class ServerRegistries implements Registries {
     // It may have been made meanwhile.
     const now = keys.found === 'nothing' ? readKeys(await secrets.read(namespace, keyName)) : keys;
     return {
-      ready: readyOf(database),
+      ready: readyOf(database, found.roles !== undefined),
       keyProblem: keyProblemOf(server, database, now),
       ...tablesOf(database),
-      ports: portsOf(found),
+      ports: found.ports,
+      ...(found.roles === undefined ? {} : { roles: found.roles }),
       looked,
     };
   }
@@ -243,43 +250,12 @@ export class ServerRegistries implements Registries {
   }
 }
 
-type Wanted = Omit<Connection, 'keys' | 'makeKeys'>;
-
-function connectionOf(
-  { namespace, spec }: ServerResource,
-  secret: Secret | undefined,
-): Wanted | { readonly ready: ConditionDraft } {
-  const no = (reason: string, message: string) =>
-    ({ ready: { type: 'DatabaseReady', status: 'False', reason, message } }) as const;
-  const ref = spec.database?.secretRef;
-  const hint = 'that your database operator wrote, e.g. <cluster>-app';
-  if (ref === undefined) return no('SecretNotFound', `spec.database.secretRef is left out. Name the Secret ${hint}`);
-  if (secret === undefined)
-    return no(
-      'SecretNotFound',
-      `Secret "${ref.name}" named in spec.database.secretRef does not exist in namespace ${namespace}. Waiting for it; name the one ${hint}`,
-    );
-  const { uri, 'direct-uri': directUrl, 'ca.crt': ca } = secret.data;
-  if (uri === undefined) {
-    const keys = Object.keys(secret.data).sort().join(', ');
-    return no(
-      'SecretKeyNotFound',
-      `Secret "${ref.name}" has no key "uri" (keys: ${keys}). Point spec.database.secretRef at the Secret your database operator wrote, e.g. <cluster>-app`,
-    );
-  }
-  const where = (key: string) => `Secret "${ref.name}", key "${key}"`;
-  const refused =
-    refuseUrl(uri, where('uri')) ?? (directUrl === undefined ? undefined : refuseUrl(directUrl, where('direct-uri')));
-  if (refused !== undefined) return no(refused.reason, refused.message);
-  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----'))
-    return no('DatabaseTlsFailed', `${where('ca.crt')}: holds no certificate in PEM. Correct that Secret`);
-  return { secret: ref.name, url: uri, directUrl, ca };
-}
-
-function readyOf({ state }: ServerDatabase): ConditionDraft {
+function readyOf({ state }: ServerDatabase, separated: boolean): ConditionDraft {
   const type = 'DatabaseReady';
   switch (state.standing) {
     case 'open':
+      if (separated)
+        return { type, status: 'True', reason: type, message: 'migrations, operator and servers have a role each' };
       return {
         type,
         status: 'True',
@@ -304,11 +280,6 @@ function readyOf({ state }: ServerDatabase): ConditionDraft {
 function tablesOf({ state }: ServerDatabase): Pick<DatabaseState, 'tables'> {
   if (state.standing === 'open') return { tables: 'current' };
   return state.standing === 'unmigrated' ? { tables: 'missing' } : {};
-}
-
-function portsOf({ url, directUrl }: Wanted): readonly number[] {
-  const ports = [url, ...(directUrl === undefined ? [] : [directUrl])].map((one) => Number(new URL(one).port || 5432));
-  return [...new Set(ports)];
 }
 
 function keyProblemOf(

@@ -237,3 +237,32 @@ it('the names that others know stay below 63 characters', () => {
   const long = { ...context, server: { ...context.server, name: 'a'.repeat(40) } };
   for (const { name } of manifests(long)) expect(name.length).toBeLessThanOrEqual(63);
 });
+
+describe('three roles of the database', () => {
+  const roles: Spec = {
+    database: {
+      secretRef: { name: 'serving' },
+      operatorSecretRef: { name: 'operating' },
+      migratorSecretRef: { name: 'owning' },
+    },
+  };
+  const context = aContext(roles, { databaseRoles: { server: 'serves', operator: 'operates' } });
+
+  it('A74: pods that serve see their own alone, the migration that of the owner, and grants', () => {
+    expect(JSON.stringify(podOf(context))).toContain('"secretName":"serving"');
+    expect(JSON.stringify(podOf(context))).not.toMatch(/operating|owning/);
+    expect(JSON.stringify(podOf(context, 'Job'))).toContain('"secretName":"owning"');
+    expect(JSON.stringify(podOf(context, 'Job'))).not.toMatch(/operating|serving/);
+    expect(containerOf(context, 'Job')['args']).toEqual([
+      'migrate',
+      '--server-role=serves',
+      '--operator-role=operates',
+    ]);
+    expect(containerOf(aContext(), 'Job')['args']).toEqual(['migrate']);
+  });
+
+  it('another role is another migration: it needs its rights', () => {
+    const other = aContext(roles, { databaseRoles: { server: 'serves', operator: 'another' } });
+    expect(migrationsOf(other)[0]?.digest).not.toBe(migrationsOf(context)[0]?.digest);
+  });
+});

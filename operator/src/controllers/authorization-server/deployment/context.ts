@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { childLabel, managedBy, managedByLabel } from '../../../sources/children.ts';
 import type { ServerResource } from '../../attachment.ts';
+import type { NamedRoles } from '../../database-secrets.ts';
 
 /** How the operator was told to run server pods. */
 export interface PodSettings {
@@ -18,6 +19,8 @@ export interface DeploymentContext {
   readonly settings: PodSettings;
   /** Ports that the database is reached on. */
   readonly databasePorts: readonly number[];
+  /** Whose rights go with the tables; `undefined`: one role does everything. */
+  readonly databaseRoles?: NamedRoles | undefined;
   /** As many as there are now, where an autoscaler decides; `undefined`: there is no Deployment yet. */
   readonly scaledTo: number | undefined;
   /** The newest value of the annotation that asks for a restart. */

@@ -45,6 +45,8 @@ export interface DeployedPods {
   readonly paused: boolean;
   /** Pods that there are. */
   readonly replicas: number;
+  /** Of what was asked for last; `undefined`: its image says none. */
+  readonly version: string | undefined;
   /** Annotations that were acted upon. */
   readonly acted: readonly string[];
   /** Milliseconds: what happens to pods is not told. */
@@ -63,17 +65,20 @@ export async function deployPods(world: World, pods: PodDeployment, inputs: Depl
     issuer: inputs.issuer,
     settings: pods.settings,
     databasePorts: inputs.database.ports ?? [5432],
+    databaseRoles: inputs.database.roles,
     scaledTo: before === undefined ? undefined : scaleOf(before),
     bundle: inputs.certificate.bundle,
     restart: server.annotations[restartAnnotation]?.slice(0, 256) ?? server.status.lastHandled?.[restartAnnotation],
   };
   const applied = paused ? nothing : await applyAll(world, pods, inputs, context, before);
   const standing = await standingOf(pods, server, applied.problem);
+  const now = deploymentOf(pods, server);
   return {
     databaseReady: applied.databaseReady,
     deployed: standing,
     paused,
-    replicas: replicasNow(pods, server),
+    replicas: now === undefined ? 0 : replicasOf(now),
+    version: now?.labels['app.kubernetes.io/version'],
     acted: applied.acted,
     lookAgainAfter: standing === undefined && applied.databaseReady === undefined ? undefined : lookEvery,
   };
@@ -109,13 +114,21 @@ async function applyAll(
     }
     await removeOthers(pods, server, context, manifests);
     const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
-    const migrated = await migrateFirst({ children: pods.children, events: world.events, now: world.now }, context, {
-      database,
-      before: before?.annotations[migratedAnnotation],
-      anew,
-    });
+    const migrated = await migrateFirst(
+      {
+        children: pods.children,
+        events: world.events,
+        now: world.now,
+        onEnded: () => world.databases.migrated(server),
+      },
+      context,
+      {
+        database,
+        before: before?.annotations[migratedAnnotation],
+        anew,
+      },
+    );
     if (!migrated.ready) return { ...nothing, databaseReady: migrated.condition };
-    world.databases.migrated(server);
     return await applyDeployment(world, pods, inputs, context, before);
   } catch (error) {
     if (!(error instanceof ChildTaken || error instanceof ChildRefused)) throw error;
@@ -170,7 +183,7 @@ async function apply(
   return result;
 }
 
-/** What is no longer wanted, and Jobs of other versions once they have ended. */
+/** What is no longer wanted. A migration of another version that still runs is undone by its database. */
 async function removeOthers(
   { children }: PodDeployment,
   server: ServerResource,
@@ -216,9 +229,4 @@ function no(reason: 'ApplyFailed' | 'RollingOut' | 'RolloutStuck', message: stri
 function deploymentOf({ children }: PodDeployment, server: ServerResource): Child | undefined {
   const found = children.get('Deployment', server.namespace, names.server(server));
   return found?.owner === server.uid ? found : undefined;
-}
-
-function replicasNow(pods: PodDeployment, server: ServerResource): number {
-  const found = deploymentOf(pods, server);
-  return found === undefined ? 0 : replicasOf(found);
 }

@@ -2,6 +2,7 @@
 import type { Manifest } from '../../../sources/children.ts';
 import { type DeploymentContext, imageOf, labelsOf, names, shortDigest } from './context.ts';
 import { podTemplate } from './pod.ts';
+import { databaseSecret } from './pod-parts.ts';
 
 export interface Migration {
   readonly image: string;
@@ -14,9 +15,17 @@ export interface Migration {
  * the registry in tables of its own version.
  */
 export function migrationsOf(context: DeploymentContext): readonly Migration[] {
-  const secret = context.server.spec.database?.secretRef?.name ?? '';
+  const secret = databaseSecret(context, 'migration') ?? '';
+  const { databaseRoles } = context;
+  const granted = databaseRoles === undefined ? [] : [databaseRoles.server, databaseRoles.operator];
   const images = [...new Set([context.settings.image, imageOf(context)])];
-  return images.map((image) => ({ image, digest: shortDigest([image, secret]) }));
+  return images.map((image) => ({ image, digest: shortDigest([image, secret, ...granted]) }));
+}
+
+/** Names of roles are no secret: who they are shows in the database's own list of sessions. */
+function rolesOf({ databaseRoles }: DeploymentContext): readonly string[] {
+  if (databaseRoles === undefined) return [];
+  return [`--server-role=${databaseRoles.server}`, `--operator-role=${databaseRoles.operator}`];
 }
 
 export function migrationJob(context: DeploymentContext, { image, digest }: Migration): Manifest {
@@ -33,7 +42,7 @@ export function migrationJob(context: DeploymentContext, { image, digest }: Migr
         template: podTemplate(context, {
           component: 'migration',
           image,
-          container: { command: ['nauthera-server'], args: ['migrate'] },
+          container: { command: ['nauthera-server'], args: ['migrate', ...rolesOf(context)] },
           pod: { restartPolicy: 'Never', terminationGracePeriodSeconds: 45 },
         }),
       },

@@ -50,8 +50,14 @@ export function secretFolder(name: string, secretName: string): Required<Pick<Po
   };
 }
 
-function database({ server }: DeploymentContext): PodPart {
-  const secret = server.spec.database?.secretRef?.name;
+/** Pods that serve never see who owns the tables. */
+export function databaseSecret({ server }: DeploymentContext, component: Component): string | undefined {
+  const { secretRef, migratorSecretRef } = server.spec.database ?? {};
+  return component === 'migration' && migratorSecretRef !== undefined ? migratorSecretRef.name : secretRef?.name;
+}
+
+function database(context: DeploymentContext, component: Component): PodPart {
+  const secret = databaseSecret(context, component);
   if (secret === undefined) return {};
   return {
     ...secretFolder('database', secret),
