@@ -181,3 +181,42 @@ describe('the metadata of the server names what some Client could be allowed', (
     expect(supported(...policies)).toEqual([grants, responses]);
   });
 });
+
+describe('M09: a policy that holds Clients to OAuth 2.1', () => {
+  const all = { grantTypes: ['authorization_code', 'implicit'], responseTypes: [...responseTypes] };
+  const web = { grantTypes: ['authorization_code'], redirectUris };
+  const tokens = { ...hybrid, grantTypes: ['authorization_code', 'implicit'], responseTypes: ['code', 'code token'] };
+  it.each<[string, Fields, string]>([
+    ['code with PKCE', web, 'accepted'],
+    ['an ID token beside the code', { ...tokens, responseTypes: ['code', 'code id_token'] }, 'accepted'],
+    ['no PKCE', { ...web, pkce: 'Optional' }, refusal('pkce', 'Optional', 'flows', 'Required (profile OAuth21)')],
+    [
+      'access tokens through the browser',
+      tokens,
+      refusal('responseTypes', 'code token', 'flows', 'those without token (profile OAuth21)'),
+    ],
+  ])('%s', (_, spec, expected) => {
+    expect(acceptance(plan(spec, { ...all, profile: 'OAuth21' }))).toBe(expected);
+    expect(acceptance(plan(spec, { ...all, profile: 'Baseline' }))).toBe('accepted');
+  });
+});
+
+describe('the settings in force', () => {
+  const machine = { grantTypes: ['client_credentials'] };
+
+  it('stand in the status, and what a policy shortens in the registration', () => {
+    const { status, registration } = plan(machine, { maxLifetimes: { accessToken: '2m' } });
+    expect(status.effective).toEqual({
+      policy: 'flows',
+      settings: [{ name: 'accessToken.lifetime', value: '2m', setBy: 'policy flows' }],
+    });
+    expect(registration.value).toMatchObject({ access_token_lifetime: 120 });
+    const free = plan(machine);
+    expect(free.status.effective?.policy).toBe('built-in');
+    expect(free.registration.value).not.toHaveProperty('access_token_lifetime');
+  });
+
+  it('are not told of a Client that is refused', () => {
+    expect(plan(implicit).status).not.toHaveProperty('effective');
+  });
+});
