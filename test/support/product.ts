@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
-import { createLog, type Seams, type Standalone, startStandalone } from '../../operator/src/standalone.ts';
+import {
+  createLog,
+  type Seams,
+  type Standalone,
+  type StandaloneOptions,
+  startStandalone,
+} from '../../operator/src/standalone.ts';
 import type { Database } from '../../server/src/store/database.ts';
 
 export interface ShownCondition {
@@ -58,7 +64,7 @@ export class Product {
     return new Product(base, databaseUrl ?? `pglite:${join(base, 'database')}`);
   }
 
-  async start(seams: Seams = {}): Promise<this> {
+  async start(seams: Seams = {}, more: Partial<StandaloneOptions> = {}): Promise<this> {
     const folder = this.#databaseUrl.startsWith('pglite:') ? this.#databaseUrl.slice('pglite:'.length) : undefined;
     this.#standalone = await startStandalone({
       resources: this.resources,
@@ -78,6 +84,7 @@ export class Product {
         destination: { write: (line) => this.log.push(line) },
       }),
       onStatus: (table) => this.tables.push(table),
+      ...more,
       seams: {
         ...seams,
         database: (database) => {
