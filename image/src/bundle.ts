@@ -70,7 +70,7 @@ const embeddedWhenOpened: Plugin = {
       kind === 'dynamic-import' ? { path, external: true } : { path, namespace },
     );
     plugin.onLoad({ filter: /./, namespace }, () => ({
-      contents: `export const { PGlite, types } = await import('${embedded}');`,
+      contents: `export const { PGlite, types } = await import(${JSON.stringify(embedded)});`,
     }));
   },
 };
