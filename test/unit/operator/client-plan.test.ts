@@ -452,6 +452,41 @@ describe('the Secret of a Client', () => {
     expect(seen(edited, { status: { ...status, issuer: 'https://former.example' } })?.events).toEqual([]);
   });
 
+  describe('holds the authority of the certificate of the issuer', () => {
+    const owner = { kind: 'Client', name: 'web', uid: 'uid-Client-shop-web' };
+    const known = (pem: string | undefined) => ({ known: true, pem }) as const;
+    const nextOf = (spec: Record<string, unknown>, inputs: Partial<ClientInputs>) => {
+      const [write] = plan({ spec, inputs }).secret?.writes ?? [];
+      return write?.write === 'delete' ? undefined : write?.next;
+    };
+    const written = (spec: Record<string, unknown> = {}): Secret => {
+      const next = nextOf(spec, { trust: known('one') });
+      if (next === undefined) throw new Error('nothing was written');
+      return { ...next, owner, version: 'v' };
+    };
+
+    it('where there is one that is known, under its own name', () => {
+      expect(written().data['ca.crt']).toBe('one');
+      expect(written({ secret: { keys: { 'ca.crt': 'CA' } } }).data).toMatchObject({ CA: 'one' });
+      expect(nextOf({}, { trust: known(undefined) })?.data).not.toHaveProperty('ca.crt');
+    });
+
+    it('which stays while it is not known: the operator has only begun', () => {
+      const secret = written();
+      expect(nextOf({}, { secret, trust: { known: false } })).toBeUndefined();
+      expect(nextOf({}, { trust: { known: false } })?.data).not.toHaveProperty('ca.crt');
+    });
+
+    it('which moves without an Event, and goes when the certificate is of nobody that is known', () => {
+      const secret = written();
+      const status = { ...plan().status, observedGeneration: 1, conditions: [] };
+      const moved = plan({ client: { status }, inputs: { secret, trust: known('two') } }).secret;
+      expect(moved?.writes).toMatchObject([{ write: 'update', next: { data: { 'ca.crt': 'two' } } }]);
+      expect(moved?.events).toEqual([]);
+      expect(nextOf({}, { secret, trust: known(undefined) })?.data).not.toHaveProperty('ca.crt');
+    });
+  });
+
   it('that is immutable is left alone, and only where it would have to change', () => {
     const owner = { kind: 'Client', name: 'web', uid: 'uid-Client-shop-web' };
     const first = plan();

@@ -3,8 +3,10 @@ import { X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { issueAuthority, issueServing } from '../../../operator/src/certificates/issue.ts';
 import { bundleOf, lifetimes, validityFrom } from '../../../operator/src/certificates/lifecycle.ts';
+import type { ServerResource } from '../../../operator/src/controllers/attachment.ts';
 import { transportOf } from '../../../operator/src/controllers/authorization-server/deployment/transport.ts';
 import {
+  discardAuthorities,
   keepCertificate,
   type ServerCertificate,
 } from '../../../operator/src/controllers/authorization-server/tls/certificates.ts';
@@ -14,6 +16,7 @@ import {
   servingSecretName,
   wantedCertificate,
 } from '../../../operator/src/controllers/authorization-server/tls/wanted.ts';
+import type { World } from '../../../operator/src/controllers/world.ts';
 import type { NewSecret, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
 import { fakeWorld } from './fake-world.ts';
 import { aServerResource } from './resources.ts';
@@ -81,6 +84,9 @@ class Scene {
   }
   pass(server = aServerResource(), of = issuer): Promise<ServerCertificate> {
     return keepCertificate(this.#fake.world, server, of);
+  }
+  discard(server: ServerResource): Promise<void> {
+    return discardAuthorities({ ...this.#fake.world, pods: {} as World['pods'] }, server);
   }
   get serving(): X509Certificate {
     return new X509Certificate(this.secrets.stored.get('main-generated-tls')?.data['tls.crt'] ?? '');
@@ -342,6 +348,16 @@ describe('a generated certificate', () => {
     },
   );
 
+  it.each<[string, 'Delete' | 'Retain', boolean]>([
+    ['goes with its server where all goes', 'Delete', false],
+    ['stays otherwise: a server that is made anew goes on with it', 'Retain', true],
+  ])('its authority %s', async (_name, deletionPolicy, stays) => {
+    const scene = new Scene();
+    await scene.pass();
+    await scene.discard(aServerResource({ deletionPolicy }));
+    expect(scene.secrets.stored.has('main-generated-ca')).toBe(stays);
+  });
+
   it('is left alone while the server is paused', async () => {
     const scene = new Scene();
     const { bundle } = await scene.pass();
@@ -371,7 +387,7 @@ describe('a certificate that somebody else keeps', () => {
 
   it('that is good is used, and says nothing of its authority', async () => {
     const { data } = await make();
-    expect(judge(data)).toEqual({ usable: true, problem: undefined, bundle: undefined });
+    expect(judge(data)).toEqual({ usable: true, problem: undefined, bundle: undefined, until: start + 90 * day });
   });
 
   it('whose authority stands beside it: that one is published', async () => {

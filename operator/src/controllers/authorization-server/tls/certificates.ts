@@ -47,6 +47,10 @@ const none: ServerCertificate = {
 /** Timers know no longer times, and clocks are set. */
 const longest = 86_400_000;
 
+function timeTo(moment: number, world: World): number {
+  return Math.min(Math.max(moment - world.now(), 0), longest);
+}
+
 export async function keepCertificate(
   world: World,
   server: ServerResource,
@@ -61,13 +65,12 @@ export async function keepCertificate(
   const { secretName: name, names, forClients } = wanted;
   const { namespace } = server;
   const secret = await world.secrets.read(namespace, name);
-  const given = judgeGiven(secret, { name, namespace, names, now: world.now() });
+  const { until, ...given } = judgeGiven(secret, { name, namespace, names, now: world.now() });
   return {
     ...given,
     forClients: forClients ? given.bundle : undefined,
     looked: [{ kind: 'Secret', namespace, name, found: secret }],
-    // It ends by itself.
-    lookAgainAfter: longest,
+    lookAgainAfter: until === undefined ? undefined : timeTo(until, world),
   };
 }
 
@@ -99,7 +102,7 @@ async function keepGenerated(
     ...none,
     bundle: bundleOf(authorities),
     looked: looked(found),
-    lookAgainAfter: Math.min(Math.max(nextStep(authorities, serving) - world.now(), 0), longest),
+    lookAgainAfter: timeTo(nextStep(authorities, serving), world),
   };
 }
 

@@ -14,6 +14,8 @@ export interface GivenCertificate {
   /** Whether pods can show it. */
   readonly usable: boolean;
   readonly problem: ConditionDraft | undefined;
+  /** Epoch milliseconds: when it becomes another, if nobody touches it. */
+  readonly until: number | undefined;
   /** The private authority that signed it, where the Secret tells it. */
   readonly bundle: string | undefined;
 }
@@ -46,6 +48,7 @@ export function judgeGiven(
   const flaw = (reason: string, message: string): GivenCertificate => ({
     usable: true,
     problem: no(reason, message),
+    until: found.from > now ? found.from : undefined,
     bundle,
   });
   if (found.until <= now)
@@ -61,7 +64,7 @@ export function judgeGiven(
     const message = `${where}: its certificate is for ${has === '' ? 'no names' : has}, not for ${uncovered.join(', ')}. Issue one with that name`;
     return flaw('CertificateNameMismatch', message);
   }
-  return { usable: true, problem: undefined, bundle };
+  return { usable: true, problem: undefined, until: found.until, bundle };
 }
 
 const problems: Readonly<Record<CertificateProblem, string>> = {
@@ -79,7 +82,7 @@ function bundleOf(certificate: string, ca: string | undefined): string | undefin
 }
 
 function broken(reason: string, message: string): GivenCertificate {
-  return { usable: false, problem: no(reason, message), bundle: undefined };
+  return { usable: false, problem: no(reason, message), until: undefined, bundle: undefined };
 }
 
 function no(reason: string, message: string): ConditionDraft {
