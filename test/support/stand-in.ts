@@ -131,7 +131,12 @@ export class StandIn {
   }
 
   async pod(name: string, labels: AnyObject, status: AnyObject): Promise<void> {
-    const spec = { containers: [{ name: 'server', image: 'none' }] };
+    // As restricted Pod Security has it.
+    const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
+    const spec = {
+      securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
+      containers: [{ name: 'server', image: 'none', securityContext }],
+    };
     await this.#cluster.call('POST', this.path('', 'pods'), { body: { metadata: { name, labels }, spec } });
     await this.#status('', 'pods', name, status);
   }

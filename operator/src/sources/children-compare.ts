@@ -35,6 +35,34 @@ export function difference(wanted: JsonObject, found: JsonObject): string | unde
   return differs(wanted, found, []);
 }
 
+/**
+ * What is wanted, with the values that the API server answered: what an admission changed is as it should be from then on,
+ * and not changed back for ever.
+ */
+export function asAnswered(wanted: JsonObject, answer: JsonObject): JsonObject {
+  const result = answered(wanted, answer, '');
+  return isObject(result) ? result : wanted;
+}
+
+function answered(wanted: Json, answer: Json, name: string): Json {
+  if (Array.isArray(wanted) && Array.isArray(answer)) {
+    const keys = itemKeys[name] ?? portKeys(name, wanted);
+    if (keys === undefined) return answer;
+    return wanted.flatMap((item) => {
+      const found = answer.find((one) => idOf(one, keys) === idOf(item, keys));
+      return found === undefined ? [] : [answered(item, found, '')];
+    });
+  }
+  if (!isObject(wanted) || !isObject(answer)) return answer;
+  if (whole.has(name)) return answer;
+  return Object.fromEntries(
+    Object.entries(wanted).flatMap(([member, value]) => {
+      const found = answer[member];
+      return found === undefined ? [] : [[member, answered(value, found, member)] as const];
+    }),
+  );
+}
+
 /** Of what is wanted: another one means that something else is wanted. */
 export function digestOf(wanted: Json): string {
   return hash('sha256', JSON.stringify(sorted(wanted))).slice(0, 16);
@@ -93,7 +121,11 @@ function portKeys(name: string, wanted: readonly Json[]): readonly string[] | un
 
 function idOf(item: Json, keys: readonly string[]): string {
   if (!isObject(item)) return JSON.stringify(item);
-  return keys.map((key) => String(item[key] ?? (key === 'protocol' ? 'TCP' : ''))).join('/');
+  return keys.map((key) => textOf(item[key] ?? (key === 'protocol' ? 'TCP' : ''))).join('/');
+}
+
+function textOf(value: Json): string {
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
 function firstOf(items: readonly Json[], look: (item: Json, at: number) => string | undefined): string | undefined {
@@ -123,7 +155,7 @@ function isSameQuantity(one: Json | undefined, other: Json | undefined): boolean
 }
 
 function amountOf(quantity: Json | undefined): number | undefined {
-  const [, digits = '', unit = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(String(quantity)) ?? [];
+  const [, digits = '', unit = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(textOf(quantity ?? '')) ?? [];
   const factor = units[unit];
   return digits === '' || factor === undefined ? undefined : Number(digits) * factor;
 }

@@ -20,7 +20,7 @@ import {
   managedBy,
   managedByLabel,
 } from './children.ts';
-import { difference, digestOf, isObject } from './children-compare.ts';
+import { asAnswered, difference, digestOf, isObject } from './children-compare.ts';
 import { apiVersionOf, childrenPath, discoveryPath, places } from './children-kinds.ts';
 import { isNewer } from './kubernetes-objects.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
@@ -46,6 +46,8 @@ export class KubernetesChildren implements Children {
   readonly #objects = new Map<string, ChildObject>();
   /** Ids of those that vanished without our doing: when made again, they were repaired. */
   readonly #lost = new Set<string>();
+  /** By id, where the API server answered something else than what was sent. */
+  readonly #answers = new Map<string, { readonly digest: string; readonly body: JsonObject }>();
   /** Uids of those that go by our own word. */
   readonly #removed = new Set<string>();
   #looking: NodeJS.Timeout | undefined;
@@ -72,9 +74,9 @@ export class KubernetesChildren implements Children {
   sinceLastSync(): number | undefined {
     let longest = 0;
     for (const kind of childKinds) {
-      const reflectors = this.#reflectors.get(kind);
-      if (reflectors === undefined && places[kind].optional === true) continue;
-      const silent = reflectors?.sinceLastSync();
+      // What only some clusters know may be taken away again.
+      if (places[kind].optional === true) continue;
+      const silent = this.#reflectors.get(kind)?.sinceLastSync();
       if (silent === undefined) return undefined;
       longest = Math.max(longest, silent);
     }
@@ -112,7 +114,9 @@ export class KubernetesChildren implements Children {
     if (known?.deleting === true) return 'waiting';
     const { digest, body } = bodyOf(owner, manifest);
     const wasWanted = known?.annotations[appliedAnnotation] === digest;
-    if (known !== undefined && wasWanted && difference(body, known.object) === undefined) return 'unchanged';
+    const answered = this.#answers.get(id);
+    const expected = answered?.digest === digest ? answered.body : body;
+    if (known !== undefined && wasWanted && difference(expected, known.object) === undefined) return 'unchanged';
     const answer = await this.#write(kind, name, {
       method: 'PATCH',
       path: `${childrenPath(kind, namespace)}${apiPath(name)}`,
@@ -122,6 +126,8 @@ export class KubernetesChildren implements Children {
       body: known === undefined ? body : { ...body, metadata: { ...body.metadata, uid: known.uid } },
     });
     this.#keep(kind, answer);
+    if (difference(body, answer) === undefined) this.#answers.delete(id);
+    else this.#answers.set(id, { digest, body: asAnswered(body, answer) });
     this.#reflectors.get(kind)?.noteWritten(answer);
     if (known === undefined) return this.#lost.delete(id) ? 'repaired' : 'created';
     return wasWanted ? 'repaired' : 'changed';
@@ -199,7 +205,7 @@ export class KubernetesChildren implements Children {
     const id = idOf(kind, namespace, name);
     const before = this.#objects.get(id);
     if (before !== undefined && isNewer(before, object)) return false;
-    this.#objects.set(id, slim(object));
+    this.#objects.set(id, slim(kind, object));
     return true;
   }
 
@@ -221,7 +227,7 @@ export class KubernetesChildren implements Children {
   async #read(kind: ChildKind, namespace: string, name: string): Promise<Child | undefined> {
     const path = `${childrenPath(kind, namespace)}${apiPath(name)}`;
     try {
-      return childOf(kind, slim(await this.#options.api.request<ChildObject>({ method: 'GET', path })));
+      return childOf(kind, slim(kind, await this.#options.api.request<ChildObject>({ method: 'GET', path })));
     } catch (error) {
       if (isStatus(error, 404)) return undefined;
       throw refusal(kind, name, error);
@@ -282,10 +288,11 @@ function childOf(kind: ChildKind, object: ChildObject): Child {
   };
 }
 
-function slim(object: ChildObject): ChildObject {
+/** Items of a list do not say what they are. */
+function slim(kind: ChildKind, object: ChildObject): ChildObject {
   const metadata: ChildObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
   const { managedFields: _, ...rest } = metadata;
-  return { ...object, metadata: rest };
+  return { ...object, apiVersion: apiVersionOf(kind), kind, metadata: rest };
 }
 
 /** What only somebody else can change; an overloaded or absent API server is met by coming again. */

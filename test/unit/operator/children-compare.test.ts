@@ -1,7 +1,7 @@
 /** What counts as drift: a value of ours that is another now. What the API server fills in or others add beside ours does not. */
 import { describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../operator/src/sources/children.ts';
-import { difference, digestOf } from '../../../operator/src/sources/children-compare.ts';
+import { asAnswered, difference, digestOf } from '../../../operator/src/sources/children-compare.ts';
 
 const wanted = (): JsonObject => ({
   metadata: { labels: { a: '1' }, ownerReferences: [{ uid: 'u', controller: true }] },
@@ -96,6 +96,28 @@ describe('it differs, and the path is named', () => {
     ['everything', ['spec'], undefined, 'spec'],
   ])('%s', (_name, path, value, where) => {
     expect(difference(wanted(), changed(path, value))).toBe(where);
+  });
+});
+
+describe('what an admission changes is not changed back for ever', () => {
+  const mutated = () => changed([...container, 'image'], 'mirror.example.com/i:1');
+
+  it('after the answer, that is what should stand there', () => {
+    const expected = asAnswered(wanted(), mutated());
+    expect(difference(wanted(), mutated())).toBeDefined();
+    expect(difference(expected, mutated())).toBeUndefined();
+  });
+
+  it('and another change is still one', () => {
+    const expected = asAnswered(wanted(), mutated());
+    expect(difference(expected, wanted())).toBe('spec.template.spec.containers.server.image');
+    expect(difference(expected, changed(['spec', 'replicas'], 5))).toBe('spec.replicas');
+  });
+
+  it('what others added meanwhile is not among it', () => {
+    const answer = changed([...container, 'env', 1], { name: 'B', value: '2' });
+    const expected = asAnswered(wanted(), answer);
+    expect(difference(expected, wanted())).toBeUndefined();
   });
 });
 

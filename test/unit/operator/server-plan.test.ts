@@ -258,6 +258,45 @@ describe('an AuthorizationServer', () => {
     expect(checkRegistration('server', 'self', plan.registration?.value)).toBeNull();
   });
 
+  describe('whose pods the operator makes', () => {
+    type Reason = 'RollingOut' | 'ApplyFailed' | 'RolloutStuck';
+    const pods = (reason?: Reason, paused = false): Partial<ServerInputs> => ({
+      pods: {
+        deployed: reason === undefined ? undefined : { type: 'Deployed', status: 'False', reason, message: 'why' },
+        paused,
+        replicas: 3,
+        version: '2.0.0',
+      },
+    });
+    const away: Partial<ServerInputs> = {
+      database: {
+        ...answers,
+        ready: { type: 'DatabaseReady', status: 'False', reason: 'MigrationRunning', message: 'x' },
+      },
+    };
+    const deployedOf = (more: Partial<ServerInputs>) =>
+      conclude(more).conditions.find(({ type }) => type === 'Deployed')?.reason;
+
+    it.each<[string, Partial<ServerInputs>, string]>([
+      ['they are being replaced, whatever serves', pods('RollingOut'), 'RollingOut'],
+      ['the cluster refuses something', pods('ApplyFailed'), 'ApplyFailed'],
+      ['and says so while the database is away', { ...pods('ApplyFailed'), ...away }, 'ApplyFailed'],
+      ['nothing moves, while the database is away', { ...pods('RolloutStuck'), ...away }, 'RolloutStuck'],
+      ['no pods without a database are no failure', { ...pods('RollingOut'), ...away }, 'Blocked'],
+      ['all run and serve', pods(), 'Standalone'],
+    ])('%s', (_name, more, reason) => {
+      expect(deployedOf(more)).toBe(reason);
+    });
+
+    it('says how many there are, of which version, and whether they are left alone', () => {
+      const { status, conditions } = conclude(pods(undefined, true));
+      expect(status).toMatchObject({ replicas: 3, readyReplicas: 1, version: '2.0.0' });
+      expect(conditions.at(-1)).toMatchObject({ type: 'Paused', status: 'True', reason: 'PausedByAnnotation' });
+      expect(standing('AuthorizationServer', 'Paused', 'PausedByAnnotation')).toBe('None');
+      expect(conclude(pods()).conditions.some(({ type }) => type === 'Paused')).toBe(false);
+    });
+  });
+
   it('says that rows without a resource are kept, and is ready all the same', () => {
     const { conditions, pending } = conclude({ retirementHeld: 12 });
     expect(conditions.map(({ type, status, reason }) => [type, status, reason]).at(-1)).toEqual([

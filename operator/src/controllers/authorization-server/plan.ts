@@ -29,7 +29,7 @@ export interface ServerInputs {
   /** Empty: there is no cluster, or its keys are not known. */
   readonly clusterKeys: readonly ClusterKey[];
   /** Of the pods of this server, where the operator makes them. */
-  readonly pods?: Pick<DeployedPods, 'deployed' | 'paused' | 'replicas'> | undefined;
+  readonly pods?: Pick<DeployedPods, 'deployed' | 'paused' | 'replicas' | 'version'> | undefined;
   /** The ConfigMap with the authorities of applications' certificates. */
   readonly clientAuthorities?: ConfigMap | undefined;
   /** ConfigMaps with the authorities of trusted clusters, by name. */
@@ -160,7 +160,7 @@ export function concludeServer(
     conditions: [...conditions, ...extras(inputs, live), ...brandingConditions(plan.branding)],
     status: {
       ...known,
-      version: deployment.version,
+      version: inputs.pods?.version ?? deployment.version,
       replicas: inputs.pods?.replicas ?? live.length,
       readyReplicas: serving.filter(({ keys }) => keys === 'ready').length,
     },
@@ -225,6 +225,7 @@ function databaseAfter(
     case 'written':
     case 'unchanged':
     case 'invalid':
+    case 'held':
     case 'blocked':
       return plan.databaseReady;
   }

@@ -118,7 +118,7 @@ async function applyAll(
       {
         children: pods.children,
         events: world.events,
-        now: world.now,
+        now: () => world.now(),
         onEnded: () => world.databases.migrated(server),
       },
       context,

@@ -7,7 +7,7 @@ import type { DatabaseState } from '../../registries.ts';
 import type { EventSink } from '../../world.ts';
 import { type DeploymentContext, names, selectorOf, shortDigest } from './context.ts';
 import { type Migration, migrationJob, migrationsOf } from './migration.ts';
-import { conditionOf, lastWords, member, podProblem } from './rollout.ts';
+import { conditionOf, lastWords, member, podProblem, text } from './rollout.ts';
 
 export type Migrated =
   | { readonly ready: true; readonly digest: string }
@@ -18,6 +18,8 @@ export interface MigratingOptions {
   readonly children: Children;
   readonly events: EventSink;
   readonly now: () => number;
+  /** A migration has ended: whoever waits for the tables may look. */
+  readonly onEnded: () => void;
 }
 
 /** Milliseconds after which a migration that failed is tried again: what it met may have been repaired. */
@@ -54,7 +56,7 @@ export async function migrateFirst(
 }
 
 async function migrateOnce(
-  { children, events, now }: MigratingOptions,
+  { children, events, now, onEnded }: MigratingOptions,
   context: DeploymentContext,
   migration: Migration,
   { database, anew }: { readonly database: DatabaseState; readonly anew: boolean },
@@ -74,6 +76,7 @@ async function migrateOnce(
   const { state, since } = stateOf(job);
   const age = now() - since;
   if (state === 'complete') {
+    onEnded();
     if (database.tables !== 'missing') return 'done';
     // Another database than the one that it was for.
     if (age > settleAfter) await children.remove(job);
@@ -104,7 +107,7 @@ function running(problem?: string): ConditionDraft {
 function stateOf(job: Child): { readonly state: 'running' | 'complete' | 'failed'; readonly since: number } {
   const all = member(job.object, 'status')['conditions'];
   const conditions = Array.isArray(all) ? all.filter(isObject) : [];
-  const since = (condition: JsonObject) => Date.parse(String(condition['lastTransitionTime']));
+  const since = (condition: JsonObject) => Date.parse(text(condition, 'lastTransitionTime'));
   const complete = conditionOf(conditions, 'Complete');
   if (complete?.['status'] === 'True') return { state: 'complete', since: since(complete) };
   const failed = conditionOf(conditions, 'Failed');

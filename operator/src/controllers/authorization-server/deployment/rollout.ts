@@ -162,7 +162,7 @@ export function member(object: JsonObject, name: string): JsonObject {
   return isObject(value) ? value : {};
 }
 
-function text(object: JsonObject, name: string): string {
+export function text(object: JsonObject, name: string): string {
   const value = object[name];
   return typeof value === 'string' ? value : '';
 }
