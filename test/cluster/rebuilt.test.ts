@@ -155,7 +155,7 @@ describe('a cluster that was built anew on the database of a lost one', () => {
 
   it('retires what does not come back, but never so many at once without a yes', { timeout: 200_000 }, async () => {
     const held = async () =>
-      ((await server())?.status.conditions as readonly { type: string; message: string }[]).find(
+      ((await server())?.status.conditions as readonly { type: string; message: string }[] | undefined)?.find(
         ({ type }) => type === 'RetirementHeld',
       );
     const condition = await until('the retirement is held back', held, 60_000);

@@ -5,9 +5,9 @@ import { grantTypesSupported, registerServer } from '../../registrations/server.
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ClusterKey } from '../../sources/cluster-keys.ts';
 import type { ConfigMap } from '../../sources/source.ts';
-import { adoptFromAnnotation } from '../annotations.ts';
+import { adoptFromAnnotation, confirmRetirementAnnotation } from '../annotations.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
-import { hasReached, type Written } from '../programmed.ts';
+import { hasReached, olderReplicaMessage, type Written } from '../programmed.ts';
 import type { Intent } from '../registering.ts';
 import type { DatabaseState } from '../registries.ts';
 import type { Deployment } from '../world.ts';
@@ -201,7 +201,7 @@ const proxyMessage =
   'requests come through a proxy that is not trusted, so limits per address are 20 times as high. Put its network into spec.trustedProxies, with the header that names the client';
 
 const heldMessage = (held: number): string =>
-  `${held} registrations have no resource any more. They are kept because they are many: bring the resources back, or ask why they were lost`;
+  `${held} registrations have no resource any more. They are kept because they are many: bring the resources back, or give them up with a new value of the annotation ${confirmRetirementAnnotation}`;
 
 function databaseAfter(
   { source }: ServerInputs,
@@ -239,6 +239,7 @@ function deployedAfter(
   if (written.outcome === 'invalid')
     return no('Deployed', 'InvalidSpec', `the server would refuse these settings: ${written.problem}`);
   if (pods?.deployed !== undefined) return pods.deployed;
+  if (written.outcome === 'held') return no('Deployed', 'RollingOut', olderReplicaMessage);
   if (live > 0 && serving === live)
     return yes(
       'Deployed',
