@@ -49,7 +49,7 @@ data:
 ${pem.replaceAll(/^/gm, '    ').trimEnd()}
 `;
 
-it('does what it says', { timeout: 120_000 }, async () => {
+it('does what it says', { timeout: 240_000 }, async () => {
   const [make, server, client, ask, makeOwn] = blocks;
   await shell(make?.text ?? '');
   await product.write('server.yaml', server?.text ?? '');

@@ -301,6 +301,20 @@ describe('tokens bound to a certificate (RFC 8705 §3)', () => {
     expect((await mutual.userinfo(first.body.access_token, renewed)).status).toBe(401);
   });
 
+  it.each(kinds)(
+    'RFC 9700 §4.14.2: %s keeps its refresh token, which is worth nothing without its key',
+    async (clientId, certificate) => {
+      const first = await mutual.token({ ...codeFields(await code(clientId)), client_id: clientId }, certificate());
+      const { refresh_token: token } = first.body;
+      const refresh = { ...refreshFields(token), client_id: clientId };
+      const answers = await Promise.all([1, 2, 3].map(() => mutual.token(refresh, certificate())));
+      expect(answers.map(({ status, body }) => [status, body.refresh_token])).toEqual(answers.map(() => [200, token]));
+      const expired = `UPDATE refresh_tokens SET expires_at = now() - interval '1 second' WHERE hash = sha256('${token}')`;
+      await world.rows(expired);
+      expect(refused(await mutual.token(refresh, certificate()))).toEqual([400, 'invalid_grant']);
+    },
+  );
+
   it('a client with a secret may have its tokens bound, and gets none without a certificate', async () => {
     const fields = { grant_type: 'client_credentials' };
     const bound = await mutual.post('/token', fields, { certificate: stranger, headers: basic('secret') });

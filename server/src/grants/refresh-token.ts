@@ -4,9 +4,11 @@
  */
 import { knownClaims } from '../directory/directory.ts';
 import { claimsForIdToken, release } from '../protocol/claims.ts';
+import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
 import { isWithin } from '../protocol/scope.ts';
+import { certificateMethods } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
 import type { AccessTokenStore, NewAccessToken } from '../store/access-tokens.ts';
@@ -178,7 +180,7 @@ async function rotate(
     (scope) => claimsAgreed(ports, client.registration, scope, grant),
     knownClaims(consent.user),
   );
-  const successor = newHandle();
+  const successor = isKept(client) ? undefined : newHandle();
   const event = eventOf(refreshing, grant, {
     event: 'token.refreshed',
     outcome: 'success',
@@ -193,7 +195,7 @@ async function rotate(
     {
       presented: request.refreshToken,
       successor,
-      sealedSuccessor: sealSuccessor(request.refreshToken, successor),
+      sealedSuccessor: successor === undefined ? undefined : sealSuccessor(request.refreshToken, successor),
       idle: refreshTokenIdle(client.registration, ports.server()),
       scopes: consent.scopes,
       ...released,
@@ -204,7 +206,21 @@ async function rotate(
   );
   if (!rotated) return null;
   ports.audit(event);
-  return issuanceOf(refreshing, grant, { ...released, scopes: consent.scopes }, { successor, accessToken, endsIn });
+  const next = successor ?? request.refreshToken;
+  return issuanceOf(
+    refreshing,
+    grant,
+    { ...released, scopes: consent.scopes },
+    { successor: next, accessToken, endsIn },
+  );
+}
+
+/**
+ * A token that nobody can use without the client's private key gains nothing by being replaced, and an answer that is lost
+ * would lock the client out (RFC 9700 §4.14.2 asks for rotation of public clients alone).
+ */
+function isKept({ method }: AuthenticatedClient): boolean {
+  return certificateMethods.some((one) => one === method);
 }
 
 interface Given {

@@ -52,12 +52,16 @@ const read: Statement = {
 const rotate: Statement = {
   name: 'refresh_rotate',
   text: `WITH old AS (
-      UPDATE refresh_tokens t SET used_at = now(), successor = $2 FROM grants g
+      UPDATE refresh_tokens t SET successor = $2,
+        used_at = CASE WHEN $3::bytea IS NULL THEN NULL ELSE now() END,
+        expires_at = CASE WHEN $3::bytea IS NULL THEN LEAST(t.keep_until, now() + make_interval(secs => $4::integer)) ELSE t.expires_at END
+      FROM grants g
       WHERE t.hash = $1 AND g.id = t.grant_id AND t.used_at IS NULL AND t.expires_at > now() AND ${liveGrant('g')}
       RETURNING t.grant_id, t.keep_until, t.certificate, g.scopes, g.claims, g.id_token_claims, g.asked),
     successor AS (
       INSERT INTO refresh_tokens (hash, grant_id, expires_at, keep_until, certificate)
-      SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until, COALESCE(certificate, $11::text) FROM old),
+      SELECT $3::bytea, grant_id, LEAST(keep_until, now() + make_interval(secs => $4::integer)), keep_until, COALESCE(certificate, $11::text) FROM old
+      WHERE $3::bytea IS NOT NULL),
     renewed AS (
       UPDATE grants g SET scopes = $5::text[], claims = $6::jsonb, id_token_claims = $8::jsonb, asked = $9::jsonb FROM old
       WHERE g.id = old.grant_id AND (old.scopes, old.claims, old.id_token_claims, old.asked)
@@ -69,8 +73,9 @@ const rotate: Statement = {
 
 export interface Rotation {
   readonly presented: string;
-  readonly successor: string;
-  readonly sealedSuccessor: Buffer;
+  /** Left out: the presented one goes on, for another {@link idle}. */
+  readonly successor?: string | undefined;
+  readonly sealedSuccessor?: Buffer | undefined;
   /** Seconds. */
   readonly idle: number;
   readonly scopes: readonly string[];
@@ -109,8 +114,8 @@ export function refreshTokenStore(database: Database): RefreshTokenStore {
     async rotate(rotation, audit) {
       const { rows } = await database.run<{ rotated: number }>(rotate, [
         digest(rotation.presented),
-        rotation.sealedSuccessor,
-        digest(rotation.successor),
+        rotation.sealedSuccessor ?? null,
+        rotation.successor === undefined ? null : digest(rotation.successor),
         rotation.idle,
         rotation.scopes,
         JSON.stringify(rotation.claims),
