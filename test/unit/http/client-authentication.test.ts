@@ -23,6 +23,7 @@ const clients = [
 
 function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAssertion' | 'useAssertion'>> = {}) {
   const failures: AuthenticationFailure[] = [];
+  const older: string[] = [];
   let now = 0;
   const authenticate = createClientAuthentication({
     client: (id) => clients.find((one) => one.value.client_id === id),
@@ -33,11 +34,13 @@ function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAsser
     useAssertion: () => Promise.reject(new Error('no assertion was sent')),
     ...assertions,
     onFailure: (failure) => failures.push(failure),
+    onOlderSecret: (digest) => older.push(digest),
     now: () => now,
   });
   const source: Source = { address: '192.0.2.1', limitFactor: 1 };
   return {
     failures,
+    older,
     pass: (seconds: number) => {
       now += seconds * 1000;
     },
@@ -205,6 +208,17 @@ describe('A49: failed client authentication is limited', () => {
     const { ask } = setUp();
     await times(25, () => ask(wrong));
     expect((await ask({ authorization: basic('rotating:new') })).uid).toBe('uid-of-rotating');
+  });
+
+  it('I12: the use of a secret is told only of one that was replaced', async () => {
+    const { ask, older } = setUp();
+    await ask({ authorization: basic('rotating:new') });
+    await ask({ authorization: basic('basic:secret-of-basic') });
+    await codeOf(() => ask({ authorization: basic('rotating:wrong') }));
+    await codeOf(() => ask({ body: 'client_id=rotating&client_secret=old' }));
+    expect(older).toEqual([]);
+    await ask({ authorization: basic('rotating:old') });
+    expect(older).toEqual([digestOf('old')]);
   });
 
   it('a peer that may be a proxy for everybody gets 20 times as many', async () => {

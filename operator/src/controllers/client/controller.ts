@@ -1,4 +1,5 @@
 /** What a Client depends on, and what its pass says. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { belongsTo, nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
@@ -49,13 +50,16 @@ function lookedAt({ client: { namespace, spec }, secret, logo }: ClientInputs): 
   ];
 }
 
-/** Whether the registration is the one that is there but for its secrets. */
+/** Whether what is registered now differs from what was in its secrets alone. */
 function isOnlyBeside({ inputs: { stored }, registry }: GatheredClient, { registration, secret }: ClientPlan): boolean {
   if (stored === null || secret === undefined || registry?.isOpen !== true || registration.kind !== 'client')
     return false;
-  const { client_secret_digests: _, secret_notes: __, ...value } = registration.value;
-  const before = { ...registration, value: { ...value, ...storedSecrets(stored) } };
-  return registry.registry.fingerprint(before) === stored.fingerprint;
+  const { client_secret_digests: digests, secret_notes: notes, ...value } = registration.value;
+  const before = storedSecrets(stored);
+  // Nearly always: there may be 100,000 Clients.
+  if (isDeepStrictEqual([digests, notes], [before.client_secret_digests, before.secret_notes])) return false;
+  const formerly = { ...registration, value: { ...value, ...before } };
+  return registry.registry.fingerprint(formerly) === stored.fingerprint;
 }
 
 /** Milliseconds between two looks at a secret that goes on when every replica serves what was written. */
