@@ -1,0 +1,139 @@
+/** Things are deleted in every order: an accident locks nobody out, and nothing hangs. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Scene } from '../support/cluster-scene.ts';
+import { askForToken } from '../support/cluster-tokens.ts';
+import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { OperatorHere } from '../support/operator-here.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
+import type { Replica } from '../support/replica.ts';
+
+const confirm = 'auth.nauthera.io/confirm-deletion';
+
+let cluster: TestCluster;
+let postgres: TestPostgres;
+beforeAll(async () => {
+  [cluster, postgres] = await Promise.all([startCluster(), startPostgres('newest')]);
+}, 300_000);
+afterAll(() => Promise.all([cluster?.stop(), postgres?.stop()]));
+
+class Stand {
+  readonly scene: Scene;
+  readonly operator: OperatorHere;
+  readonly replica: Replica;
+
+  private constructor(scene: Scene, operator: OperatorHere, replica: Replica) {
+    this.scene = scene;
+    this.operator = operator;
+    this.replica = replica;
+  }
+
+  static async make(): Promise<Stand> {
+    const scene = await Scene.make({ cluster, postgres, rights: 'cluster-wide' });
+    await scene.apply(scene.aServer());
+    await scene.apply(scene.aScope());
+    await scene.apply(scene.aClient('batch'));
+    const operator = await OperatorHere.start(scene);
+    const replica = await scene.replica();
+    await scene.untilReason('Client', 'shop', 'batch');
+    return new Stand(scene, operator, replica);
+  }
+
+  async token(client = 'batch'): Promise<string> {
+    return askForToken(this.replica.url, (await this.scene.secret('shop', `${client}-oauth2`)) ?? {});
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.operator.stop();
+    await this.replica.stop();
+  }
+}
+
+const namespaceIsGone = (name: string) =>
+  until(
+    `namespace ${name} is gone`,
+    async () => (await cluster.request('GET', `/api/v1/namespaces/${name}`)).status === 404,
+    90_000,
+  );
+
+describe('an AuthorizationServer that serves Clients is deleted', () => {
+  it('by accident: it stays, serves on, takes nobody in, and goes with the last of them', {
+    timeout: 300_000,
+  }, async () => {
+    await using stand = await Stand.make();
+    const { scene } = stand;
+    await scene.delete('AuthorizationServer', 'auth', 'main');
+    const said = await scene.untilReason('AuthorizationServer', 'auth', 'main', 'Deleting');
+    expect(said.message).toBe(
+      `Goes on serving 1 Client. Delete it first, or let go of it with the annotation ${confirm}: "yes"`,
+    );
+    expect(await stand.token()).toBe('200');
+    // It is one of those that were there: an edit of it is served as before.
+    await scene.apply(scene.aClient('batch', { accessToken: { lifetime: '10m' } }));
+    await scene.untilReason('Client', 'shop', 'batch');
+    await scene.apply(scene.aClient('late'));
+    await scene.untilReason('Client', 'shop', 'late', 'ServerNotFound');
+    expect(await stand.token()).toBe('200');
+    await scene.delete('Client', 'shop', 'batch');
+    await scene.untilGone('Client', 'shop', 'batch');
+    await scene.untilGone('AuthorizationServer', 'auth', 'main', 60_000);
+  });
+
+  it('and let go: it goes; applied again, its Clients are served as before', { timeout: 300_000 }, async () => {
+    await using stand = await Stand.make();
+    const { scene } = stand;
+    const secret = await scene.secret('shop', 'batch-oauth2');
+    await scene.delete('AuthorizationServer', 'auth', 'main');
+    await scene.untilReason('AuthorizationServer', 'auth', 'main', 'Deleting');
+    await scene.patch('AuthorizationServer', 'auth', 'main', { metadata: { annotations: { [confirm]: 'yes' } } });
+    await scene.untilGone('AuthorizationServer', 'auth', 'main', 60_000);
+    await scene.untilReason('Client', 'shop', 'batch', 'ServerNotFound');
+    expect(await stand.token()).not.toBe('200');
+    await scene.apply(scene.aServer());
+    await scene.untilReason('AuthorizationServer', 'auth', 'main');
+    await scene.untilReason('Client', 'shop', 'batch');
+    await until('it is served', async () => (await stand.token()) === '200', 30_000);
+    expect(await scene.secret('shop', 'batch-oauth2')).toEqual(secret);
+  });
+
+  it('F36 with its namespace, or before it: nothing hangs', { timeout: 300_000 }, async () => {
+    await using stand = await Stand.make();
+    const { scene } = stand;
+    await cluster.call('DELETE', `/api/v1/namespaces/${scene.namespaces.auth}`);
+    await namespaceIsGone(scene.namespaces.auth);
+    await scene.untilReason('Client', 'shop', 'batch', 'ServerNotFound');
+    await cluster.call('DELETE', `/api/v1/namespaces/${scene.namespaces.shop}`);
+    await namespaceIsGone(scene.namespaces.shop);
+  });
+});
+
+describe('F36 the CRDs go', () => {
+  const crds = ['authorizationservers', 'clients', 'scopes', 'ldapbindings'].map(
+    (plural) => `${plural}.auth.nauthera.io`,
+  );
+  const path = (name: string) => `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`;
+
+  /** What the tests before left, whose operators run no more: as a person would, by the documented patch. */
+  async function forget(): Promise<void> {
+    for (const crd of crds) {
+      const plural = crd.split('.')[0] ?? '';
+      const { items } = await cluster.call('GET', `/apis/auth.nauthera.io/v1alpha1/${plural}`);
+      for (const { metadata } of items as readonly AnyObject[])
+        await cluster.request(
+          'PATCH',
+          `/apis/auth.nauthera.io/v1alpha1/namespaces/${metadata.namespace}/${plural}/${metadata.name}`,
+          { body: { metadata: { finalizers: null } }, contentType: 'application/merge-patch+json' },
+        );
+    }
+  }
+
+  it('all at once, the server’s first: each resource ends, and so do they', { timeout: 300_000 }, async () => {
+    await forget();
+    await using stand = await Stand.make();
+    for (const name of crds) await cluster.call('DELETE', path(name));
+    for (const name of crds)
+      await until(`${name} is gone`, async () => (await cluster.request('GET', path(name))).status === 404, 120_000);
+    expect(await stand.scene.get('secrets', 'auth', 'main-key-encryption-key')).toBeDefined();
+    expect(await stand.scene.get('secrets', 'shop', 'batch-oauth2')).toBeUndefined();
+  });
+});
