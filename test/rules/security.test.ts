@@ -50,6 +50,8 @@ describe('what the sources never do', () => {
       .filter(({ to, typeOnly }) => !typeOnly && /^(?:node:https?|undici|axios|got)$/.test(to))
       .map(({ from, to }) => `${from} → ${to}`);
     expect(clients).toEqual([
+      // A listener.
+      'server/src/http/secure-server.ts → node:https',
       'server/src/outbound/exchange.ts → node:https',
       // Where the agent is made; and a listener.
       'operator/src/runtime/kubernetes-connection.ts → undici',
