@@ -370,6 +370,41 @@ describe('F38 names that others had', () => {
 });
 
 describe('size', () => {
+  it('rules cost no more than the API server lets them, however large an object is', async () => {
+    const pad = (length: number, start = '') => start + 'a'.repeat(length - start.length);
+    const many = (count: number, of: (at: number) => unknown) => Array.from({ length: count }, (_, at) => of(at));
+    const tag = (at: number) => String(at).padStart(4, '0');
+    const policies = many(32, (at) => ({
+      name: `p${at}`,
+      clientIds: many(64, (n) => `${pad(250)}${tag(n)}*`),
+      audiences: many(64, (n) => `${pad(500)}${tag(n)}`),
+      redirectHosts: many(64, (n) => `*.${pad(200)}${tag(n)}.example`),
+    }));
+    const key = (at: number) => ({ kid: `${tag(at)}${pad(200)}`, kty: 'RSA', n: pad(1366), e: 'AQAB' });
+    const trustedClusters = many(8, (at) => ({
+      name: `c${at}`,
+      issuer: pad(512),
+      jwks: { keys: many(10, (n) => key(at * 10 + n)) },
+    }));
+    const accounts = many(10, (at) => ({ name: `${pad(240)}${tag(at)}`, cluster: pad(63) }));
+    const huge: readonly [string, AnyObject][] = [
+      ['AuthorizationServer', { issuer: 'https://huge.mallory.example', clientPolicies: policies }],
+      ['AuthorizationServer', { issuer: 'https://huge.mallory.example', trustedClusters }],
+      [
+        'Client',
+        {
+          grantTypes: ['client_credentials'],
+          authentication: { method: 'kubernetes_service_account', serviceAccounts: accounts },
+        },
+      ],
+    ];
+    for (const [kind, spec] of huge) {
+      const body = { apiVersion: ours, kind, metadata: { name: 'costly' }, spec };
+      const { status, body: said } = await world.tries('POST', `${pathOf(kind, 'mallory')}?dryRun=All`, body);
+      expect(status, said.message?.slice(0, 500)).toBe(201);
+    }
+  });
+
   it('resources at every limit work, or say why not, and others are not delayed', async () => {
     const padding = { 'mallory.example/padding': 'x'.repeat(250_000) };
     const uri = (at: number) => `https://m.apps.example/${String(at).padStart(4, '0')}/${'a'.repeat(1900)}`;
