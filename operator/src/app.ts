@@ -37,6 +37,8 @@ export interface OperatorOptions {
   readonly pods?: World['pods'];
   /** When secrets are replaced and end; left out: as Clients say. */
   readonly rotation?: World['rotation'];
+  /** Left out: nobody counts. */
+  readonly secretCounts?: World['secretCounts'];
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -110,6 +112,7 @@ class RunningOperator implements Operator {
       pods: options.pods,
       trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
       rotation: options.rotation,
+      secretCounts: options.secretCounts,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };

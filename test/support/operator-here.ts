@@ -7,7 +7,8 @@ import type { Scene } from './cluster-scene.ts';
 import type { Endpoint } from './kube-files.ts';
 import { until } from './product.ts';
 
-export interface HereOptions extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery' | 'now'> {
+export interface HereOptions
+  extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery' | 'now' | 'rotation'> {
   /** Of pods that the operator makes; left out: it makes none. */
   readonly serverImage?: string;
   readonly defaultServerConfigMap?: string;

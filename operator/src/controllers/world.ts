@@ -4,6 +4,7 @@ import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '
 import type { ServerResource } from './attachment.ts';
 import type { PodDeployment } from './authorization-server/deployment/deploy.ts';
 import type { RotationRules } from './client/rotation.ts';
+import type { SecretCounts } from './client/secret-counts.ts';
 import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 import type { TrustBundles } from './trust.ts';
@@ -38,6 +39,8 @@ export interface World {
   clusterKeys(): readonly ClusterKey[] | undefined;
   /** Left out: those of `client/rotation.ts`. */
   readonly rotation?: RotationRules | undefined;
+  /** Left out: nobody counts. */
+  readonly secretCounts?: SecretCounts | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** 256 random bits, base64url. */

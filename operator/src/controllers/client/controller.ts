@@ -14,6 +14,7 @@ import { applyClient, discardSecrets } from './apply.ts';
 import { type GatheredClient, gatherClient } from './inputs.ts';
 import { type ClientInputs, type ClientPlan, planClient } from './plan.ts';
 import { actedUpon } from './requests.ts';
+import { count } from './secret-counts.ts';
 
 export function clientController(world: World): KindController<'Client'> {
   const polling = new Polling(world);
@@ -25,6 +26,7 @@ export function clientController(world: World): KindController<'Client'> {
     async discard(client) {
       polling.forget(nameOf(client));
       fresh.delete(client.uid);
+      count(world.secretCounts, client.uid, undefined);
       await discardSecrets(world, client);
     },
     async reconcile(client: WithSpec<'Client'>) {
@@ -34,6 +36,7 @@ export function clientController(world: World): KindController<'Client'> {
       if (plan.secret?.keepsFresh === true) fresh.set(client.uid, gathered.inputs.fresh);
       const registered = await applyClient(world, gathered, plan);
       if (plan.secret?.keepsFresh !== true) fresh.delete(client.uid);
+      count(world.secretCounts, client.uid, plan.secret);
       const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));
       return { ...conclude(gathered, plan, registered, lookAgain), references: gathered.references };
     },
