@@ -56,6 +56,7 @@ beforeAll(async () => {
   sink = await openTlsSink(await serving.issue({ names: ['keys.example.com'] }));
   sink.answer = (_request, response) => response.end(JSON.stringify({ keys: [published.jwk] }));
   mutual = await MutualTlsWorld.open({
+    counting: true,
     server: {
       mutual_tls: { url: mutualTlsUrl, ca: authority.pem },
       outbound_allowed: ['127.0.0.1/32'],
@@ -373,6 +374,13 @@ describe('A61: the certificate in a header (RFC 9440)', () => {
     expect(answer.status).toBe(200);
     expect(claimsOf(answer.body.access_token).cnf).toEqual({ 'x5t#S256': pki.thumbprint });
     expect((await ask('127.0.0.2', { 'client-cert': own.header }, 'self')).status).toBe(200);
+  });
+
+  it('costs no statement and no signature more than a secret does', async () => {
+    const answer = await world.counters.expectCost('client_credentials', () =>
+      ask('127.0.0.2', { 'client-cert': pki.header }),
+    );
+    expect(answer.status).toBe(200);
   });
 
   it('with what leads to the authority in another header', async () => {
