@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../server/src/telemetry/log.ts';
 import { makeAuthority, type ServingCertificate, type TestAuthority } from '../support/certificates.ts';
 import { MountedSecret } from '../support/mounted-secret.ts';
+import { Product } from '../support/product.ts';
 import { World } from '../support/world.ts';
 
 const files = ({ certificatePem, privateKeyPem }: ServingCertificate) => ({
@@ -244,16 +245,18 @@ describe('the certificate changes on disk', () => {
     },
   );
 
-  it('two files written one after the other: taken when both are there', async () => {
+  it('standalone: two files written one after the other are taken when both are there', async () => {
     const plain = join(folder, 'plain');
     mkdirSync(plain);
     const put = (content: Record<string, string>) => {
       for (const [name, text] of Object.entries(content)) writeFileSync(join(plain, name), text);
     };
     put(files(await authority.issue()));
-    const other = await World.open({ options: { tls: { folder: plain, interval } } });
+    const product = await Product.make();
     try {
-      const port = Number(new URL(other.servers[0]?.url ?? '').port);
+      await product.start({}, { tlsFolder: plain });
+      expect(product.url).toMatch(/^https:/);
+      const port = Number(new URL(product.url).port);
       const shown = async () => {
         const socket = await secured({ port });
         const { fingerprint256 } = socket.getPeerCertificate();
@@ -263,12 +266,13 @@ describe('the certificate changes on disk', () => {
       const before = await shown();
       const next = files(await authority.issue());
       put({ 'tls.crt': next['tls.crt'] });
-      await new Promise((resolve) => setTimeout(resolve, 5 * interval));
+      const told = () => product.log.filter((line) => line.includes('the one before it is kept')).length;
+      await expect.poll(told, { timeout: 30_000 }).toBe(1);
       expect(await shown()).toBe(before);
       put({ 'tls.key': next['tls.key'] });
-      await expect.poll(shown, { timeout: 10_000 }).not.toBe(before);
+      await expect.poll(shown, { timeout: 30_000 }).not.toBe(before);
     } finally {
-      await other.stop();
+      await product.end();
     }
   });
 });
@@ -276,7 +280,9 @@ describe('the certificate changes on disk', () => {
 describe('the end', () => {
   it('idle connections and handshakes that hang do not hold it up; a request in flight is answered', async () => {
     const plain = new MountedSecret(join(folder, 'end'), files(await authority.issue()));
-    const other = await World.open({ options: { tls: { folder: plain.folder, interval } } });
+    // Nothing but the end itself cuts what hangs.
+    const limits = { handshakeTimeout: 600_000 };
+    const other = await World.open({ options: { tls: { folder: plain.folder, interval }, limits } });
     const port = Number(new URL(other.servers[0]?.url ?? '').port);
     const idle = await secured({ port });
     const hanging = connectTcp(port, url.hostname).on('error', () => undefined);
