@@ -184,6 +184,11 @@ async function deploy(stand: StandIn, name: string, edit: (body: AnyObject) => P
   await until(`${name}: ingresses`, () => there('networking.k8s.io/v1', 'ingresses'), 60_000);
   await edit({ spec: { exposure: { mode: 'None' } } });
   await until(`${name}: no ingresses`, async () => !(await there('networking.k8s.io/v1', 'ingresses')), 60_000);
+  // Behind a proxy that ends TLS the pods show no certificate, and nobody needs its authority.
+  const authority = () => stand.get('', 'configmaps', `${name}-ca`);
+  await until(`${name}: an authority`, authority, 60_000);
+  await edit({ spec: { exposure: { mode: 'Ingress' } } });
+  await until(`${name}: no authority`, async () => (await authority()) === undefined, 60_000);
   await stand.rollOut(`${name}-server`);
 }
 

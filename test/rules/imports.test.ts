@@ -83,7 +83,7 @@ const operator: Record<string, Room> = {
   registrations: { packages: ['@nauthera/crds', '@nauthera/server/registry'] },
   certificates: { packages: ['@peculiar/x509', 'reflect-metadata'] },
   controllers: {
-    rooms: ['runtime', 'registrations', 'certificates', 'sources/source.ts'],
+    rooms: ['runtime', 'registrations', 'certificates', 'sources/source.ts', 'sources/children.ts'],
     types: ['sources'],
     packages: ['@nauthera/crds', '@nauthera/server/registry'],
   },

@@ -2,8 +2,7 @@
  * Whether an object in the cluster still is what was applied, pure. What the API server fills in and what others add beside
  * ours is no difference; a value of ours that is another now, or gone, is one.
  */
-import { hash } from 'node:crypto';
-import type { Json, JsonObject } from './children.ts';
+import { isObject, type Json, type JsonObject } from './children.ts';
 
 /** Lists whose items are told apart by these members (x-kubernetes-list-map-keys): others may add items of their own. */
 const itemKeys: Readonly<Record<string, readonly string[]>> = {
@@ -61,11 +60,6 @@ function answered(wanted: Json, answer: Json, name: string): Json {
       return found === undefined ? [] : [[member, answered(value, found, member)] as const];
     }),
   );
-}
-
-/** Of what is wanted: another one means that something else is wanted. */
-export function digestOf(wanted: Json): string {
-  return hash('sha256', JSON.stringify(sorted(wanted))).slice(0, 16);
 }
 
 function differs(wanted: Json, found: Json | undefined, path: readonly string[]): string | undefined {
@@ -158,18 +152,4 @@ function amountOf(quantity: Json | undefined): number | undefined {
   const [, digits = '', unit = ''] = /^([0-9.]+)([A-Za-z]*)$/.exec(textOf(quantity ?? '')) ?? [];
   const factor = units[unit];
   return digits === '' || factor === undefined ? undefined : Number(digits) * factor;
-}
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function sorted(value: Json): Json {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (!isObject(value)) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .sort(([one], [other]) => (one < other ? -1 : 1))
-      .map(([name, member]) => [name, sorted(member)]),
-  );
 }

@@ -15,12 +15,14 @@ import {
   ChildTaken,
   childKinds,
   childLabel,
+  digestOf,
+  isObject,
   type JsonObject,
   type Manifest,
   managedBy,
   managedByLabel,
 } from './children.ts';
-import { asAnswered, difference, digestOf, isObject } from './children-compare.ts';
+import { asAnswered, difference } from './children-compare.ts';
 import { apiVersionOf, childrenPath, discoveryPath, places } from './children-kinds.ts';
 import { isNewer } from './kubernetes-objects.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
@@ -47,7 +49,7 @@ export class KubernetesChildren implements Children {
   /** Ids of those that vanished without our doing: when made again, they were repaired. */
   readonly #lost = new Set<string>();
   /** By id, where the API server answered something else than what was sent. */
-  readonly #answers = new Map<string, { readonly digest: string; readonly body: JsonObject }>();
+  readonly #answers = new Map<string, { readonly wish: string; readonly body: JsonObject }>();
   /** Uids of those that go by our own word. */
   readonly #removed = new Set<string>();
   #looking: NodeJS.Timeout | undefined;
@@ -112,10 +114,10 @@ export class KubernetesChildren implements Children {
         `${kind} "${name}" exists in namespace ${namespace} and was not made for this AuthorizationServer. Delete or rename it; it is left alone`,
       );
     if (known?.deleting === true) return 'waiting';
-    const { digest, body } = bodyOf(owner, manifest);
-    const wasWanted = known?.annotations[appliedAnnotation] === digest;
+    const { wish, body } = bodyOf(owner, manifest);
+    const wasWanted = known?.annotations[appliedAnnotation] === wish;
     const answered = this.#answers.get(id);
-    const expected = answered?.digest === digest ? answered.body : body;
+    const expected = answered?.wish === wish ? answered.body : body;
     if (known !== undefined && wasWanted && difference(expected, known.object) === undefined) return 'unchanged';
     const answer = await this.#write(kind, name, {
       method: 'PATCH',
@@ -127,7 +129,7 @@ export class KubernetesChildren implements Children {
     });
     this.#keep(kind, answer);
     if (difference(body, answer) === undefined) this.#answers.delete(id);
-    else this.#answers.set(id, { digest, body: asAnswered(body, answer) });
+    else this.#answers.set(id, { wish, body: asAnswered(body, answer) });
     this.#reflectors.get(kind)?.noteWritten(answer);
     if (known === undefined) return this.#lost.delete(id) ? 'repaired' : 'created';
     return wasWanted ? 'repaired' : 'changed';
@@ -251,13 +253,13 @@ function bodyOf(owner: ChildOwner, { kind, name, labels, annotations, content }:
     labels: { ...labels, [managedByLabel]: managedBy, [childLabel]: owner.name },
     ownerReferences: [{ ...reference, controller: true, blockOwnerDeletion: true }],
   };
-  const digest = digestOf({ ...without(content, kind), metadata: { ...metadata, annotations: { ...annotations } } });
+  const wish = digestOf({ ...without(content, kind), metadata: { ...metadata, annotations: { ...annotations } } });
   return {
-    digest,
+    wish,
     body: {
       apiVersion: apiVersionOf(kind),
       kind,
-      metadata: { ...metadata, annotations: { ...annotations, [appliedAnnotation]: digest } },
+      metadata: { ...metadata, annotations: { ...annotations, [appliedAnnotation]: wish } },
       ...content,
     },
   };

@@ -2,6 +2,7 @@
  * What the operator makes in a cluster for an AuthorizationServer, as its controller sees it. Adapter: the Kubernetes API
  * (`children-kubernetes.ts`). A folder has none: nothing is deployed there.
  */
+import { hash } from 'node:crypto';
 import type { ResourceKey } from './source.ts';
 
 export const childKinds = [
@@ -93,4 +94,23 @@ export class ChildTaken extends Error {
 /** The API server refuses it: its words, for a condition. */
 export class ChildRefused extends Error {
   readonly code = 'child_refused';
+}
+
+export function isObject(value: Json | undefined): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Of what is wanted: another one means that something else is wanted. */
+export function digestOf(wanted: Json): string {
+  return hash('sha256', JSON.stringify(sorted(wanted))).slice(0, 16);
+}
+
+function sorted(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([one], [other]) => (one < other ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
 }

@@ -1,7 +1,7 @@
 /** What counts as drift: a value of ours that is another now. What the API server fills in or others add beside ours does not. */
 import { describe, expect, it } from 'vitest';
-import type { JsonObject } from '../../../operator/src/sources/children.ts';
-import { asAnswered, difference, digestOf } from '../../../operator/src/sources/children-compare.ts';
+import { digestOf, type JsonObject } from '../../../operator/src/sources/children.ts';
+import { asAnswered, difference } from '../../../operator/src/sources/children-compare.ts';
 
 const wanted = (): JsonObject => ({
   metadata: { labels: { a: '1' }, ownerReferences: [{ uid: 'u', controller: true }] },

@@ -111,6 +111,7 @@ describe('settings of run', () => {
         serverImagePullPolicy: 'IfNotPresent',
         serverImagePullSecrets: [],
         defaultServerConfigMap: undefined,
+        workers: 10,
         management: { host: '127.0.0.1', port: 9090 },
         logLevel: 'info',
         logFormat: 'json',

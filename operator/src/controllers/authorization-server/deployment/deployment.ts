@@ -1,6 +1,5 @@
 /** The Deployment: pods of one version replace those of another one by one, and none is missed. */
-import type { JsonObject, Manifest } from '../../../sources/children.ts';
-import { digestOf } from '../../../sources/children-compare.ts';
+import { digestOf, type JsonObject, type Manifest } from '../../../sources/children.ts';
 import { type DeploymentContext, labelsOf, names, selectorOf } from './context.ts';
 import { podTemplate, spread } from './pod.ts';
 

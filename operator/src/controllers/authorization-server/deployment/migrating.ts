@@ -1,8 +1,7 @@
 /** Whether the tables are ready for the pods, and what is done until they are. */
 
 import type { ConditionDraft } from '../../../runtime/conditions.ts';
-import { type Child, type Children, type JsonObject } from '../../../sources/children.ts';
-import { isObject } from '../../../sources/children-compare.ts';
+import { type Child, type Children, isObject, type JsonObject } from '../../../sources/children.ts';
 import type { DatabaseState } from '../../registries.ts';
 import type { EventSink } from '../../world.ts';
 import { type DeploymentContext, names, selectorOf, shortDigest } from './context.ts';

@@ -1,7 +1,6 @@
 /** What reaches the pods, and what they reach. */
 import { isMutualTlsOn, mutualTlsPort } from '../../../registrations/mutual-tls.ts';
-import type { JsonObject, Manifest } from '../../../sources/children.ts';
-import { childLabel } from '../../../sources/children.ts';
+import { childLabel, type JsonObject, type Manifest } from '../../../sources/children.ts';
 import { type DeploymentContext, labelsOf, managementPort, names } from './context.ts';
 import { transportOf } from './transport.ts';
 

@@ -1,6 +1,5 @@
 /** How far the pods of a Deployment are, pure: from what the cluster says about it and about them. */
-import type { Child, Json, JsonObject } from '../../../sources/children.ts';
-import { isObject } from '../../../sources/children-compare.ts';
+import { type Child, isObject, type Json, type JsonObject } from '../../../sources/children.ts';
 
 export type Rollout =
   | { readonly state: 'complete' }
