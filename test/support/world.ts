@@ -175,13 +175,13 @@ export class World {
   /** Written, but perhaps not served yet; see {@link served}. */
   async declare(registration: Registration): Promise<void> {
     const result = await this.registry.put(registration);
-    if (result.outcome === 'conflict' || result.outcome === 'invalid') throw new Error(JSON.stringify(result));
+    if (result.outcome !== 'written' && result.outcome !== 'unchanged') throw new Error(JSON.stringify(result));
   }
 
   /** Declares and waits until every replica serves it. */
   async served(registration: Registration): Promise<void> {
     const result = await this.registry.put(registration);
-    if (result.outcome === 'conflict' || result.outcome === 'invalid') throw new Error(JSON.stringify(result));
+    if (result.outcome !== 'written' && result.outcome !== 'unchanged') throw new Error(JSON.stringify(result));
     await this.serves(result.revision.n);
   }
 

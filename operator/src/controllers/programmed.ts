@@ -33,6 +33,10 @@ export interface Programmed {
 
 const type = 'Programmed';
 
+/** A row of a format that not every live replica reads. */
+export const olderReplicaMessage =
+  'a replica of an older version does not know what this needs. Waiting for the roll-out to end';
+
 export function programmed(input: ProgrammedInput): Programmed {
   const { written, generation } = input;
   const say = (status: ConditionDraft['status'], reason: string, message: string, pending: boolean): Programmed => ({
@@ -46,6 +50,9 @@ export function programmed(input: ProgrammedInput): Programmed {
       return { condition: blocked(type, 'Accepted'), pending: false };
     case 'invalid':
       return say('False', 'RejectedByServer', written.problem, false);
+    case 'held':
+      // What was written before is served meanwhile.
+      return say('False', 'NotServedYet', olderReplicaMessage, true);
     case 'unreachable':
       return (
         sticky(input) ??

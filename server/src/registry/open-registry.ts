@@ -5,6 +5,7 @@ import { readSecretUse, revokeClientTokens } from './client-secrets.ts';
 import { admission, fenced } from './fence.ts';
 import { fingerprintOf } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
+import { formatOf, oldestFormat } from './format.ts';
 import { deleteIdentity, listIdentities, putIdentity } from './identities.ts';
 import { wishKeys } from './key-wishes.ts';
 import type { Owner, RegistrationKind } from './registration.ts';
@@ -21,6 +22,8 @@ export interface RegistryOptions {
   readonly fence: Fence;
   /** With the key-encryption key: bind passwords are sealed by it. */
   readonly sealer: Sealer;
+  /** Of a row that is written; default: {@link formatOf}. */
+  readonly formatOf?: (registration: Registration) => number;
   /** One line about something that repairs itself. */
   readonly onProblem?: (problem: string) => void;
 }
@@ -55,9 +58,22 @@ const putRows: Statement = {
     FROM registry_put($1, $2, $3, $4::jsonb)`,
 };
 
+// What is served to nobody is written in any case: a reader that does not know the row leaves it out, which is the same.
+const putNewerRows: Statement = {
+  name: 'registry_put_newer',
+  text: `WITH asked AS MATERIALIZED (
+      SELECT row, coalesce((row ->> 'withdrawn')::boolean OR (row ->> 'format')::int <= (SELECT min(format)
+        FROM replica_reports WHERE reported_at > now() - interval '15 seconds'), true) AS known
+      FROM jsonb_array_elements($4::jsonb) AS row)
+    SELECT place, outcome, owner_source, owner_namespace, owner_name, owner_uid, epoch, n
+    FROM registry_put($1, $2, $3, (SELECT coalesce(jsonb_agg(row), '[]') FROM asked WHERE known))
+    UNION ALL
+    SELECT (row ->> 'place')::int, 'held', NULL, NULL, NULL, NULL, NULL, NULL FROM asked WHERE NOT known`,
+};
+
 interface PutRow {
   readonly place: number;
-  readonly outcome: 'written' | 'unchanged' | 'conflict' | 'reserved' | 'fenced';
+  readonly outcome: 'written' | 'unchanged' | 'conflict' | 'reserved' | 'fenced' | 'held';
   readonly owner_source: string;
   readonly owner_namespace: string;
   readonly owner_name: string;
@@ -107,18 +123,22 @@ function waves(placed: readonly Placed[]): readonly (readonly Placed[])[] {
 }
 
 async function putWave(
-  { database, fence, sealer }: RegistryOptions,
+  { database, fence, sealer, formatOf: format = formatOf }: RegistryOptions,
   wave: readonly Placed[],
 ): Promise<readonly [number, PutResult][]> {
   const input = wave.map(({ registration, place }) => {
-    const { sealed, ...row } = toRow(registration, sealer);
+    const { sealed, ...row } = toRow(registration, sealer, format(registration));
     return { ...row, place, sealed: sealed === null ? null : `\\x${sealed.toString('hex')}` };
   });
-  const { rows } = await database.run<PutRow>(putRows, [...admission(fence), JSON.stringify(input)]);
+  const statement = input.some((row) => row.format > oldestFormat) ? putNewerRows : putRows;
+  const { rows } = await database.run<PutRow>(statement, [...admission(fence), JSON.stringify(input)]);
   return rows.map((row) => {
     if (row.outcome === 'fenced') throw fenced();
     if (row.outcome === 'written' || row.outcome === 'unchanged') {
       return [row.place, { outcome: row.outcome, revision: { epoch: row.epoch, n: row.n } }];
+    }
+    if (row.outcome === 'held') {
+      return [row.place, { outcome: 'held', format: input.find(({ place }) => place === row.place)?.format ?? 0 }];
     }
     const owner: Owner = {
       source: row.owner_source,

@@ -45,7 +45,9 @@ export type PutResult =
   | { readonly outcome: 'written' | 'unchanged'; readonly revision: Revision }
   /** The id has an older owner, or is reserved for the namespace that freed it within 24 h. */
   | { readonly outcome: 'conflict'; readonly owner: Owner; readonly reserved: boolean }
-  | { readonly outcome: 'invalid'; readonly problem: string };
+  | { readonly outcome: 'invalid'; readonly problem: string }
+  /** Not written: a live replica is of an older version, which does not know this format. Once it is gone it can be. */
+  | { readonly outcome: 'held'; readonly format: number };
 
 export interface StoredRegistration {
   readonly kind: RegistrationKind;

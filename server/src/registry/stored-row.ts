@@ -1,5 +1,6 @@
 /** A registration as it lies in the table: the same words, with the one secret sealed in a column of its own. */
 import type { Sealer } from '../keys/keys.ts';
+import { formatOf } from './format.ts';
 import { type RegistrationByKind, type RegistrationKind, registrationFormat } from './registration.ts';
 import type { Registration } from './registry.ts';
 import { checkRegistration } from './validate.ts';
@@ -18,9 +19,9 @@ export interface StoredRow {
 }
 
 /** @throws TypeError for a value that is no JSON. */
-export function toRow(registration: Registration, sealer: Sealer): StoredRow {
+export function toRow(registration: Registration, sealer: Sealer, format = formatOf(registration)): StoredRow {
   const { kind, id, owner } = registration;
-  const row = { kind, id, ...owner, format: registrationFormat, withdrawn: registration.withdrawn ?? false };
+  const row = { kind, id, ...owner, format, withdrawn: registration.withdrawn ?? false };
   if (registration.kind !== 'directory') return { ...row, body: registration.value, sealed: null };
   const { bind_password, ...body } = registration.value;
   return { ...row, body, sealed: sealer.sealStable(Buffer.from(bind_password), placeOf(registration)) };
