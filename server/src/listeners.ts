@@ -5,6 +5,7 @@ import { mountAssets } from './endpoints/assets.ts';
 import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
 import { mountJwks } from './endpoints/jwks.ts';
+import { createBusyPage } from './endpoints/busy-page.ts';
 import { carriesRequest } from './endpoints/pages.ts';
 import { createDelivery } from './endpoints/respond.ts';
 import { mountToken } from './endpoints/token.ts';
@@ -114,7 +115,8 @@ function listenerFor(options: ServerOptions, parts: Parts, tls: TlsListenerOptio
   measure(app, { metrics, log: log.named('http') });
   admitOrigins(app, { isRegistered: (origin) => follower.current.isAllowedOrigin(origin) });
   const { maxInFlight } = options;
-  admit(app, { pressure, metrics, ...(maxInFlight === undefined ? {} : { maxInFlight }) });
+  const busyPage = createBusyPage(server);
+  admit(app, { pressure, metrics, busyPage, ...(maxInFlight === undefined ? {} : { maxInFlight }) });
   serveOnlyWhenReady(app, readiness);
   acceptFormsOnly(app);
   const renderError = createErrorPages(server);

@@ -195,7 +195,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
         digestUserCode: ofUserCode,
         tries: createUserCodeTries(() => performance.now()),
       });
-      mountLanguage(http, snapshot);
+      mountLanguage(http, ports);
       mountLogos(http, snapshot);
       mountForClients(http, authenticate);
     },

@@ -123,7 +123,14 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
       `SELECT client_uid FROM grants WHERE client_id = 'shop.web' AND username = $1`,
       [username],
     );
-    const after = await browser.submit(page, { remove: row?.client_uid ?? '' });
+    const asked = await browser.submit(page, { remove: row?.client_uid ?? '' });
+    expect(text(asked)).toContain('Remove access of Order Desk?');
+    expect([text(asked).includes('Other Desk'), values(asked, 'remove')]).toEqual([false, [row?.client_uid]]);
+    // Asking, and the address of the question, end nothing; nor is anything asked about what has no access.
+    expect(values(await browser.get(asked.url), 'remove')).toEqual([row?.client_uid]);
+    expect(values(await browser.get('/account'), 'remove')).toHaveLength(2);
+    expect(values(await browser.get('/account?remove=nobody'), 'remove')).toHaveLength(2);
+    const after = await browser.submit(asked, { remove: row?.client_uid ?? '' });
     expect(after.name).toBe('account');
     expect(text(after)).not.toContain('Order Desk');
     expect(text(after)).toContain('Other Desk');
@@ -157,7 +164,7 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
     const { browser } = await visiting();
     const { code } = await authorize(browser, { scope }, username);
     const page = await browser.get('/account');
-    await browser.submit(page, { remove: values(page, 'remove')[0] ?? '' });
+    await browser.submit(page, { remove: values(page, 'remove')[0] ?? '', confirmed: 'yes' });
     expect((await world.token(codeFields(code))).body.error).toBe('invalid_grant');
   });
 
@@ -216,7 +223,7 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
     expect(text(page)).not.toContain('Chrome');
     for (const fields of [
       { 'sign-out': session?.id ?? '' },
-      { remove: grant?.client_uid ?? '' },
+      { remove: grant?.client_uid ?? '', confirmed: 'yes' },
       { 'remove-all': 'yes' },
       { 'sign-out-all': 'yes' },
     ]) {
@@ -257,7 +264,7 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
     const expectCost = world.counters.expectCost.bind(world.counters);
     const page = await expectCost('account_page', () => browser.get('/account'));
     await expectCost('account_access_removed', () =>
-      browser.postOnly('/account', { ...page.form.fields, remove: values(page, 'remove')[0] ?? '' }),
+      browser.postOnly('/account', { ...page.form.fields, remove: values(page, 'remove')[0] ?? '', confirmed: 'yes' }),
     );
     const { browser: other } = await visiting(firefox);
     const own = await other.get('/account');

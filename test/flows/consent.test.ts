@@ -132,6 +132,8 @@ describe('the consent page', () => {
       await browser.submit(consent, { decision: 'allow' }),
     ]) {
       expect([again.name, again.status]).toEqual(['error:already_answered', 400]);
+      // The application says of no page of its own: the front door of the site that the answer went to.
+      expect(again.link('back')).toBe('https://shop.example.com/');
     }
     expect(await codes()).toBe(1);
     const denied = await browser.submit(await browser.get(authorizePath({ prompt: 'consent' })), { decision: 'deny' });

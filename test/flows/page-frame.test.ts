@@ -42,13 +42,14 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 const lang = (page: Page) => /<html lang="([^"]*)"/.exec(page.html)?.[1];
-/** The form below the page. */
-const languageForm = (page: Page) => {
+/** What the pick of a language below the page sends: with the page's own form, or by the page's address. */
+const languageForm = (page: Page): Readonly<Record<string, string>> | undefined => {
+  if (page.html.includes('form="request-form" formaction="/language" formnovalidate')) return page.form.fields;
   const to = /<input type="hidden" name="to" value="([^"]*)">/.exec(page.html)?.[1];
-  return to?.replaceAll('&amp;', '&');
+  return to === undefined ? undefined : { to: to.replaceAll('&amp;', '&') };
 };
-const pick = (browser: Browser, page: Page, language: string) =>
-  browser.post('/language', { to: languageForm(page) ?? '', language });
+const pick = (browser: Browser, page: Page, language: string, typed: Readonly<Record<string, string>> = {}) =>
+  browser.post('/language', { ...languageForm(page), ...typed, language });
 
 describe('language', () => {
   it('ui_locales wins for a request, then the person’s pick, then Accept-Language, then English', async () => {
@@ -76,6 +77,67 @@ describe('language', () => {
     const consent = await browser.submit(again, fields);
     expect([consent.name, lang(consent)]).toEqual(['consent', 'de']);
     expect((await browser.submit(consent, { decision: 'allow' })).response).toMatchObject({ state: 'kept' });
+  });
+
+  it('what was typed stays, but for the password; with a problem and without', async () => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ login_hint: 'from-the-app' }));
+    const typed = { username: 'ada <"& ', password: 'password-of-ada' };
+    const german = await pick(browser, login, 'de', typed);
+    expect([german.name, lang(german), german.problem]).toEqual(['login', 'de', undefined]);
+    expect(german.form.fields).toMatchObject({ username: typed.username, password: '' });
+    const wrong = await browser.submit(german, { ...typed, password: 'wrong', 'sign-in': '1' });
+    const french = await pick(browser, wrong, 'fr', { username: 'adb', password: 'x' });
+    expect([french.name, lang(french), french.form.fields.username]).toEqual(['login', 'fr', 'adb']);
+    expect(french.problem).not.toBeUndefined();
+    expect(french.html).not.toContain('password-of-ada');
+    expect(french.url).not.toContain('password');
+  });
+
+  it('is offered on the account page’s sign-in, the page of accounts and consent, which come again as they were', async () => {
+    const browser = world.browser();
+    const login = await pick(browser, await browser.get('/account'), 'nl', { username: 'ada' });
+    expect([login.name, lang(login), login.form.fields.username]).toEqual(['login', 'nl', 'ada']);
+    await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
+    for (const [prompt, name] of [
+      ['select_account', 'choose-account'],
+      ['consent', 'consent'],
+    ] as const) {
+      const page = await browser.get(authorizePath({ prompt }));
+      const again = await pick(browser, page, 'es');
+      expect([page.name, again.name, lang(again)]).toEqual([name, name, 'es']);
+    }
+  });
+
+  it('A19: a request of another browser, or none of ours, is shown to nobody, and nothing is picked', async () => {
+    const browser = world.browser();
+    const fields = languageForm(await browser.get(authorizePath())) ?? {};
+    const other = world.browser();
+    await other.get(authorizePath());
+    for (const [who, sent] of [
+      [other, fields],
+      [browser, { ...fields, token: 'x' }],
+      [browser, { ...fields, request: `A${fields.request ?? ''}` }],
+    ] as const) {
+      const response = await who.postOnly('/language', { ...sent, language: 'de' });
+      expect([response.status, response.headers.getSetCookie()]).toEqual([400, []]);
+    }
+  });
+
+  it('a long state stands in the page once, and is no reason to offer no language', async () => {
+    const state = 's'.repeat(8192);
+    const browser = world.browser();
+    const page = await browser.get(authorizePath({ state }));
+    expect(page.html).not.toContain('ssssssss');
+    // Everything else of the page and its style sheet is within 14 KB; sealed, four bytes stand for three.
+    const css = await browser.getOnly(/<link rel="stylesheet" href="([^"]*)">/.exec(page.html)?.[1] ?? '');
+    const size = Buffer.byteLength(page.html) + (await css.text()).length;
+    expect(size).toBeLessThanOrEqual(14 * 1024 + Math.ceil((8192 * 4) / 3));
+    const again = await pick(browser, page, 'uk', { username: 'ada' });
+    expect([again.name, lang(again)]).toEqual(['login', 'uk']);
+    const done = await browser.submit(again, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
+    const end = done.name === 'consent' ? await browser.submit(done, { decision: 'allow' }) : done;
+    expect(end.response.state).toBe(state);
   });
 
   it.each([

@@ -48,7 +48,7 @@ export class Page {
   }
 
   get form(): Form {
-    const form = /<form method="post" action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/.exec(this.html);
+    const form = /<form (?:id="[^"]*" )?method="post" action="([^"]*)"[^>]*>([\s\S]*?)<\/form>/.exec(this.html);
     if (form === null) throw new Error(`no form on page ${this.name}`);
     const fields: Record<string, string> = {};
     for (const [tag] of (form[2] ?? '').matchAll(/<input [^>]*>/g)) {

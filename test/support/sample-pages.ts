@@ -303,6 +303,7 @@ export function samplePages(language: Language = english): Readonly<Record<strin
     account: accountPage(accountInput(look)),
     'account-empty': accountPage(accountInput({ ...look, applications: [] })),
     'account-sign-out-all': accountPage(accountInput({ ...look, question: 'sign-out-all' })),
+    'account-remove': accountPage(accountInput({ ...look, question: { remove: { id: 'uid', client } } })),
     'account-remove-all': accountPage(accountInput({ ...look, question: 'remove-all' })),
     'account-long': accountPage(
       accountInput({

@@ -7,10 +7,10 @@ import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '.
 import type { EndedSession } from '../store/ended-sessions.ts';
 import {
   type AccountApplication,
-  type AccountQuestion,
   type AccountSession,
   accountPage,
   accountQuestions,
+  type QuestionForAll,
 } from '../views/index.ts';
 import { claimsOfOwners } from './interaction.ts';
 import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
@@ -26,9 +26,12 @@ export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
   const config = { errors: 'page' } as const;
   app.get('/account', { config, exposeHeadRoute: false }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
-    const question = questionOf(readQuery(request).parameters.get('ask'));
-    const visitor = await requireSession(ports, visit, 'account', question === undefined ? {} : { ask: question });
-    return 'sent' in visitor ? visitor.sent : show(ports, visit, visitor, question);
+    const { parameters } = readQuery(request);
+    const question = questionOf(parameters.get('ask'));
+    const remove = question === undefined ? parameters.get('remove') : undefined;
+    const query = { ...(question === undefined ? {} : { ask: question }), ...(remove === undefined ? {} : { remove }) };
+    const visitor = await requireSession(ports, visit, 'account', query);
+    return 'sent' in visitor ? visitor.sent : show(ports, visit, visitor, question, remove);
   });
   app.post('/account', { config }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
@@ -37,18 +40,22 @@ export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
   });
 }
 
-const questionOf = (text: string | undefined): AccountQuestion | undefined =>
+const questionOf = (text: string | undefined): QuestionForAll | undefined =>
   accountQuestions.find((one) => one === text);
 
 async function show(
   ports: AccountPorts,
   visit: Visit,
   visitor: Visitor,
-  question: AccountQuestion | undefined,
+  question: QuestionForAll | undefined,
+  remove: string | undefined,
 ): Promise<FastifyReply> {
   const { session } = visitor;
   const account: Account =
     question === undefined ? await ports.accounts.read(session.subject) : { sessions: [], applications: [] };
+  const applications = account.applications.map((one) => applicationText(visit, one));
+  // One that has no access any more has none to remove: the page shows what is true.
+  const one = applications.find(({ id }) => id === remove);
   return sendPage(
     visit,
     accountPage({
@@ -56,8 +63,8 @@ async function show(
       form: pageForm(ports, visit, 'account', visitor),
       user: { name: session.name, username: session.username },
       sessions: account.sessions.map((one) => sessionText(one, session.id)),
-      applications: account.applications.map((one) => applicationText(visit, one)),
-      question,
+      applications,
+      question: one === undefined ? question : { remove: one },
     }),
   );
 }
@@ -96,6 +103,7 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
   const asked = accountQuestions.find((question) => parameters.get(question) === 'ask');
   if (asked !== undefined) return again({ ask: asked });
   const remove = parameters.get('remove');
+  if (remove !== undefined && parameters.get('confirmed') !== 'yes') return again({ remove });
   if (remove !== undefined || parameters.get('remove-all') === 'yes') {
     await endAccess(ports, visit, visitor, remove);
     return again();

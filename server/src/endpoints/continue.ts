@@ -7,6 +7,7 @@ import { readQuery } from '../http/form.ts';
 import { type Answer, openAnswer } from '../interaction/sealed-request.ts';
 import { pageError } from '../protocol/errors.ts';
 import { errorResponse } from '../protocol/redirect-uri.ts';
+import type { ClientRegistration } from '../registry/registration.ts';
 import type { Answered } from '../store/authorization-codes.ts';
 import type { FlowPorts } from './flow.ts';
 import { reopenText } from './interaction.ts';
@@ -52,12 +53,12 @@ async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: b
   if (row === null) return sendExpired(ports, visit, undefined, browser);
   const client = visit.snapshot.client(row.clientId)?.value;
   const name = client?.client_name ?? visit.frame.displayName;
-  if (row.answer === null) return sendAnswered(visit, name, client?.client_uri);
+  if (row.answer === null) return sendAnswered(visit, name, homeOf(client, row.redirectUri));
   const answer = openAnswer(ports.sealer, row.answer, browser, grantId);
   // Another browser's, which must not learn that there is one.
   if (answer === null) return sendExpired(ports, visit, undefined, browser);
   if (answer.kind === 'partial') return partial(ports, visit, name, answer, row, read, browser);
-  if (!row.fresh) return sendAnswered(visit, name, client?.client_uri);
+  if (!row.fresh) return sendAnswered(visit, name, homeOf(client, row.redirectUri));
   if (answer.kind === 'refused' && !read) return sendRefused(visit, name, answer, readLink(visit, grantId));
   return respondAfterForm(visit, name, answer.response);
 }
@@ -74,6 +75,17 @@ function partial(
   if (row.redeemable) return read ? respondAtOnce(visit, name, answer.response) : sendPartial(visit, name, answer);
   // The code ran out while the page was read. What was read need not be read again.
   return sendExpired(ports, visit, { ...answer.interaction, told: answer.refused }, browser);
+}
+
+/**
+ * Where the application begins: its own page, or the front door of the web site to which the answer went. Never the redirect
+ * URI itself, which without an answer would only say that something is wrong.
+ */
+function homeOf(client: ClientRegistration | undefined, redirectUri: string): string | undefined {
+  if (client?.client_uri !== undefined) return client.client_uri;
+  if (client?.redirect_uris.includes(redirectUri) !== true) return undefined;
+  const { protocol, origin } = new URL(redirectUri);
+  return protocol === 'https:' ? `${origin}/` : undefined;
 }
 
 function sendAnswered(visit: Visit, name: string, clientUri: string | undefined): FastifyReply {

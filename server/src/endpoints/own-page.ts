@@ -68,7 +68,8 @@ export async function resumePage(
     const href = pathOf(visit, 'login', { [requestField]: sealText(ports, rest, browser) });
     return sendUnavailable(visit, undefined, note.who, { href });
   }
-  const session = note === undefined && rest.switching !== true ? await sessionOf(ports, visit) : null;
+  const failed = note?.kind === 'login' && note.problem !== undefined;
+  const session = !failed && rest.switching !== true ? await sessionOf(ports, visit) : null;
   return session === null ? sendLogin(ports, visit, going, browser, null) : goToPage(visit, going);
 }
 

@@ -5,7 +5,6 @@ import {
   type Answer,
   type Interaction,
   type LoginProblem,
-  type Note,
   sealedText,
   sealInteraction,
 } from '../interaction/sealed-request.ts';
@@ -27,6 +26,8 @@ import { inLanguageOf, type OwnPage, pathOf, sendErrorPage, sendPage, type Visit
 /** The name of the hidden field and of the query parameter that carry a request. */
 export const requestField = 'request';
 export const tokenField = 'token';
+/** What the login page says went wrong, so that it still does in another language. */
+export const problemField = 'problem';
 
 /** A target of one of our pages, with a request that travels sealed. */
 export function carriesRequest(target: string): boolean {
@@ -66,14 +67,15 @@ export function sendLogin(
 ): FastifyReply {
   const visit = inLanguageOf(from, request?.uiLocales);
   const { note, ...rest } = interaction;
-  const problem = note?.kind === 'login' ? note : undefined;
+  const typed = note?.kind === 'login' ? note : undefined;
+  const problem = typed?.problem;
   const known = session === null || interaction.switching === true ? undefined : session;
-  const username = problem?.username ?? request?.loginHint;
+  const username = typed?.username ?? request?.loginHint;
   return sendPage(
     visit,
     loginPage({
       ...visit.frame,
-      form: formOf(ports, visit, 'login', rest, browser),
+      form: formOf(ports, visit, 'login', rest, browser, problem === undefined ? {} : { [problemField]: problem }),
       ...(client === undefined ? {} : { client: clientText(visit, client.value), host: placeOf(request.redirect.uri) }),
       page: interaction.page,
       ...(username === undefined ? {} : { username }),
@@ -94,7 +96,7 @@ const problems: Readonly<Record<Exclude<LoginProblem, 'throttled'>, NonNullable<
   must_change_password: { code: 'password_expired' },
 };
 
-function problemOf({ problem }: Extract<Note, { kind: 'login' }>): NonNullable<LoginInput['problems']>[number] {
+function problemOf(problem: LoginProblem): NonNullable<LoginInput['problems']>[number] {
   return problem === 'throttled' ? { code: 'too_many_tries', minutes: 1 } : problems[problem];
 }
 

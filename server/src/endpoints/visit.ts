@@ -51,8 +51,7 @@ export function openVisit(ports: FlowPorts, request: FastifyRequest, reply: Fast
 /** The same visit in the language that the authorization request asked for (`ui_locales`), if it did. */
 export function inLanguageOf(visit: Visit, uiLocales: string | undefined): Visit {
   const language = uiLocales === undefined ? undefined : requestedLanguage(uiLocales);
-  // A pick would change nothing here, so none is offered.
-  return language === undefined ? visit : { ...visit, frame: { ...visit.frame, language, here: undefined } };
+  return language === undefined ? visit : { ...visit, frame: { ...visit.frame, language, isLanguageAsked: true } };
 }
 
 /** Gives the browser a binding cookie if it has none; everything sealed from now on opens beside it alone. */

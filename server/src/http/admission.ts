@@ -2,9 +2,9 @@
  * Who is let in, decided in the first hook and before the body is read: a queue would only be a slower refusal. Classes are
  * counted apart, so that a flood of one does not stop the other; documents are never refused.
  */
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { noStore } from './headers.ts';
+import { noStore, setPageHeaders } from './headers.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import type { Pressure } from './pressure.ts';
@@ -27,6 +27,8 @@ export interface AdmissionOptions {
    * tokens share addresses.
    */
   readonly pagesPerMinute?: number;
+  /** What people read in place of the JSON that programs get; it must cost next to nothing. */
+  readonly busyPage: (request: FastifyRequest) => string;
   /** Milliseconds, never going backwards. */
   readonly now?: () => number;
 }
@@ -43,6 +45,17 @@ function tooMany(wait: number): HttpError {
   });
 }
 
+function shed({ busyPage }: AdmissionOptions, request: FastifyRequest, reply: FastifyReply): void {
+  reply.code(503).header('retry-after', '1');
+  if (request.routeOptions.config?.errors !== 'page') {
+    void reply.headers(noStore).send(body);
+    return;
+  }
+  // Nothing of it needs to be pinned to https: another answer of ours does that.
+  setPageHeaders(reply, { https: false });
+  void reply.send(busyPage(request));
+}
+
 export function admit(app: FastifyInstance, options: AdmissionOptions): void {
   const { pressure, metrics, maxInFlight = 256, pagesPerMinute = 3000, now = () => performance.now() } = options;
   const inFlight = { token: 0, page: 0 };
@@ -53,8 +66,7 @@ export function admit(app: FastifyInstance, options: AdmissionOptions): void {
     const late = pressure.isHigh();
     if (late || inFlight[kind] >= maxInFlight) {
       metrics.requestsShed.inc({ reason: late ? 'event_loop' : 'in_flight' });
-      void reply.code(503).headers(noStore).header('retry-after', '1').send(body);
-      return;
+      return shed(options, request, reply);
     }
     if (kind === 'page') {
       const { address, limitFactor } = sourceOf(request.raw);

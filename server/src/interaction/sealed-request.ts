@@ -18,7 +18,8 @@ export const sealedLifetime = 24 * 60 * 60;
 export type Note =
   | {
       readonly kind: 'login';
-      readonly problem: LoginProblem;
+      /** Left out: nothing went wrong, something was only typed. */
+      readonly problem?: LoginProblem;
       /** As typed, to be filled in again. */
       readonly username: string;
     }
@@ -27,15 +28,17 @@ export type Note =
   /** The request ends: the person did not sign in, or the directory said no. Nothing is in the answer but that. */
   | { readonly kind: 'cancelled' | 'refused' };
 
-export type LoginProblem =
-  | 'username_missing'
-  | 'password_missing'
-  | 'credentials'
-  | 'locked'
-  | 'disabled'
-  | 'expired'
-  | 'must_change_password'
-  | 'throttled';
+export const loginProblems = [
+  'username_missing',
+  'password_missing',
+  'credentials',
+  'locked',
+  'disabled',
+  'expired',
+  'must_change_password',
+  'throttled',
+] as const;
+export type LoginProblem = (typeof loginProblems)[number];
 
 /** Pages of ours that somebody signs in for, without a client. */
 export type SignedInPage = 'device' | 'account';

@@ -33,7 +33,7 @@ const readAnswer: Statement = {
   name: 'code_answer',
   // A browser's cookie may have been planted, its session's is made at the sign-in: a code is told to its user alone. An
   // ended session still is its user's.
-  text: `SELECT client_id, answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable,
+  text: `SELECT client_id, redirect_uri, answer, created_at > now() - interval '60 seconds' AS fresh, used_at IS NULL AND expires_at > now() AS redeemable,
       outcome <> 'issued' OR EXISTS (
         SELECT FROM sessions s WHERE s.handle = $2 AND s.browser = $3 AND s.subject = c.subject) AS own
     FROM authorization_codes c WHERE c.grant_id = $1`,
@@ -42,6 +42,8 @@ const readAnswer: Statement = {
 /** What a browser was told, kept for a form sent twice and for the page after the form. */
 export interface Answered {
   readonly clientId: string;
+  /** Where the answer went. */
+  readonly redirectUri: string;
   /** `null`: nothing to repeat. The code was redeemed, or the request had no form. */
   readonly answer: Buffer | null;
   /** Given less than 60 s ago. */
@@ -210,13 +212,13 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
       return completionOf(rows[0]);
     },
     async answer(grantId, { handle, browser }) {
-      const { rows } = await database.run<{ client_id: string; own: boolean } & Omit<Answered, 'clientId'>>(
-        readAnswer,
-        [grantId, handle === undefined ? null : digest(handle), digest(browser)],
-      );
+      const { rows } = await database.run<
+        { client_id: string; redirect_uri: string; own: boolean } & Omit<Answered, 'clientId' | 'redirectUri'>
+      >(readAnswer, [grantId, handle === undefined ? null : digest(handle), digest(browser)]);
       const row = rows[0];
       if (row?.own !== true) return null;
-      return { clientId: row.client_id, answer: row.answer, fresh: row.fresh, redeemable: row.redeemable };
+      const { client_id: clientId, redirect_uri: redirectUri, answer, fresh, redeemable } = row;
+      return { clientId, redirectUri, answer, fresh, redeemable };
     },
     async redeem(redemption, audit) {
       const { rows } = await database.run<RedeemedRow>(redeem, [

@@ -29,9 +29,11 @@ export interface AccountApplication {
   readonly age: number;
 }
 
-/** What is asked once more before it happens. */
+/** What is asked once more before it happens, for all at once. */
 export const accountQuestions = ['sign-out-all', 'remove-all'] as const;
-export type AccountQuestion = (typeof accountQuestions)[number];
+export type QuestionForAll = (typeof accountQuestions)[number];
+/** Or whether one application's access goes. */
+export type AccountQuestion = QuestionForAll | { readonly remove: Pick<AccountApplication, 'id' | 'client'> };
 
 const words = {
   'sign-out-all': {
@@ -44,10 +46,13 @@ const words = {
     question: 'account.remove-all.question',
     text: 'account.remove-all.text',
   },
-} as const satisfies Record<AccountQuestion, Record<string, MessageKey>>;
+} as const satisfies Record<QuestionForAll, Record<string, MessageKey>>;
 
 export interface AccountInput extends Frame {
-  /** Posts `sign-out` or `remove` with an id, `use-another`, or an {@link AccountQuestion} with `ask`, then `yes`. */
+  /**
+   * Posts `sign-out` with an id, `use-another`, a {@link QuestionForAll} with `ask`, then `yes`, or `remove` with an id, then
+   * with `confirmed` beside it.
+   */
   readonly form: Form;
   readonly user: { readonly name: string; readonly username: string };
   readonly sessions: readonly AccountSession[];
@@ -86,13 +91,38 @@ ${applications.map((application) => applicationRow(language, application))}</ul>
 
 /** The question stands alone: whoever answers it has nothing else to press by mistake. */
 function ask({ language, form }: AccountInput, question: AccountQuestion): SafeHtml {
+  const { heading, text, button } =
+    typeof question === 'string' ? askForAll(language, question) : askForOne(language, question);
   return html`<div class="note" id="question" role="group" aria-labelledby="question-heading" tabindex="-1" autofocus>
-<h2 id="question-heading">${language.say(words[question].question)}</h2>
-<p>${language.say(words[question].text)}</p>
+<h2 id="question-heading">${heading}</h2>
+<p>${text}</p>
 </div>
-<p class="buttons"><button class="main" id="${question}" name="${question}" value="yes">${language.say(words[question].act)}</button>
+<p class="buttons">${button}
 <a class="button quiet" id="back" href="${ownHref(form.action)}">${language.say('login.cancel')}</a></p>
 `;
+}
+
+interface Asked {
+  readonly heading: SafeHtml;
+  readonly text: SafeHtml;
+  readonly button: SafeHtml;
+}
+
+function askForAll(language: Language, question: QuestionForAll): Asked {
+  const { act, question: heading, text } = words[question];
+  return {
+    heading: language.say(heading),
+    text: language.say(text),
+    button: html`<button class="main" id="${question}" name="${question}" value="yes">${language.say(act)}</button>`,
+  };
+}
+
+function askForOne(language: Language, { remove }: Exclude<AccountQuestion, string>): Asked {
+  return {
+    heading: language.say('account.remove.question', { client: name(remove.client.name) }),
+    text: language.say('account.remove.text'),
+    button: html`<input type="hidden" name="confirmed" value="yes"><button class="main" id="remove" name="remove" value="${remove.id}">${language.say('account.remove')}</button>`,
+  };
 }
 
 function sessionRow(language: Language, session: AccountSession): SafeHtml {

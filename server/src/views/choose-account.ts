@@ -2,7 +2,7 @@
 import { html } from './html.ts';
 import { ownHref } from './links.ts';
 import { name } from './messages.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage, requestForm } from './page.ts';
 
 export interface ChooseAccountInput extends Frame {
   /** Posts `account` = the `id` of one, or `use-another` = `1`. */
@@ -21,8 +21,9 @@ export function chooseAccountPage(input: ChooseAccountInput): string {
     name: 'choose-account',
     title: language.text('choose-account.heading'),
     heading: language.say('choose-account.heading'),
+    carriesRequest: true,
     body: html`<p class="lead">${language.say('choose-account.continue-to', { client: name(client.name) })}</p>
-<form method="post" action="${ownHref(input.form.action)}">
+<form id="${requestForm}" method="post" action="${ownHref(input.form.action)}">
 ${hiddenFields(input.form)}<p class="buttons">${buttons}<button class="quiet" id="use-another" name="use-another" value="1">${language.say('choose-account.use-another')}</button></p>
 </form>`,
   });

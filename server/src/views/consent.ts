@@ -2,7 +2,7 @@
 import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref, wayOnHref } from './links.ts';
 import { name } from './messages.ts';
-import { type ClientText, clientLogo, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
+import { type ClientText, clientLogo, type Form, type Frame, hiddenFields, renderPage, requestForm } from './page.ts';
 import { type ClaimText, claimsEntry, type RequestedScope, type ScopeText, scopeEntry, scopeList } from './scopes.ts';
 
 export interface ConsentInput extends Frame {
@@ -32,12 +32,13 @@ export function consentPage(input: ConsentInput): string {
     title: language.text('consent.heading', { client: client.name }),
     heading: language.say('consent.heading', { client: name(client.name) }),
     before: clientLogo(client),
+    carriesRequest: true,
     body: html`<p>${language.say('consent.signed-in-as', { name: name(user.name), username: name(user.username) })}</p>
 <p>${language.say('consent.run-by', { client: name(client.name), namespace: name(client.namespace), host: name(input.host) })}</p>
 <h2 id="wants">${language.say('consent.wants')}</h2>
 <ul class="scopes" aria-labelledby="wants">
 ${input.scopes.map((scope) => scopeEntry(language, scope))}${claimsEntry(language, input.claims ?? [])}</ul>
-${remembered(input)}${documents(input)}<form method="post" action="${ownHref(input.form.action)}">
+${remembered(input)}${documents(input)}<form id="${requestForm}" method="post" action="${ownHref(input.form.action)}">
 ${hiddenFields(input.form)}<p class="decision"><button id="allow" name="decision" value="allow">${language.say('consent.allow')}</button>
 <button id="deny" name="decision" value="deny">${language.say('consent.deny')}</button></p>
 <p class="buttons"><button class="quiet" id="use-another" name="use-another" value="1">${language.say('consent.use-another')}</button></p>

@@ -11,6 +11,7 @@ export {
   type AccountSession,
   accountPage,
   accountQuestions,
+  type QuestionForAll,
 } from './account.ts';
 export { type Asset, icon, stylesheet } from './assets.ts';
 export { type ChooseAccountInput, chooseAccountPage } from './choose-account.ts';

@@ -2,7 +2,7 @@
 import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref } from './links.ts';
 import { name } from './messages.ts';
-import { type ClientText, type Form, type Frame, hiddenFields, renderPage } from './page.ts';
+import { type ClientText, type Form, type Frame, hiddenFields, renderPage, requestForm } from './page.ts';
 import { type FieldProblem, problemSummary } from './problem.ts';
 
 /** `account_…` and `password_expired` only after the directory confirmed the password. */
@@ -46,6 +46,7 @@ export function loginPage(input: LoginInput): string {
     heading: language.say('login.heading'),
     problem: problems.length > 0,
     before: problemSummary(language, problems),
+    carriesRequest: input.nobody !== true || client !== undefined,
     body: html`${
       client &&
       html`<p class="lead">${language.say('login.continue-to', { client: name(client.name) })}</p>
@@ -68,7 +69,7 @@ function form(input: LoginInput, problems: readonly FieldProblem[]): SafeHtml {
   const { language, reauthentication, branding } = input;
   const username = reauthentication?.username ?? input.username ?? '';
   const toFill = problems.length > 0 ? undefined : username === '' ? 'username' : 'password';
-  return html`<form method="post" action="${ownHref(input.form.action)}">
+  return html`<form id="${requestForm}" method="post" action="${ownHref(input.form.action)}">
 ${hiddenFields(input.form)}${field({
   id: 'username',
   label: branding?.texts?.usernameLabel ?? language.text('login.username'),
@@ -99,7 +100,7 @@ function nobody(input: LoginInput): SafeHtml {
   return html`<div class="note" id="no-directory" role="note">
 <p><strong>${language.say('login.no-directory')}</strong> ${language.say('login.no-directory-text')}</p>
 </div>
-${back && html`<form method="post" action="${ownHref(input.form.action)}">\n${hiddenFields(input.form)}<p class="buttons">${back}</p>\n</form>`}`;
+${back && html`<form id="${requestForm}" method="post" action="${ownHref(input.form.action)}">\n${hiddenFields(input.form)}<p class="buttons">${back}</p>\n</form>`}`;
 }
 
 function getHelp({ language, branding }: LoginInput): SafeHtml | undefined {

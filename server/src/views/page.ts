@@ -16,6 +16,8 @@ export interface Frame {
   readonly basePath: string;
   /** This very page as a path of ours, to come back to once another language was picked; left out: none is offered. */
   readonly here?: string | undefined;
+  /** The application asked for this language: a pick would change nothing, so none is offered. */
+  readonly isLanguageAsked?: boolean;
   readonly branding?: Branding | undefined;
 }
 
@@ -83,6 +85,8 @@ export interface Page {
   /** Between the name of the product and the heading. */
   readonly before?: HtmlValue;
   readonly body: HtmlValue;
+  /** The body has {@link requestForm}: a pick of a language goes with it, so that the page carries its request once. */
+  readonly carriesRequest?: boolean;
 }
 
 export function renderPage(frame: Frame, page: Page): string {
@@ -106,7 +110,7 @@ ${product(frame)}
 ${page.before}<h1>${page.heading}</h1>
 ${page.body}
 </main>
-${footer(frame)}
+${footer(frame, page.carriesRequest === true)}
 </body>
 </html>
 `.toString();
@@ -128,6 +132,9 @@ function product({ displayName, branding }: Frame): SafeHtml {
 export function clientLogo({ logo }: ClientText): SafeHtml | undefined {
   return logo === undefined ? undefined : html`<p class="logo"><img src="${ownHref(logo)}" alt=""></p>\n`;
 }
+
+/** Of the form that carries a request; one a page. What stands elsewhere on the page belongs to it by this id. */
+export const requestForm = 'request-form';
 
 export function hiddenFields(form: Form): readonly SafeHtml[] {
   return form.fields.map((field) => html`<input type="hidden" name="${field.name}" value="${field.value}">\n`);

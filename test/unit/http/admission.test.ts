@@ -23,6 +23,7 @@ function serve(change: { high?: boolean; pagesPerMinute?: number; now?: () => nu
   admit(app, {
     pressure: { isHigh: () => high, stop: () => undefined },
     metrics: createMetrics(new Registry()),
+    busyPage: () => '<p>busy</p>',
     ...rest,
   });
   for (const admission of ['token', 'page', 'exempt'] as const) {
@@ -35,6 +36,21 @@ function serve(change: { high?: boolean; pagesPerMinute?: number; now?: () => nu
 }
 
 describe('admission', () => {
+  it('people read a page, programs JSON', async () => {
+    serve({ high: true });
+    app.get('/read', { config: { errors: 'page' } }, () => 'ok');
+    const page = await app.inject('/read');
+    expect([page.statusCode, page.headers['retry-after'], page.headers['content-type'], page.body]).toEqual([
+      503,
+      '1',
+      'text/html; charset=utf-8',
+      '<p>busy</p>',
+    ]);
+    expect(page.headers['content-security-policy']).toContain("default-src 'none'");
+    const answer = await app.inject('/token');
+    expect(answer.json<{ error: string }>().error).toBe('temporarily_unavailable');
+  });
+
   it('F28: a late event loop sheds tokens and pages, never documents', async () => {
     const ask = serve({ high: true });
     expect(await ask('/token')).toEqual([503, '1']);

@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { icon, loginPage, stylesheet } from '../../../server/src/views/index.ts';
+import { consentPage, icon, loginPage, stylesheet } from '../../../server/src/views/index.ts';
 import { root } from '../../rules/sources.ts';
-import { allLanguages, arabic, brandedPages, loginInput, samplePages } from '../../support/sample-pages.ts';
+import {
+  allLanguages,
+  arabic,
+  brandedPages,
+  consentInput,
+  loginInput,
+  samplePages,
+} from '../../support/sample-pages.ts';
 import { attributeValues, tagById, textById, textOf, titleOf } from './markup.ts';
 
 const pages = Object.entries(samplePages());
@@ -57,6 +64,22 @@ describe('every page', () => {
       expect(sizes).toEqual([]);
     },
   );
+
+  it('a scope takes its words and little more: twenty fit beside the style sheet, and none is cut', () => {
+    const words = {
+      displayName: 'Read the orders of your team',
+      description: 'Orders, their lines and their prices; not who paid.',
+    };
+    const sizeWith = (count: number) =>
+      Buffer.byteLength(
+        consentPage(
+          consentInput({ scopes: Array.from({ length: count }, (_, at) => ({ scope: `shop:${at}`, ...words })) }),
+        ),
+      );
+    const own = words.displayName.length + words.description.length;
+    expect(sizeWith(20) + stylesheet.body.length).toBeLessThanOrEqual(14 * 1024);
+    expect((sizeWith(45) - sizeWith(20)) / 25).toBeLessThanOrEqual(own + 54);
+  });
 
   it('another language brings its reading direction', () => {
     const page = loginPage(loginInput({ language: arabic }));
