@@ -16,7 +16,7 @@ import {
   writeDirectoryCa,
 } from './demo/folders.ts';
 import { makeObserver } from './demo/observed.ts';
-import { checkedApplications, registeredOffers, resourceServer } from './demo/offers.ts';
+import { checkedApplications, isNeeded, registeredOffers, resourceServer } from './demo/offers.ts';
 import { type DemoOptions, readOptions, usage } from './demo/options.ts';
 import { type Member, readPeople } from './demo/people.ts';
 import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
@@ -60,7 +60,7 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   await writeApplicationCa(folders, certificate.caPem);
   const product = startProduct(folders, ports);
   stops.push(() => product.stop());
-  await waitUntilReady(product, interrupted);
+  for (const line of await waitUntilReady(product, interrupted)) console.log(line);
 
   const sandbox = makeSandbox(directory, people, log);
   const paths = { facts: unguessablePath(), observations: unguessablePath() };
@@ -88,13 +88,15 @@ async function introduceDirectory(folders: Folders, directory: SampleDirectory):
   await writeDirectoryCa(folders, directory.caPem);
 }
 
-async function waitUntilReady(product: Product, interrupted: Promise<void>): Promise<void> {
+/** @returns a line about each resource that is not, and that nothing here needs. */
+async function waitUntilReady(product: Product, interrupted: Promise<void>): Promise<readonly string[]> {
   let missing = '';
-  const ready = product.ready(startLimit, (what) => {
+  const onWait = (what: string): void => {
     missing = what;
-  });
+  };
+  const ready = product.ready(startLimit, onWait, isNeeded);
   const ended = interrupted.then(() => Promise.reject(new Interrupted()));
-  await waitingFor('Starting the authorization server and its resources', Promise.race([ready, ended]), () => missing);
+  return waitingFor('Starting the authorization server and its resources', Promise.race([ready, ended]), () => missing);
 }
 
 /** Ctrl-C while starting. */

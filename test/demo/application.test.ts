@@ -1,4 +1,6 @@
+import { spawn } from 'node:child_process';
 import { createHash, createHmac } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -206,5 +208,31 @@ describe('what it shows', () => {
     } finally {
       await browser.close();
     }
+  });
+});
+
+describe('the program for a Client of your own', () => {
+  const program = join(import.meta.dirname, '../../examples/src/application/main.ts');
+  const run = async (...args: readonly string[]) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => (said += String(chunk)));
+    child.stderr.on('data', (chunk: Buffer) => (said += String(chunk)));
+    const [code] = (await once(child, 'close')) as [number];
+    return { code, said };
+  };
+
+  it('where its port is taken says so, and what to do', async () => {
+    const port = new URL(application.url).port;
+    const { code, said } = await run(join(folder, 'secret.yaml'), '--port', port);
+    expect(code).toBe(1);
+    expect(said).toContain(`port ${port} of 127.0.0.1 is in use: is another sample application running?`);
+    expect(said).toContain('--port N');
+    expect(said).not.toContain('EADDRINUSE');
+  });
+
+  it('--help names the port', async () => {
+    const { code, said } = await run('--help');
+    expect([code, said.includes('--port N'), said.includes('default 9501')]).toEqual([0, true, true]);
   });
 });

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { followStatus, type Status } from '../../examples/src/demo/status.ts';
+import { isNeeded } from '../../examples/src/demo/offers.ts';
+import { brokenOf, followStatus, type Status } from '../../examples/src/demo/status.ts';
 
 const aResource = (ready: boolean, message: string) => ({
   kind: 'Client',
@@ -45,5 +46,33 @@ it('the demo tells what came, broke, was mended and went, each once', async () =
     'ready    Client harbour/tide-table: Served; its Secret is .demo/secrets/harbour/tide-table-oauth2.yaml',
     `solved   ${broken}`,
     'gone     Client harbour/tide-table',
+  ]);
+});
+
+it('what people added and broke is told, and needed by nobody else', () => {
+  const named = (namespace: string, name: string, kind = 'Client') => ({
+    ...aResource(false, 'broken'),
+    kind,
+    namespace,
+    name,
+  });
+  const status: Status = {
+    resources: [
+      named('harbour', 'tide-table'),
+      { ...named('harbour', 'later'), refused: false, message: '', reason: 'ScopeNotFound' },
+      { ...named('harbour', 'well'), ready: true },
+      named('orders', 'courier'),
+      named('harbour', 'courier'),
+      named('harbour', 'berths', 'Scope'),
+      named('auth', 'default', 'AuthorizationServer'),
+    ],
+    problems: ['tide-table.yaml:4:1 not valid YAML'],
+  };
+  expect(brokenOf(status, isNeeded)).toEqual([
+    'refused  Client harbour/tide-table: broken',
+    'waiting  Client harbour/later: ScopeNotFound',
+    'refused  Client harbour/courier: broken',
+    'refused  Scope harbour/berths: broken',
+    'problem  tide-table.yaml:4:1 not valid YAML',
   ]);
 });

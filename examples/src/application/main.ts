@@ -11,12 +11,21 @@ const usage = `Usage: node examples/src/application/main.ts SECRET-FILE [--port 
 Walks through the flows of one Client and shows every message.
 
   SECRET-FILE   the Secret that the operator wrote for the Client (YAML)
-  --port N      where to listen on 127.0.0.1 (default 9501)`;
+  --port N      where to listen on 127.0.0.1 (default 9501; 0: any free port). The Client's redirect URI
+                http://127.0.0.1:9501/callback stands for every port`;
+
+const defaultPort = 9501;
+
+const isTaken = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+
+const taken = (port: number): string =>
+  `port ${port} of 127.0.0.1 is in use: is another sample application running? Stop it, or take another port with --port N ` +
+  '(0: any free one); the redirect URIs of the Client stand for every port of 127.0.0.1';
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { port: { type: 'string', default: '9501' }, help: { type: 'boolean', default: false } },
+    options: { port: { type: 'string', default: String(defaultPort) }, help: { type: 'boolean', default: false } },
   });
   if (values.help) {
     console.log(usage);
@@ -30,7 +39,11 @@ async function main(): Promise<number> {
   }
   const { clientName } = await readCredentials(secretFile);
   const about = `The application of the Client that ${secretFile} was written for.`;
-  const application = await startApplication({ port, clients: [{ key: 'own', about, secretFile }] });
+  const application = await startApplication({ port, clients: [{ key: 'own', about, secretFile }] }).catch(
+    (error: unknown) => {
+      throw isTaken(error) ? new Error(taken(port)) : error;
+    },
+  );
   console.log(`${clientName} is at ${application.url}  (Ctrl-C stops it)`);
   await new Promise<void>((resolve) => {
     process.once('SIGINT', () => resolve());

@@ -3,6 +3,7 @@ import { readCredentials } from '../application/credentials.ts';
 import type { Registered } from '../application/walk.ts';
 import type { CheckedApplication, CheckedName } from '../check/facts.ts';
 import { type Folders, secretFile } from './folders.ts';
+import type { ResourceStatus } from './status.ts';
 
 export const offeredKeys = [
   'order-desk',
@@ -71,6 +72,14 @@ export function registeredOffers(folders: Folders): readonly (Registered & { rea
     const { namespace, ...offer } = offered[key];
     return { key, ...offer, secretFile: secretFile(folders, namespace, `${key}-oauth2`) };
   });
+}
+
+/** People put Clients of their own beside those that the demo shows; what is wrong with theirs must not hold up ours. */
+export function isNeeded({ kind, namespace, name }: Pick<ResourceStatus, 'kind' | 'namespace' | 'name'>): boolean {
+  if (kind === 'AuthorizationServer' || kind === 'LdapBinding') return true;
+  if (kind !== 'Client') return false;
+  const shown = offeredKeys.some((key) => key === name && offered[key].namespace === namespace);
+  return shown || (name === 'stockroom' && namespace === 'orders');
 }
 
 /** An API that may ask what tokens mean. */

@@ -85,6 +85,17 @@ function describe({ kind, namespace, name }: ResourceStatus): string {
   return `${kind} ${namespace}/${name}`;
 }
 
+/** What people added and what is not ready of it, one line each; it holds up nobody but itself. */
+export function brokenOf(status: Status, isNeeded: (one: ResourceStatus) => boolean): readonly string[] {
+  const lines = status.resources.filter((one) => !one.ready && !isNeeded(one)).map(line);
+  return [...lines, ...status.problems.map((problem) => `problem  ${problem}`)];
+}
+
+function line(one: ResourceStatus): string {
+  const word = one.ready ? 'ready   ' : one.refused === true ? 'refused ' : 'waiting ';
+  return `${word} ${describe(one)}: ${one.message || one.reason}`;
+}
+
 export interface Following {
   stop(): Promise<void>;
 }
@@ -131,10 +142,9 @@ export function followStatus({ look, print, secretPath }: FollowOptions): Follow
 
 function linesOf(status: Status, secretPath: FollowOptions['secretPath']): ReadonlyMap<string, string> {
   const resources = status.resources.map((one) => {
-    const { namespace, ready, refused = false, message, reason, secret } = one;
-    const word = ready ? 'ready   ' : refused ? 'refused ' : 'waiting ';
+    const { namespace, ready, secret } = one;
     const where = ready && secret !== undefined ? `; its Secret is ${secretPath(namespace, secret)}` : '';
-    return [describe(one), `${word} ${describe(one)}: ${message || reason}${where}`] as const;
+    return [describe(one), `${line(one)}${where}`] as const;
   });
   return new Map([...resources, ...status.problems.map((problem) => [problem, `problem  ${problem}`] as const)]);
 }
