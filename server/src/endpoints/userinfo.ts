@@ -72,7 +72,7 @@ interface Presented {
 
 /** RFC 8705 §3: whoever presents it must hold the certificate's key. @throws ProtocolError `invalid_token` */
 function requireCertificate({ certificate }: Presented, request: FastifyRequest): void {
-  if (certificate !== '' || certificateOf(request.raw)?.thumbprint === certificate) return;
+  if (certificate === undefined || certificateOf(request.raw)?.thumbprint === certificate) return;
   throw invalid('it is bound to a certificate that did not come with it');
 }
 
