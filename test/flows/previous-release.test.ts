@@ -10,7 +10,9 @@ import { openRegistry } from '../../server/src/registry/open-registry.ts';
 import { registrationFormat } from '../../server/src/registry/registration.ts';
 import type { Registration } from '../../server/src/registry/registry.ts';
 import type { Database } from '../../server/src/store/database.ts';
+import { migrate } from '../../server/src/store/migrate.ts';
 import { migrations } from '../../server/src/store/migrations/index.ts';
+import { pendingMigrations } from '../../server/src/store/pending-migrations.ts';
 import { openPglite } from '../../server/src/store/pglite.ts';
 import { breaks, type Catalog, readCatalog } from '../compatibility/catalog.ts';
 import { membersNow, type Recording } from '../compatibility/recording.ts';
@@ -147,6 +149,20 @@ describe('I13: a row that not every live replica reads', () => {
     await write(`DELETE FROM replica_reports WHERE replica = 'older'`);
     expect(await registry.put(registration('shop.newer'))).toMatchObject({ outcome: 'written' });
     expect(formatOf(registration('shop.newer'))).toBe(oldestFormat);
+    await database.close();
+  });
+});
+
+describe('I13: rolled back', () => {
+  it('a version that knows fewer migrations than have run changes nothing, and serves', async () => {
+    const database = await openMigratedPglite();
+    const newer = `INSERT INTO nauthera_migrations (name, timestamp) VALUES ('9999_newer', now()::text)`;
+    await ask(database)(newer);
+    await ask(database)('ALTER TABLE sessions ADD COLUMN newer text');
+    const before = await readCatalog(ask(database));
+    expect(await migrate(database)).toEqual([]);
+    expect(await readCatalog(ask(database))).toEqual(before);
+    expect(await pendingMigrations(database)).toEqual([]);
     await database.close();
   });
 });

@@ -229,7 +229,11 @@ export class ServerDatabase {
       else if (asked.migrator === undefined) await this.#migrate(database, asked);
       else {
         const owner = await open(asked.migrator);
-        await this.#migrate(owner, asked).finally(() => owner.close());
+        try {
+          await this.#migrate(owner, asked);
+        } finally {
+          await owner.close();
+        }
       }
       const empty = asked.keys === undefined && !(await holdsSealed(database));
       const keys = empty ? await asked.makeKeys?.() : asked.keys;

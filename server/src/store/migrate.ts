@@ -86,9 +86,10 @@ async function lock(holder: Kysely<unknown>, { deadline, onProgress }: Patience)
 }
 
 async function run(kysely: Kysely<unknown>, { deadline, onProgress, onPending }: Patience): Promise<readonly string[]> {
+  const known = { ...(await ranElsewhere(kysely)), ...limited(migrations) };
   const migrator = new Migrator({
     db: kysely,
-    provider: { getMigrations: () => Promise.resolve(limited(migrations)) },
+    provider: { getMigrations: () => Promise.resolve(known) },
     migrationTableName: 'nauthera_migrations',
     migrationLockTableName: 'nauthera_migrations_lock',
   });
@@ -106,6 +107,16 @@ async function run(kysely: Kysely<unknown>, { deadline, onProgress, onPending }:
     onProgress(`${failed ?? 'the migration'} waits for a table that is in use`);
     await sleep(tryEvery * (0.5 + Math.random()));
   }
+}
+
+/** A newer version was here, and was rolled back: what it added does no harm, and is nothing that we could run. */
+async function ranElsewhere(kysely: Kysely<unknown>): Promise<Record<string, Migration>> {
+  const { rows: found } = await sql<{
+    there: boolean;
+  }>`SELECT to_regclass('nauthera_migrations') IS NOT NULL AS there`.execute(kysely);
+  if (found[0]?.there !== true) return {};
+  const { rows } = await sql<{ name: string }>`SELECT name FROM nauthera_migrations`.execute(kysely);
+  return Object.fromEntries(rows.map(({ name }) => [name, { up: () => Promise.resolve() }]));
 }
 
 /** An ALTER that waits for a long reader makes everybody behind it wait: so it gives up after a second and comes again. */
