@@ -91,40 +91,54 @@ export const autoscaling = Type.Optional(
   ),
 );
 
-const toleration = entry({
-  key: Type.Optional(
-    text({
-      what: 'Key of the taint.',
-      max: 317,
-      rules: [labelName],
-      allowed: 'name of a label',
-      example: 'dedicated',
-      leftOut: 'every taint, with operator Exists',
+const toleration = entry(
+  {
+    key: Type.Optional(
+      text({
+        what: 'Key of the taint.',
+        max: 317,
+        rules: [labelName],
+        allowed: 'name of a label',
+        example: 'dedicated',
+        leftOut: 'every taint, with operator Exists',
+      }),
+    ),
+    operator: choice(['Exists', 'Equal'], {
+      what: 'How the value of the taint is looked at.',
+      default: 'Equal',
+      example: 'Exists',
     }),
-  ),
-  operator: choice(['Exists', 'Equal'], {
-    what: 'How the value of the taint is looked at.',
-    default: 'Equal',
-    example: 'Exists',
-  }),
-  value: Type.Optional(
-    text({
-      what: 'Value of the taint.',
-      max: 63,
-      rules: [labelValue],
-      allowed: 'value of a label',
-      example: 'identity',
-      leftOut: 'none',
-    }),
-  ),
-  effect: Type.Optional(
-    choice(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], {
-      what: 'Effect of the taint.',
-      example: 'NoSchedule',
-      leftOut: 'every effect',
-    }),
-  ),
-});
+    value: Type.Optional(
+      text({
+        what: 'Value of the taint.',
+        max: 63,
+        rules: [labelValue],
+        allowed: 'value of a label',
+        example: 'identity',
+        leftOut: 'none',
+      }),
+    ),
+    effect: Type.Optional(
+      choice(['NoSchedule', 'PreferNoSchedule', 'NoExecute'], {
+        what: 'Effect of the taint.',
+        example: 'NoSchedule',
+        leftOut: 'every effect',
+      }),
+    ),
+  },
+  [
+    {
+      rule: `self.operator != 'Exists' || !has(self.value)`,
+      message: 'operator Exists takes no value: leave it out, or set operator Equal',
+      fieldPath: '.value',
+    },
+    {
+      rule: `has(self.key) || self.operator == 'Exists'`,
+      message: 'name the key of the taint, or set operator Exists for every taint',
+      fieldPath: '.key',
+    },
+  ],
+);
 
 const variable = entry(
   {
@@ -133,7 +147,7 @@ const variable = entry(
       max: 128,
       rules: [variableName],
       allowed:
-        'letters, digits and _; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL and NAUTHERA_LOG_FORMAT',
+        'letters, digits and _; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL, NAUTHERA_LOG_FORMAT and NAUTHERA_STATEMENT_NAMES',
       example: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     }),
     value: Type.Optional(
@@ -180,7 +194,7 @@ const variable = entry(
       fieldPath: '.value',
     },
     {
-      rule: `!self.name.startsWith('NAUTHERA_') || self.name in ['NAUTHERA_LOG_LEVEL', 'NAUTHERA_LOG_FORMAT']`,
+      rule: `!self.name.startsWith('NAUTHERA_') || self.name in ['NAUTHERA_LOG_LEVEL', 'NAUTHERA_LOG_FORMAT', 'NAUTHERA_STATEMENT_NAMES']`,
       message: 'the operator sets this one: use the field of the AuthorizationServer for it',
       fieldPath: '.name',
     },
