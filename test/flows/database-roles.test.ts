@@ -10,6 +10,7 @@ import { signingKeyStore } from '../../server/src/store/signing-keys.ts';
 import { sweep } from '../../server/src/store/sweep.ts';
 import { actClients, actServer, acts } from '../support/acts.ts';
 import { aClient, anOwner } from '../support/builders.ts';
+import { runServerCommand } from '../support/command.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { bySuperuser } from '../support/postgres-access.ts';
 import { World } from '../support/world.ts';
@@ -183,6 +184,24 @@ describe('A74: rights', () => {
     expect(await sql('server', 'INSERT INTO newer VALUES (1) RETURNING a')).toEqual([{ a: 1 }]);
     await expect(sql('operator', 'SELECT a FROM newer')).rejects.toMatchObject({ code: '42501' });
     await sql('migrator', 'DROP TABLE newer');
+  });
+
+  it('are given by the command that migrates, and taken back what is too much', async () => {
+    await sql('migrator', `GRANT ALL ON registry TO ${roles.server}`);
+    const at = new URL(url);
+    at.username = roleOf('migrator');
+    const granted = await runServerCommand(
+      ['migrate', '--server-role', roles.server, '--operator-role', roles.operator],
+      { NAUTHERA_DATABASE: at.href },
+    );
+    expect([granted.code, granted.out]).toEqual([
+      0,
+      `nothing to do\nthe role ${roles.server} has its rights\nthe role ${roles.operator} has its rights\n`,
+    ]);
+    await expect(sql('server', 'DELETE FROM registry')).rejects.toMatchObject({ code: '42501' });
+    at.username = roles.server;
+    const refused = await runServerCommand(['restore', '--yes'], { NAUTHERA_DATABASE: at.href });
+    expect([refused.code, refused.err]).toEqual([1, expect.stringContaining('use that of the owner of the tables')]);
   });
 
   it.each<readonly [string, () => Promise<unknown>, RegExp]>([
