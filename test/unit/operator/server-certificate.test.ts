@@ -348,6 +348,14 @@ describe('a generated certificate', () => {
     },
   );
 
+  it('a Secret of that name that a Client was given first is left alone, whatever it is labelled', async () => {
+    const scene = new Scene();
+    await scene.pass();
+    scene.secrets.edit('main-generated-tls', () => ({ owner: { kind: 'Client', name: 'x', uid: 'x' } }));
+    const { usable, problem } = await scene.pass();
+    expect([usable, problem?.reason, scene.secrets.writes.length]).toEqual([false, 'ApplyFailed', 2]);
+  });
+
   it.each<[string, 'Delete' | 'Retain', boolean]>([
     ['goes with its server where all goes', 'Delete', false],
     ['stays otherwise: a server that is made anew goes on with it', 'Retain', true],

@@ -24,6 +24,8 @@ export function readServing(secret: Secret | undefined): Serving | undefined {
 
 /** Somebody's own Secret of that name is not touched. */
 export function isOurs(secret: Secret, { namespace, name, uid }: ServerResource): boolean {
+  // One that a Client was given is the Client's, whatever it is labelled.
+  if (secret.owner !== undefined && secret.owner.kind !== 'AuthorizationServer') return false;
   if (secret.labels[serverLabel] === name || secret.owner?.uid === uid) return true;
   // Its labels were edited away.
   const { signing } = readAuthorities(secret);
