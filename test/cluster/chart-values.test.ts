@@ -1,12 +1,12 @@
 /** Every documented value of the chart: it does something, and an API server takes what comes of it without a warning. */
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { stringify } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { documentedValues } from '../../charts/generate/values-document.ts';
-import { chartFolder, renderWholeChart } from '../support/chart.ts';
+import { chartFolder, helmAs, renderWholeChart } from '../support/chart.ts';
 import { helmProgram } from '../support/kube-binaries.ts';
 import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { chartCases } from './chart-cases.ts';
@@ -140,6 +140,48 @@ describe('what is rendered', () => {
     expect(new Set(images)).toEqual(new Set([`mirror.example.com/nauthera/nauthera@sha256:${'ab'.repeat(32)}`]));
     expect(images).toHaveLength(4);
     expect([...text.matchAll(/imagePullSecrets:|--server-image-pull-secrets=mirror/g)]).toHaveLength(4);
+  });
+});
+
+describe('what the documentation says', () => {
+  const pages = ['install-with-helm', 'use-a-private-registry', 'uninstall'];
+  const root = join(chartFolder, '../..');
+  const blocks = async (language: string) => {
+    const texts = await Promise.all(pages.map((page) => readFile(join(root, `docs/how-to/${page}.md`), 'utf8')));
+    return texts.flatMap((text) =>
+      [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+        .filter(([, one]) => one === language)
+        .map(([, , body = '']) => body),
+    );
+  };
+
+  it('each block of values is taken', async () => {
+    const values = await blocks('yaml');
+    expect(values).toHaveLength(3);
+    for (const value of values) {
+      const text = await render(
+        ...Object.entries(parse(value) as object).map(([key, one]) => `${key}=${JSON.stringify(one)}`),
+      );
+      expect(await dryRun(text)).toBe('');
+    }
+  });
+
+  it('each command of helm is one that helm knows, on files that are there', async () => {
+    const file = join(cluster.folder, 'values.yaml');
+    await writeFile(file, (await blocks('yaml'))[0] ?? '');
+    const commands = (await blocks('sh'))
+      .flatMap((text) => text.split('\n'))
+      .filter((line) => line.startsWith('helm '));
+    expect(commands).toHaveLength(3);
+    for (const command of commands.filter((line) => !line.startsWith('helm uninstall'))) {
+      const args = command
+        .split(' ')
+        .slice(1)
+        .map((arg) => (arg === 'values.yaml' ? file : arg));
+      if (args[0] === 'upgrade') args.push('--install');
+      const words = args.map((arg) => (arg === 'charts/nauthera' ? chartFolder : arg));
+      await helmAs(4, { KUBECONFIG: cluster.kubeconfig }, ...words, '--dry-run=client');
+    }
   });
 });
 
