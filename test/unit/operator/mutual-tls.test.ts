@@ -2,6 +2,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attach } from '../../../operator/src/controllers/attachment.ts';
 import { clientAuthoritiesOf } from '../../../operator/src/controllers/authorization-server/client-authorities.ts';
+import type { DeploymentContext } from '../../../operator/src/controllers/authorization-server/deployment/context.ts';
+import { networkPolicy } from '../../../operator/src/controllers/authorization-server/deployment/network-policy.ts';
+import { podParts } from '../../../operator/src/controllers/authorization-server/deployment/pod-parts.ts';
+import { service } from '../../../operator/src/controllers/authorization-server/deployment/service.ts';
 import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
 import { clientAuthority } from '../../support/client-certificates.ts';
 import { aServerResource, observed, shop } from './resources.ts';
@@ -124,5 +128,43 @@ describe('the authorities of a server', () => {
   ])('are nobody’s with %j, and the server serves on', (data, problem) => {
     const bundle = data === undefined ? undefined : configMap(data);
     expect(clientAuthoritiesOf(spec, bundle)).toEqual({ ca: undefined, problem });
+  });
+});
+
+describe('in a cluster', () => {
+  const context = (spec: Record<string, unknown>): DeploymentContext => ({
+    server: aServerResource({ issuer: 'https://id.example.com', ...spec }),
+    issuer: 'https://id.example.com',
+    settings: { image: 'registry.example.com/nauthera:1.2.3', pullPolicy: 'IfNotPresent', pullSecrets: [] },
+    databasePorts: [5432],
+    scaledTo: undefined,
+    restart: undefined,
+    bundle: undefined,
+  });
+  const shown = (spec: Record<string, unknown>) => {
+    const own = context(spec);
+    return JSON.stringify([service(own), networkPolicy(own), podParts(own, 'server')]);
+  };
+
+  it('the port is in the pod, the Service and the NetworkPolicy', () => {
+    const own = context(listener);
+    expect(service(own).content).toMatchObject({
+      spec: {
+        ports: [
+          { name: 'https', port: 443 },
+          { name: 'mutual-tls', port: 8444, targetPort: 'mutual-tls' },
+        ],
+      },
+    });
+    const { env, ports } = podParts(own, 'server');
+    expect(env).toContainEqual({ name: 'NAUTHERA_MUTUAL_TLS_LISTEN', value: '0.0.0.0:8444' });
+    expect(ports).toContainEqual({ name: 'mutual-tls', containerPort: 8444, protocol: 'TCP' });
+    expect(JSON.stringify(networkPolicy(own))).toContain('8444');
+    expect(JSON.stringify(podParts(own, 'migration'))).not.toContain('8444');
+  });
+
+  it('and nowhere while certificates are off', () => {
+    expect(shown({})).not.toContain('8444');
+    expect(shown({ mutualTls: { mode: 'Off' } })).not.toContain('8444');
   });
 });
