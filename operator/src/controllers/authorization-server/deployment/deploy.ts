@@ -1,23 +1,15 @@
 /** Brings the children of an AuthorizationServer to what they should be, and tells how far the cluster is with them. */
 import type { ConditionDraft } from '../../../runtime/conditions.ts';
-import {
-  type ApplyResult,
-  type Child,
-  ChildRefused,
-  type Children,
-  ChildTaken,
-  type Manifest,
-} from '../../../sources/children.ts';
+import { type Child, ChildRefused, type Children, ChildTaken } from '../../../sources/children.ts';
 import { asks, pausedAnnotation, reconcileAnnotation, restartAnnotation } from '../../annotations.ts';
 import type { ServerResource } from '../../attachment.ts';
 import type { DatabaseState } from '../../registries.ts';
 import type { World } from '../../world.ts';
 import type { ServerCertificate } from '../tls/certificates.ts';
-import { builders, onlyWhereOffered } from './children.ts';
+import { applyChild, applyChildren } from './apply-children.ts';
 import { type DeploymentContext, names, type PodSettings, selectorOf } from './context.ts';
 import { deployment, migratedAnnotation, templateAnnotation } from './deployment.ts';
 import { migratedDigest, migrateFirst } from './migrating.ts';
-import { migrationsOf } from './migration.ts';
 import { replicasOf, rolloutOf, scaleOf } from './rollout.ts';
 import type { Turns } from './turns.ts';
 
@@ -101,18 +93,7 @@ async function applyAll(
 ): Promise<AppliedPods> {
   const { server, database } = inputs;
   try {
-    const manifests = builders
-      .map((build) => build(context))
-      .filter((manifest) => manifest !== undefined)
-      .filter(({ kind }) => pods.children.offers(kind) || !onlyWhereOffered.has(kind));
-    for (const manifest of manifests) {
-      if (!pods.children.offers(manifest.kind))
-        throw new ChildRefused(
-          `this cluster knows no ${manifest.kind}: choose another spec.exposure.mode, or install it`,
-        );
-      await apply(world, pods, server, manifest);
-    }
-    await removeOthers(pods, server, context, manifests);
+    await applyChildren(world, pods.children, context);
     const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
     const migrated = await migrateFirst(
       {
@@ -122,11 +103,7 @@ async function applyAll(
         onEnded: () => world.databases.migrated(server),
       },
       context,
-      {
-        database,
-        before: before?.annotations[migratedAnnotation],
-        anew,
-      },
+      { database, before: before?.annotations[migratedAnnotation], anew },
     );
     if (!migrated.ready) return { ...nothing, databaseReady: migrated.condition };
     return await applyDeployment(world, pods, inputs, context, before);
@@ -153,7 +130,7 @@ async function applyDeployment(
     if (!pods.turns.take(server.uid, all)) return { ...nothing, problem: no('RollingOut', waitsForTurn) };
   }
   try {
-    const result = await apply(world, pods, server, manifest);
+    const result = await applyChild(world, pods.children, server, manifest);
     if (before?.annotations[migratedAnnotation] !== manifest.annotations?.[migratedAnnotation] && result !== 'waiting')
       world.events.record(server, {
         type: 'Normal',
@@ -168,36 +145,6 @@ async function applyDeployment(
 
 const waitsForTurn =
   'the pods of another AuthorizationServer are being replaced. Waiting for its end, 10 minutes at most';
-
-async function apply(
-  world: World,
-  { children }: PodDeployment,
-  server: ServerResource,
-  manifest: Manifest,
-): Promise<ApplyResult> {
-  const result = await children.apply(server, manifest);
-  if (result === 'repaired') {
-    const note = `${manifest.kind} ${manifest.name} was changed or deleted by somebody else, and is as before again`;
-    world.events.record(server, { type: 'Normal', reason: 'DriftRepaired', note });
-  }
-  return result;
-}
-
-/** What is no longer wanted. A migration of another version that still runs is undone by its database. */
-async function removeOthers(
-  { children }: PodDeployment,
-  server: ServerResource,
-  context: DeploymentContext,
-  manifests: readonly Manifest[],
-): Promise<void> {
-  const kept = new Set([
-    `Deployment/${names.server(server)}`,
-    ...manifests.map(({ kind, name }) => `${kind}/${name}`),
-    ...migrationsOf(context).map(({ digest }) => `Job/${names.migration(server, digest)}`),
-  ]);
-  for (const child of children.ownedBy(server))
-    if (!child.deleting && !kept.has(`${child.kind}/${child.name}`)) await children.remove(child);
-}
 
 async function standingOf(
   pods: PodDeployment,
