@@ -2,7 +2,7 @@
 import { type ApplyResult, ChildRefused, type Children, type Manifest } from '../../../sources/children.ts';
 import type { ServerResource } from '../../attachment.ts';
 import type { World } from '../../world.ts';
-import { builders, onlyWhereOffered } from './children.ts';
+import { builders, onlyWhereOffered, removable } from './children.ts';
 import { type DeploymentContext, names } from './context.ts';
 import { migrationsOf } from './migration.ts';
 
@@ -46,10 +46,11 @@ async function removeOthers(
 ): Promise<void> {
   const { server } = context;
   const kept = new Set([
-    `Deployment/${names.server(server)}`,
     ...manifests.map(({ kind, name }) => `${kind}/${name}`),
     ...migrationsOf(context).map(({ digest }) => `Job/${names.migration(server, digest)}`),
   ]);
-  for (const child of children.ownedBy(server))
-    if (!child.deleting && !kept.has(`${child.kind}/${child.name}`)) await children.remove(child);
+  const others = children
+    .ownedBy(server)
+    .filter(({ kind, name, deleting }) => removable.has(kind) && !deleting && !kept.has(`${kind}/${name}`));
+  for (const child of others) await children.remove(child);
 }

@@ -30,3 +30,14 @@ export const builders: readonly ChildBuilder[] = [
 
 /** What only some clusters know: without it a server has one child less, unless it asks for it by name. */
 export const onlyWhereOffered: ReadonlySet<ChildKind> = new Set(['ServiceMonitor']);
+
+/** What a server can be without. The rest goes with its AuthorizationServer, and nobody has a right to remove it. */
+export const removable: ReadonlySet<ChildKind> = new Set([
+  'ConfigMap',
+  'NetworkPolicy',
+  'HorizontalPodAutoscaler',
+  'Ingress',
+  'HTTPRoute',
+  'ServiceMonitor',
+  'Job',
+]);
