@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 const layer = (name: string, include: string[], testTimeout: number, more: Record<string, unknown> = {}) => ({
-  test: { name, include, testTimeout, hookTimeout: 120_000, ...more },
+  // Whatever is waited for without a time of its own: long enough for a machine whose cores do other work too.
+  test: { name, include, testTimeout, hookTimeout: 120_000, expect: { poll: { timeout: 15_000 } }, ...more },
 });
 
 export default defineConfig({
@@ -17,6 +18,7 @@ export default defineConfig({
       }),
       layer('browser', ['browser/**/*.test.ts'], 120_000),
       layer('demo', ['demo/**/*.test.ts'], 300_000),
+      layer('e2e', ['e2e/**/*.test.ts'], 600_000, { hookTimeout: 900_000, globalSetup: ['e2e/setup.ts'] }),
     ],
   },
 });

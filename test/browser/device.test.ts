@@ -140,6 +140,7 @@ describe('a device, with the keyboard alone and no scripts', () => {
       await page.goto(device.verification_uri);
       await signIn(page);
       await at(page, 'device');
+      await page.locator('#user_code:focus').waitFor();
       await page.keyboard.type('BCDF-GHJK');
       await page.keyboard.press('Enter');
       await page.locator('#problem:focus').waitFor();

@@ -105,7 +105,7 @@ describe('I1, F01, A24, A82: one code', () => {
         .poll(
           async () =>
             (await fetch(`${url}/userinfo`, { headers: { authorization: `Bearer ${winner?.access_token}` } })).status,
-          { timeout: 5000, interval: 50 },
+          { timeout: 20_000, interval: 50 },
         )
         .toBe(401);
     }
