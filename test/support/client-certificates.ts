@@ -31,6 +31,8 @@ export interface ClientCertificateRequest {
   readonly from?: number;
   readonly usages?: readonly string[];
   readonly extensions?: readonly x509.Extension[];
+  /** Of the signature; default SHA-256. */
+  readonly hash?: 'SHA-1' | 'SHA-256';
   /** Of an earlier certificate: a new one over the same key. */
   readonly keys?: CryptoKeyPair;
 }
@@ -106,7 +108,16 @@ export async function selfSigned(request: ClientCertificateRequest = {}): Promis
 
 async function issueFrom(
   issuer: Issuer | undefined,
-  { subject = 'CN=client', names, days = 30, from = -300, usages, extensions = [], keys }: ClientCertificateRequest,
+  {
+    subject = 'CN=client',
+    names,
+    days = 30,
+    from = -300,
+    usages,
+    extensions = [],
+    keys,
+    hash = 'SHA-256',
+  }: ClientCertificateRequest,
 ): Promise<ClientCertificate> {
   const own = keys ?? (await makeKeys());
   const certificate = await x509.X509CertificateGenerator.create({
@@ -114,7 +125,7 @@ async function issueFrom(
     issuer: issuer?.subject ?? subject,
     publicKey: own.publicKey,
     signingKey: (issuer?.keys ?? own).privateKey,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: { ...algorithm, hash },
     notBefore: daysFromNow(from),
     notAfter: daysFromNow(days),
     extensions: [

@@ -20,7 +20,8 @@ const nameConstraints = '2.5.29.30';
 const understood: readonly string[] = ['2.5.29.15', '2.5.29.17', basicConstraints, '2.5.29.32', '2.5.29.37'];
 /** id-kp-clientAuth and anyExtendedKeyUsage. */
 const clientUsages: readonly string[] = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'];
-const signatures = /^(?:sha(?:256|384|512)With|ecdsa-with-SHA(?:256|384|512)$|rsassaPss$|ED(?:25519|448)$)/i;
+/** RSA (also PSS) and ECDSA with SHA-256, SHA-384 or SHA-512; Ed25519, Ed448. */
+const signatures = /^1\.2\.840\.(?:113549\.1\.1\.1[0-3]|10045\.4\.3\.[234])$|^1\.3\.101\.11[23]$/;
 
 /**
  * @param intermediates as the client sent them: any order, and any number that does not belong.
@@ -107,9 +108,9 @@ function longestBelow({ extensions }: CertificateFacts): number {
 }
 
 /** What CAs have been forbidden for years: short RSA keys, signatures over SHA-1 or MD5. */
-function isStrong({ publicKey, signatureAlgorithm }: X509Certificate): boolean {
-  const { modulusLength } = publicKey.asymmetricKeyDetails ?? {};
-  return (modulusLength ?? 2048) >= 2048 && signatures.test(signatureAlgorithm ?? '');
+function isStrong(certificate: X509Certificate): boolean {
+  const { modulusLength } = certificate.publicKey.asymmetricKeyDetails ?? {};
+  return (modulusLength ?? 2048) >= 2048 && signatures.test(factsOf(certificate)?.signature ?? '');
 }
 
 const read = new WeakMap<X509Certificate, CertificateFacts>();

@@ -24,6 +24,8 @@ export interface CertificateFacts {
   /** The octets in hexadecimal: 8 digits of IPv4, 32 of IPv6. */
   readonly ip: readonly string[];
   readonly extensions: ReadonlyMap<string, CertificateExtension>;
+  /** Object identifier of the algorithm that it is signed with. */
+  readonly signature: string;
 }
 
 const tags = { sequence: 0x30, set: 0x31, boolean: 0x01, octets: 0x04, version: 0xa0, extensions: 0xa3 } as const;
@@ -31,13 +33,14 @@ const alternativeNames = '2.5.29.17';
 
 /** @throws RangeError when it cannot be read to the last byte */
 export function readCertificate(der: Uint8Array): CertificateFacts {
-  const [body] = elementsIn(expectTag(readDer(der), tags.sequence));
+  const [body, algorithm] = elementsIn(expectTag(readDer(der), tags.sequence));
+  const signature = objectIdentifier(elementsIn(expectTag(algorithm, tags.sequence))[0]);
   const fields = [...elementsIn(expectTag(body, tags.sequence))];
   if (fields[0]?.tag === tags.version) fields.shift();
   // serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, then what has a tag of its own.
   const subject = elementsIn(expectTag(fields[4], tags.sequence)).map(readRdn);
   const extensions = readExtensions(fields.slice(6).find(({ tag }) => tag === tags.extensions));
-  return { subject, ...readAlternativeNames(extensions.get(alternativeNames)?.value), extensions };
+  return { subject, ...readAlternativeNames(extensions.get(alternativeNames)?.value), extensions, signature };
 }
 
 function readRdn(rdn: DerElement): readonly SubjectPart[] {

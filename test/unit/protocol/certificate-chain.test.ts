@@ -57,6 +57,7 @@ describe('RFC 5280 §6: a certificate of a client leads to an authority', () => 
     ['self-signed', async () => judge(await selfSigned())],
     ['an authority of the same name', async () => judge(await (await clientAuthority('Root')).issue())],
     ['one between of the same name', async () => judge(await middle.issue(), [await root.under('Middle')])],
+    ['signed over SHA-1', async () => judge(await root.issue({ hash: 'SHA-1' }))],
     ['for servers alone', async () => judge(await root.issue({ usages: [serverUsage] }))],
     ['a critical extension that nobody knows', async () => judge(await root.issue({ extensions: [nobodyKnows] }))],
     [
