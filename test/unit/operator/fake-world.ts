@@ -1,5 +1,6 @@
 /** A world without anything behind it, for what the controllers do around their plans. What a case needs, it overrides. */
 
+import { TrustBundles } from '../../../operator/src/controllers/trust.ts';
 import type { World } from '../../../operator/src/controllers/world.ts';
 import type { Observed, ResourceSource, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
 import type { Rows } from './fake-registry.ts';
@@ -68,6 +69,7 @@ export function fakeWorld({ resources = [], secrets, stored = [], registries = {
     registries: () => Object.values(registries).flatMap(({ handle }) => (handle.isOpen ? [handle] : [])),
     pend: (dependent: string, on: unknown) => (on === undefined ? pending.delete(dependent) : pending.add(dependent)),
     deployment: { reason: 'Deployed', version: '0', database: 'secretRef' },
+    trust: new TrustBundles(() => undefined),
     defaultServerNamespace: undefined,
     issuerOf: () => ({ issuer: 'https://id.example.com' }),
     now: now ?? (() => Date.parse('2026-06-01T00:00:00Z')),
