@@ -219,6 +219,12 @@ export const core: Specification = {
       'flows/pairwise: one subject in ID tokens, access tokens, userinfo and introspection: %s',
       'flows/pairwise: the same in one sector, others elsewhere, and the own one for public clients alone',
     ),
+    when(
+      '§8.1',
+      'the Client says so',
+      'The `sid` of a browser session hides what the subjects hide: one for each sector.',
+      'flows/pairwise-sessions: is one in a sector, another in each other, and the own one for public clients alone',
+    ),
     no(
       '§8.1',
       'the sector is named in the Client',

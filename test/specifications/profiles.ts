@@ -43,7 +43,7 @@ const shared: readonly Line[] = [
     row(claimTypes, 'an address is an object'),
   ),
   module(
-    'oidcc-alternate-happy-flow',
+    'oidcc-alternate-happy-flow, oidcc-ensure-other-scope-order-succeeds',
     'The order of scopes and parameters is irrelevant.',
     'flows/odd-responses: the order of words, scopes and parameters is irrelevant',
   ),
