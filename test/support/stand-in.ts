@@ -98,12 +98,13 @@ export class StandIn {
   async failJob(job: AnyObject, log: string): Promise<void> {
     const terminated = { exitCode: 1, reason: 'Error', message: log, startedAt: now(), finishedAt: now() };
     await this.pod(
-      `${job.metadata.name}-x`,
+      `${job.metadata.name}-${job.metadata.uid.slice(0, 5)}`,
       { ...job.spec.template.metadata.labels, 'batch.kubernetes.io/job-name': job.metadata.name },
       {
         phase: 'Failed',
         containerStatuses: [this.#container('migration', { terminated })],
       },
+      job,
     );
     const time = now();
     await this.#status('batch/v1', 'jobs', job.metadata.name, {
@@ -130,14 +131,16 @@ export class StandIn {
     });
   }
 
-  async pod(name: string, labels: AnyObject, status: AnyObject): Promise<void> {
+  async pod(name: string, labels: AnyObject, status: AnyObject, owner?: AnyObject): Promise<void> {
     // As restricted Pod Security has it.
     const securityContext = { allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } };
     const spec = {
       securityContext: { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } },
       containers: [{ name: 'server', image: 'none', securityContext }],
     };
-    await this.#cluster.call('POST', this.path('', 'pods'), { body: { metadata: { name, labels }, spec } });
+    await this.#cluster.call('POST', this.path('', 'pods'), {
+      body: { metadata: { name, labels, ...ownedBy(owner) }, spec },
+    });
     await this.#status('', 'pods', name, status);
   }
 
@@ -177,6 +180,13 @@ export class StandIn {
   #report(name: string, { metadata }: AnyObject, status: AnyObject): Promise<AnyObject> {
     return this.#status('apps/v1', 'deployments', name, { ...status, observedGeneration: metadata.generation });
   }
+}
+
+/** Goes with it. */
+function ownedBy(job: AnyObject | undefined): AnyObject {
+  if (job === undefined) return {};
+  const { name, uid } = job.metadata;
+  return { ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid, controller: true }] };
 }
 
 export function progressing(status: 'True' | 'False', reason: string): AnyObject {

@@ -150,7 +150,7 @@ describe.each([
 
     it('no password stands in it', () => {
       for (const one of (container['env'] ?? []) as readonly JsonObject[])
-        expect(String(one['value'] ?? '')).not.toMatch(/postgres|password/);
+        expect(JSON.stringify(one['value'] ?? '')).not.toMatch(/postgres|password/);
     });
   });
 });
