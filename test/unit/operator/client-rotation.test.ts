@@ -224,6 +224,21 @@ describe('rotation', () => {
     expect([...one.secrets.keys()]).toEqual(['login']);
   });
 
+  it('a registration that is lost comes back with both; a revoked secret does not', () => {
+    const one = life();
+    ask(one, 'rotate-secret');
+    one.settle();
+    const { digests: both, notes } = one;
+    [one.digests, one.notes] = [[], undefined];
+    one.settle();
+    expect([one.digests, one.notes]).toEqual([both, notes]);
+    ask(one, 'revoke-old-secret');
+    one.settle();
+    [one.digests, one.notes] = [[], undefined];
+    one.settle();
+    expect(one.digests).toEqual(digests('secret 2'));
+  });
+
   it('an immutable Secret is left alone and told of; deleted, it is rewritten', () => {
     const one = life();
     const [secret] = one.secrets.values();

@@ -60,6 +60,19 @@ export function olderSecrets(
   });
 }
 
+/** As a Secret keeps it. */
+export function formerMark({ digest, createdAt, supersededAt }: Retiring): string {
+  return `${digest} ${createdAt} ${supersededAt}`;
+}
+
+export function readFormerMark(mark: string | undefined): Retiring | undefined {
+  const [digest, createdAt, supersededAt] = mark?.split(' ') ?? [];
+  if (digest === undefined || createdAt === undefined || supersededAt === undefined) return undefined;
+  const isWell =
+    /^[A-Za-z0-9_-]{43}$/.test(digest) && createdAt.length <= 40 && !Number.isNaN(Date.parse(supersededAt));
+  return isWell && supersededAt.length <= 40 ? { digest, createdAt, supersededAt } : undefined;
+}
+
 /** At most so many are remembered, the newest. */
 const mostRevoked = 8;
 

@@ -4,7 +4,7 @@
  */
 import type { ClientSpec } from '@nauthera/crds';
 import { rfc3339 } from '../../runtime/conditions.ts';
-import { digestOf, idOfDigest, type Retiring } from './ledger.ts';
+import { digestOf, formerMark, idOfDigest, type Retiring } from './ledger.ts';
 import { type Ended, endings } from './retirement.ts';
 import { rotationWords } from './rotation.ts';
 import type { Cause, HeldSecret, SecretEvent, SecretInputs, SecretPlan } from './secret.ts';
@@ -82,7 +82,7 @@ function written(inputs: SecretInputs, { cause, held, digest, former }: Incoming
   const current: Current = { id: idOfDigest(digest), value: fresh, createdAt: rfc3339(now) };
   const before = marksOn(held?.on ?? target);
   const marks: SecretMarks = {
-    formerId: former === undefined ? undefined : idOfDigest(former.digest),
+    former: former === undefined || cause === 'revoke-all' ? undefined : formerMark(former),
     rotatedFor: requests.rotate ?? before.rotatedFor,
     revokedFor: cause === 'revoke-all' ? requests.revokeAll : before.revokedFor,
   };

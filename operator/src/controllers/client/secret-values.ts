@@ -12,8 +12,8 @@ export const secretAnnotations = {
   /** Key of the value: `secret.keys` may rename it. */
   key: 'auth.nauthera.io/secret-key',
   createdAt: 'auth.nauthera.io/secret-created-at',
-  /** Id of the secret that stood here before. */
-  formerId: 'auth.nauthera.io/former-secret-id',
+  /** `<digest> <created at> <superseded at>` of the secret that stood here before: for a registration that is lost. */
+  former: 'auth.nauthera.io/former-secret',
   /** What was asked for by annotation when the value was written: a crash must not have it written again. */
   rotatedFor: 'auth.nauthera.io/rotated-for',
   revokedFor: 'auth.nauthera.io/revoked-for',
@@ -44,7 +44,7 @@ export interface Current {
 }
 
 /** Beside the value, on the Secret that it stands in. */
-export type SecretMarks = Readonly<Partial<Record<'formerId' | 'rotatedFor' | 'revokedFor', string | undefined>>>;
+export type SecretMarks = Readonly<Partial<Record<'former' | 'rotatedFor' | 'revokedFor', string | undefined>>>;
 
 export function secretNameOf({ name, spec }: { readonly name: string; readonly spec: ClientSpec }): string {
   return spec.secret?.name ?? `${name}-oauth2`;
@@ -74,7 +74,7 @@ export function renderSecret(
     [secretAnnotations.id]: current?.id,
     [secretAnnotations.key]: current === undefined ? undefined : secretKeyOf(spec),
     [secretAnnotations.createdAt]: current?.createdAt,
-    [secretAnnotations.formerId]: current === undefined ? undefined : marks.formerId,
+    [secretAnnotations.former]: current === undefined ? undefined : marks.former,
     [secretAnnotations.rotatedFor]: current === undefined ? undefined : marks.rotatedFor,
     [secretAnnotations.revokedFor]: current === undefined ? undefined : marks.revokedFor,
     [secretAnnotations.removeAfter]: undefined,
@@ -125,10 +125,10 @@ export function releasedSecret({ version: _version, immutable: _immutable, ...se
 }
 
 export function marksOn(secret: Secret | undefined): SecretMarks {
-  const { formerId, rotatedFor, revokedFor } = secretAnnotations;
+  const { former, rotatedFor, revokedFor } = secretAnnotations;
   const { annotations = {} } = secret ?? {};
   return {
-    formerId: annotations[formerId],
+    former: annotations[former],
     rotatedFor: annotations[rotatedFor],
     revokedFor: annotations[revokedFor],
   };

@@ -6,7 +6,7 @@
 import type { ClientSpec, ClientStatus } from '@nauthera/crds';
 import type { SecretNotes, SecretUse } from '@nauthera/server/registry';
 import type { NewSecret, Secret } from '../../sources/source.ts';
-import { digestOf, idOfDigest, type LedgerInputs, olderSecrets, type Retiring } from './ledger.ts';
+import { digestOf, idOfDigest, type LedgerInputs, olderSecrets, type Retiring, readFormerMark } from './ledger.ts';
 import { planNew } from './new-secret.ts';
 import type { SecretRequests } from './requests.ts';
 import { endings } from './retirement.ts';
@@ -18,6 +18,7 @@ import {
   isSameSecret,
   marksOn,
   renderSecret,
+  type SecretMarks,
   type SecretOwnerFacts,
 } from './secret-values.ts';
 
@@ -141,8 +142,17 @@ function readCurrent(secret: Secret): Omit<HeldSecret, 'on'> | undefined {
 
 function olderThan(inputs: SecretInputs, held: HeldSecret | undefined): readonly Retiring[] {
   const { target, others } = inputs;
-  const vouched = [target, ...others].flatMap((one) => [one?.annotations[annotations.id], marksOn(one).formerId]);
-  return olderSecrets(inputs, held?.digest, vouched);
+  const former = [target, ...others].map((one) => readFormerMark(marksOn(one).former));
+  // The registration is lost: what the Secret remembers is accepted again, until it may end.
+  if (inputs.storedDigests.length === 0 && held !== undefined) {
+    const lost = readFormerMark(marksOn(held.on).former);
+    return lost === undefined || lost.digest === held.digest ? [] : [lost];
+  }
+  const ids = former.map((one) => (one === undefined ? undefined : idOfDigest(one.digest)));
+  return olderSecrets(inputs, held?.digest, [
+    ...ids,
+    ...[target, ...others].map((one) => one?.annotations[annotations.id]),
+  ]);
 }
 
 /** `undefined`: no other secret is needed. A rotation waits until the one before has come to its end. */
@@ -164,9 +174,9 @@ function planHeld(
   { older, isDue }: { readonly older: readonly Retiring[]; readonly isDue: boolean },
 ): SecretPlan {
   const { client, issuer, target, times, now } = inputs;
-  const next = renderSecret(client, issuer, target, held, marksOn(held.on));
-  const frozen = target?.immutable === true && (isDue || !isSameSecret(target, next));
   const ended = endings(inputs, { digests: [held.digest], older });
+  const next = renderSecret(client, issuer, target, held, marksLeft(held.on, ended.notes?.revoked));
+  const frozen = target?.immutable === true && (isDue || !isSameSecret(target, next));
   const due = dueIn(held.createdAt, times, now);
   // Overdue: as soon as the one before has ended.
   const sleeps = due === undefined || (due === 0 && (frozen || ended.older.length > 0));
@@ -178,6 +188,13 @@ function planHeld(
   });
   const created = target === undefined ? [createdEvent(next.name)] : [];
   return { ...plan, events: [...created, ...plan.events] };
+}
+
+/** What was revoked is not remembered as something that may be accepted. */
+function marksLeft(on: Secret, revoked: readonly string[] = []): SecretMarks {
+  const { former, ...others } = marksOn(on);
+  const digest = readFormerMark(former)?.digest;
+  return digest === undefined || revoked.includes(digest) ? others : { former, ...others };
 }
 
 /** Immutable, and nobody can tell what stands in it: what was accepted goes on being accepted. */
