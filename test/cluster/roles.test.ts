@@ -19,7 +19,7 @@ const golden = {
 async function roles(...set: string[]): Promise<Readonly<Record<string, AnyObject>>> {
   const objects = objectsOf(await renderWholeChart({ set: ['authorizationServer.create=false', ...set] }));
   const bound = new Set(
-    objects.filter(({ kind }) => /RoleBinding$/.test(kind as string)).map(({ roleRef }) => roleRef.name as string),
+    objects.filter(({ kind }) => String(kind).endsWith('RoleBinding')).map(({ roleRef }) => roleRef.name as string),
   );
   const found = objects.filter(({ kind, metadata }) => kind === 'ClusterRole' && !bound.has(metadata.name));
   return Object.fromEntries(found.map((role) => [String(role.metadata.name), role]));

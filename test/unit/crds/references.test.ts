@@ -17,7 +17,7 @@ function references(schema: Structural, path: string): Reference[] {
     const here = `${path}.${field}`;
     const name = inner.properties?.name;
     const own =
-      /Ref$/.test(field) && name !== undefined
+      field.endsWith('Ref') && name !== undefined
         ? [{ path: here, name, more: Object.keys(inner.properties ?? {}).filter((one) => one !== 'name') }]
         : [];
     return [...own, ...references(inner, here)];
