@@ -55,6 +55,8 @@ export interface PoolOptions {
 
 /** Milliseconds without new connections after the server refused the login of one. */
 const loginPause = 2_000;
+/** Milliseconds that a connection may take which nobody waits for. */
+const warmTimeout = 10_000;
 /** How often a request that met a refused login asks for another connection. */
 const logins = 3;
 
@@ -62,6 +64,8 @@ export class Pool {
   readonly #pool: pg.Pool;
   readonly #maxWaiting: number;
   readonly #pooled = new WeakSet<pg.ClientBase>();
+  /** Nobody waits for an answer: a connection may take its time. */
+  #warming = false;
   /** On the clock of `performance.now()`. */
   #refusedAt = Number.NEGATIVE_INFINITY;
 
@@ -82,6 +86,9 @@ export class Pool {
     // Between the change of a password on the server and in our hands no connection can be made: those that there are serve.
     Object.defineProperty(this.#pool.options, 'max', {
       get: () => (performance.now() - this.#refusedAt < loginPause ? Math.max(1, this.#pool.totalCount) : max),
+    });
+    Object.defineProperty(this.#pool.options, 'connectionTimeoutMillis', {
+      get: () => (this.#warming ? warmTimeout : config.connectionTimeoutMillis),
     });
     this.#pool.on('error', (error) => onProblem(`an idle database connection was lost: ${error.message}`));
   }
@@ -106,6 +113,29 @@ export class Pool {
         if (!isRefusedLogin(error) || attempt === logins || this.#pool.totalCount === 0) throw error;
         this.#refusedAt = performance.now();
       }
+    }
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#pool.totalCount;
+  }
+
+  /**
+   * Makes so many connections ahead of the first request.
+   *
+   * @throws Error not one could be made
+   */
+  async warm(count: number): Promise<void> {
+    this.#warming = true;
+    try {
+      const made = await Promise.allSettled(Array.from({ length: Math.max(1, count) }, () => this.connect()));
+      const leases = made.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      for (const lease of leases) lease.release();
+      const [first] = made;
+      if (leases.length === 0 && first?.status === 'rejected') throw first.reason;
+    } finally {
+      this.#warming = false;
     }
   }
 

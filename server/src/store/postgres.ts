@@ -37,7 +37,7 @@ export interface PostgresConnection {
 
 export interface Postgres extends Database {
   /**
-   * From now on with this connection: it is tried first, new work goes there, what was sent already ends where it is, and
+   * From now on with this connection: as many as there are now are made first, new work goes there, what was sent already ends where it is, and
    * LISTEN is made anew.
    *
    * @throws DatabaseUnavailable, RangeError it cannot be used: nothing has changed
@@ -106,7 +106,7 @@ class PostgresDatabase implements Postgres {
     const direct = clientConfig(directUrl ?? url, ca);
     const pool = this.#makePool(clientConfig(url, ca));
     try {
-      (await pool.connect()).release();
+      await pool.warm(Math.min(this.#pool.size, this.#options.max ?? 14));
     } catch (error) {
       await pool.end();
       throw asFailure(error, 'unsent');
