@@ -30,7 +30,7 @@ export function clientsJson(session: string): string {
 export function insertDeliveries(source: string): string {
   return `INSERT INTO logout_deliveries (session_id, client_uid, client_id, subject)
     SELECT ${source}.id, c.client_uid, c.client_id, ${source}.subject FROM ${source}, LATERAL (${clientsOf(`${source}.id`)}) AS c
-    JOIN registry r ON r.kind = 'client' AND r.id = c.client_id AND r.uid = c.client_uid AND r.body ? 'backchannel_logout_uri'
+    JOIN registry r ON r.kind = 'client' AND r.id = c.client_id AND coalesce(r.identity, r.uid) = c.client_uid AND r.body ? 'backchannel_logout_uri'
     ON CONFLICT DO NOTHING`;
 }
 
