@@ -9,7 +9,7 @@ import { documentedValues } from '../../charts/generate/values-document.ts';
 import { chartFolder, helmAs, renderWholeChart } from '../support/chart.ts';
 import { helmProgram } from '../support/kube-binaries.ts';
 import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
-import { chartCases } from './chart-cases.ts';
+import { chartCases, serviceMonitors } from './chart-cases.ts';
 
 let cluster: TestCluster;
 const namespace = 'nauthera-system';
@@ -41,31 +41,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => cluster?.stop());
-
-/** Of the Prometheus Operator, as far as the API server must know it. */
-const serviceMonitors = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
-  spec: {
-    group: 'monitoring.coreos.com',
-    scope: 'Namespaced',
-    names: {
-      kind: 'ServiceMonitor',
-      listKind: 'ServiceMonitorList',
-      plural: 'servicemonitors',
-      singular: 'servicemonitor',
-    },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
-};
 
 /** What the API server said against it; nothing: all is well. */
 async function dryRun(text: string): Promise<string> {
@@ -140,6 +115,40 @@ describe('what is rendered', () => {
     expect(new Set(images)).toEqual(new Set([`mirror.example.com/nauthera/nauthera@sha256:${'ab'.repeat(32)}`]));
     expect(images).toHaveLength(4);
     expect([...text.matchAll(/imagePullSecrets:|--server-image-pull-secrets=mirror/g)]).toHaveLength(4);
+  });
+});
+
+describe('what helm says at the end', () => {
+  const notes = async (...set: readonly string[]) => {
+    const args = ['install', 'mine', chartFolder, '--namespace', namespace, '--dry-run=client'];
+    const said = await helmAs(4, { KUBECONFIG: cluster.kubeconfig }, ...args, ...set.flatMap((one) => ['--set', one]));
+    return said.slice(said.indexOf('NOTES:'));
+  };
+
+  it('warns of what is missing, and gives commands that can be pasted', async () => {
+    const said = await notes();
+    expect([...said.matchAll(/^WARNING: no (\w+)/gm)].map(([, what]) => what)).toEqual([
+      'issuer',
+      'database',
+      'directory',
+    ]);
+    expect(said).toContain(`--connect-to default.${namespace}.svc:443:127.0.0.1:8443`);
+    const heredoc = /^kubectl apply .*<<'EOF'.*\n([\s\S]*?)^EOF$/m.exec(said)?.[1] ?? '';
+    expect(heredoc).toContain('kind: Client');
+    expect(await dryRun(heredoc.replace('name: first', `name: first, namespace: ${namespace}`))).toBe('');
+  });
+
+  it('speaks of the names and addresses of its user', async () => {
+    const said = await notes(
+      'authorizationServer.name=main',
+      'authorizationServer.spec.issuer=https://id.example.com',
+      'authorizationServer.spec.database.secretRef.name=pg-app',
+    );
+    expect([...said.matchAll(/^WARNING: no (\w+)/gm)].map(([, what]) => what)).toEqual(['directory']);
+    expect(said).toContain(`kubectl wait -n ${namespace} authorizationserver/main --for=condition=Ready`);
+    expect(said).toContain(`helm test mine -n ${namespace}`);
+    expect(said).not.toContain('port-forward');
+    expect(await notes('authorizationServer.create=false')).toContain('There is no default server');
   });
 });
 
