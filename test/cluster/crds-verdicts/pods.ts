@@ -39,6 +39,11 @@ export const pods: readonly Verdict[] = [
     'spec.pod.env[0].name: the operator sets this one: use the field of the AuthorizationServer for it',
   ),
   server(
+    'a name that no variable has',
+    { pod: { env: [{ name: '1-A', value: 'b' }] } },
+    "spec.pod.env[0].name: must be the name of a variable: letters, digits and '_', not beginning with a digit",
+  ),
+  server(
     'a variable with two values',
     { pod: { env: [{ name: 'A', value: 'b', secretKeyRef: { name: 'a', key: 'b' } }] } },
     'spec.pod.env[0].value: set one of value and secretKeyRef',
