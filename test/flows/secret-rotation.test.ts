@@ -127,7 +127,7 @@ class Stage {
 
 interface Rollout {
   /** Consumers of the old secret restart now, one after the other, and read the new one. */
-  finish(): void;
+  finish(this: void): void;
   /** A new secret stands in the Secret, and both are accepted. */
   readonly rotated: Promise<void>;
 }
