@@ -180,7 +180,7 @@ describe('the page that asks', () => {
     const account = await browser.get(done.link('account') ?? '');
     expect([account.name, text(account.html).includes('The television')]).toEqual(['account', true]);
     const uid = / name="remove" value="([^"]*)"/.exec(account.html)?.[1] ?? '';
-    const after = await browser.submit(account, { remove: uid });
+    const after = await browser.submit(account, { remove: uid, confirmed: 'yes' });
     expect(text(after.html)).not.toContain('The television');
     expect(await outcomeOf(device)).toBe('expired_token');
     const [event] = await world.rows(

@@ -149,7 +149,7 @@ function refusals(the: () => Actors): void {
     'a sign-out': ({ id_token }, _clientId, browser) =>
       browser.get(`/logout?${new URLSearchParams({ id_token_hint: id_token ?? '' }).toString()}`),
     'access taken back on the account page': async (_tokens, clientId, browser) =>
-      browser.submit(await browser.get('/account'), { remove: `uid-of-${clientId}` }),
+      browser.submit(await browser.get('/account'), { remove: `uid-of-${clientId}`, confirmed: 'yes' }),
   };
   const cases = Object.keys(ways).flatMap((way) => formats.map((format) => [way, format] as const));
 

@@ -120,7 +120,7 @@ const forms: Readonly<Record<string, Form>> = {
     open: async (browser) => {
       await signedIn(browser);
       const page = await browser.get('/account');
-      return { page, fields: { remove: value(page, 'remove') } };
+      return { page, fields: { remove: value(page, 'remove'), confirmed: 'yes' } };
     },
     done: 'account',
     late: 'account',

@@ -225,7 +225,7 @@ export const acts: readonly Act[] = [
   },
   {
     name: 'the end of an application’s access, on the account page',
-    statement: 'account_end_access',
+    statement: 'account_end_grants',
     repeated: 'given',
     stays: true,
     prepare: async (world, username) => {
@@ -233,7 +233,8 @@ export const acts: readonly Act[] = [
       await tokensOf(world, username, browser);
       const page = await browser.get('/account');
       return {
-        ask: async () => ofPage(await browser.submit(page, { remove: 'uid-of-shop.web' }), ['account']),
+        ask: async () =>
+          ofPage(await browser.submit(page, { remove: 'uid-of-shop.web', confirmed: 'yes' }), ['account']),
         effect: `SELECT count(*)::int AS n FROM grants WHERE ${byName(username)} AND ended_at IS NOT NULL`,
       };
     },
