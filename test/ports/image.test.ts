@@ -117,7 +117,7 @@ describe('the image', () => {
     expect(found).not.toEqual([]);
   }, 300_000);
 
-  it('migrates a database, serves it, answers the probe and drains on SIGTERM', async () => {
+  it('migrates a database, serves it and drains on SIGTERM', async () => {
     await startPostgres();
     await mkdir(join(folder, 'database'));
     await writeFile(join(folder, 'database/uri'), 'postgres://postgres@127.0.0.1:5432/postgres');
