@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenedDatabase, openNamedDatabase } from '../../server/src/open-database.ts';
 import { migrate } from '../../server/src/store/migrate.ts';
+import { openPostgres } from '../../server/src/store/postgres.ts';
 import { actClients, actServer } from '../support/acts.ts';
 import { makeAuthority, type TestAuthority } from '../support/certificates.ts';
 import { startPrimary, type TestPrimary } from '../support/postgres.ts';
@@ -139,6 +140,20 @@ describe('a password that changes', () => {
     expect(problems.join('\n')).not.toMatch(/first|second|third/);
   });
 
+  it('I7: while the server refuses the password that we hold, the connections that there are serve', async () => {
+    const uri = await aDatabase();
+    await bySuperuser(postgres.url, `ALTER ROLE serves PASSWORD 'first'`);
+    const database = await openPostgres(uri('first'), { ca: authority.pem, max: 8 });
+    closing.push(() => database.close());
+    const ask = () => database.run({ name: 'asked', text: 'SELECT pg_sleep(0.01)' }, []);
+    await ask();
+    await bySuperuser(postgres.url, `ALTER ROLE serves PASSWORD 'second'`);
+    await Promise.all(Array.from({ length: 8 }, ask));
+    expect(await sessions(`datname = '${new URL(uri('first')).pathname.slice(1)}'`)).toHaveLength(1);
+    await database.exchange({ url: uri('second'), ca: authority.pem });
+    await Promise.all(Array.from({ length: 8 }, ask));
+  });
+
   it('a folder that is broken meanwhile changes nothing, and that is said once', async () => {
     const folder = join(base, 'broken');
     const uri = await aDatabase();
@@ -166,7 +181,6 @@ describe('TLS', () => {
     const folder = join(base, `tls-${turn}`);
     await mount(folder, files);
     const { readConnectionFolder } = await import('../../server/src/config/connection-folder.ts');
-    const { openPostgres } = await import('../../server/src/store/postgres.ts');
     const { url, ca } = await readConnectionFolder(folder);
     const database = await openPostgres(url, ca === undefined ? {} : { ca });
     try {
