@@ -143,7 +143,10 @@ describe.each(modes)('A74 A77 F40 a full life with the rights of the chart, $mod
       expect(touched.map(({ verb, uri }) => `${verb} ${uri}`)).toEqual([]);
       // Lists and watches without a namespace would be of the whole cluster.
       const everywhere = events.filter(({ namespace, uri }) => namespace === '' && /^\/(api|apis)\//.test(uri));
-      expect(new Set(everywhere.map(({ resource }) => resource))).toEqual(new Set(['namespaces']));
+      const asked = everywhere.map(({ resource, uri }) => (resource === '' ? uri : resource));
+      // Which kinds the cluster knows stands in no namespace.
+      const kinds = foreignKinds.map(({ group: ofKind }) => `/apis/${ofKind}/v1`);
+      expect(new Set(asked)).toEqual(new Set(['namespaces', ...kinds]));
       const client = await cluster.call('GET', `${group}/namespaces/elsewhere/clients/unseen`);
       expect(client.metadata.finalizers).toBeUndefined();
       expect(client.status.observedGeneration).toBe(-1);
