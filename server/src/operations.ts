@@ -3,7 +3,6 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
 import { confirm, examples, type Flags, settingsOf, withSettings } from './command-line.ts';
-import { environmentOf } from './config/load.ts';
 import { keysSettings, migrateSettings } from './config/settings.ts';
 import { Exit } from './exit.ts';
 import { type Output, outputs } from './key-commands.ts';
@@ -17,7 +16,7 @@ export function addProbe(root: Command): void {
     .description(
       'Asks an issuer what every application asks first: over verified TLS, its discovery document and its keys. Ends with 0 when all is well, 1 when it answers and something is wrong, 3 when it did not answer in time.',
     )
-    .option('--ca <FILE>', `PEM certificates to trust in place of the public ones. [${environmentOf('ca')}]`)
+    .option('--ca <FILE>', 'PEM certificates to trust in place of the public ones.')
     .option('--timeout <SECONDS>', 'How long it may take until it answers. Default: 60.')
     .option('-o, --output <table|json|yaml>', 'How what was found is printed. Default: table.')
     .addHelpText(
@@ -33,10 +32,9 @@ async function runProbe(issuer: string, flags: Flags): Promise<void> {
   const seconds = Number(flags.timeout ?? '60');
   if (!Number.isFinite(seconds) || seconds < 0 || seconds > 3600)
     throw new Exit(2, '--timeout: must be 0 to 3600 seconds');
-  const file = flags.ca ?? process.env[environmentOf('ca')];
   const result = await probe({
     issuer,
-    ...(file === undefined || file === '' ? {} : { ca: readCa(file) }),
+    ...(flags.ca === undefined ? {} : { ca: readCa(flags.ca) }),
     patience: seconds * 1000,
     onProgress: (line) => console.error(line),
   });
