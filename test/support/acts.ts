@@ -27,6 +27,8 @@ export interface Act {
   readonly statement: string;
   /** What the same request says after it was done and its answer got lost. */
   readonly repeated: ActAnswer;
+  /** It is one of several in a transaction: when its answer is lost nothing has happened. */
+  readonly undone?: boolean;
   /** The effect is still there after the repeat; `false`: the repeat took it for a replay and ended it. */
   readonly stays: boolean;
   readonly prepare: (world: World, username: string) => Promise<PreparedAct>;
@@ -226,6 +228,7 @@ export const acts: readonly Act[] = [
   {
     name: 'the end of an application’s access, on the account page',
     statement: 'account_end_grants',
+    undone: true,
     repeated: 'given',
     stays: true,
     prepare: async (world, username) => {
