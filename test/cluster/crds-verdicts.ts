@@ -6,6 +6,7 @@ import { authentication } from './crds-verdicts/authentication.ts';
 import { clients, mistakes } from './crds-verdicts/clients.ts';
 import { directories } from './crds-verdicts/directories.ts';
 import { flows } from './crds-verdicts/flows.ts';
+import { pods } from './crds-verdicts/pods.ts';
 import { scopes } from './crds-verdicts/scopes.ts';
 import { servers } from './crds-verdicts/servers.ts';
 import type { Verdict } from './crds-verdicts/words.ts';
@@ -19,6 +20,7 @@ export const verdicts: readonly Verdict[] = [
   ...flows,
   ...authentication,
   ...servers,
+  ...pods,
   ...scopes,
   ...directories,
 ];
