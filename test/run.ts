@@ -19,7 +19,12 @@ const layers = [
   { name: 'browser', about: 'Chromium: pages, keyboard, accessibility', workers: 1 },
   { name: 'demo', about: 'the demo and the steps of the README', workers: 1 },
   // Run by name alone, since it needs a cluster that somebody gives away.
-  { name: 'e2e', about: 'helm, pods and the images of this checkout in the cluster of KUBECONFIG', workers: 1, given: true },
+  {
+    name: 'e2e',
+    about: 'helm, pods and the images of this checkout in the cluster of KUBECONFIG',
+    workers: 1,
+    given: true,
+  },
 ] as const;
 
 interface Outcome {

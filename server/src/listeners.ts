@@ -2,10 +2,10 @@
 import { constants } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { mountAssets } from './endpoints/assets.ts';
+import { createBusyPage } from './endpoints/busy-page.ts';
 import { mountDiscovery } from './endpoints/discovery.ts';
 import { createErrorPages } from './endpoints/error-page.ts';
 import { mountJwks } from './endpoints/jwks.ts';
-import { createBusyPage } from './endpoints/busy-page.ts';
 import { carriesRequest } from './endpoints/pages.ts';
 import { createDelivery } from './endpoints/respond.ts';
 import { mountToken } from './endpoints/token.ts';

@@ -108,14 +108,21 @@ describe('on pods', () => {
 
   it('every pod passes the restricted standard, and every workload has a NetworkPolicy', async () => {
     const warnings = await kubectl(
-      ...['label', '--dry-run=server', '--overwrite', 'namespace', identity],
+      'label',
+      '--dry-run=server',
+      '--overwrite',
+      'namespace',
+      identity,
       'pod-security.kubernetes.io/enforce=restricted',
     );
     expect(warnings).not.toContain('violate');
     const { items } = await get<{ items: { metadata: { name: string } }[] }>(identity, 'networkpolicies');
     expect(items.map(({ metadata }) => metadata.name).toSorted()).toEqual(['default-server', 'nauthera-operator']);
     const pods = await get<{ items: { spec: { automountServiceAccountToken?: boolean } }[] }>(
-      ...[identity, 'pods', '-l', 'app.kubernetes.io/component=server'],
+      identity,
+      'pods',
+      '-l',
+      'app.kubernetes.io/component=server',
     );
     expect(pods.items.map(({ spec }) => spec.automountServiceAccountToken)).toEqual([false, false]);
   });
@@ -244,7 +251,11 @@ describe('on pods', () => {
   it('a pod that is deleted is replaced, and no request fails', async () => {
     const pods = () =>
       get<{ items: { metadata: { name: string } }[] }>(
-        ...[identity, 'pods', '-l', 'app.kubernetes.io/component=server', '--field-selector=status.phase=Running'],
+        identity,
+        'pods',
+        '-l',
+        'app.kubernetes.io/component=server',
+        '--field-selector=status.phase=Running',
       );
     const [first] = (await pods()).items;
     await withoutFailure(async () => {
@@ -301,7 +312,12 @@ describe('on pods', () => {
       expect(metadata.finalizers ?? []).toEqual([]);
     }
     const left = await kubectl(
-      ...['get', 'clusterroles,clusterrolebindings', '-l', 'app.kubernetes.io/instance=nauthera', '-o', 'name'],
+      'get',
+      'clusterroles,clusterrolebindings',
+      '-l',
+      'app.kubernetes.io/instance=nauthera',
+      '-o',
+      'name',
     );
     expect(left).toBe('');
     await kubectl('-n', shop, 'delete', 'pod', 'load', '--wait=true');

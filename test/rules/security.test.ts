@@ -35,8 +35,10 @@ describe('what the sources never do', () => {
   it('A81: secrets are compared in constant time', () => {
     const secret =
       /(?<!typeof )\b\w*(?:digest|secret|password|token|mac|handle|signature|cookie)\b(?:\[\w+\])?\s*[!=]== (?!undefined|null|true|false|''|""|typeof)/i;
-    const known = ['operator/src/sources/folder-reader.ts: before?.signature === opened.signature'];
-    expect(lines(secret).filter((line) => !known.includes(line))).toEqual([]);
+    // Of a file; and digests of the operator's own records among each other, which nobody presents.
+    const known =
+      /^operator\/src\/(?:sources\/folder-reader\.ts: before\?\.signature|controllers\/client\/[\w-]+\.ts: .*\bdigest\b)/;
+    expect(lines(secret).filter((line) => !known.test(line))).toEqual([]);
     expect(lines(/timingSafeEqual\(/).length).toBeGreaterThan(1);
   });
 
@@ -113,10 +115,10 @@ describe('what the sources never do', () => {
 
   it('only what a crash may lose is written without waiting for the disk', () => {
     const soft = files.flatMap((path) =>
-      [...(texts.get(path) ?? '').matchAll(/synchronous_commit', 'off'/g)].map(() => path),
+      [...(texts.get(path) ?? '').matchAll(/set_config\('synchronous_commit'/g)].map(() => path),
     );
     // A code without a form, a session that begins, "last seen", an opaque access token, a device code and its last poll, a
-    // heartbeat.
+    // heartbeat that tells of no use of a secret.
     expect(soft.toSorted()).toEqual([
       'server/src/registry/heartbeat.ts',
       'server/src/store/access-tokens.ts',

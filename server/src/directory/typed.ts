@@ -1,7 +1,7 @@
 /** PURE. What people type: which names and passwords are asked about at all, and where a name belongs. */
 import { hash } from 'node:crypto';
-import type { DirectoryRegistration } from '../registry/registration.ts';
 import { foldText } from '../protocol/distinguished-name.ts';
+import type { DirectoryRegistration } from '../registry/registration.ts';
 
 /** Name: 1 to 256 characters, no control characters. It is not trimmed: the directory knows which spaces count. */
 export function isUsername(text: string): boolean {

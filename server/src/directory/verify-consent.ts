@@ -2,10 +2,10 @@
  * PURE. Whether a directory confirms what a user consented to. The only place that can make a {@link VerifiedConsent}.
  */
 import { claimsBehind, type NamedClaim } from '../protocol/claims.ts';
+import { foldText, parseDn, sameDn } from '../protocol/distinguished-name.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryUser } from './directory.ts';
-import { foldText, parseDn, sameDn } from '../protocol/distinguished-name.ts';
 
 /** The part of a directory registration that decides. */
 export interface ConsentRules {

@@ -97,7 +97,10 @@ describe('a rollout', () => {
       'nothing moves',
       { ...half, conditions: [progressing('False', 'ProgressDeadlineExceeded')] },
       [],
-      { state: 'stuck', message: '1 of 2 pods are of the newest version, 2 are available, and none has come for minutes' },
+      {
+        state: 'stuck',
+        message: '1 of 2 pods are of the newest version, 2 are available, and none has come for minutes',
+      },
     ],
     [
       'no node takes it',

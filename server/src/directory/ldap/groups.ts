@@ -1,7 +1,8 @@
 /** PURE. Groups of a user: entries of their own that name the user, or DNs that the user's entry lists. */
+
+import { type DistinguishedName, isUnder, parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
-import { type DistinguishedName, isUnder, parseDn } from '../../protocol/distinguished-name.ts';
 import type { RawEntry } from './answers.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, type EntryReader, readEntry } from './entry.ts';

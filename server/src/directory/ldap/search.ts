@@ -3,9 +3,9 @@
  * consent rules look at.
  */
 import { AndFilter, EqualityFilter } from 'ldapts';
+import { parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
-import { parseDn } from '../../protocol/distinguished-name.ts';
 import { subjectOf } from '../subject.ts';
 import type { RawEntry } from './answers.ts';
 import { claimsOf, reservedClaims } from './claims.ts';
