@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { open, readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cacheFolder } from '../support/cache.ts';
-import { debianArchive } from '../support/debian-archive.ts';
+import { servicesArchive as debianFiles } from '../support/debian-archive.ts';
 import { docker, type Engine, startEngine } from '../support/engine.ts';
 import { image as built, imageArchive } from '../support/image.ts';
 
@@ -23,8 +23,6 @@ export const images = {
   nextTag: `${version}-next`,
   services: 'nauthera-e2e/services:bookworm',
 } as const;
-
-const packages = ['postgresql', 'slapd', 'ldap-utils', 'curl', 'ca-certificates'];
 
 export async function loadImages(command: string, say: (line: string) => void): Promise<void> {
   const engine = await startEngine();
@@ -54,7 +52,7 @@ async function savedArchive(engine: Engine): Promise<string> {
 async function servicesArchive(engine: Engine): Promise<string> {
   const archive = cacheFolder('images', 'e2e-services.tar');
   if (existsSync(archive)) return archive;
-  const files = await debianArchive('bookworm-services', [`--include=${packages.join(',')}`]);
+  const files = await debianFiles();
   await docker(engine.host, [
     'import',
     '--change',

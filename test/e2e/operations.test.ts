@@ -9,7 +9,16 @@ import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { images } from './images.ts';
 import { apply, eventually, get, helm, inPod, kubectl } from './kubectl.ts';
-import { type Directory, list, namespace, restricted, startDatabase, startDirectory, startShell } from './services.ts';
+import {
+  type Directory,
+  list,
+  namespace,
+  removeKinds,
+  restricted,
+  startDatabase,
+  startDirectory,
+  startShell,
+} from './services.ts';
 
 const chart = join(import.meta.dirname, '../../charts/nauthera');
 const [identity, directoryNamespace, shop] = ['e2e-identity', 'e2e-directory', 'e2e-shop'];
@@ -44,14 +53,10 @@ afterEach(({ task }) => {
   if (task.result?.state === 'fail') broken ??= task.name;
 });
 
-/** Also what uninstalling keeps: the kinds belong to the release that brought them. */
 async function removeAll(): Promise<void> {
   await helm('uninstall', ...release, '--wait', '--ignore-not-found').catch(() => undefined);
   await kubectl('delete', 'namespace', identity, directoryNamespace, shop, '--ignore-not-found', '--timeout=240s');
-  const kinds = (await kubectl('get', 'crd', '-o', 'name'))
-    .split('\n')
-    .filter((name) => name.endsWith('.auth.nauthera.io'));
-  if (kinds.length > 0) await kubectl('delete', '--timeout=120s', ...kinds);
+  await removeKinds();
 }
 
 const isReady = (resource: string, namespaceName: string, seconds = 240) =>

@@ -95,14 +95,14 @@ const passwd = `service:x:${uid}:${uid}::/tmp:/bin/sh\n`;
 
 export interface Database {
   readonly namespace: string;
-  readonly host: string;
-  readonly password: string;
+  readonly url: string;
 }
 
 /** Postgres, and the Secret `pg-app` as CloudNativePG writes one (`uri` and its parts). */
 export async function startDatabase(namespaceName: string): Promise<Database> {
   const password = randomBytes(18).toString('base64url');
   const host = `pg-rw.${namespaceName}.svc`;
+  const url = `postgresql://app:${password}@${host}:5432/app`;
   const script = [
     'if [ ! -f /data/pg/PG_VERSION ]; then',
     '  initdb -D /data/pg -U postgres --auth-host=scram-sha-256 --auth-local=trust >/dev/null',
@@ -125,7 +125,7 @@ export async function startDatabase(namespaceName: string): Promise<Database> {
       dbname: 'app',
       host,
       port: '5432',
-      uri: `postgresql://app:${password}@${host}:5432/app`,
+      uri: url,
     },
   };
   const objects = served({
@@ -137,7 +137,7 @@ export async function startDatabase(namespaceName: string): Promise<Database> {
     files: { passwd, 'setup.sql': setup },
   });
   await apply(list([...objects, secret]));
-  return { namespace: namespaceName, host, password };
+  return { namespace: namespaceName, url };
 }
 
 export interface Directory {
@@ -246,4 +246,11 @@ export async function startShell(
 /** Several objects as one document that kubectl takes. */
 export function list(items: readonly object[]): string {
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items });
+}
+
+/** What uninstalling keeps: the kinds, which belong to the release that brought them. */
+export async function removeKinds(): Promise<void> {
+  const all = (await kubectl('get', 'crd', '-o', 'name')).split('\n');
+  const kinds = all.filter((name) => name.endsWith('.auth.nauthera.io'));
+  if (kinds.length > 0) await kubectl('delete', '--timeout=120s', ...kinds);
 }

@@ -22,6 +22,12 @@ export async function debianArchive(name: string, args: readonly string[] = []):
   return archive;
 }
 
+/** One with Postgres, OpenLDAP and curl, for whatever runs beside the product in a container. */
+export function servicesArchive(): Promise<string> {
+  const packages = ['postgresql', 'slapd', 'ldap-utils', 'curl', 'ca-certificates'];
+  return debianArchive('bookworm-services', [`--include=${packages.join(',')}`]);
+}
+
 async function bootstrap(archive: string, args: readonly string[]): Promise<void> {
   if (!existsSync('/usr/sbin/debootstrap')) {
     throw new Error('debootstrap is not here: apt-get install debootstrap');

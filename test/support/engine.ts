@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { debianArchive } from './debian-archive.ts';
+import { servicesArchive } from './debian-archive.ts';
 import { freePort } from './ports.ts';
 
 const run = promisify(execFile);
@@ -93,7 +93,7 @@ export async function docker(host: string | undefined, args: readonly string[]):
  * asked.
  */
 export async function importPostgresImage(engine: Engine): Promise<void> {
-  const archive = await debianArchive('bookworm-postgresql-15', ['--include=postgresql']);
+  const archive = await servicesArchive();
   await docker(engine.host, [
     'import',
     '--change',
