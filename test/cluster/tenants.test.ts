@@ -431,7 +431,8 @@ describe('size', () => {
     if (made.status === 201)
       await until(
         'a verdict',
-        async () => (await world.condition('Client', 'mallory', 'large', 'Ready')) !== undefined,
+        // Each object has the condition from the start, until somebody looked at it.
+        async () => ((await world.condition('Client', 'mallory', 'large', 'Ready'))?.reason ?? 'Pending') !== 'Pending',
         30_000,
       );
   });

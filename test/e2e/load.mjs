@@ -10,7 +10,7 @@ const authorization = `Basic ${Buffer.from(`${encodeURIComponent(read('client-id
 const kept = new Agent({ ca, keepAlive: true, timeout: 15_000 });
 const body = 'grant_type=client_credentials';
 
-const counts = { good: 0, failed: 0, problems: [] };
+const counts = { good: 0, failed: 0, again: 0, problems: [] };
 const problem = (text) => {
   counts.failed += 1;
   if (counts.problems.length < 10) counts.problems.push(`${new Date().toISOString()} ${text}`);
@@ -34,11 +34,13 @@ const fetchToken = (options) =>
       answer.on('error', (error) => resolve(problem(`answer: ${error.message}`)));
     });
     asked.on('timeout', () => asked.destroy(new Error('no answer in 15 s')));
-    // A kept connection that the server closed while the request left: nothing of it was read, so it is sent once more,
-    // which is what every HTTP client does.
+    // A kept connection that the server closed while the request left: it is sent once more, which is what every HTTP client
+    // does, and counted.
     asked.on('error', (error) => {
-      if (asked.reusedSocket && error.code === 'ECONNRESET') resolve(fetchToken(options));
-      else resolve(problem(error.code ?? error.message));
+      if (asked.reusedSocket && error.code === 'ECONNRESET') {
+        counts.again += 1;
+        resolve(fetchToken(options));
+      } else resolve(problem(error.code ?? error.message));
     });
     asked.end(body);
   });

@@ -72,6 +72,8 @@ interface Deployment {
 interface Load {
   readonly good: number;
   readonly failed: number;
+  /** Requests that met a kept connection in its last moment. */
+  readonly again: number;
   readonly problems: readonly string[];
 }
 
@@ -92,6 +94,8 @@ async function withoutFailure(act: () => Promise<unknown>): Promise<void> {
   });
   expect(asked.problems).toEqual([]);
   expect(asked.failed).toBe(0);
+  // Four connections are kept, to three pods at most: more would be requests that a server dropped.
+  expect(asked.again - before.again).toBeLessThanOrEqual(12);
 }
 
 /** Fetches a token in the shell of the shop, with the files of the Secret alone. */
