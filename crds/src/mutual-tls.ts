@@ -44,7 +44,7 @@ export const mutualTls = Type.Optional(
 
 export const certificateHeader = Type.Optional(
   choice(['Client-Cert'], {
-    what: 'The header in which they pass on the certificate that a client proved to them (RFC 9440). They must remove what a client sends in it, and in Client-Cert-Chain. Then whoever connects from these networks can be any application: list the addresses of the proxies alone.',
+    what: 'The header in which they pass on the certificate that a client proved to them (RFC 9440), to the port 8444 alone: at the other port nobody is believed about it. There they must remove what a client sends in it, and in Client-Cert-Chain. Then whoever connects from these networks can be any application: list the addresses of the proxies alone.',
     allowed: 'Client-Cert, with mutualTls.mode Listener',
     example: 'Client-Cert',
     leftOut: 'no header with a certificate is believed',

@@ -107,6 +107,7 @@ function listenerFor(options: ServerOptions, parts: Parts, tls: TlsListenerOptio
     isSealed: carriesRequest,
     arrivals: {
       trusted: () => server()?.trusted_proxies,
+      certificates: tls?.clients !== undefined,
       onArrival: (untrustedProxy) => proxies.count(untrustedProxy),
     },
     ...(tls === undefined ? {} : { tls }),

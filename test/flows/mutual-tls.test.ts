@@ -14,7 +14,7 @@ import {
   selfSigned,
 } from '../support/client-certificates.ts';
 import { answerDevice, type StartedDevice } from '../support/devices.ts';
-import { type MutualAnswer, MutualTlsWorld, mutualTlsUrl, postFrom } from '../support/mutual-tls.ts';
+import { type ManyHeaders, type MutualAnswer, MutualTlsWorld, mutualTlsUrl, postFrom } from '../support/mutual-tls.ts';
 import { openTlsSink, type TlsSink } from '../support/tls-sink.ts';
 import { authorize, codeFields, issuer, refreshFields, type World } from '../support/world.ts';
 
@@ -365,9 +365,8 @@ describe('public clients (RFC 8705 §4)', () => {
 });
 
 describe('A61: the certificate in a header (RFC 9440)', () => {
-  const url = () => `${world.servers[0]?.url ?? ''}/token`;
-  const ask = (from: string, headers: Readonly<Record<string, string | readonly string[]>>, clientId = 'pki') =>
-    postFrom(from, url(), machine(clientId), headers);
+  const ask = (from: string, headers: ManyHeaders, clientId = 'pki') =>
+    mutual.tokenFrom(from, machine(clientId), headers);
 
   it('counts from a proxy that is trusted with it', async () => {
     const answer = await ask('127.0.0.2', { 'client-cert': pki.header });
@@ -392,7 +391,14 @@ describe('A61: the certificate in a header (RFC 9440)', () => {
     expect((await ask('127.0.0.2', { 'client-cert': certificate.header })).status).toBe(401);
   });
 
-  it.each<[string, string, () => Readonly<Record<string, string | readonly string[]>>]>([
+  it('does not count at the listener for everybody, which a stranger reaches through the same proxy', async () => {
+    const headers = { 'client-cert': pki.header };
+    const url = `${world.servers[0]?.url ?? ''}/token`;
+    expect(refused(await postFrom('127.0.0.2', url, machine('pki'), headers))).toEqual([401, 'invalid_client']);
+    expect((await ask('127.0.0.2', headers)).status).toBe(200);
+  });
+
+  it.each<[string, string, () => ManyHeaders]>([
     ['from a stranger', '127.0.0.1', () => ({ 'client-cert': pki.header })],
     [
       'from a stranger who names a trusted one',

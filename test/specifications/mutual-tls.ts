@@ -102,14 +102,15 @@ export const rfc9440: Specification = {
     when(
       '§2.2, §2.3',
       '`trustedProxies.certificateHeader` says so',
-      '`Client-Cert` and `Client-Cert-Chain` of a trusted proxy are the certificate of the request, and the connection’s is not.',
+      'At the listener for mutual TLS `Client-Cert` and `Client-Cert-Chain` of a trusted proxy are the certificate of the request, and the connection’s is not.',
       `${flow}: A61: the certificate in a header (RFC 9440) › counts from a proxy that is trusted with it`,
       `${flow}: A61: the certificate in a header (RFC 9440) › with what leads to the authority in another header`,
     ),
     yes(
       '§4',
-      'From anybody else, twice, or not as the specification writes it, it is none.',
+      'From anybody else, at the listener for everybody, twice, or not as the specification writes it, it is none.',
       `${flow}: A61: the certificate in a header (RFC 9440) › does not count: %s`,
+      `${flow}: A61: the certificate in a header (RFC 9440) › does not count at the listener for everybody, which a stranger reaches through the same proxy`,
       `${flow}: A61: the certificate in a header (RFC 9440) › the certificate of the connection counts beside a forged header`,
     ),
   ],

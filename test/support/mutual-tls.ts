@@ -1,6 +1,7 @@
 /** A world with a second replica that asks clients for certificates, and clients that present them. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as requestPlain } from 'node:http';
+import { request as requestTls } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Agent, request } from 'undici';
@@ -52,7 +53,11 @@ export class MutualTlsWorld {
       keyEncryptionKeys: [keyEncryptionKey],
       pressure: { maxDelay: Number.POSITIVE_INFINITY },
       ...options.options,
-      seams: { directory: world.memory, ...options.options?.seams },
+      seams: {
+        directory: world.memory,
+        ...(options.counting === true ? world.counters.seams(world.memory) : {}),
+        ...options.options?.seams,
+      },
     });
     await replica.ready();
     return new MutualTlsWorld(world, replica, serving, folder, authority.pem);
@@ -104,6 +109,11 @@ export class MutualTlsWorld {
     return this.send('/userinfo', { certificate, headers: { authorization: `Bearer ${token ?? ''}` } }, {});
   }
 
+  /** From an address of this machine, as a proxy on it would that ended the client's TLS. */
+  tokenFrom(localAddress: string, fields: Fields, headers: ManyHeaders): Promise<Answered> {
+    return postFrom(localAddress, `${this.url}/token`, fields, headers, this.#authorities);
+  }
+
   async send(
     path: string,
     { certificate, headers }: Sent,
@@ -138,17 +148,29 @@ function bodyOf(text: string): TokenAnswer['body'] {
   }
 }
 
-/** `POST` over plain HTTP from an address of this machine, as a proxy on it would. */
+type Fields = Readonly<Record<string, string>>;
+export type ManyHeaders = Readonly<Record<string, string | readonly string[]>>;
+type Answered = Pick<TokenAnswer, 'status' | 'body'>;
+
+/** `POST` from an address of this machine, as a proxy on it would. @param ca for https */
 export function postFrom(
   localAddress: string,
   url: string,
-  fields: Readonly<Record<string, string>>,
-  headers: Readonly<Record<string, string | readonly string[]>>,
-): Promise<{ readonly status: number; readonly body: TokenAnswer['body'] }> {
+  fields: Fields,
+  headers: ManyHeaders,
+  ca?: string,
+): Promise<Answered> {
   return new Promise((resolve, reject) => {
     const body = new URLSearchParams(fields).toString();
     const type = { 'content-type': 'application/x-www-form-urlencoded' };
-    const sending = requestPlain(url, { method: 'POST', localAddress, headers: { ...type, ...headers } }, (answer) => {
+    const options = {
+      method: 'POST',
+      localAddress,
+      headers: { ...type, ...headers },
+      ...(ca === undefined ? {} : { ca }),
+    };
+    const request = url.startsWith('https:') ? requestTls : requestPlain;
+    const sending = request(url, options, (answer) => {
       let text = '';
       answer.setEncoding('utf8');
       answer.on('data', (chunk: string) => {

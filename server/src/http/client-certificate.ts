@@ -1,7 +1,7 @@
 /**
  * The certificate that a client proved to hold: that of its TLS connection, or what a trusted proxy says of the connection
- * that ended there (RFC 9440). One peer is asked in one way: a trusted proxy that passes certificates on speaks for others,
- * so the certificate of its own connection is never a client's.
+ * that ended there (RFC 9440) and went on to the listener for mutual TLS. One peer is asked in one way: a trusted proxy that
+ * passes certificates on speaks for others, so the certificate of its own connection there is never a client's.
  */
 import { hash, X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';

@@ -47,12 +47,21 @@ export interface Arrival {
 
 export interface ArrivalOptions {
   readonly trusted?: (() => TrustedProxies | undefined) | undefined;
+  /**
+   * Whether a trusted proxy may name the certificate of a client in a header. Where anybody may come through the same proxies
+   * they need not remove what a stranger wrote into it, so only a listener that asks for certificates does. Default: no.
+   */
+  readonly certificates?: boolean;
   /** Told of every request, and whether its peer forwards it without being trusted. */
   readonly onArrival?: ((untrustedProxy: boolean) => void) | undefined;
 }
 
 /** Reads where a request comes from and remembers it for {@link sourceOf}. */
-export function createArrivals({ trusted, onArrival }: ArrivalOptions): (request: IncomingMessage) => Arrival {
+export function createArrivals({
+  trusted,
+  certificates = false,
+  onArrival,
+}: ArrivalOptions): (request: IncomingMessage) => Arrival {
   const networks = remembered();
   return (request) => {
     const proxies = trusted?.();
@@ -61,7 +70,7 @@ export function createArrivals({ trusted, onArrival }: ArrivalOptions): (request
     const isTrusted = known !== undefined && within(known, peer);
     onArrival?.(!isTrusted && isForwarded(request));
     if (proxies === undefined || !isTrusted) return { source: sourceOfPeer(request), requestId: newRequestId() };
-    if (proxies.certificate_header !== undefined) believeCertificateHeader(request);
+    if (certificates && proxies.certificate_header !== undefined) believeCertificateHeader(request);
     const source = sourceBehind(request, { proxies, networks: known, peer });
     sources.set(request, source);
     return { source, requestId: sentRequestId(request) ?? newRequestId() };

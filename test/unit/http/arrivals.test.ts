@@ -1,8 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { certificateOf } from '../../../server/src/http/client-certificate.ts';
 import { forwardedFor } from '../../../server/src/http/forwarded.ts';
 import { createProxyWatch } from '../../../server/src/http/proxy-watch.ts';
 import { createArrivals, sourceOf, type TrustedProxies } from '../../../server/src/http/source.ts';
+import { type ClientCertificate, selfSigned } from '../../support/client-certificates.ts';
 
 type Headers = Readonly<Record<string, string>>;
 const requestFrom = (remoteAddress: string, headers: Headers = {}) =>
@@ -96,6 +98,29 @@ describe('trusted proxies: where a request comes from', () => {
     const value = `${'for=1.2.3.4;x="'.repeat(1000)}`;
     expect(forwardedFor('forwarded', value)).toEqual([null]);
     expect(forwardedFor('x-forwarded-for', ','.repeat(8000))).toHaveLength(8001);
+  });
+});
+
+describe('A61: the certificate in a header', () => {
+  let certificate: ClientCertificate;
+  beforeAll(async () => {
+    certificate = await selfSigned();
+  });
+  const told = { ...proxies('x-forwarded-for'), certificate_header: 'client-cert' } as const;
+
+  it.each<[string, string, boolean | undefined, TrustedProxies, boolean]>([
+    ['of a trusted proxy, where certificates are asked for', '10.0.0.1', true, told, true],
+    ['of the same proxy, which strangers reach the listener for everybody through', '10.0.0.1', false, told, false],
+    ['of the same proxy, where nobody said what the listener is', '10.0.0.1', undefined, told, false],
+    ['of anybody else', '198.51.100.1', true, told, false],
+    ['of a proxy that is not said to pass certificates on', '10.0.0.1', true, proxies('x-forwarded-for'), false],
+  ])('%s', (_, peer, certificates, trusted, believed) => {
+    const headers = { 'client-cert': certificate.header };
+    const request = Object.assign(requestFrom(peer, headers), {
+      headersDistinct: { 'client-cert': [certificate.header] },
+    });
+    createArrivals({ trusted: () => trusted, ...(certificates === undefined ? {} : { certificates }) })(request);
+    expect(certificateOf(request)?.thumbprint).toBe(believed ? certificate.thumbprint : undefined);
   });
 });
 
