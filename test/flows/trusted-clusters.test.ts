@@ -14,6 +14,8 @@ const east = signingKey('RS256', { kid: 'east' });
 const west = signingKey('ES256', { kid: 'west' });
 const common = signingKey('ES256', { kid: 'common' });
 const commonToo = signingKey('ES256', { kid: 'common' });
+const shared = signingKey('ES256', { kid: 'shared' });
+const sharedToo = signingKey('ES256', { kid: 'shared' });
 const batch = { namespace: 'shop', name: 'batch' };
 const machine = aClient('shop.here')
   .machine('unused')
@@ -31,7 +33,7 @@ let world: World;
 beforeAll(async () => {
   const [authority, another] = [await makeAuthority(), await makeAuthority()];
   sink = await openTlsSink(await authority.issue({ names: [host] }));
-  sink.answer = (_request, response) => response.end(JSON.stringify({ keys: [west.jwk] }));
+  sink.answer = (_request, response) => response.end(JSON.stringify({ keys: [west.jwk, here.jwk, sharedToo.jwk] }));
   const url = `https://${host}:${sink.port}/openid/v1/jwks`;
   world = await World.open({
     server: {
@@ -40,7 +42,7 @@ beforeAll(async () => {
       kubernetes: {
         jwks: { keys: [here.jwk, common.jwk] },
         clusters: [
-          { name: 'east', issuer: sameIssuer, jwks: { keys: [east.jwk, commonToo.jwk] } },
+          { name: 'east', issuer: sameIssuer, jwks: { keys: [east.jwk, commonToo.jwk, shared.jwk] } },
           { name: 'west', issuer: sameIssuer, jwks_uri: url, ca: authority.pem },
           { name: 'stranger', issuer: sameIssuer, jwks_uri: url, ca: another.pem },
         ],
@@ -114,10 +116,18 @@ describe('clusters that call themselves alike', () => {
     expect(await status(clientId, token(key, claims, header))).toBe(401);
   });
 
-  it('a key id that two clusters have speaks for neither', async () => {
-    expect(await status('shop.here', token(common))).toBe(401);
-    expect(await status('shop.east', token(commonToo))).toBe(401);
+  it('a key id that two trusted clusters have speaks for neither', async () => {
+    expect(await status('shop.west', token(west))).toBe(200);
+    expect(await status('shop.east', token(shared))).toBe(401);
+    expect(await status('shop.west', token(sharedToo))).toBe(401);
+  });
+
+  it('a trusted cluster that publishes our keys, or their ids, locks nobody out here, and lets nobody in', async () => {
+    expect(await status('shop.west', token(west))).toBe(200);
     expect(await status('shop.here', token(here))).toBe(200);
+    expect(await status('shop.here', token(common))).toBe(200);
+    for (const clientId of ['shop.here', 'shop.east']) expect(await status(clientId, token(commonToo))).toBe(401);
+    for (const key of [here, common]) expect(await status('shop.west', token(key))).toBe(401);
   });
 });
 

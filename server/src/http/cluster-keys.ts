@@ -28,21 +28,24 @@ export interface Holder {
 }
 
 /**
- * The set with a key of that id; without any: no keys. `ambiguous`: several have one, and it speaks for none of them, so
- * that nobody who publishes keys can stand in for another cluster. A token without a key id can only be of this cluster.
+ * The set with a key of that id; without any: no keys. This cluster's own set comes first: its keys are from its API server,
+ * and a trusted cluster that publishes their ids, or the keys themselves, would otherwise lock out every ServiceAccount here.
+ * `ambiguous`: several trusted clusters have one, and it speaks for none of them, so that none can stand in for another.
+ * A token without a key id can only be of this cluster.
  */
 export function holderOf(
   kid: string | undefined,
   { clusters: { jwks, clusters = [] } = {}, namespace, clientKeys }: ClusterKeysOptions,
 ): Holder | 'ambiguous' {
   const own: Holder = { keys: jwks?.keys ?? [], cluster: {} };
-  if (kid === undefined) return own;
+  const holds = ({ keys }: Holder): boolean => keys.some((key) => key.kid === kid);
+  if (kid === undefined || holds(own)) return own;
   const others = clusters.map((cluster): Holder => {
     const location = locationOfCluster(cluster, namespace);
     const keys = location === null ? cluster.jwks?.keys : clientKeys.known(location);
     return { keys: keys ?? [], cluster };
   });
-  const [holder, ...more] = [own, ...others].filter(({ keys }) => keys.some((key) => key.kid === kid));
+  const [holder, ...more] = others.filter(holds);
   if (more.length > 0) return 'ambiguous';
   return holder ?? { keys: [], cluster: {} };
 }

@@ -27,10 +27,15 @@ describe('which cluster a token is from', () => {
     expect(found('west', null)).toEqual({ keys: [], cluster: {} });
   });
 
-  it('neither of two: who publishes the key id of another is no way into it', () => {
-    expect(found('here', [west, key('here')])).toBe('ambiguous');
+  it('neither of two that are trusted: who publishes the key id of another is no way into it', () => {
     expect(found('east', [key('east')])).toBe('ambiguous');
+    expect(found('east', [east])).toBe('ambiguous');
     expect(found('west', [west, key('here')])).toMatchObject({ cluster: { name: 'west' } });
+  });
+
+  it('this one, whoever else publishes its key or its key id: nobody out there can lock its ServiceAccounts out', () => {
+    expect(found('here', [west, here])).toEqual({ keys: [here], cluster: {} });
+    expect(found('here', [west, key('here')])).toEqual({ keys: [here], cluster: {} });
   });
 });
 
