@@ -43,6 +43,8 @@ export interface AuthorityRequest {
   readonly ca?: boolean;
   readonly usages?: x509.KeyUsageFlags;
   readonly extensions?: readonly x509.Extension[];
+  /** Signs, itself too, with RSASSA-PSS over that hash. Default: ECDSA. */
+  readonly pss?: 'SHA-1' | 'SHA-256' | 'SHA-512';
 }
 
 export interface ClientAuthority {
@@ -57,11 +59,21 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
 const day = 24 * 3600 * 1000;
 const daysFromNow = (days: number): Date => new Date(Date.now() + days * day);
 
+const pssAlgorithm = (hash: string) => ({
+  name: 'RSA-PSS',
+  hash,
+  saltLength: 32,
+  modulusLength: 2048,
+  publicExponent: new Uint8Array([1, 0, 1]),
+});
+type SigningAlgorithm = typeof algorithm | ReturnType<typeof pssAlgorithm>;
+
 export const makeKeys = () => crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
 
 interface Issuer {
   readonly subject: string;
   readonly keys: CryptoKeyPair;
+  readonly algorithm: SigningAlgorithm;
   /** Certificates that lead from here to the root, the root left out. */
   readonly chain: string;
 }
@@ -72,16 +84,25 @@ export async function clientAuthority(name = 'Client CA', request: AuthorityRequ
 
 async function authorityOf(
   name: string,
-  { days = 400, pathLength, ca = true, usages = x509.KeyUsageFlags.keyCertSign, extensions = [] }: AuthorityRequest,
+  {
+    days = 400,
+    pathLength,
+    ca = true,
+    usages = x509.KeyUsageFlags.keyCertSign,
+    extensions = [],
+    pss,
+  }: AuthorityRequest,
   above: Issuer | undefined,
 ): Promise<ClientAuthority> {
-  const keys = await makeKeys();
+  const own: SigningAlgorithm = pss === undefined ? algorithm : pssAlgorithm(pss);
+  const keys =
+    pss === undefined ? await makeKeys() : await crypto.subtle.generateKey(pssAlgorithm(pss), true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.create({
     subject: `CN=${name}`,
     issuer: above?.subject ?? `CN=${name}`,
     publicKey: keys.publicKey,
     signingKey: (above?.keys ?? keys).privateKey,
-    signingAlgorithm: algorithm,
+    signingAlgorithm: above?.algorithm ?? own,
     notBefore: daysFromNow(-400),
     notAfter: daysFromNow(days),
     extensions: [
@@ -92,12 +113,12 @@ async function authorityOf(
   });
   const pem = `${certificate.toString('pem')}\n`;
   const chain = above === undefined ? '' : `${pem}${above.chain}`;
-  const own: Issuer = { subject: certificate.subject, keys, chain };
+  const issuer: Issuer = { subject: certificate.subject, keys, algorithm: own, chain };
   return {
     pem,
     x509: new X509Certificate(pem),
-    issue: (wanted = {}) => issueFrom(own, wanted),
-    under: (below, wanted = {}) => authorityOf(below, wanted, own),
+    issue: (wanted = {}) => issueFrom(issuer, wanted),
+    under: (below, wanted = {}) => authorityOf(below, wanted, issuer),
   };
 }
 
@@ -116,7 +137,7 @@ async function issueFrom(
     usages,
     extensions = [],
     keys,
-    hash = 'SHA-256',
+    hash,
   }: ClientCertificateRequest,
 ): Promise<ClientCertificate> {
   const own = keys ?? (await makeKeys());
@@ -125,7 +146,7 @@ async function issueFrom(
     issuer: issuer?.subject ?? subject,
     publicKey: own.publicKey,
     signingKey: (issuer?.keys ?? own).privateKey,
-    signingAlgorithm: { ...algorithm, hash },
+    signingAlgorithm: { ...(issuer?.algorithm ?? algorithm), ...(hash === undefined ? {} : { hash }) },
     notBefore: daysFromNow(from),
     notAfter: daysFromNow(days),
     extensions: [

@@ -5,7 +5,7 @@
  * critical extension that is not listed. Revocation lists are not asked: a client is ended in its registration.
  */
 import { X509Certificate } from 'node:crypto';
-import { type CertificateFacts, readCertificate } from './certificate-names.ts';
+import { type CertificateFacts, readCertificate, rsaPss } from './certificate-names.ts';
 import { elementsIn, readDer } from './der.ts';
 
 export type ChainProblem = 'untrusted_certificate' | 'expired_certificate';
@@ -20,8 +20,10 @@ const nameConstraints = '2.5.29.30';
 const understood: readonly string[] = ['2.5.29.15', '2.5.29.17', basicConstraints, '2.5.29.32', '2.5.29.37'];
 /** id-kp-clientAuth and anyExtendedKeyUsage. */
 const clientUsages: readonly string[] = ['1.3.6.1.5.5.7.3.2', '2.5.29.37.0'];
-/** RSA (also PSS) and ECDSA with SHA-256, SHA-384 or SHA-512; Ed25519, Ed448. */
-const signatures = /^1\.2\.840\.(?:113549\.1\.1\.1[0-3]|10045\.4\.3\.[234])$|^1\.3\.101\.11[23]$/;
+/** RSA and ECDSA with SHA-256, SHA-384 or SHA-512; Ed25519, Ed448. */
+const signatures = /^1\.2\.840\.(?:113549\.1\.1\.1[1-3]|10045\.4\.3\.[234])$|^1\.3\.101\.11[23]$/;
+/** SHA-256, SHA-384, SHA-512: RSASSA-PSS says in its parameters which hash it is over. */
+const hashes = /^2\.16\.840\.1\.101\.3\.4\.2\.[123]$/;
 
 /**
  * @param intermediates as the client sent them: any order, and any number that does not belong.
@@ -110,7 +112,9 @@ function longestBelow({ extensions }: CertificateFacts): number {
 /** What CAs have been forbidden for years: short RSA keys, signatures over SHA-1 or MD5. */
 function isStrong(certificate: X509Certificate): boolean {
   const { modulusLength } = certificate.publicKey.asymmetricKeyDetails ?? {};
-  return (modulusLength ?? 2048) >= 2048 && signatures.test(factsOf(certificate)?.signature ?? '');
+  const { signature = '', signatureHash = '' } = factsOf(certificate) ?? {};
+  const isSigned = signature === rsaPss ? hashes.test(signatureHash) : signatures.test(signature);
+  return (modulusLength ?? 2048) >= 2048 && isSigned;
 }
 
 const read = new WeakMap<X509Certificate, CertificateFacts>();

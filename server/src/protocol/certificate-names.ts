@@ -26,21 +26,41 @@ export interface CertificateFacts {
   readonly extensions: ReadonlyMap<string, CertificateExtension>;
   /** Object identifier of the algorithm that it is signed with. */
   readonly signature: string;
+  /** Of the hash in the parameters of RSASSA-PSS; `undefined`: another algorithm, or its default, SHA-1 (RFC 4055 §3.1). */
+  readonly signatureHash: string | undefined;
 }
 
-const tags = { sequence: 0x30, set: 0x31, boolean: 0x01, octets: 0x04, version: 0xa0, extensions: 0xa3 } as const;
+const tags = {
+  sequence: 0x30,
+  set: 0x31,
+  boolean: 0x01,
+  octets: 0x04,
+  version: 0xa0,
+  extensions: 0xa3,
+  pssHash: 0xa0,
+} as const;
 const alternativeNames = '2.5.29.17';
+export const rsaPss = '1.2.840.113549.1.1.10';
 
 /** @throws RangeError when it cannot be read to the last byte */
 export function readCertificate(der: Uint8Array): CertificateFacts {
   const [body, algorithm] = elementsIn(expectTag(readDer(der), tags.sequence));
-  const signature = objectIdentifier(elementsIn(expectTag(algorithm, tags.sequence))[0]);
+  const [algorithmId, parameters] = elementsIn(expectTag(algorithm, tags.sequence));
+  const signature = objectIdentifier(algorithmId);
+  const signatureHash = signature === rsaPss ? readPssHash(parameters) : undefined;
   const fields = [...elementsIn(expectTag(body, tags.sequence))];
   if (fields[0]?.tag === tags.version) fields.shift();
   // serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, then what has a tag of its own.
   const subject = elementsIn(expectTag(fields[4], tags.sequence)).map(readRdn);
   const extensions = readExtensions(fields.slice(6).find(({ tag }) => tag === tags.extensions));
-  return { subject, ...readAlternativeNames(extensions.get(alternativeNames)?.value), extensions, signature };
+  const names = readAlternativeNames(extensions.get(alternativeNames)?.value);
+  return { subject, ...names, extensions, signature, signatureHash };
+}
+
+/** RFC 4055 §3.1: `hashAlgorithm` is the first parameter, where there is one. */
+function readPssHash(parameters: DerElement | undefined): string | undefined {
+  const hash = parameters && elementsIn(expectTag(parameters, tags.sequence)).find(({ tag }) => tag === tags.pssHash);
+  return hash && objectIdentifier(elementsIn(expectTag(elementsIn(hash)[0], tags.sequence))[0]);
 }
 
 function readRdn(rdn: DerElement): readonly SubjectPart[] {

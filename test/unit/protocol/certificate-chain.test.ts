@@ -29,6 +29,8 @@ const judge = (
     Date.now(),
   );
 
+const judgeOwn = async (authority: ClientAuthority) => judge(await authority.issue(), [], [authority]);
+
 describe('RFC 5280 §6: a certificate of a client leads to an authority', () => {
   it.each([
     ['issued by it', async () => judge(await root.issue())],
@@ -38,6 +40,8 @@ describe('RFC 5280 §6: a certificate of a client leads to an authority', () => 
     ['with others sent along', async () => judge(await middle.issue(), [other, middle, other])],
     ['under one between that is trusted itself', async () => judge(await middle.issue(), [], [middle])],
     ['under one of several', async () => judge(await other.issue(), [], [root, other])],
+    ['signed with RSASSA-PSS over SHA-256', async () => judgeOwn(await clientAuthority('PSS', { pss: 'SHA-256' }))],
+    ['signed with RSASSA-PSS over SHA-512', async () => judgeOwn(await clientAuthority('PSS', { pss: 'SHA-512' }))],
     [
       'below as many as its path length allows',
       async () => {
@@ -58,6 +62,7 @@ describe('RFC 5280 §6: a certificate of a client leads to an authority', () => 
     ['an authority of the same name', async () => judge(await (await clientAuthority('Root')).issue())],
     ['one between of the same name', async () => judge(await middle.issue(), [await root.under('Middle')])],
     ['signed over SHA-1', async () => judge(await root.issue({ hash: 'SHA-1' }))],
+    ['signed with RSASSA-PSS over SHA-1', async () => judgeOwn(await clientAuthority('PSS', { pss: 'SHA-1' }))],
     ['for servers alone', async () => judge(await root.issue({ usages: [serverUsage] }))],
     ['a critical extension that nobody knows', async () => judge(await root.issue({ extensions: [nobodyKnows] }))],
     [
