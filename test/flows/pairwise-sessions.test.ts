@@ -6,7 +6,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ClientRegistration } from '../../server/src/registry/registration.ts';
 import type { Browser } from '../support/browser.ts';
-import { aClient } from '../support/builders.ts';
+import { aClient, anOwner } from '../support/builders.ts';
 import { introspect, userinfo } from '../support/tokens.ts';
 import { authorize, codeFields, refreshFields, World, webApp } from '../support/world.ts';
 
@@ -31,6 +31,7 @@ beforeAll(async () => {
       webApp('shop.a', pairwise('a.example.com')),
       webApp('shop.a2', pairwise('a.example.com')),
       webApp('shop.b', pairwise('b.example.com')),
+      webApp('shop.moves', pairwise('a.example.com')),
       aClient('shop.front').everyResponseType().with(pairwise('b.example.com')).build(),
     ],
   });
@@ -66,7 +67,7 @@ describe('the sid of one browser session', () => {
     const front = await authorize(browser, change, username);
     const tokens = [first.id_token, first.access_token, second.id_token, second.access_token, offline.id_token];
     const sids = [...tokens, front.id_token, front.access_token].map(sidOf);
-    expect(sids[0]).toMatch(/^[A-Za-z0-9_-]{22}$/);
+    expect(sids[0]).toMatch(/^[A-Za-z0-9_-]{32}$/);
     expect(new Set(sids)).toEqual(new Set([sids[0]]));
   });
 });
@@ -107,6 +108,17 @@ describe('a session ends by it', () => {
     await browser.get(`/logout?id_token_hint=${hint}`);
     await expect.poll(() => opened(front.access_token, 'shop.front'), { timeout: 15_000 }).toEqual([false, 401]);
     expect(await opened(body.access_token, 'shop.front')).toEqual([true, 200]);
+  });
+
+  it('a token of before its client came to another sector is refused: whether its session ended cannot be told', async () => {
+    const { access_token: token, id_token: hint = '' } = await granted('shop.moves');
+    expect(await opened(token, 'shop.moves')).toEqual([true, 200]);
+    const value = webApp('shop.moves', pairwise('c.example.com'));
+    await world.served({ kind: 'client', id: 'shop.moves', owner: anOwner('shop.moves'), value });
+    expect(await opened(token, 'shop.moves')).toEqual([false, 401]);
+    expect((await browser.get(`/logout?id_token_hint=${hint}`)).name).toBe('sign-out');
+    const after = await granted('shop.moves');
+    expect(await opened(after.access_token, 'shop.moves')).toEqual([true, 200]);
   });
 
   it('the hint of one person ends nothing of another', async () => {
