@@ -111,6 +111,19 @@ export function databaseSuite(name: string, backend: () => Promise<Backend>): vo
       expect(await Promise.all([migrate(database), again().then((other) => migrate(other))])).toEqual([[], []]);
     });
 
+    it('A74: whoever calls a function of ours was let, and none finds a temporary table in place of ours', async () => {
+      const functions = await sql<{ name: string; definer: boolean; path: string | null; open: boolean }>(
+        database,
+        `SELECT proname AS name, prosecdef AS definer, array_to_string(proconfig, ' ') AS path,
+          EXISTS (SELECT FROM aclexplode(coalesce(proacl, acldefault('f', proowner))) WHERE grantee = 0) AS open
+        FROM pg_proc WHERE pronamespace = current_schema()::regnamespace`,
+      );
+      expect(functions.filter(({ open: isOpen }) => isOpen)).toEqual([]);
+      const definers = functions.filter(({ definer }) => definer);
+      expect(definers.length).toBeGreaterThan(7);
+      expect(definers.filter(({ path }) => path !== 'search_path=public, pg_temp')).toEqual([]);
+    });
+
     it('closed, it is unavailable', async () => {
       const other = await again();
       await other.close();

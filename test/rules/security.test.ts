@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { ourFunctions } from '../../server/src/store/migrations/closed-functions.ts';
 import { importsOf, root, sourceFiles } from './sources.ts';
 
 const files = ['server/src', 'operator/src'].flatMap(sourceFiles);
@@ -30,6 +31,23 @@ describe('what the sources never do', () => {
     const byHand = /^server\/src\/store\/(?:migrations\/|(?:restored|roles)\.ts: )/;
     expect(lines(/sql\.raw\(/).filter((line) => !byHand.test(line))).toEqual([]);
     expect(lines(/\bquery\(\s*`[^`]*\$\{/)).toEqual([]);
+  });
+
+  it('A74: a function with its owner’s rights names where it looks, temporary tables last', () => {
+    const migrations = files.filter((path) => path.startsWith('server/src/store/migrations/'));
+    // What captures its caller's path would look into the caller's temporary tables first; these are closed by `0021`.
+    const closedLater = /^server\/src\/store\/migrations\/(?:access-tokens|registry-functions|secret-uses)\.ts: /;
+    const careless = lines(/SECURITY DEFINER|search_path FROM CURRENT/i).filter(
+      (line) => !/SECURITY DEFINER SET search_path = \S+, pg_temp\b/.test(line),
+    );
+    expect(careless.filter((line) => !closedLater.test(line))).toEqual([]);
+    expect(careless).toHaveLength(3);
+    // By its name each is found, to be closed to everybody else.
+    const named = migrations.flatMap((path) =>
+      [...(texts.get(path) ?? '').matchAll(/CREATE (?:OR REPLACE )?FUNCTION (\S+?)\(/g)].map(([, name]) => name ?? ''),
+    );
+    expect(named.length).toBeGreaterThan(10);
+    expect(named.filter((name) => !new RegExp(ourFunctions).test(name))).toEqual([]);
   });
 
   it('A81: secrets are compared in constant time', () => {

@@ -6,6 +6,7 @@ import { type Kysely, sql } from 'kysely';
 import { type Migration, Migrator } from 'kysely/migration';
 import type { Database } from './database.ts';
 import { sqlState } from './failures.ts';
+import { closeFunctions } from './migrations/closed-functions.ts';
 import { migrations } from './migrations/index.ts';
 
 export interface MigrateOptions {
@@ -34,7 +35,7 @@ const lockId = '7953767559741141601';
 const tryEvery = 1_000;
 
 /**
- * Runs what is pending, one process at a time.
+ * Runs what is pending, one process at a time, and closes whichever functions were left open.
  * @returns the names of the migrations that ran.
  * @throws MigrationFailed, DatabaseUnavailable, DirectConnectionNeeded
  */
@@ -100,6 +101,9 @@ async function run(kysely: Kysely<unknown>, { deadline, onProgress, onPending }:
     if (error === undefined) {
       const names = (results ?? []).map(({ migrationName }) => migrationName);
       for (const name of names) onProgress(`migration ${name} done`);
+      await closeFunctions(kysely).catch((closing: unknown) => {
+        throw failure(closing, undefined);
+      });
       return names;
     }
     const failed = results?.find(({ status }) => status === 'Error')?.migrationName;

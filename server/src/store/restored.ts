@@ -6,6 +6,7 @@
 import { sql } from 'kysely';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database } from './database.ts';
+import { closeFunctions } from './migrations/closed-functions.ts';
 import { revoke } from './revocations.ts';
 
 /** A yes that was withdrawn since would be remembered again: it is asked anew. */
@@ -31,6 +32,8 @@ export function beginAnew(database: Database): Promise<Restored> {
   return database.alone((kysely) =>
     kysely.transaction().execute(async (transaction) => {
       await sql.raw(`TRUNCATE ${voided.join(', ')}`).execute(transaction);
+      // Whoever left the rights out of the dump left those functions open to everybody.
+      await closeFunctions(transaction);
       // Access tokens that are signed are refused until the last of them has run out.
       await sql.raw(revoke('client', `SELECT id FROM registry WHERE kind = 'client'`)).execute(transaction);
       const event = auditJson({ event: 'restore.completed', outcome: 'success' });

@@ -5,6 +5,7 @@
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
 import type { Database } from './database.ts';
+import { closeFunctions, ourFunctions } from './migrations/closed-functions.ts';
 
 export interface Roles {
   /** Of the server's processes. */
@@ -87,36 +88,45 @@ interface Own {
   readonly tables: readonly string[];
   /** With their argument types. */
   readonly functions: readonly string[];
+  /** Functions of triggers, which nobody calls. */
+  readonly triggers: readonly string[];
 }
 
 async function ownTables(kysely: Kysely<unknown>): Promise<Own> {
-  const { rows } = await sql<Own>`SELECT current_schema() AS schema,
-    ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p')
-      AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY 1) AS tables,
-    ARRAY(SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
-      AND prorettype <> 'trigger'::regtype AND proname LIKE 'registry\\_%'
-      AND pg_has_role(current_user, proowner, 'USAGE') ORDER BY 1) AS functions`.execute(kysely);
+  const { rows } = await sql<Own>`WITH own AS (
+      SELECT oid::regprocedure::text AS name, prorettype = 'trigger'::regtype AS fires FROM pg_proc
+      WHERE pronamespace = quote_ident(current_schema())::regnamespace AND prokind = 'f' AND proname ~ ${ourFunctions}
+        AND pg_has_role(current_user, proowner, 'USAGE'))
+    SELECT current_schema() AS schema,
+      ARRAY(SELECT relname::text FROM pg_class WHERE relnamespace = quote_ident(current_schema())::regnamespace
+        AND relkind IN ('r', 'p') AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY 1) AS tables,
+      ARRAY(SELECT name FROM own WHERE NOT fires ORDER BY 1) AS functions,
+      ARRAY(SELECT name FROM own WHERE fires ORDER BY 1) AS triggers`.execute(kysely);
   const found = rows[0];
   if (found === undefined) throw new Error('the database did not say what there is');
   return found;
 }
 
-/** Functions can be called by everybody unless that is taken back, those that act with their owner's rights too. */
-async function closeToOthers(kysely: Kysely<unknown>, { functions, schema }: Own): Promise<void> {
-  for (const one of functions) await run(kysely, `REVOKE ALL ON FUNCTION ${one} FROM PUBLIC`);
+/** What everybody may do in a schema and a database of ours, and needs to do nowhere. */
+async function closeToOthers(kysely: Kysely<unknown>, { schema }: Own): Promise<void> {
+  await closeFunctions(kysely);
   await run(
     kysely,
-    `DO $$ BEGIN
+    `DO $do$ BEGIN
       IF pg_has_role(current_user, (SELECT nspowner FROM pg_namespace WHERE nspname = current_schema()), 'USAGE') THEN
         REVOKE CREATE ON SCHEMA ${pg.escapeIdentifier(schema)} FROM PUBLIC;
       END IF;
-    END $$`,
+      IF pg_has_role(current_user, (SELECT datdba FROM pg_database WHERE datname = current_database()), 'USAGE')
+        AND has_database_privilege('public', current_database(), 'TEMPORARY') THEN
+        EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+      END IF;
+    END $do$`,
   );
 }
 
 async function grant(
   kysely: Kysely<unknown>,
-  { schema, tables, functions }: Own,
+  { schema, tables, functions, triggers }: Own,
   who: Who,
   name: string,
 ): Promise<void> {
@@ -128,12 +138,9 @@ async function grant(
     const rights = rightsOn(table, who);
     if (rights !== '') await run(kysely, `GRANT ${rights} ON ${at} TO ${role}`);
   }
-  for (const one of functions) {
-    await run(
-      kysely,
-      who === 'operator' ? `GRANT EXECUTE ON FUNCTION ${one} TO ${role}` : `REVOKE ALL ON FUNCTION ${one} FROM ${role}`,
-    );
-  }
+  const callable = who === 'operator' ? functions : [];
+  for (const one of [...functions, ...triggers]) await run(kysely, `REVOKE ALL ON FUNCTION ${one} FROM ${role}`);
+  for (const one of callable) await run(kysely, `GRANT EXECUTE ON FUNCTION ${one} TO ${role}`);
 }
 
 async function run(kysely: Kysely<unknown>, statement: string): Promise<void> {

@@ -6,6 +6,7 @@ import { adoption } from './adoption.ts';
 import { agreedClaims } from './agreed-claims.ts';
 import { askedClaims } from './asked-claims.ts';
 import { certificates } from './certificates.ts';
+import { closedFunctions } from './closed-functions.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
 import { keyRotation } from './key-rotation.ts';
@@ -40,4 +41,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0018_key_wishes': keyWishes,
   '0019_adoption': adoption,
   '0020_registration_events': registrationEvents,
+  '0021_closed_functions': closedFunctions,
 };
