@@ -18,6 +18,7 @@ import {
 } from '../../../operator/src/controllers/authorization-server/tls/wanted.ts';
 import type { World } from '../../../operator/src/controllers/world.ts';
 import type { NewSecret, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
+import { clientAuthority } from '../../support/client-certificates.ts';
 import { fakeWorld } from './fake-world.ts';
 import { aServerResource } from './resources.ts';
 
@@ -409,6 +410,19 @@ describe('a certificate that somebody else keeps', () => {
     const [{ data }, { authority }] = await Promise.all([make(), make()]);
     expect(judge({ ...data, 'ca.crt': authority.certificate }).bundle).toBeUndefined();
     expect(judge({ ...data, 'ca.crt': '' }).bundle).toBeUndefined();
+  });
+
+  it('a stranger between its authorities is not published either', async () => {
+    const [root, stranger] = [await clientAuthority('Root'), await clientAuthority('Stranger')];
+    const middle = await root.under('Middle');
+    const { cert, key, x509 } = await middle.issue();
+    const both = `${middle.pem}${stranger.pem}${root.pem}`;
+    // The chain brings the one between along, or it does not.
+    expect(judge({ 'tls.crt': cert, 'tls.key': key, 'ca.crt': `${stranger.pem}${root.pem}` }).bundle).toBe(root.pem);
+    expect(judge({ 'tls.crt': x509.toString(), 'tls.key': key, 'ca.crt': both }).bundle).toBe(middle.pem + root.pem);
+    // What stands in the chain and leads nowhere from the certificate makes nobody an authority.
+    const strange = { 'tls.crt': cert + stranger.pem, 'tls.key': key, 'ca.crt': stranger.pem };
+    expect(judge(strange).bundle).toBeUndefined();
   });
 
   const where = 'Secret "bought" named in spec.tls.secretRef';

@@ -1,4 +1,5 @@
 /** A certificate that somebody else keeps in a Secret, pure. */
+import type { X509Certificate } from 'node:crypto';
 import {
   type CertificateProblem,
   covers,
@@ -73,12 +74,27 @@ const problems: Readonly<Record<CertificateProblem, string>> = {
   pair: 'key "tls.key": is not the key of the first certificate in tls.crt. Correct it',
 };
 
-/** What `ca.crt` says counts where it signed the chain: nobody is told to trust a stranger. */
+/** What `ca.crt` says counts where it leads from the certificate upwards: nobody is told to trust a stranger beside it. */
 function bundleOf(certificate: string, ca: string | undefined): string | undefined {
+  const [leaf, ...between] = readCertificates(certificate) ?? [];
   const authorities = readCertificates(ca ?? '') ?? [];
-  const chain = readCertificates(certificate) ?? [];
-  const signed = authorities.some((authority) => chain.some((one) => isSignedBy(one, authority)));
-  return signed ? authorities.map((one) => one.toString()).join('') : undefined;
+  const above = leaf === undefined ? new Set<X509Certificate>() : signersOf(leaf, [...between, ...authorities]);
+  const ours = authorities.filter((one) => above.has(one));
+  return ours.length > 0 ? ours.map((one) => one.toString()).join('') : undefined;
+}
+
+/** Those that signed it, those that signed these, and so on. */
+function signersOf(leaf: X509Certificate, candidates: readonly X509Certificate[]): ReadonlySet<X509Certificate> {
+  const found = new Set<X509Certificate>();
+  const open = [leaf];
+  for (const below of open) {
+    for (const one of candidates) {
+      if (found.has(one) || !isSignedBy(below, one)) continue;
+      found.add(one);
+      open.push(one);
+    }
+  }
+  return found;
 }
 
 function broken(reason: string, message: string): GivenCertificate {
