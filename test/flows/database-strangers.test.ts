@@ -13,16 +13,19 @@ import { bySuperuser } from '../support/postgres-access.ts';
 
 const denied = { code: '42501' };
 const suffix = randomBytes(4).toString('hex');
-const [owner, server, operator, stranger] = ['owner', 'server', 'operator', 'stranger'].map(
+const [owner, server, operator, stranger, files] = ['owner', 'server', 'operator', 'stranger', 'files'].map(
   (role) => `${role}_${suffix}`,
-) as [string, string, string, string];
+) as [string, string, string, string, string];
 const roles = { server, operator };
 
 describe.each(['oldest', 'newest'] as const)('A74: strangers on the %s Postgres', (version) => {
   let postgres: TestPostgres;
   beforeAll(async () => {
     postgres = await startPostgres(version);
-    await bySuperuser(postgres.url, ...[owner, server, operator, stranger].map((role) => `CREATE ROLE ${role} LOGIN`));
+    await bySuperuser(
+      postgres.url,
+      ...[owner, server, operator, stranger, files].map((role) => `CREATE ROLE ${role} LOGIN`),
+    );
   });
   afterAll(() => postgres?.stop());
 
@@ -142,6 +145,25 @@ describe.each(['oldest', 'newest'] as const)('A74: strangers on the %s Postgres'
     expect(await migrate(database)).toEqual([]);
     await database.close();
     expect(await bySuperuser(url, open)).toEqual([]);
+  });
+
+  it.each<readonly [string, string, string]>([
+    ['that runs programs beside Postgres', files, 'pg_execute_server_program'],
+    ['that writes files beside Postgres', files, 'pg_write_server_files'],
+    ['that reads files beside Postgres', files, 'pg_read_server_files'],
+    ['that writes every table', files, 'pg_write_all_data'],
+    ['that reads every table', files, 'pg_read_all_data'],
+    ['that may become a superuser', files, 'postgres'],
+  ])('rights are not granted to a role %s', async (_, role, group) => {
+    const url = await aDatabase('one role');
+    await bySuperuser(url, `GRANT ${group} TO ${role}`);
+    const database = await openPostgres(as(url, owner));
+    try {
+      await expect(grantRoles(database, { server: role })).rejects.toThrow(`is a member of ${group}`);
+    } finally {
+      await database.close();
+      await bySuperuser(url, `REVOKE ${group} FROM ${role}`);
+    }
   });
 });
 

@@ -69,18 +69,30 @@ export async function grantRoles(database: Database, roles: Roles): Promise<void
   );
 }
 
+/** Whoever is one of these reads or writes every table, or becomes the user that Postgres runs as. */
+const tooMuch = [
+  'pg_execute_server_program',
+  'pg_read_all_data',
+  'pg_read_server_files',
+  'pg_write_all_data',
+  'pg_write_server_files',
+];
+
 /** A role that may act as the owner, or as anybody, is no separation. */
 async function requireLess(kysely: Kysely<unknown>, role: string): Promise<void> {
-  const { rows } = await sql<{ superuser: boolean; owner: boolean }>`
-    SELECT rolsuper AS superuser, pg_has_role(rolname, current_user, 'MEMBER') AS owner FROM pg_roles WHERE rolname = ${role}`.execute(
-    kysely,
-  );
+  const { rows } = await sql<{ superuser: boolean; owner: boolean; member: string | null }>`
+    SELECT rolsuper AS superuser, pg_has_role(rolname, current_user, 'MEMBER') AS owner,
+      (SELECT min(other.rolname::text) FROM pg_roles other WHERE (other.rolsuper OR other.rolname = ANY (${tooMuch}))
+        AND pg_has_role(own.rolname, other.oid, 'MEMBER')) AS member
+    FROM pg_roles own WHERE rolname = ${role}`.execute(kysely);
   const found = rows[0];
   if (found === undefined)
     throw new RolesRefused(`there is no role ${role}: CREATE ROLE ${pg.escapeIdentifier(role)} LOGIN`);
   if (found.superuser) throw new RolesRefused(`the role ${role} is a superuser: rights would hold nothing back`);
   if (found.owner)
     throw new RolesRefused(`the role ${role} may act as the owner of the tables: take a role of its own`);
+  if (found.member !== null)
+    throw new RolesRefused(`the role ${role} is a member of ${found.member}: rights would hold nothing back`);
 }
 
 interface Own {
