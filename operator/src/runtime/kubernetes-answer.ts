@@ -1,6 +1,6 @@
 /** From an answer of the API server to a value or an error. Nothing of a body goes into an error's message. */
 import type { Dispatcher } from 'undici';
-import { ApiError, ApiUnavailable, ApiUnreadable, NotLeading } from './kubernetes-api.ts';
+import { ApiError, ApiTooLarge, ApiUnavailable, ApiUnreadable, NotLeading } from './kubernetes-api.ts';
 
 export interface Answer {
   readonly status: number;
@@ -116,7 +116,7 @@ export function exchange(
       },
       onResponseData(controller, chunk) {
         size += chunk.length;
-        if (size > largest) return controller.abort(new ApiUnreadable('The answer of the API server is too large'));
+        if (size > largest) return controller.abort(new ApiTooLarge('The answer of the API server is too large'));
         chunks.push(chunk);
       },
       onResponseEnd() {

@@ -13,6 +13,8 @@ export interface ApiRequest {
   readonly signal?: AbortSignal;
   /** Milliseconds until the whole answer must be there. Default 30 s. */
   readonly timeout?: number;
+  /** Bytes of the answer. Default: as for all of them. */
+  readonly largest?: number;
 }
 
 export interface WatchRequest {
@@ -28,6 +30,7 @@ export interface KubernetesApi {
   /**
    * @throws ApiError the API server refused it
    * @throws ApiUnavailable no answer, or not in time
+   * @throws ApiTooLarge more bytes than asked for
    * @throws NotLeading a write, while this process does not lead
    */
   request<T>(request: ApiRequest): Promise<T>;
@@ -72,6 +75,9 @@ export class ApiUnavailable extends Error {
 
 /** The API server answered, and the answer cannot be read: no JSON, or beyond its bounds. Asking again may not help. */
 export class ApiUnreadable extends ApiUnavailable {}
+
+/** The answer was given up at its bound: asking for less of it helps. */
+export class ApiTooLarge extends ApiUnreadable {}
 
 /** The lease is not held, or about to end: a write that is sent now could meet the next leader's. */
 export class NotLeading extends Error {

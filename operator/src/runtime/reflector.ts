@@ -7,7 +7,8 @@
  * anew: the continuation that the API server then offers shows several moments at once.
  */
 import { ApiError, ApiUnavailable, ApiUnreadable, type KubernetesApi } from './kubernetes-api.ts';
-import { readEvent, readPage } from './kubernetes-list.ts';
+import { readEvent } from './kubernetes-list.ts';
+import { Pages } from './kubernetes-pages.ts';
 import { ObjectIndex, type Verdict, versionOf } from './object-index.ts';
 import { processTimers, type Timers } from './queue.ts';
 import type { Known, KubernetesObject, Reflector, ReflectorHandler } from './reflected.ts';
@@ -30,6 +31,8 @@ export interface ReflectorOptions<T extends KubernetesObject> {
   /** Uniform in [0, 1). */
   readonly random?: () => number;
   readonly times?: Partial<ReflectorTimes>;
+  /** Bytes of a page with more than one object. Default 4 MiB. */
+  readonly largestPage?: number;
 }
 
 /** Milliseconds. */
@@ -53,7 +56,6 @@ const defaults: ReflectorTimes = {
   longestDelay: 30_000,
   disbelief: 300_000,
 };
-const pageSize = 500;
 /** Watches that the API server refuses in a row before the version asked for is doubted. */
 const mostRefusals = 3;
 
@@ -68,6 +70,7 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
   readonly #random: () => number;
   readonly #index = new ObjectIndex();
   readonly #stop = new AbortController();
+  readonly #pages: Pages;
   #running: Promise<void> | undefined;
   readonly #synced = Promise.withResolvers<void>();
   /** Everything up to this version is known. */
@@ -83,6 +86,15 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
     this.#times = { ...defaults, ...options.times };
     this.#timers = options.timers ?? processTimers;
     this.#random = options.random ?? Math.random;
+    const { api, path, query, largestPage } = options;
+    const accept = this.#accept('PartialObjectMetadataList');
+    this.#pages = new Pages({
+      api,
+      path,
+      accept,
+      ...(query && { query }),
+      ...(largestPage && { largest: largestPage }),
+    });
   }
 
   start(): Promise<void> {
@@ -160,17 +172,13 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
   async #list(signal: AbortSignal): Promise<void> {
     await rest(this.#timers, this.#listBegan + this.#times.gap - this.#timers.now(), signal);
     if (signal.aborted) return;
-    const { api, path, query } = this.#options;
     const before = this.#position;
     this.#listBegan = this.#timers.now();
     this.#index.beginList();
     let version = Number.NaN;
     let next = '';
     do {
-      const more = next === '' ? {} : { continue: next };
-      const accept = this.#accept('PartialObjectMetadataList');
-      const request = { method: 'GET' as const, path, query: { ...query, limit: pageSize, ...more }, signal, accept };
-      const page = readPage(await api.request<unknown>(request));
+      const page = await this.#pages.read(next, signal);
       if (Number.isNaN(version)) {
         version = versionOf(page.resourceVersion);
         if (Number.isNaN(version)) throw new ApiUnreadable('The version of the list is no integer');

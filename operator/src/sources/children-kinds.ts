@@ -9,11 +9,13 @@ interface Place {
   readonly plural: string;
   /** Not every cluster knows it. */
   readonly optional?: true;
+  /** Anybody's may be large, and nobody needs them whole but who applies one: they are watched by their metadata. */
+  readonly bulky?: true;
 }
 
 export const places: Readonly<Record<ChildKind, Place>> = {
   ServiceAccount: { group: '', version: 'v1', plural: 'serviceaccounts' },
-  ConfigMap: { group: '', version: 'v1', plural: 'configmaps' },
+  ConfigMap: { group: '', version: 'v1', plural: 'configmaps', bulky: true },
   Service: { group: '', version: 'v1', plural: 'services' },
   NetworkPolicy: { group: 'networking.k8s.io', version: 'v1', plural: 'networkpolicies' },
   PodDisruptionBudget: { group: 'policy', version: 'v1', plural: 'poddisruptionbudgets' },

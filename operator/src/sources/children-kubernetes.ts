@@ -1,10 +1,10 @@
 /**
  * Children of AuthorizationServers in a Kubernetes API, by server-side apply with a field manager of our own. Each kind is
- * watched by our labels and kept whole: there are a few for each server. What is unchanged is not written.
+ * watched by our labels; what has a server as its owner is kept, a few for each. Labels anybody can write: of what carries
+ * them and belongs to no server, a name is kept. What is unchanged is not written.
  */
-import { apiVersion } from '@nauthera/crds';
 import { ApiError, type ApiRequest, apiPath } from '../runtime/kubernetes-api.ts';
-import type { Known, KubernetesObject } from '../runtime/reflected.ts';
+import type { Known } from '../runtime/reflected.ts';
 import {
   type ApplyResult,
   type Child,
@@ -15,15 +15,14 @@ import {
   ChildTaken,
   childKinds,
   childLabel,
-  digestOf,
-  isObject,
   type JsonObject,
   type Manifest,
   managedBy,
   managedByLabel,
 } from './children.ts';
 import { asAnswered, difference } from './children-compare.ts';
-import { apiVersionOf, childrenPath, discoveryPath, places } from './children-kinds.ts';
+import { childrenPath, discoveryPath, places } from './children-kinds.ts';
+import { appliedAnnotation, bodyOf, type ChildObject, childOf, isOwned, slim } from './children-objects.ts';
 import { isNewer } from './kubernetes-objects.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 
@@ -34,18 +33,22 @@ export interface KubernetesChildrenOptions extends ClusterView {
   readonly lookEvery?: number;
 }
 
-type ChildObject = KubernetesObject & JsonObject & { readonly metadata: KubernetesObject['metadata'] };
+interface Kept {
+  readonly object: ChildObject;
+  /** `false`: its metadata. */
+  readonly whole: boolean;
+}
 
 const fieldManager = 'nauthera-operator';
 const selector = `${managedByLabel}=${managedBy},${childLabel}`;
-/** What was wanted when it was last applied. */
-const appliedAnnotation = 'auth.nauthera.io/applied';
 
 export class KubernetesChildren implements Children {
   readonly #options: KubernetesChildrenOptions;
   readonly #reflectors = new Map<ChildKind, Reflectors<ChildObject>>();
   /** By kind, namespace and name. */
-  readonly #objects = new Map<string, ChildObject>();
+  readonly #objects = new Map<string, Kept>();
+  /** By the same id, what carries our labels and belongs to no server: its uid, and the server that it names. */
+  readonly #strangers = new Map<string, { readonly uid: string; readonly server: string }>();
   /** Ids of those that vanished without our doing: when made again, they were repaired. */
   readonly #lost = new Set<string>();
   /** By id, where the API server answered something else than what was sent. */
@@ -90,8 +93,8 @@ export class KubernetesChildren implements Children {
   }
 
   get(kind: ChildKind, namespace: string, name: string): Child | undefined {
-    const object = this.#objects.get(idOf(kind, namespace, name));
-    return object === undefined ? undefined : childOf(kind, object);
+    const kept = this.#objects.get(idOf(kind, namespace, name));
+    return kept === undefined ? undefined : childOf(kind, kept.object);
   }
 
   ownedBy({ namespace, name, uid }: ChildOwner): readonly Child[] {
@@ -108,7 +111,7 @@ export class KubernetesChildren implements Children {
     const { kind, name } = manifest;
     const { namespace } = owner;
     const id = idOf(kind, namespace, name);
-    const known = this.get(kind, namespace, name) ?? (await this.#read(kind, namespace, name));
+    const known = await this.#find(kind, namespace, name);
     if (known !== undefined && known.owner !== owner.uid)
       throw new ChildTaken(
         `${kind} "${name}" exists in namespace ${namespace} and was not made for this AuthorizationServer. Delete or rename it; it is left alone`,
@@ -127,7 +130,7 @@ export class KubernetesChildren implements Children {
       contentType: 'application/apply-patch+yaml',
       body: known === undefined ? body : { ...body, metadata: { ...body.metadata, uid: known.uid } },
     });
-    this.#keep(kind, answer);
+    this.#keep(kind, answer, true);
     if (difference(body, answer) === undefined) this.#answers.delete(id);
     else this.#answers.set(id, { wish, body: asAnswered(body, answer) });
     this.#reflectors.get(kind)?.noteWritten(answer);
@@ -158,7 +161,7 @@ export class KubernetesChildren implements Children {
   }
 
   *#entries(): Generator<Child> {
-    for (const [id, object] of this.#objects) {
+    for (const [id, { object }] of this.#objects) {
       const kind = childKinds.find((one) => id.startsWith(`${one}/`));
       if (kind !== undefined) yield childOf(kind, object);
     }
@@ -190,7 +193,11 @@ export class KubernetesChildren implements Children {
   #watch(kind: ChildKind): Promise<void> {
     const reflectors = new Reflectors<ChildObject>(
       this.#options,
-      { path: (namespace) => childrenPath(kind, namespace), query: () => ({ labelSelector: selector }) },
+      {
+        path: (namespace) => childrenPath(kind, namespace),
+        query: () => ({ labelSelector: selector }),
+        metadataOnly: places[kind].bulky === true,
+      },
       { onUpsert: (object) => this.#take(kind, object), onGone: (known) => this.#lose(kind, known) },
     );
     this.#reflectors.set(kind, reflectors);
@@ -198,38 +205,69 @@ export class KubernetesChildren implements Children {
   }
 
   #take(kind: ChildKind, object: ChildObject): void {
-    if (this.#keep(kind, object)) this.#tell(object);
+    const { namespace = '', name, uid, labels } = object.metadata;
+    const id = idOf(kind, namespace, name);
+    const server = labels?.[childLabel] ?? '';
+    if (isOwned(object)) {
+      this.#strangers.delete(id);
+      if (!this.#keep(kind, object, places[kind].bulky !== true)) return;
+    } else {
+      // It may be of before one of ours took its place.
+      if (this.#objects.get(id)?.object.metadata.uid === uid) this.#objects.delete(id);
+      this.#strangers.set(id, { uid, server });
+    }
+    this.#tell(namespace, server);
   }
 
   /** `false`: something newer is known. */
-  #keep(kind: ChildKind, object: ChildObject): boolean {
+  #keep(kind: ChildKind, object: ChildObject, whole: boolean): boolean {
     const { namespace = '', name } = object.metadata;
     const id = idOf(kind, namespace, name);
     const before = this.#objects.get(id);
-    if (before !== undefined && isNewer(before, object)) return false;
-    this.#objects.set(id, slim(kind, object));
+    if (before !== undefined && isNewer(before.object, object)) return false;
+    // An event may come after the answer that showed the same.
+    const isSame = before?.object.metadata.resourceVersion === object.metadata.resourceVersion;
+    if (!(isSame && before?.whole === true)) this.#objects.set(id, { object: slim(kind, object), whole });
     return true;
   }
 
   #lose(kind: ChildKind, { namespace, name, uid }: Known): void {
     const id = idOf(kind, namespace, name);
-    const object = this.#objects.get(id);
+    const stranger = this.#strangers.get(id);
+    if (stranger?.uid === uid) {
+      this.#strangers.delete(id);
+      this.#tell(namespace, stranger.server);
+      return;
+    }
+    const object = this.#objects.get(id)?.object;
     if (object === undefined || object.metadata.uid !== uid) return;
     this.#objects.delete(id);
     if (!this.#removed.delete(uid)) this.#lost.add(id);
-    this.#tell(object);
+    this.#tell(namespace, object.metadata.labels?.[childLabel] ?? '');
   }
 
-  #tell({ metadata }: ChildObject): void {
-    const server = metadata.labels?.[childLabel];
-    if (server !== undefined) this.#options.onChange(metadata.namespace ?? '', server);
+  #tell(namespace: string, server: string): void {
+    if (server !== '') this.#options.onChange(namespace, server);
+  }
+
+  /** Whole. */
+  async #find(kind: ChildKind, namespace: string, name: string): Promise<Child | undefined> {
+    const id = idOf(kind, namespace, name);
+    const kept = this.#objects.get(id);
+    if (kept?.whole === true) return childOf(kind, kept.object);
+    const object = await this.#read(kind, namespace, name);
+    if (object === undefined) return undefined;
+    // One that is gone meanwhile does not come back by this.
+    const isKept = this.#objects.get(id)?.object.metadata.uid === object.metadata.uid;
+    if (isKept && isOwned(object)) this.#keep(kind, object, true);
+    return childOf(kind, object);
   }
 
   /** One without our labels is not among what is watched. */
-  async #read(kind: ChildKind, namespace: string, name: string): Promise<Child | undefined> {
+  async #read(kind: ChildKind, namespace: string, name: string): Promise<ChildObject | undefined> {
     const path = `${childrenPath(kind, namespace)}${apiPath(name)}`;
     try {
-      return childOf(kind, slim(kind, await this.#options.api.request<ChildObject>({ method: 'GET', path })));
+      return slim(kind, await this.#options.api.request<ChildObject>({ method: 'GET', path }));
     } catch (error) {
       if (isStatus(error, 404)) return undefined;
       throw refusal(kind, name, error);
@@ -243,58 +281,6 @@ export class KubernetesChildren implements Children {
       throw refusal(kind, name, error);
     }
   }
-}
-
-function bodyOf(owner: ChildOwner, { kind, name, labels, annotations, content }: Manifest) {
-  const reference = { apiVersion, kind: owner.kind, name: owner.name, uid: owner.uid };
-  const metadata = {
-    name,
-    namespace: owner.namespace,
-    labels: { ...labels, [managedByLabel]: managedBy, [childLabel]: owner.name },
-    ownerReferences: [{ ...reference, controller: true, blockOwnerDeletion: true }],
-  };
-  const wish = digestOf({ ...without(content, kind), metadata: { ...metadata, annotations: { ...annotations } } });
-  return {
-    wish,
-    body: {
-      apiVersion: apiVersionOf(kind),
-      kind,
-      metadata: { ...metadata, annotations: { ...annotations, [appliedAnnotation]: wish } },
-      ...content,
-    },
-  };
-}
-
-/** The number of pods may be an autoscaler's, and is followed: it is compared as a value, and is no other wish. */
-function without(content: JsonObject, kind: ChildKind): JsonObject {
-  if (kind !== 'Deployment' || !isObject(content['spec'])) return content;
-  const { replicas: _, ...spec } = content['spec'];
-  return { ...content, spec };
-}
-
-function childOf(kind: ChildKind, object: ChildObject): Child {
-  const { metadata } = object;
-  const controller = metadata.ownerReferences?.find((one) => one.controller === true);
-  return {
-    kind,
-    namespace: metadata.namespace ?? '',
-    name: metadata.name,
-    uid: metadata.uid,
-    createdAt: metadata.creationTimestamp,
-    deleting: metadata.deletionTimestamp !== undefined,
-    generation: metadata.generation ?? 0,
-    labels: metadata.labels ?? {},
-    annotations: metadata.annotations ?? {},
-    owner: controller?.apiVersion === apiVersion ? controller.uid : undefined,
-    object,
-  };
-}
-
-/** Items of a list do not say what they are. */
-function slim(kind: ChildKind, object: ChildObject): ChildObject {
-  const metadata: ChildObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
-  const { managedFields: _, ...rest } = metadata;
-  return { ...object, apiVersion: apiVersionOf(kind), kind, metadata: rest };
 }
 
 /** What only somebody else can change; an overloaded or absent API server is met by coming again. */

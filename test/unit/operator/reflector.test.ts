@@ -33,10 +33,11 @@ interface Given {
   readonly timers?: Timers;
   readonly metadataOnly?: boolean;
   readonly query?: Record<string, string>;
+  readonly largestPage?: number;
   readonly onUpsert?: (object: KubernetesObject) => void;
 }
 
-function reflecting({ times, timers, metadataOnly, query, onUpsert }: Given = {}) {
+function reflecting({ times, timers, metadataOnly, query, largestPage, onUpsert }: Given = {}) {
   const told: string[] = [];
   const problems: ReflectorProblem[] = [];
   const reflector = createReflector({
@@ -55,6 +56,7 @@ function reflecting({ times, timers, metadataOnly, query, onUpsert }: Given = {}
     ...(timers === undefined ? {} : { timers }),
     ...(metadataOnly === undefined ? {} : { metadataOnly }),
     ...(query === undefined ? {} : { query }),
+    ...(largestPage === undefined ? {} : { largestPage }),
   });
   reflectors.push(reflector);
   const reasons = () => problems.map(({ during, reason }) => `${during} ${reason}`);
@@ -163,6 +165,25 @@ describe('keeping up', () => {
     broken = false;
     await start;
     expect(names(reflector)).toEqual(truth());
+  });
+
+  it('large objects of one namespace make pages shorter, and keep nobody from the end of the list', async () => {
+    const large = { data: 'x'.repeat(5_000) };
+    for (let i = 0; i < 600; i += 1) collection.put(`c${i}`, 'others');
+    for (let i = 0; i < 30; i += 1) collection.put(`large-${i}`, 'attacker', large);
+    // By itself more than a page may be.
+    collection.put('largest', 'attacker', { data: 'x'.repeat(300_000) });
+    for (let i = 600; i < 1200; i += 1) collection.put(`c${i}`, 'others');
+    const { reflector, told, reasons } = reflecting({ largestPage: 120_000 });
+    await reflector.start();
+    expect(reasons()).toEqual([]);
+    expect(names(reflector)).toEqual(truth());
+    expect(told).toHaveLength(1231);
+    const limits = collection.lists.map(({ query }) => Number(query['limit']));
+    expect(Math.min(...limits)).toBe(1);
+    // Those of others come in long pages again.
+    expect(limits.at(-1)).toBeGreaterThan(50);
+    expect(limits.length).toBeLessThan(60);
   });
 
   it('stopped before it is synced, start ends too', async () => {

@@ -33,7 +33,7 @@ export class ScriptedCollection {
     if (!this.onList(call)) this.list(call);
   };
 
-  put(name: string, namespace = 'a', more: object = {}): KubernetesObject {
+  put(name: string, namespace = 'a', more: object = {}, about: object = {}): KubernetesObject {
     const key = `${namespace}/${name}`;
     const before = this.objects.get(key);
     this.version += 1;
@@ -44,6 +44,7 @@ export class ScriptedCollection {
       uid,
       resourceVersion: String(this.version),
       creationTimestamp: '2026-01-01T00:00:00Z',
+      ...about,
     };
     const object = { metadata, ...more };
     this.objects.set(key, object);
