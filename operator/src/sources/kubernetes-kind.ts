@@ -129,7 +129,7 @@ export class ClusterKind<K extends Kind> {
     if (this.#reflectors.get(namespace, name)?.uid !== uid) return;
     this.#reflectors.noteWritten(answer);
     this.#keep(idOf(resource), answer);
-    if (tellsOfOthers(resource, answer)) this.#tell(namespace, name);
+    if (tellsOfOthers(resource, slim(answer))) this.#tell(namespace, name);
   }
 
   async #observe(known: Known): Promise<Observed<K> | undefined> {
@@ -144,7 +144,8 @@ export class ClusterKind<K extends Kind> {
   async #read({ namespace, name }: Known): Promise<ResourceObject | undefined> {
     const object = await this.#writer.read({ kind: this.kind, namespace, name });
     const isKnown = object?.metadata.uid === this.#reflectors.get(namespace, name)?.uid;
-    if (object === undefined || !isKnown || this.kind === 'Client') return object;
+    if (object === undefined) return undefined;
+    if (!isKnown || this.kind === 'Client') return slim(object);
     return this.#keep(idOf({ namespace, name }), object);
   }
 

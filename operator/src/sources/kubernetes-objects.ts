@@ -124,11 +124,21 @@ export function isNewer({ metadata: one }: KubernetesObject, { metadata: other }
   return one.uid === other.uid && (mine.length === theirs.length ? mine > theirs : mine.length > theirs.length);
 }
 
-/** Without what nobody here reads, and what takes as much room as the rest. */
+/** Annotations of ours on an object, and characters of a value, that are kept. There are fewer, and 256 count. */
+const most = { annotations: 32, value: 1024 };
+
+/**
+ * Without what nobody here reads, and what takes as much room as the rest: what one namespace writes on its resources must
+ * not fill the memory of everybody's operator.
+ */
 export function slim(object: ResourceObject): ResourceObject {
   const metadata: ResourceObject['metadata'] & { readonly managedFields?: unknown } = object.metadata;
-  const { managedFields: _, ...rest } = metadata;
-  return { ...object, metadata: rest };
+  const { managedFields: _, labels: __, ownerReferences: ___, annotations = {}, ...rest } = metadata;
+  const ours = Object.entries(annotations)
+    .filter(([name]) => name.startsWith(`${apiGroup}/`))
+    .slice(0, most.annotations)
+    .map(([name, value]) => [name, value.slice(0, most.value)] as const);
+  return { ...object, metadata: ours.length === 0 ? rest : { ...rest, annotations: Object.fromEntries(ours) } };
 }
 
 /** Whether the answer to a write of ours shows that somebody else wrote as well since the resource was read. */

@@ -80,7 +80,21 @@ describe('an object as controllers see it', () => {
   });
 
   it('loses what nobody reads', () => {
-    expect(slim(object({ managedFields: [1] }))).toEqual(object());
+    const more = {
+      managedFields: [1],
+      labels: { team: 'shop' },
+      annotations: { 'example.com/note': 'x'.repeat(200_000) },
+    };
+    expect(slim(object(more))).toEqual(object());
+  });
+
+  it('keeps of its annotations what asks for something, and no more than that can take', () => {
+    const asking = { 'auth.nauthera.io/rotate-secret': 'now' };
+    expect(slim(object({ annotations: asking })).metadata.annotations).toEqual(asking);
+    const many = Object.fromEntries(
+      Array.from({ length: 1000 }, (_, at) => [`auth.nauthera.io/n${at}`, 'x'.repeat(2000)] as const),
+    );
+    expect(JSON.stringify(slim(object({ annotations: many }))).length).toBeLessThan(40_000);
   });
 
   it('is sent with its uid, so that nothing is created', () => {
