@@ -285,7 +285,7 @@ describe('I1, F19, A22: an assertion counts once', () => {
 
   it('F46: one whose row may be swept is refused, whatever a replica thinks of the time', async () => {
     const store = usedAssertionStore(world.database);
-    const old = { clientId: 'shop.job', id: 'late', expiresAt: secondsNow() - 121 };
+    const old = { clientId: 'shop.job', id: 'late', issuedAt: secondsNow() - 200, expiresAt: secondsNow() - 121 };
     expect(await store.use(old)).toBe(false);
     expect(await store.use({ ...old, expiresAt: secondsNow() - 60 })).toBe(true);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { aClient, anOwner } from '../support/builders.ts';
+import { type Claims, ownClaims, secondsNow, signed, signingKey } from '../support/client-keys.ts';
 import { runServerCommand } from '../support/command.ts';
 import { basic, deviceApp, deviceFields, startDevice } from '../support/devices.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -22,6 +23,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const key = signingKey();
 const worlds: World[] = [];
 afterEach(async () => {
   for (const world of worlds.splice(0)) await world.stop();
@@ -34,7 +36,12 @@ async function open(databaseUrl: string, more: { readonly suspended?: boolean } 
   const world = await World.open({
     databaseUrl,
     server: { grant_types_supported: [...server.grant_types_supported] },
-    clients: [webApp(), deviceApp(), aClient('job').machine('secret-of-job').build()],
+    clients: [
+      webApp(),
+      deviceApp(),
+      aClient('job').machine('secret-of-job').build(),
+      aClient('signer').machine('unused').withKeys(key.jwk).build(),
+    ],
   });
   worlds.push(world);
   if (more.suspended === true)
@@ -57,6 +64,16 @@ const refresh = async (world: World, token: string | undefined) => {
   const { status, body } = await world.token(refreshFields(token));
   return status === 200 ? 'given' : body.error;
 };
+
+const assertion = (claims: Claims = {}) =>
+  signed(key, ownClaims('signer', issuer, { exp: secondsNow() + 600, ...claims }));
+/** Of a program that signs in place of a secret. */
+async function present(world: World, client_assertion: string): Promise<string> {
+  const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
+  const fields = { grant_type: 'client_credentials', client_assertion_type, client_assertion };
+  const { status, body } = await world.tokenForm(fields);
+  return status === 200 ? 'given' : (body.error ?? '');
+}
 
 /** A device that was approved and has not fetched its tokens. */
 async function approvedDevice(world: World): Promise<string> {
@@ -82,7 +99,9 @@ describe('F56 a backup that is put back', () => {
     const file = join(folder, 'backup');
     await dump(original, file);
 
-    // What happened since, of which the backup knows nothing: a refresh, a suspended client.
+    // What happened since, of which the backup knows nothing: a refresh, assertions, a suspended client.
+    const used = await Promise.all([assertion(), assertion({ iat: undefined })]);
+    for (const one of used) expect(await present(first, one)).toBe('given');
     const later = (await first.token(refreshFields(given.refresh_token))).body;
     await first.stop();
     worlds.length = 0;
@@ -90,7 +109,9 @@ describe('F56 a backup that is put back', () => {
     // Without the last step the spent token is good once more: that is what the step is for.
     const careless = await postgres.createDatabase();
     await restoreDump(file, careless);
-    expect(await refresh(await open(careless), given.refresh_token)).toBe('given');
+    const heedless = await open(careless);
+    expect(await refresh(heedless, given.refresh_token)).toBe('given');
+    for (const one of used) expect(await present(heedless, one)).toBe('given');
 
     const restored = await postgres.createDatabase();
     await restoreDump(file, restored);
@@ -104,6 +125,8 @@ describe('F56 a backup that is put back', () => {
     expect(await refresh(second, later.refresh_token)).toBe('invalid_grant');
     expect((await second.token(codeFields(pending))).body.error).toBe('invalid_grant');
     expect((await second.token(deviceFields(device), 'tv.app')).body.error).toBe('invalid_grant');
+    for (const one of used) expect(await present(second, one)).toBe('invalid_client');
+    expect(await present(second, await assertion({ iat: secondsNow() + 1 }))).toBe('given');
     for (const token of [given.access_token, later.access_token]) expect(await userinfo(second, token)).toBe(401);
     const returning = second.browser();
     for (const [name, value] of browser.cookies) returning.cookies.set(name, value);
@@ -159,13 +182,13 @@ describe('revoke', () => {
 
     const device = await approvedDevice(world);
     const all = await revoke('--all');
-    expect([all.code, all.out]).toEqual([0, 'ended: 2 sessions, 1 grants; all tokens of 3 clients\n']);
+    expect([all.code, all.out]).toEqual([0, 'ended: 2 sessions, 1 grants; all tokens of 4 clients\n']);
     expect((await world.token(deviceFields(device), 'tv.app')).body.error).toMatch(/invalid_grant|expired_token/);
     await expect.poll(() => userinfo(world, grace.tokens.access_token), { timeout: 10_000 }).toBe(401);
     expect([await grace.isIn(), await refresh(world, grace.tokens.refresh_token)]).toEqual([false, 'invalid_grant']);
     expect(await world.count('audit', `reason = 'admin' AND event = 'session.ended'`)).toBe(3);
     expect(await world.count('audit', `reason = 'admin' AND event = 'grant.ended'`)).toBe(2);
-    expect(await world.count('audit', `reason = 'admin' AND event = 'token.revoked'`)).toBe(4);
+    expect(await world.count('audit', `reason = 'admin' AND event = 'token.revoked'`)).toBe(5);
     // Nobody is locked out, and there is nothing left to end.
     expect(await (await signedIn('ada')).isIn()).toBe(true);
   });

@@ -43,10 +43,20 @@ export type AssertionProblem =
   | 'not_yet_valid'
   | 'too_long_lived';
 
+/** Of an assertion that counts one time. */
+export interface OnceOnly {
+  /** `jti`. */
+  readonly id: string;
+  /** `iat`, or without one the earliest that it can be: seconds since the epoch. */
+  readonly issuedAt: number;
+  /** `exp`: seconds since the epoch. */
+  readonly expiresAt: number;
+}
+
 /** `once`: its id counts one time; `null`: it may come again until it ends. */
 export type AssertionVerdict =
   | { readonly problem: AssertionProblem }
-  | { readonly problem: null; readonly once: { readonly id: string; readonly expiresAt: number } | null };
+  | { readonly problem: null; readonly once: OnceOnly | null };
 
 export interface AssertionOptions {
   readonly server: () => ServerRegistration | undefined;
@@ -240,7 +250,8 @@ function judgeOwn(payload: JWTPayload, client: ClientRegistration, issuer: strin
   const life = exp - Math.min(iat, now);
   const problem =
     audienceProblem(payload, issuer) ?? timeProblem(iat, now) ?? (life > maxLife + tolerance ? 'too_long_lived' : null);
-  return problem === null ? { problem, once: { id: jti, expiresAt: exp } } : { problem };
+  const issuedAt = payload.iat ?? exp - maxLife;
+  return problem === null ? { problem, once: { id: jti, issuedAt, expiresAt: exp } } : { problem };
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   jwtBearer,
   type KnownClient,
   maxAssertionLength,
+  type OnceOnly,
   selfNamed,
 } from './client-assertion.ts';
 import type { PresentedCertificate } from './client-certificate.ts';
@@ -46,12 +47,8 @@ export interface ClientAuthenticationOptions {
   readonly fetchKeys: FetchKeys;
   readonly judgeCertificate: JudgeCertificate;
   readonly fetchCertificateKeys: FetchCertificateKeys;
-  /** Marks an assertion as used, durably; `false`: it was used before. */
-  readonly useAssertion: (assertion: {
-    readonly clientId: string;
-    readonly id: string;
-    readonly expiresAt: number;
-  }) => Promise<boolean>;
+  /** Marks an assertion as used, durably; `false`: it was used before, or may have been. */
+  readonly useAssertion: (assertion: OnceOnly & { readonly clientId: string }) => Promise<boolean>;
   readonly onFailure: (failure: AuthenticationFailure) => void;
   /** A client used a secret that is accepted beside its current one. */
   readonly onOlderSecret?: (digest: string) => void;

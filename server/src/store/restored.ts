@@ -8,6 +8,7 @@ import { auditJson, insertAudit } from './audit.ts';
 import type { Database } from './database.ts';
 import { closeFunctions } from './migrations/closed-functions.ts';
 import { revoke } from './revocations.ts';
+import { refuseEarlier } from './used-assertions.ts';
 
 /** A yes that was withdrawn since would be remembered again: it is asked anew. */
 const voided = [
@@ -36,6 +37,7 @@ export function beginAnew(database: Database): Promise<Restored> {
       await closeFunctions(transaction);
       // Access tokens that are signed are refused until the last of them has run out.
       await sql.raw(revoke('client', `SELECT id FROM registry WHERE kind = 'client'`)).execute(transaction);
+      await sql.raw(refuseEarlier).execute(transaction);
       const event = auditJson({ event: 'restore.completed', outcome: 'success' });
       await sql.raw(insertAudit(`'${event.replaceAll("'", "''")}'`)).execute(transaction);
       const { rows } = await sql<Restored>`
