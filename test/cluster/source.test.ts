@@ -150,7 +150,8 @@ describe('what a source says', () => {
   it('hands out what it saw without asking again, with defaults, and once more by name', async () => {
     const namespace = await cluster.namespace('shop');
     const { source, told } = await aSource();
-    const made = await create('Client', namespace, client('web', { metadata: { labels: { a: 'b' } } }));
+    const annotations = { 'auth.nauthera.io/reconcile': 'now', 'example.com/note': 'of somebody else' };
+    const made = await create('Client', namespace, client('web', { metadata: { labels: { a: 'b' }, annotations } }));
     await told('Client', 'web');
     const gets = async () =>
       filterAudit(await cluster.auditEvents(), { user: operator.user, namespace, name: 'web', verb: 'get' }).length;
@@ -159,12 +160,14 @@ describe('what a source says', () => {
       uid: made.metadata.uid,
       generation: 1,
       specGeneration: 1,
-      labels: { a: 'b' },
+      labels: {},
+      annotations: { 'auth.nauthera.io/reconcile': 'now' },
       refused: undefined,
       deleting: false,
       spec: { grantTypes: ['authorization_code'], consent: { mode: 'Remember' } },
       status: { observedGeneration: -1 },
     });
+    expect(Object.keys(seen.annotations)).toEqual(['auth.nauthera.io/reconcile']);
     expect(await gets()).toBe(0);
     expect(await found(source, 'Client', namespace, 'web')).toEqual(seen);
     expect(await gets()).toBe(1);

@@ -17,7 +17,9 @@ export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
   readonly uid: string;
   /** RFC 3339. */
   readonly createdAt: string;
+  /** Nothing is decided by them, and those of a cluster are not kept. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Of a cluster: those that begin with `auth.nauthera.io/`, their first 1,024 characters. */
   readonly annotations: Readonly<Record<string, string>>;
   /** Counts changes of content, refused ones included. */
   readonly generation: number;
