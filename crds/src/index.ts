@@ -13,6 +13,7 @@ export { type Column, type Kind, type KindInfo, kindNames, kinds } from './kinds
 export type { LdapBindingSpec, LdapBindingStatus } from './ldap-binding.ts';
 export { logoBounds } from './logo.ts';
 export type { ObjectMeta } from './metadata.ts';
+export { isFreeVariable } from './pod.ts';
 export type { Problem } from './problem.ts';
 export {
   type Actor,

@@ -27,6 +27,17 @@ const variableName: Rule = {
   message: "must be the name of a variable: letters, digits and '_', not beginning with a digit",
 };
 
+const settings: readonly string[] = ['NAUTHERA_LOG_LEVEL', 'NAUTHERA_LOG_FORMAT', 'NAUTHERA_STATEMENT_NAMES'];
+
+/** Of the runtime, the loader and the database's client: with them somebody else's code runs, or another is trusted. */
+const ofTheRuntime = '^(NODE_|LD_|OPENSSL_|SSL_CERT_|PG|PATH$)';
+
+/** Whether `spec.pod.env` may set it; objects from before that rule are left as they are, so pods are made without it. */
+export function isFreeVariable(name: string): boolean {
+  if (name.startsWith('NAUTHERA_')) return settings.includes(name);
+  return !new RegExp(ofTheRuntime).test(name);
+}
+
 const quantities = (what: string, cpu: string | undefined, memory: string | undefined) =>
   group(
     {
@@ -147,7 +158,7 @@ const variable = entry(
       max: 128,
       rules: [variableName],
       allowed:
-        'letters, digits and _; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL, NAUTHERA_LOG_FORMAT and NAUTHERA_STATEMENT_NAMES',
+        'letters, digits and _; none that begins with NODE_, LD_, OPENSSL_, SSL_CERT_ or PG, and not PATH; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL, NAUTHERA_LOG_FORMAT and NAUTHERA_STATEMENT_NAMES',
       example: 'OTEL_EXPORTER_OTLP_ENDPOINT',
     }),
     value: Type.Optional(
@@ -194,8 +205,14 @@ const variable = entry(
       fieldPath: '.value',
     },
     {
-      rule: `!self.name.startsWith('NAUTHERA_') || self.name in ['NAUTHERA_LOG_LEVEL', 'NAUTHERA_LOG_FORMAT', 'NAUTHERA_STATEMENT_NAMES']`,
+      rule: `!self.name.startsWith('NAUTHERA_') || self.name in [${settings.map((name) => `'${name}'`).join(', ')}]`,
       message: 'the operator sets this one: use the field of the AuthorizationServer for it',
+      fieldPath: '.name',
+    },
+    {
+      rule: `!self.name.matches('${ofTheRuntime}')`,
+      message:
+        'decides which code the pods run or whom they trust, and is for the image and the operator alone: leave it out',
       fieldPath: '.name',
     },
   ],

@@ -91,7 +91,7 @@ export const trustedClusters = Type.Optional(
       ],
     ),
     {
-      what: 'Other clusters whose ServiceAccounts may speak for Clients (method kubernetes_service_account). Whoever holds the keys of such a cluster can be any of its ServiceAccounts; a key id that two clusters have counts for neither.',
+      what: 'Other clusters whose ServiceAccounts may speak for Clients (method kubernetes_service_account). Whoever holds the keys of such a cluster can be any of its ServiceAccounts; a key id that two of them have counts for neither. Keys of this cluster are told first, whoever else publishes them.',
       max: 8,
       example: [
         {

@@ -11,6 +11,7 @@ export const pods: readonly Verdict[] = [
       env: [
         { name: 'NAUTHERA_LOG_LEVEL', value: 'debug' },
         { name: 'TOKEN', secretKeyRef: { name: 'a', key: 'b' } },
+        { name: 'PATHS', value: 'a name that only begins like one' },
       ],
       tolerations: [{ operator: 'Exists' }, { key: 'a', value: 'b' }],
       spreadBy: [],
@@ -37,6 +38,13 @@ export const pods: readonly Verdict[] = [
     "a setting that is the operator's",
     { pod: { env: [{ name: 'NAUTHERA_DATABASE', value: 'postgres://elsewhere' }] } },
     'spec.pod.env[0].name: the operator sets this one: use the field of the AuthorizationServer for it',
+  ),
+  ...['NODE_OPTIONS', 'LD_PRELOAD', 'OPENSSL_CONF', 'SSL_CERT_FILE', 'PGSSLMODE', 'PATH'].map((name) =>
+    server(
+      `${name}, with which other code runs or others are trusted`,
+      { pod: { env: [{ name, value: '/tmp/x' }] } },
+      'spec.pod.env[0].name: decides which code the pods run or whom they trust, and is for the image and the operator alone: leave it out',
+    ),
   ),
   server(
     'a name that no variable has',

@@ -155,6 +155,18 @@ describe.each([
   });
 });
 
+it.each(['Deployment', 'Job'] as const)('%s: a variable that decides over code or trust reaches no pod', (kind) => {
+  const chosen = ['NODE_OPTIONS', 'LD_PRELOAD', 'OPENSSL_CONF', 'SSL_CERT_FILE', 'PGHOST', 'PATH', 'NAUTHERA_DATABASE'];
+  const env = ['FIRST', ...chosen, 'NAUTHERA_LOG_LEVEL', 'LAST'].map((name) => ({ name, value: 'theirs' }));
+  // As an object from before the rule holds them: today none is accepted with these.
+  const context = aContext();
+  const { server } = context;
+  const old = { ...server, spec: { ...server.spec, pod: { ...server.spec.pod, env } } };
+  const found = containerOf({ ...context, server: old }, kind)['env'] as readonly JsonObject[];
+  const theirs = found.filter(({ value }) => value === 'theirs').map(({ name }) => name);
+  expect(theirs).toEqual(['FIRST', 'NAUTHERA_LOG_LEVEL', 'LAST']);
+});
+
 describe('what replaces pods, and what does not', () => {
   const template = (spec: Spec, more: Partial<DeploymentContext> = {}) =>
     deployment(aContext(spec, more), 'd').annotations?.[templateAnnotation];

@@ -3,6 +3,7 @@
  * that the server reads. Files that are read anew when they change are mounted whole, so that nothing restarts for them.
  */
 
+import { isFreeVariable } from '@nauthera/crds';
 import { isMutualTlsOn, mutualTlsPort } from '../../../registrations/mutual-tls.ts';
 import type { JsonObject } from '../../../sources/children.ts';
 import { keySecretName } from '../../key-encryption.ts';
@@ -113,10 +114,12 @@ function temporaryFiles(): PodPart {
 
 function chosenEnvironment({ server }: DeploymentContext): PodPart {
   return {
-    env: (server.spec.pod.env ?? []).map(({ name, value, secretKeyRef }) =>
-      secretKeyRef === undefined
-        ? { name, value: value ?? '' }
-        : { name, valueFrom: { secretKeyRef: { name: secretKeyRef.name, key: secretKeyRef.key } } },
-    ),
+    env: (server.spec.pod.env ?? [])
+      .filter(({ name }) => isFreeVariable(name))
+      .map(({ name, value, secretKeyRef }) =>
+        secretKeyRef === undefined
+          ? { name, value: value ?? '' }
+          : { name, valueFrom: { secretKeyRef: { name: secretKeyRef.name, key: secretKeyRef.key } } },
+      ),
   };
 }
