@@ -2,7 +2,7 @@
 import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Secret } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
-import { refuseUrl } from './database-url.ts';
+import { refuseUrl, userOf } from './database-url.ts';
 
 export interface NamedConnection {
   /** Name of the Secret that it stands in. */
@@ -63,7 +63,7 @@ export function connectionsOf(
   const urls = all.flatMap(({ url, directUrl }) => (directUrl === undefined ? [url] : [url, directUrl]));
   const ports = [...new Set(urls.map((url) => Number(new URL(url).port || 5432)))];
   if (own === undefined || migrator === undefined) return { own: served, migrator: undefined, roles: undefined, ports };
-  const users = [served, own, migrator].map(({ url }) => decodeURIComponent(new URL(url).username));
+  const users = [served, own, migrator].map(({ url }) => userOf(new URL(url)) ?? '');
   const [serves = '', operates = ''] = users;
   const roles = new Set(users).size === users.length ? { server: serves, operator: operates } : undefined;
   return { own, migrator, roles, ports };

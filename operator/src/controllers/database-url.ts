@@ -22,6 +22,9 @@ export function refuseUrl(text: string, where: string): DatabaseProblem | undefi
   if (url === undefined || !['postgres:', 'postgresql:'].includes(url.protocol)) return cannot('is no Postgres URL');
   if (url.username === '' || url.hostname === '' || /^%2f|^\//i.test(url.hostname) || url.pathname.length < 2)
     return cannot('must name user, host and database');
+  if (userOf(url) === undefined)
+    return cannot('the user holds a % that begins no escape, or one of no character. Write %25 for %');
+  if (!isReadable(url)) return cannot('holds an escape of no character. Write %25 for %');
   for (const [name, value] of url.searchParams) {
     const shown = /^[a-z_]{1,32}$/i.test(name) ? name : 'of another name';
     if (/^ssl|^uselibpqcompat$/i.test(name) && name !== 'sslmode')
@@ -34,6 +37,29 @@ export function refuseUrl(text: string, where: string): DatabaseProblem | undefi
       return tlsFailed(`${where}: sslmode must be verify-full or disable`);
   }
   return undefined;
+}
+
+/** As the database is to know it; `undefined`: it cannot be told from the URL. */
+export function userOf({ username }: URL): string | undefined {
+  const user = decoded(username);
+  // A zero would end the name, and begin another parameter of the connection.
+  return user?.includes('\0') === true ? undefined : user;
+}
+
+/** Whether the driver can make something of the rest. A lone % it takes for itself: passwords are written so. */
+function isReadable({ password, hostname, pathname }: URL): boolean {
+  return [password, hostname, pathname].every((part) => {
+    const text = decoded(part.replace(/%(?![0-9a-f]{2})/gi, '%25'));
+    return text !== undefined && !text.includes('\0');
+  });
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function tlsFailed(message: string): DatabaseProblem {

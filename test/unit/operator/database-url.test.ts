@@ -20,6 +20,8 @@ describe('A76: the database URL of a tenant', () => {
     url('?sslmode=require&application_name=x'),
     url('?sslmode=disable'),
     'postgres://app@[::1]/app',
+    'postgres://a%40b:100%25@pg-rw.auth/app',
+    'postgres://app:100%sure@pg-rw.auth/app',
   ])('%s is taken', (text) => expect(refuseUrl(text, where)).toBeUndefined());
 
   it.each([
@@ -45,6 +47,21 @@ describe('A76: the database URL of a tenant', () => {
       'DatabaseLoginFailed',
       'Write postgres://',
     ],
+    [
+      'a user with a % that begins no escape',
+      `postgres://a%zz:${secret}@pg-rw.auth/app`,
+      'DatabaseLoginFailed',
+      'the user holds a %',
+    ],
+    ['a user of no text', `postgres://a%ff:${secret}@pg-rw.auth/app`, 'DatabaseLoginFailed', 'the user holds a %'],
+    [
+      'a user that goes on behind its end',
+      `postgres://a%00b:${secret}@pg-rw.auth/app`,
+      'DatabaseLoginFailed',
+      'the user holds a %',
+    ],
+    ['a password of no text', `postgres://app:${secret}%ff@pg-rw.auth/app`, 'DatabaseLoginFailed', 'an escape'],
+    ['a database of no text', `postgres://app:${secret}@pg-rw.auth/a%ff`, 'DatabaseLoginFailed', 'an escape'],
     ['no user: that of this process', 'postgres://pg-rw.auth/app', 'DatabaseLoginFailed', 'must name user'],
     ['no database', `postgres://app:${secret}@pg-rw.auth`, 'DatabaseLoginFailed', 'must name user'],
     ['an embedded database', 'pglite:/var/lib/x', 'DatabaseLoginFailed', 'is no Postgres URL'],
