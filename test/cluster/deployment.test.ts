@@ -392,7 +392,9 @@ describe('an AuthorizationServer becomes a deployment', () => {
       .poll(async () => (await scene.condition('AuthorizationServer', 'auth', last, 'Deployed'))?.message, {
         timeout: 60_000,
       })
-      .toBe('the pods of another AuthorizationServer are being replaced. Waiting for its end, 10 minutes at most');
+      .toBe(
+        'the pods of another AuthorizationServer are being replaced. Waiting for a turn; each takes 10 minutes at most',
+      );
     expect(await changed(last)).toBe(false);
     await stand.rollOut(`${first}-server`);
     await until('then the other', () => changed(last), 60_000);

@@ -151,52 +151,111 @@ describe('one after the other', () => {
   const done = (owner: string) => aDeployment(all, owner);
   const setUp = () => {
     const clock = { now: 0 };
-    return { clock, turns: new Turns(() => clock.now) };
+    const turns = new Turns(() => clock.now);
+    return {
+      clock,
+      turns,
+      /** Asks, and when it has its turn, asks for its new pods. */
+      ask: (uid: string, deployments: readonly Child[], namespace = `of-${uid}`) => {
+        const taken = turns.take({ uid, namespace }, deployments);
+        if (taken) turns.done(uid);
+        return taken;
+      },
+    };
   };
 
-  it('waits while the pods of another are being replaced', () => {
-    const { turns } = setUp();
-    expect(turns.take('a', [rolling('b')])).toBe(false);
-    expect(turns.take('a', [done('b')])).toBe(true);
+  it('waits while the pods of one that was given its turn are being replaced', () => {
+    const { ask } = setUp();
+    expect(ask('b', [done('b')])).toBe(true);
+    expect(ask('a', [rolling('b')])).toBe(false);
+    expect(ask('a', [done('b')])).toBe(true);
   });
 
   it('is not in its own way', () => {
-    const { turns } = setUp();
-    expect(turns.take('a', [rolling('a')])).toBe(true);
+    const { ask } = setUp();
+    expect(ask('a', [rolling('a')])).toBe(true);
+    expect(ask('a', [rolling('a')])).toBe(true);
   });
 
-  it('two that come at once do not both begin', () => {
-    const { turns } = setUp();
-    expect(turns.take('a', [])).toBe(true);
-    expect(turns.take('b', [])).toBe(false);
+  it('two that come at once do not both begin, also before the first is seen to roll', () => {
+    const { turns, ask } = setUp();
+    expect(turns.take({ uid: 'a', namespace: 'one' }, [done('a')])).toBe(true);
+    expect(ask('b', [done('a')])).toBe(false);
     turns.done('a');
-    expect(turns.take('b', [])).toBe(true);
+    expect(ask('b', [done('a')])).toBe(true);
+  });
+
+  it('one that is gone is not waited for', () => {
+    const { ask } = setUp();
+    expect(ask('a', [])).toBe(true);
+    expect(ask('b', [])).toBe(true);
   });
 
   it('who came first is first', () => {
-    const { turns } = setUp();
-    expect(turns.take('b', [rolling('a')])).toBe(false);
-    expect(turns.take('c', [rolling('a')])).toBe(false);
-    expect(turns.take('c', [done('a')])).toBe(false);
-    expect(turns.take('b', [done('a')])).toBe(true);
+    const { ask } = setUp();
+    expect(ask('a', [])).toBe(true);
+    expect(ask('b', [rolling('a')])).toBe(false);
+    expect(ask('c', [rolling('a')])).toBe(false);
+    expect(ask('c', [done('a')])).toBe(false);
+    expect(ask('b', [done('a')])).toBe(true);
   });
 
   it('who does not ask again is not waited for', () => {
-    const { clock, turns } = setUp();
-    expect(turns.take('b', [rolling('a')])).toBe(false);
+    const { clock, ask } = setUp();
+    expect(ask('a', [])).toBe(true);
+    expect(ask('b', [rolling('a')])).toBe(false);
     clock.now = 20_000;
-    expect(turns.take('c', [rolling('a')])).toBe(false);
+    expect(ask('c', [rolling('a')])).toBe(false);
     clock.now = 45_000;
-    expect(turns.take('c', [done('a')])).toBe(true);
+    expect(ask('c', [done('a')])).toBe(true);
   });
 
-  it('a rollout that takes too long is not waited for', () => {
-    const { clock, turns } = setUp();
-    expect(turns.take('b', [rolling('a')])).toBe(false);
-    clock.now = turnPatience - 1;
-    expect(turns.take('b', [rolling('a')])).toBe(false);
-    clock.now = turnPatience;
-    expect(turns.take('b', [rolling('a')])).toBe(true);
+  it('a Deployment that rolls without a turn keeps nobody waiting, however often', () => {
+    const { ask } = setUp();
+    expect(ask('a', [done('a')])).toBe(true);
+    for (const one of ['b', 'c', 'd']) expect(ask(one, [done('a'), rolling('evil')])).toBe(true);
+  });
+
+  it('a turn ends ten minutes after it was given, whatever was complete or asked for in between', () => {
+    const { clock, ask } = setUp();
+    expect(ask('evil', [])).toBe(true);
+    for (clock.now = 0; clock.now < turnPatience; clock.now += 20_000) {
+      expect(ask('evil', [rolling('evil')])).toBe(true);
+      expect(ask('a', [rolling('evil')])).toBe(false);
+    }
+    expect(ask('evil', [rolling('evil')])).toBe(false);
+    expect(ask('a', [rolling('evil')])).toBe(true);
+  });
+
+  it('fifty servers of one namespace that do not come keep the one of another waiting for one turn', () => {
+    const { clock, ask } = setUp();
+    const evil = Array.from({ length: 50 }, (_, at) => `evil-${at}`);
+    const stuck = evil.map(rolling);
+    const askAll = () => evil.map((one) => ask(one, stuck, 'evil')).filter(Boolean).length;
+    expect(ask('evil-0', [], 'evil')).toBe(true);
+    expect(askAll()).toBe(1);
+    for (; !ask('a', stuck); clock.now += 10_000) askAll();
+    expect(clock.now).toBe(turnPatience);
+    // Then it is one of theirs again, and behind it whoever came meanwhile.
+    expect(evil.some((one) => ask(one, [rolling('a')], 'evil'))).toBe(false);
+    expect(ask('b', [rolling('a')])).toBe(false);
+    expect(askAll()).toBe(1);
+    expect(ask('b', stuck)).toBe(false);
+    expect(ask('b', [])).toBe(true);
+  });
+
+  it('what a leader before had begun is waited for once, ten minutes at most', () => {
+    const { clock, ask } = setUp();
+    expect(ask('a', [rolling('b'), rolling('c')])).toBe(false);
+    expect(ask('a', [rolling('b'), done('c')])).toBe(false);
+    expect(ask('a', [done('b'), rolling('c')])).toBe(true);
+    const late = setUp();
+    expect(late.ask('a', [rolling('b')])).toBe(false);
+    late.clock.now = turnPatience - 1;
+    expect(late.ask('a', [rolling('b')])).toBe(false);
+    late.clock.now = turnPatience;
+    expect(late.ask('a', [rolling('b')])).toBe(true);
+    expect(clock.now).toBe(0);
   });
 
   it('a rollout that is given up by the cluster is none', () => {

@@ -127,7 +127,7 @@ async function applyDeployment(
   const isNewTemplate = before?.annotations[templateAnnotation] !== manifest.annotations?.[templateAnnotation];
   if (before !== undefined && isNewTemplate) {
     const all = pods.children.deployments().filter(({ owner }) => owner !== undefined && servers.has(owner));
-    if (!pods.turns.take(server.uid, all)) return { ...nothing, problem: no('RollingOut', waitsForTurn) };
+    if (!pods.turns.take(server, all)) return { ...nothing, problem: no('RollingOut', waitsForTurn) };
   }
   try {
     const result = await applyChild(world, pods.children, server, manifest);
@@ -144,7 +144,7 @@ async function applyDeployment(
 }
 
 const waitsForTurn =
-  'the pods of another AuthorizationServer are being replaced. Waiting for its end, 10 minutes at most';
+  'the pods of another AuthorizationServer are being replaced. Waiting for a turn; each takes 10 minutes at most';
 
 async function standingOf(
   pods: PodDeployment,
