@@ -13,11 +13,19 @@ import { scopeController } from './controllers/scope/controller.ts';
 import { TrustBundles } from './controllers/trust.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
-import { type Controller, startController } from './runtime/controller.ts';
+import { type Controller, type PassResult, startController } from './runtime/controller.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
 import type { ClusterKeys } from './sources/cluster-keys.ts';
 import type { Change, ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from './sources/source.ts';
+
+/** What metrics are told. */
+export interface Meter {
+  /** Once for each controller, before it works. */
+  queue(controller: string, waiting: () => number): void;
+  added(controller: string): void;
+  reconciled(controller: string, result: PassResult, milliseconds: number): void;
+}
 
 export interface OperatorOptions {
   /** Started already: everything it holds is known. */
@@ -39,6 +47,8 @@ export interface OperatorOptions {
   readonly rotation?: World['rotation'];
   /** Left out: nobody counts. */
   readonly secretCounts?: World['secretCounts'];
+  /** Left out: nobody counts. */
+  readonly meter?: Meter;
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -90,11 +100,16 @@ class RunningOperator implements Operator {
     // A given registry has no database that a namespace chose.
     this.#workers = options.workers ?? (registries.perServer ? 14 : 10);
     const mostPerNamespace = registries.perServer ? Math.max(1, this.#workers - spare) : this.#workers;
+    const queueOf = (kind: Kind): WorkQueue => {
+      const queue = new WorkQueue({ mostPerNamespace, onAdd: () => options.meter?.added(kind) });
+      options.meter?.queue(kind, () => queue.waiting);
+      return queue;
+    };
     this.#queues = {
-      AuthorizationServer: new WorkQueue({ mostPerNamespace }),
-      Client: new WorkQueue({ mostPerNamespace }),
-      Scope: new WorkQueue({ mostPerNamespace }),
-      LdapBinding: new WorkQueue({ mostPerNamespace }),
+      AuthorizationServer: queueOf('AuthorizationServer'),
+      Client: queueOf('Client'),
+      Scope: queueOf('Scope'),
+      LdapBinding: queueOf('LdapBinding'),
     };
     const world: World = {
       source: options.source,
@@ -195,6 +210,7 @@ class RunningOperator implements Operator {
       workers: this.#workers,
       reconcile: (key) => reconcileKey(controller, this.#tools, key),
       onFailure: ({ key, error, retryIn }) => this.#fail(controller.kind, key, error, retryIn),
+      onPass: (result, milliseconds) => this.#options.meter?.reconciled(controller.kind, result, milliseconds),
     });
   }
 

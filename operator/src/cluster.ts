@@ -11,6 +11,7 @@ import { Turns } from './controllers/authorization-server/deployment/turns.ts';
 import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
 import type { EventSink } from './controllers/world.ts';
+import { createMetrics, type OperatorMetrics } from './metrics.ts';
 import { createEventRecorder } from './runtime/events.ts';
 import { ApiError, ApiUnavailable, type KubernetesApi, NotLeading } from './runtime/kubernetes-api.ts';
 import { connect, createApi, type KubernetesConnection } from './runtime/kubernetes-client.ts';
@@ -27,6 +28,8 @@ import type { Change } from './sources/source.ts';
 
 export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logFormat'> {
   readonly version: string;
+  /** Of the sources. Default `unknown`. */
+  readonly revision?: string;
   /** Of the process: without `kubeconfig` it tells where the API server is. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
@@ -79,7 +82,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   });
   const process = new ClusterProcess(options, connection);
   try {
-    const health = await startManagement({ ...management, checks: { watch: () => process.hears() } });
+    const health = await startManagement({
+      ...management,
+      checks: { watch: () => process.hears() },
+      metrics: () => process.metrics.text(),
+    });
     process.start();
     return {
       managementUrl: `http://${health.host.includes(':') ? `[${health.host}]` : health.host}:${health.port}`,
@@ -106,6 +113,7 @@ interface Parts {
 }
 
 class ClusterProcess {
+  readonly metrics: OperatorMetrics;
   readonly #options: ClusterOptions;
   readonly #namespace: string;
   readonly #leader: Leader;
@@ -123,14 +131,18 @@ class ClusterProcess {
   constructor(options: ClusterOptions, connection: KubernetesConnection) {
     this.#options = options;
     this.#namespace = options.namespace ?? connection.namespace;
+    const { version, revision = 'unknown' } = options;
+    const leading = () => this.#leader.leading();
+    this.metrics = createMetrics({ version, revision, apiServer: connection.host, leading });
+    const onRequest = this.metrics.requested;
     this.#leader = createLeader({
-      api: createApi(connection),
+      api: createApi(connection, { onRequest }),
       namespace: this.#namespace,
       name: 'nauthera-operator',
       onLost: (reason) => this.#end(`the Lease is lost (${reason}): this process ends, another leads`),
       onProblem: (error) => this.#warn('leader', 'the Lease cannot be had or kept', error),
     });
-    this.#api = createApi(connection, { mayWrite: () => this.#leader.leading() });
+    this.#api = createApi(connection, { mayWrite: leading, onRequest });
   }
 
   /** Once a minute: what was found, and what to do where we know. */
@@ -219,6 +231,8 @@ class ClusterProcess {
       }),
       deployment: { reason: 'Deployed', version, database: 'secretRef' },
       rotation: this.#options.seams?.rotation,
+      secretCounts: this.metrics.secretCounts,
+      meter: this.metrics.meter,
       ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
       onTransition: (resource, to) => this.#tell(events, resource, to),
       onFailure: (failure) => this.#note(failure),
@@ -339,8 +353,10 @@ class ClusterProcess {
     });
     this.#undo.push(() => recorder.stop());
     return {
-      record: ({ kind, namespace, name, uid }, { type, reason, note }) =>
-        recorder.record({ regarding: { kind, namespace, name, uid }, type, reason, action: 'Reconcile', note }),
+      record: ({ kind, namespace, name, uid }, { type, reason, note, object = 'Secret' }) => {
+        if (reason === 'DriftRepaired') this.metrics.repaired(object);
+        recorder.record({ regarding: { kind, namespace, name, uid }, type, reason, action: 'Reconcile', note });
+      },
     };
   }
 

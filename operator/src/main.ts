@@ -104,6 +104,7 @@ async function runInCluster(flags: Flags): Promise<void> {
   const starting = startCluster({
     ...settings,
     version,
+    revision,
     environment: process.env,
     log,
     onEnd: (reason) => end.now(new Exit(1, reason)),

@@ -218,6 +218,27 @@ describe('the operator of a cluster', () => {
     expect(reasons.filter((reason) => reason === 'MigrationCompleted')).toHaveLength(1);
   });
 
+  it('counts what it does, and what it puts right', async () => {
+    const edit = JSON.stringify({ stringData: { 'client-id': 'edited' } });
+    const patch = ['patch', 'secret', '-n', 'orders', 'order-desk-oauth2', '--type=merge', '-p', edit];
+    expect((await cluster.kubectl(patch)).code).toBe(0);
+    await until('the repair is counted', async () =>
+      (await operator.metrics()).includes('nauthera_drift_repairs_total{object="Secret"} 1\n'),
+    );
+    const text = await operator.metrics();
+    for (const line of [
+      /^nauthera_build_info\{component="operator",version="[^"]+",revision="[^"]+"\} 1$/m,
+      /^leader_election_master_status\{name="nauthera-operator"\} 1$/m,
+      /^controller_runtime_reconcile_total\{controller="Client",result="success"\} [1-9]/m,
+      /^workqueue_adds_total\{name="Scope",controller="Scope"\} [1-9]/m,
+      /^workqueue_depth\{name="LdapBinding",controller="LdapBinding"\} 0$/m,
+      /^rest_client_requests_total\{code="200",method="GET",host="[^"]+:[0-9]+"\} [1-9]/m,
+      /^process_resident_memory_bytes [1-9]/m,
+    ])
+      expect(text).toMatch(line);
+    for (const name of ['order-desk', 'orders', 'night-report']) expect(text).not.toContain(name);
+  });
+
   it('a server that goes takes its rows with it, and leaves the key', async () => {
     const { code } = await cluster.kubectl(['delete', '-n', 'identity', 'nas/demo', '--timeout=60s']);
     expect(code).toBe(0);

@@ -97,6 +97,11 @@ export class OperatorProcess {
     return this;
   }
 
+  /** As Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#management}/metrics`)).text();
+  }
+
   async #status(path: string): Promise<number | undefined> {
     return fetch(`http://127.0.0.1:${this.#management}${path}`).then(
       ({ status }) => status,

@@ -51,7 +51,13 @@ export interface EventSink {
   /** Tells people what happened to a resource. Never throws, waits for nothing; may be lost. No secret in the note. */
   record(
     resource: ResourceKey & { readonly uid: string },
-    event: { readonly type: 'Normal' | 'Warning'; readonly reason: string; readonly note: string },
+    event: {
+      readonly type: 'Normal' | 'Warning';
+      readonly reason: string;
+      readonly note: string;
+      /** Kind of what it happened to, where that is another object than the resource; for metrics. Default: a Secret. */
+      readonly object?: string;
+    },
   ): void;
 }
 

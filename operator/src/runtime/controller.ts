@@ -10,6 +10,9 @@ export type Outcome =
   | { readonly outcome: 'done'; readonly resyncAfter?: number }
   | { readonly outcome: 'waiting'; readonly on: string; readonly lookAgainAfter?: number };
 
+/** How a pass ended, in the words of other operators' metrics. */
+export type PassResult = 'success' | 'error' | 'requeue_after';
+
 export interface ControllerOptions {
   readonly name: string;
   readonly queue: WorkQueue;
@@ -22,6 +25,8 @@ export interface ControllerOptions {
     readonly error: unknown;
     readonly retryIn: number;
   }): void;
+  /** Told of each pass. Must not throw. */
+  onPass?(result: PassResult, milliseconds: number): void;
 }
 
 export interface Controller {
@@ -49,15 +54,18 @@ export function startController(options: ControllerOptions): Controller {
 
 async function reconcileOnce(options: ControllerOptions, key: string): Promise<void> {
   const { queue } = options;
+  const began = performance.now();
   let result: Outcome;
   try {
     result = await options.reconcile(key);
   } catch (error) {
     const retryIn = queue.failed(key);
+    options.onPass?.('error', performance.now() - began);
     options.onFailure({ controller: options.name, key, error, retryIn });
     return;
   }
   queue.done(key);
   const delay = result.outcome === 'done' ? result.resyncAfter : result.lookAgainAfter;
+  options.onPass?.(delay === undefined ? 'success' : 'requeue_after', performance.now() - began);
   if (delay !== undefined) queue.addAfter(key, delay, 'resync');
 }

@@ -37,6 +37,8 @@ export interface QueueOptions {
   readonly mostPerNamespace?: number;
   /** The part of a key that takes turns. Default: what stands before the first `/`. */
   readonly namespaceOf?: (key: string) => string;
+  /** Told of each key that begins to wait. Must not throw. */
+  readonly onAdd?: () => void;
 }
 
 interface Entry {
@@ -64,6 +66,12 @@ class Turns {
     if (keys?.delete(key) === true && keys.size === 0) this.#namespaces.delete(namespace);
   }
 
+  get size(): number {
+    let size = 0;
+    for (const keys of this.#namespaces.values()) size += keys.size;
+    return size;
+  }
+
   /** @param mayRun whether a namespace may have one more */
   take(mayRun: (namespace: string) => boolean): string | undefined {
     for (const [namespace, keys] of this.#namespaces) {
@@ -86,6 +94,7 @@ export class WorkQueue {
   readonly #longestDelay: number;
   readonly #namespaceOf: (key: string) => string;
   readonly #mostPerNamespace: number;
+  readonly #onAdd: () => void;
   readonly #activeIn = new Map<string, number>();
   readonly #entries = new Map<string, Entry>();
   readonly #turns: Record<Urgency, Turns> = { change: new Turns(), resync: new Turns() };
@@ -100,12 +109,18 @@ export class WorkQueue {
     this.#firstDelay = options.firstDelay ?? 1000;
     this.#longestDelay = options.longestDelay ?? 300_000;
     this.#mostPerNamespace = options.mostPerNamespace ?? Number.POSITIVE_INFINITY;
+    this.#onAdd = options.onAdd ?? (() => undefined);
     this.#namespaceOf = options.namespaceOf ?? ((key) => key.slice(0, Math.max(0, key.indexOf('/'))));
   }
 
   /** Keys that are waiting, delayed or worked on. */
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Keys that could be worked on now. */
+  get waiting(): number {
+    return this.#turns.change.size + this.#turns.resync.size;
   }
 
   /** A change ends the back-off of a key that failed; a resync does not. */
@@ -201,6 +216,7 @@ export class WorkQueue {
     const namespace = this.#namespaceOf(key);
     if (entry.waiting === urgency || entry.waiting === 'change') return;
     if (entry.waiting === 'resync') this.#turns.resync.delete(namespace, key);
+    else this.#onAdd();
     entry.waiting = urgency;
     this.#turns[urgency].add(namespace, key);
     this.#handOut();

@@ -42,6 +42,14 @@ it.each([
   await expect(ask(path, method)).resolves.toMatchObject({ status });
 });
 
+it.each([
+  ['as they are', () => Promise.resolve({ type: 'text/plain; version=0.0.4', text: 'up 1\n' }), 200, 'up 1\n'],
+  ['or nothing', () => Promise.reject(new Error('secret')), 500, 'the metrics cannot be read\n'],
+] as const)('tells metrics where there are some, %s', async (_how, metrics, status, text) => {
+  management = await startManagement({ port: 0, checks: fine, metrics });
+  await expect(ask('/metrics')).resolves.toEqual({ status, text });
+});
+
 it('closes at once, whoever is still connected', async () => {
   management = await startManagement({ port: 0, checks: fine });
   const socket = createConnection(management.port, '127.0.0.1');

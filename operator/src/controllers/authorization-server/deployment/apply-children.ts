@@ -33,7 +33,7 @@ export async function applyChild(
   const result = await children.apply(server, manifest);
   if (result === 'repaired') {
     const note = `${manifest.kind} ${manifest.name} was changed or deleted by somebody else, and is as before again`;
-    world.events.record(server, { type: 'Normal', reason: 'DriftRepaired', note });
+    world.events.record(server, { type: 'Normal', reason: 'DriftRepaired', note, object: manifest.kind });
   }
   return result;
 }
