@@ -14,13 +14,13 @@ export interface MetricsOptions {
   /** Of the API server, as a label. */
   readonly apiServer: string;
   /** Asked at each scrape. */
-  leading(): boolean;
+  readonly leading: () => boolean;
 }
 
 export interface OperatorMetrics {
   readonly meter: Meter;
   readonly secretCounts: SecretCounts;
-  requested(facts: RequestFacts): void;
+  readonly requested: (facts: RequestFacts) => void;
   /** @param object kind of what somebody else had changed or deleted */
   repaired(object: string): void;
   text(): Promise<MetricsText>;
