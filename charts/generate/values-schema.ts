@@ -115,7 +115,6 @@ const around: Readonly<Record<string, JsonSchema>> = {
       labels: texts,
     }),
   }),
-  tracing: group({ endpoint: { type: 'string', pattern: '^(https?://[^/?#@]+(/[^?#]*)?)?$' } }),
   tests: group({ enabled: flag, caConfigMap: optionalName }),
   uninstall: group({ releaseFinalizers: flag }),
 };

@@ -159,7 +159,7 @@ const variable = entry(
       rules: [variableName],
       allowed:
         'letters, digits and _; none that begins with NODE_, LD_, OPENSSL_, SSL_CERT_ or PG, and not PATH; of those that begin with NAUTHERA_ only NAUTHERA_LOG_LEVEL, NAUTHERA_LOG_FORMAT and NAUTHERA_STATEMENT_NAMES',
-      example: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+      example: 'NAUTHERA_LOG_LEVEL',
     }),
     value: Type.Optional(
       text({
@@ -167,7 +167,7 @@ const variable = entry(
         max: 4096,
         rules: [plainText],
         allowed: 'one line of plain text',
-        example: 'http://otel-collector.tracing:4318',
+        example: 'debug',
         leftOut: 'see secretKeyRef',
       }),
     ),
@@ -179,20 +179,20 @@ const variable = entry(
             max: 253,
             rules: [objectName],
             allowed: 'name of a Secret in the namespace of this object',
-            example: 'tracing',
+            example: 'settings',
           }),
           key: text({
             what: 'Key inside the Secret.',
             max: 253,
             rules: [dataKey],
             allowed: 'a key of that Secret',
-            example: 'headers',
+            example: 'log-level',
           }),
         },
         {
           what: 'Takes the value from a Secret.',
           allowed: 'a Secret in the namespace of this object',
-          example: { name: 'tracing', key: 'headers' },
+          example: { name: 'settings', key: 'log-level' },
           leftOut: 'see value',
         },
       ),
@@ -289,7 +289,7 @@ export const pod = group(
       keyed('name', variable, {
         what: 'Environment of the server, beside what the operator sets.',
         max: 32,
-        example: [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://otel-collector.tracing:4318' }],
+        example: [{ name: 'NAUTHERA_LOG_LEVEL', value: 'debug' }],
         leftOut: 'none',
       }),
     ),

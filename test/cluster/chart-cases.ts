@@ -95,7 +95,6 @@ export const chartCases: readonly ChartCase[] = [
   one('metrics.serviceMonitor.enabled', true),
   one('metrics.serviceMonitor.interval', '1m', 'metrics.serviceMonitor.enabled=true'),
   one('metrics.serviceMonitor.labels', { release: 'prometheus' }, 'metrics.serviceMonitor.enabled=true'),
-  one('tracing.endpoint', 'http://collector.tracing:4318'),
   one('tests.enabled', false),
   one('tests.caConfigMap', 'company-ca'),
   one('uninstall.releaseFinalizers', false),

@@ -1,11 +1,4 @@
-{{/* The port of a URL. */}}
-{{- define "nauthera.portOf" -}}
-{{- $url := urlParse . -}}
-{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" -}}
-{{- default (eq $url.scheme "https" | ternary "443" "80") $port -}}
-{{- end -}}
-
-{{/* What the values say of networks and traces, for a server that does not say it itself. */}}
+{{/* What the values say of networks, for a server that does not say it itself. */}}
 {{- define "nauthera.defaultServerExtras" -}}
 {{- $policy := dict "mode" "Disabled" -}}
 {{- if .Values.networkPolicy.enabled -}}
@@ -14,12 +7,6 @@
 {{- with .Values.networkPolicy.directoryCidrs }}{{ $_ := set $policy "directoryCidrs" . }}{{ end -}}
 {{- end -}}
 {{- $extras := dict -}}
-{{- with .Values.tracing.endpoint -}}
-{{- $_ := set $extras "pod" (dict "env" (list (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .))) -}}
-{{- if $.Values.networkPolicy.enabled -}}
-{{- $_ := set $policy "egress" (list (dict "name" "traces" "ports" (list (include "nauthera.portOf" . | int)))) -}}
-{{- end -}}
-{{- end -}}
 {{- if $policy }}{{ $_ := set $extras "networkPolicy" $policy }}{{ end -}}
 {{- toYaml $extras -}}
 {{- end -}}
