@@ -121,7 +121,10 @@ describe('rotation', () => {
     });
     one.now = t0 + 48 * hour;
     const last = one.pass();
-    expect(last).toMatchObject({ digests: digests('secret 2'), writes: [], notes: undefined });
+    expect(last).toMatchObject({ digests: digests('secret 2'), notes: undefined });
+    // Nothing but what it remembers of the old one.
+    expect(last.writes).toMatchObject([{ write: 'update', next: { data: { 'client-secret': 'secret 2' } } }]);
+    expect(one.settle().writes).toEqual([]);
     expect(last).not.toHaveProperty('blocked');
     expect(reasons(one)).toEqual(['SecretRotated', 'OldSecretRetired']);
     expect(one.events[1]?.note).toBe('the old secret is no longer accepted: it was not used for 24h');
@@ -237,6 +240,91 @@ describe('rotation', () => {
     [one.digests, one.notes] = [[], undefined];
     one.settle();
     expect(one.digests).toEqual(digests('secret 2'));
+  });
+
+  describe('a secret that is out of use', () => {
+    const outOfUse = (): Life => {
+      const one = life();
+      ask(one, 'rotate-secret');
+      one.settle();
+      return one;
+    };
+    const remembered = (one: Life) =>
+      [...one.secrets.values()].flatMap(({ annotations }) => Object.values(annotations));
+
+    it('does not come back where the registration is lost, is of a backup, or goes to another server', () => {
+      const one = outOfUse();
+      const backup = [one.digests, one.notes] as const;
+      expect(remembered(one).join()).toContain(digestOf('secret 1'));
+      one.now += 26 * hour;
+      one.settle();
+      expect(reasons(one)).toEqual(['SecretRotated', 'OldSecretRetired']);
+      expect(remembered(one).join()).not.toContain(digestOf('secret 1'));
+      for (const [stored, notes] of [[[], undefined], backup, [digests('secret 1'), undefined]] as const) {
+        [one.digests, one.notes] = [stored, notes];
+        one.settle();
+        expect(one.digests).toEqual(digests('secret 2'));
+      }
+    });
+
+    it('is forgotten in an immutable Secret too, whose content stays', () => {
+      const one = outOfUse();
+      const [secret] = one.secrets.values();
+      if (secret === undefined) throw new Error('nothing was written');
+      one.secrets.set(secret.name, { ...secret, immutable: true });
+      one.now += 26 * hour;
+      expect(one.settle()).not.toHaveProperty('blocked');
+      expect(remembered(one).join()).not.toContain(digestOf('secret 1'));
+      expect(one.value()).toBe('secret 2');
+    });
+
+    it('is forgotten under the older name too', () => {
+      const one = outOfUse();
+      one.spec = { secret: { name: 'login' } };
+      one.settle();
+      expect(one.secrets.get('web-oauth2')?.annotations).not.toHaveProperty(['auth.nauthera.io/former-secret']);
+      expect(remembered(one).join()).toContain(digestOf('secret 1'));
+      expect(one.digests).toEqual(digests('secret 2', 'secret 1'));
+    });
+  });
+
+  describe('a secret that is accepted still', () => {
+    it.each<[string, readonly string[]]>([
+      ['is lost', []],
+      ['is from before the rotation', digests('secret 2')],
+      ['is from before the one before', digests('secret 1')],
+    ])('stays accepted where the registration %s, and has its time to be seen in use again', (_what, stored) => {
+      const one = life();
+      for (const round of ['1', '2']) {
+        ask(one, 'rotate-secret', round);
+        one.settle();
+        if (round === '1') one.now += 26 * hour;
+        one.settle();
+      }
+      expect(one.digests).toEqual(digests('secret 3', 'secret 2'));
+      one.now += 40 * day;
+      [one.digests, one.notes, one.use] = [stored, undefined, {}];
+      expect(one.settle().digests).toEqual(digests('secret 3', 'secret 2'));
+      one.now += 24 * hour;
+      one.use = { usedAt: one.now - hour };
+      expect(one.settle().digests).toEqual(digests('secret 3', 'secret 2'));
+      one.now += 2 * day;
+      expect(one.settle().digests).toEqual(digests('secret 3'));
+    });
+
+    it('ends by maxOverlap when it would have ended, however often the registration is lost', () => {
+      const one = life({ secret: { rotation: { maxOverlap: '72h' } } });
+      ask(one, 'rotate-secret');
+      one.settle();
+      for (const hours of [30, 30, 11]) {
+        one.now += hours * hour;
+        [one.digests, one.notes] = [[], undefined];
+        one.use = { usedAt: one.now };
+        expect(one.settle().digests).toEqual(digests('secret 2', 'secret 1'));
+      }
+      one.now += hour;
+      expect(one.settle().digests).toEqual(digests('secret 2'));
+    });
   });
 
   it('an immutable Secret is left alone and told of; deleted, it is rewritten', () => {

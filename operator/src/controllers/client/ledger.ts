@@ -32,7 +32,10 @@ export interface Retiring {
   readonly digest: string;
   /** RFC 3339. */
   readonly createdAt: string;
+  /** Since when it is accepted beside a newer one, as far as the registry knows. */
   readonly supersededAt: string;
+  /** Since when it truly is replaced, where the registry was lost meanwhile. */
+  readonly replacedAt?: string;
 }
 
 /**

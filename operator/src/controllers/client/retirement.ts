@@ -87,7 +87,13 @@ function endOf(inputs: RetirementInputs, old: Retiring, isRevoked: boolean): End
   const { now, times, judge, use, storedDigests } = inputs;
   // What is known of uses is of the one that is registered as the older one.
   const told = storedDigests[1] === old.digest ? use : undefined;
-  const verdict = judge({ supersededAt: Date.parse(old.supersededAt), now, times, use: told });
+  const verdict = judge({
+    supersededAt: Date.parse(old.supersededAt),
+    ...(old.replacedAt === undefined ? {} : { replacedAt: Date.parse(old.replacedAt) }),
+    now,
+    times,
+    use: told,
+  });
   return verdict.retire === 'not yet'
     ? { why: undefined, again: verdict.again, inUse: verdict.inUse }
     : { why: verdict.retire };

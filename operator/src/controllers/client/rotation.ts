@@ -34,6 +34,8 @@ export function rotationWords({ secret }: ClientSpec): {
 export interface RetirementFacts {
   /** Epoch milliseconds: since when a newer secret is accepted beside it. */
   readonly supersededAt: number;
+  /** Epoch milliseconds: since when a newer one stands in its place. Default {@link supersededAt}. */
+  readonly replacedAt?: number;
   readonly now: number;
   readonly times: RotationTimes;
   /** `undefined`: not asked, as nothing can end yet. */
@@ -71,10 +73,10 @@ export function mayRetire(facts: Pick<RetirementFacts, 'supersededAt' | 'now' | 
 /**
  * An old secret ends when it was accepted beside the new one for `overlap`, and was not used for `quiet` by the database's
  * clock, as far as that is known of every replica; after `maxOverlap` whatever uses it. A job that runs once a day does not
- * run to the second: a twenty-fourth is added.
+ * run to the second: a twenty-fourth is added. Where the registry was lost, so were the uses: only `maxOverlap` goes on.
  */
-export const judgeRetirement: JudgeRetirement = ({ supersededAt, now, times, use }) => {
-  const end = times.maxOverlap === undefined ? Number.POSITIVE_INFINITY : supersededAt + times.maxOverlap;
+export const judgeRetirement: JudgeRetirement = ({ supersededAt, replacedAt = supersededAt, now, times, use }) => {
+  const end = Math.min(supersededAt, replacedAt) + (times.maxOverlap ?? Number.POSITIVE_INFINITY);
   if (now >= end) return { retire: 'maxOverlap' };
   const wait = (milliseconds: number, inUse: boolean): RetirementVerdict => ({
     retire: 'not yet',

@@ -6,7 +6,7 @@ import { idOfDigest, type Retiring } from './ledger.ts';
 import type { Ended } from './retirement.ts';
 import { rotationWords } from './rotation.ts';
 import type { Blocked, SecretEvent, SecretInputs, SecretPlan, SecretWrite } from './secret.ts';
-import { secretAnnotations as annotations, type Current, isSameSecret } from './secret-values.ts';
+import { secretAnnotations as annotations, type Current, isSameSecret, remembering } from './secret-values.ts';
 
 export interface Rest extends Pick<SecretPlan, 'name' | 'writes'> {
   readonly current?: Pick<Current, 'id' | 'createdAt'>;
@@ -93,8 +93,9 @@ function retireOthers(others: readonly Secret[], now: number, overlap: number): 
 function retire(other: Secret, until: string | undefined, now: number, overlap: number): SecretWrite[] {
   if (until !== undefined && Date.parse(until) <= now) return [{ write: 'delete', before: other }];
   if (until !== undefined && !Number.isNaN(Date.parse(until))) return [];
-  const { version: _version, immutable: _immutable, ...rest } = other;
-  const next = { ...rest, annotations: { ...other.annotations, [annotations.removeAfter]: rfc3339(now + overlap) } };
+  // The one under the newer name remembers it.
+  const rest = remembering(other, undefined);
+  const next = { ...rest, annotations: { ...rest.annotations, [annotations.removeAfter]: rfc3339(now + overlap) } };
   return [{ write: 'update', before: other, next }];
 }
 

@@ -12,7 +12,10 @@ export const secretAnnotations = {
   /** Key of the value: `secret.keys` may rename it. */
   key: 'auth.nauthera.io/secret-key',
   createdAt: 'auth.nauthera.io/secret-created-at',
-  /** `<digest> <created at> <superseded at>` of the secret that stood here before: for a registration that is lost. */
+  /**
+   * `<digest> <created at> <superseded at>` of the secret that stood here before, for as long as it is accepted: for a
+   * registration that is lost.
+   */
   former: 'auth.nauthera.io/former-secret',
   /** What was asked for by annotation when the value was written: a crash must not have it written again. */
   rotatedFor: 'auth.nauthera.io/rotated-for',
@@ -136,11 +139,19 @@ export function marksOn(secret: Secret | undefined): SecretMarks {
 
 export function isSameSecret(secret: Secret, next: NewSecret): boolean {
   return (
-    secret.type === next.type &&
-    isEqual(secret.data, next.data) &&
-    isEqual(secret.labels, next.labels) &&
-    isEqual(secret.annotations, next.annotations)
+    isSameContent(secret, next) && isEqual(secret.labels, next.labels) && isEqual(secret.annotations, next.annotations)
   );
+}
+
+/** What cannot change in an immutable one. */
+export function isSameContent(secret: Secret, next: NewSecret): boolean {
+  return secret.type === next.type && isEqual(secret.data, next.data);
+}
+
+/** The same, but for what it remembers of the secret before. */
+export function remembering(secret: Secret, former: string | undefined): NewSecret {
+  const { version: _version, immutable: _immutable, ...rest } = secret;
+  return { ...rest, annotations: present({ ...secret.annotations, [secretAnnotations.former]: former }) };
 }
 
 function namesIn(texts: Readonly<Record<string, string>>): string | undefined {

@@ -15,8 +15,9 @@ import { createdEvent, finish, secretWrites } from './secret-plan.ts';
 import {
   secretAnnotations as annotations,
   type Current,
-  isSameSecret,
+  isSameContent,
   marksOn,
+  remembering,
   renderSecret,
   type SecretMarks,
   type SecretOwnerFacts,
@@ -142,17 +143,34 @@ function readCurrent(secret: Secret): Omit<HeldSecret, 'on'> | undefined {
 
 function olderThan(inputs: SecretInputs, held: HeldSecret | undefined): readonly Retiring[] {
   const { target, others } = inputs;
+  const lost = lostWith(inputs, held);
+  if (lost !== undefined) return [lost];
+  if (inputs.storedDigests.length === 0 && held !== undefined) return [];
   const former = [target, ...others].map((one) => readFormerMark(marksOn(one).former));
-  // The registration is lost: what the Secret remembers is accepted again, until it may end.
-  if (inputs.storedDigests.length === 0 && held !== undefined) {
-    const lost = readFormerMark(marksOn(held.on).former);
-    return lost === undefined || lost.digest === held.digest ? [] : [lost];
-  }
   const ids = former.map((one) => (one === undefined ? undefined : idOfDigest(one.digest)));
-  return olderSecrets(inputs, held?.digest, [
+  const older = olderSecrets(inputs, held?.digest, [
     ...ids,
     ...[target, ...others].map((one) => one?.annotations[annotations.id]),
   ]);
+  return older.map((one) => {
+    const mark = former.find((of) => of?.digest === one.digest);
+    return mark === undefined ? one : { ...one, replacedAt: mark.supersededAt };
+  });
+}
+
+/**
+ * The registration is lost, or from before the secret that is held: what the Secret remembers was accepted beside that one
+ * and is again, until it may end. Who used it meanwhile is lost as well, so the time for that begins anew.
+ */
+function lostWith(
+  { storedDigests, storedNotes, now }: SecretInputs,
+  held: HeldSecret | undefined,
+): Retiring | undefined {
+  if (held === undefined || storedDigests.includes(held.digest)) return undefined;
+  const mark = readFormerMark(marksOn(held.on).former);
+  if (mark === undefined || mark.digest === held.digest) return undefined;
+  if (storedNotes?.revoked?.includes(mark.digest) === true) return undefined;
+  return { ...mark, supersededAt: new Date(now).toISOString(), replacedAt: mark.supersededAt };
 }
 
 /** `undefined`: no other secret is needed. A rotation waits until the one before has come to its end. */
@@ -175,14 +193,16 @@ function planHeld(
 ): SecretPlan {
   const { client, issuer, target, times, now } = inputs;
   const ended = endings(inputs, { digests: [held.digest], older });
-  const next = renderSecret(client, issuer, target, held, marksLeft(held.on, ended.notes?.revoked));
-  const frozen = target?.immutable === true && (isDue || !isSameSecret(target, next));
+  const marks = marksLeft(held.on, ended.older);
+  const next = renderSecret(client, issuer, target, held, marks);
+  const isStuck = target?.immutable === true && !isSameContent(target, next);
+  const frozen = isStuck || (target?.immutable === true && isDue);
   const due = dueIn(held.createdAt, times, now);
   // Overdue: as soon as the one before has ended.
   const sleeps = due === undefined || (due === 0 && (frozen || ended.older.length > 0));
   const plan = finish(inputs, ended, {
     current: held,
-    ...(frozen ? { name: next.name, writes: [] } : secretWrites(target, next)),
+    ...secretWrites(target, isStuck ? remembering(target, marks.former) : next),
     frozen,
     ...(sleeps ? {} : { due }),
   });
@@ -190,11 +210,11 @@ function planHeld(
   return { ...plan, events: [...created, ...plan.events] };
 }
 
-/** What was revoked is not remembered as something that may be accepted. */
-function marksLeft(on: Secret, revoked: readonly string[] = []): SecretMarks {
+/** What is accepted no longer is not remembered: it must not come back with an older registration, or on another server. */
+function marksLeft(on: Secret, older: readonly Retiring[]): SecretMarks {
   const { former, ...others } = marksOn(on);
   const digest = readFormerMark(former)?.digest;
-  return digest === undefined || revoked.includes(digest) ? others : { former, ...others };
+  return older.some((one) => one.digest === digest) ? { former, ...others } : others;
 }
 
 /** Immutable, and nobody can tell what stands in it: what was accepted goes on being accepted. */
