@@ -12,6 +12,8 @@ export interface HereOptions
   /** Of pods that the operator makes; left out: it makes none. */
   readonly serverImage?: string;
   readonly defaultServerConfigMap?: string;
+  /** Default: those of the scene, without the operator's own. */
+  readonly watchNamespaces?: readonly string[];
   /** In front of the API server. */
   readonly proxy?: Endpoint;
 }
@@ -32,13 +34,13 @@ export class OperatorHere {
   /** Resolves when it leads and knows everything. */
   static async start(
     scene: Scene,
-    { proxy, serverImage, defaultServerConfigMap, ...times }: HereOptions = {},
+    { proxy, serverImage, defaultServerConfigMap, watchNamespaces, ...times }: HereOptions = {},
   ): Promise<OperatorHere> {
     const here = new OperatorHere();
     const options = {
       kubeconfig: await scene.kubeconfig(proxy),
       namespace: scene.namespaces.system,
-      watchNamespaces: scene.watchNamespaces,
+      watchNamespaces: watchNamespaces ?? scene.watchNamespaces,
       watchSecrets: true,
       serverImage,
       serverImagePullPolicy: 'IfNotPresent' as const,

@@ -1,12 +1,14 @@
 /**
  * The default AuthorizationServer, which helm hands over in a ConfigMap: it cannot create a resource beside the kind.
- * Applied server-side with a field manager of its own when the operator starts to lead and when the ConfigMap changes. What it
- * says wins over what somebody edited; what it does not say is theirs. Never deleted.
+ * Applied server-side with a field manager of its own when the operator starts to lead and when the ConfigMap changes, unless
+ * it stands like that already. What it says wins over what somebody edited; what it does not say is theirs. Never deleted.
  */
 import { apiVersion } from '@nauthera/crds';
 import { parse } from 'yaml';
 import { ApiError, type KubernetesApi } from '../runtime/kubernetes-api.ts';
-import { isRecord } from './documents.ts';
+import { digestOf, isObject, type Json, type JsonObject } from './children.ts';
+import { difference } from './children-compare.ts';
+import { appliedAnnotation } from './children-objects.ts';
 import { objectPath } from './kubernetes-objects.ts';
 import type { ConfigMapReader } from './secret.ts';
 
@@ -81,15 +83,28 @@ export class DefaultServer {
     // Removed from the release, or about to be made: what was applied stays.
     if (text === undefined || text === this.#applied) return;
     const { server, body } = readDefaultServer(text, namespace);
-    await api.request({
-      method: 'PATCH',
-      path: objectPath({ kind: 'AuthorizationServer', namespace, name: server }),
-      query: { fieldManager, force: true, fieldValidation: 'Strict' },
-      contentType: 'application/apply-patch+yaml',
-      body,
-    });
+    const path = objectPath({ kind: 'AuthorizationServer', namespace, name: server });
+    if (!(await this.#stands(path, body))) {
+      await api.request({
+        method: 'PATCH',
+        path,
+        query: { fieldManager, force: true, fieldValidation: 'Strict' },
+        contentType: 'application/apply-patch+yaml',
+        body,
+      });
+      this.#options.onApplied(server);
+    }
     this.#applied = text;
-    this.#options.onApplied(server);
+  }
+
+  /** As it was applied: with nothing more, which the annotation tells, and nothing edited since. */
+  async #stands(path: string, body: JsonObject): Promise<boolean> {
+    try {
+      return difference(body, await this.#options.api.request<JsonObject>({ method: 'GET', path })) === undefined;
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return false;
+      throw error;
+    }
   }
 
   #failed(error: unknown): void {
@@ -102,25 +117,31 @@ export class DefaultServer {
   }
 }
 
-/** @throws DefaultServerInvalid */
+/**
+ * `body` says by an annotation what is wanted.
+ *
+ * @throws DefaultServerInvalid
+ */
 export function readDefaultServer(
   text: string,
   namespace: string,
-): { readonly server: string; readonly body: Readonly<Record<string, unknown>> } {
-  let object: unknown;
+): { readonly server: string; readonly body: JsonObject } {
+  let object: Json;
   try {
     object = parse(text);
   } catch {
     throw new DefaultServerInvalid('it is no YAML');
   }
-  const metadata = isRecord(object) ? object['metadata'] : undefined;
-  if (!isRecord(object) || !isRecord(metadata) || typeof metadata['name'] !== 'string')
+  const metadata = isObject(object) ? object['metadata'] : undefined;
+  if (!isObject(object) || !isObject(metadata) || typeof metadata['name'] !== 'string')
     throw new DefaultServerInvalid('it is no object with a name');
   if (object['kind'] !== 'AuthorizationServer' || object['apiVersion'] !== apiVersion)
     throw new DefaultServerInvalid(`it is no AuthorizationServer of ${apiVersion}`);
   if (metadata['namespace'] !== namespace)
     throw new DefaultServerInvalid(`its namespace must be ${namespace}, that of the operator`);
-  return { server: metadata['name'], body: object };
+  const given = metadata['annotations'];
+  const annotations = { ...(isObject(given) ? given : {}), [appliedAnnotation]: digestOf(object) };
+  return { server: metadata['name'], body: { ...object, metadata: { ...metadata, annotations } } };
 }
 
 function problemOf(error: unknown): string {
