@@ -9,7 +9,7 @@ import type { ServerCertificate } from '../tls/certificates.ts';
 import { applyChild, applyChildren } from './apply-children.ts';
 import { type DeploymentContext, names, type PodSettings, selectorOf } from './context.ts';
 import { deployment, migratedAnnotation, templateAnnotation } from './deployment.ts';
-import { migratedDigest, migrateFirst } from './migrating.ts';
+import { type Migrated, migratedDigest, migrateFirst } from './migrating.ts';
 import { replicasOf, rolloutOf, scaleOf } from './rollout.ts';
 import type { Turns } from './turns.ts';
 
@@ -62,7 +62,7 @@ export async function deployPods(world: World, pods: PodDeployment, inputs: Depl
     bundle: inputs.certificate.bundle,
     restart: server.annotations[restartAnnotation]?.slice(0, 256) ?? server.status.lastHandled?.[restartAnnotation],
   };
-  const applied = paused ? nothing : await applyAll(world, pods, inputs, context, before);
+  const applied = await (paused ? keepTables : applyAll)(world, pods, inputs, context, before);
   const standing = await standingOf(pods, server, applied.problem);
   const now = deploymentOf(pods, server);
   return {
@@ -91,26 +91,54 @@ async function applyAll(
   context: DeploymentContext,
   before: Child | undefined,
 ): Promise<AppliedPods> {
-  const { server, database } = inputs;
-  try {
+  return told(async () => {
     await applyChildren(world, pods.children, context);
-    const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
-    const migrated = await migrateFirst(
-      {
-        children: pods.children,
-        events: world.events,
-        now: () => world.now(),
-        onEnded: () => world.databases.migrated(server),
-      },
-      context,
-      { database, before: before?.annotations[migratedAnnotation], anew },
-    );
+    const migrated = await migrateTables(world, pods, inputs, context, before);
     if (!migrated.ready) return { ...nothing, databaseReady: migrated.condition };
-    return await applyDeployment(world, pods, inputs, context, before);
+    return applyDeployment(world, pods, inputs, context, before);
+  });
+}
+
+/**
+ * Of a server that is paused nothing is touched, but what its pods serve is decided by the operator, which keeps it in tables
+ * of its own version: pausing must not dodge a policy. Without pods its database may be on its way back from a backup.
+ */
+async function keepTables(
+  world: World,
+  pods: PodDeployment,
+  inputs: DeployInputs,
+  context: DeploymentContext,
+  before: Child | undefined,
+): Promise<AppliedPods> {
+  if (inputs.database.tables !== 'missing' || before === undefined || replicasOf(before) === 0) return nothing;
+  return told(async () => {
+    const migrated = await migrateTables(world, pods, inputs, context, before);
+    return migrated.ready ? nothing : { ...nothing, databaseReady: migrated.condition };
+  });
+}
+
+async function told(apply: () => Promise<AppliedPods>): Promise<AppliedPods> {
+  try {
+    return await apply();
   } catch (error) {
     if (!(error instanceof ChildTaken || error instanceof ChildRefused)) throw error;
     return { ...nothing, problem: no('ApplyFailed', error.message) };
   }
+}
+
+function migrateTables(
+  world: World,
+  { children }: PodDeployment,
+  { server, database }: DeployInputs,
+  context: DeploymentContext,
+  before: Child | undefined,
+): Promise<Migrated> {
+  const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
+  return migrateFirst(
+    { children, events: world.events, now: () => world.now(), onEnded: () => world.databases.migrated(server) },
+    context,
+    { database, before: before?.annotations[migratedAnnotation], anew },
+  );
 }
 
 async function applyDeployment(
