@@ -210,6 +210,41 @@ describe('an AuthorizationServer becomes a deployment', () => {
       kinds.map(async ([group, plural, name]) => (await stand.get(group, plural, name))?.metadata.resourceVersion),
     );
 
+  it('objects of a tenant that carry the labels of children, many and large, keep no operator from starting', async () => {
+    const labels = {
+      'app.kubernetes.io/managed-by': 'nauthera-operator',
+      'auth.nauthera.io/authorization-server': 'main',
+    };
+    const large = 'x'.repeat(900_000);
+    for (let at = 0; at < 70; at += 1) {
+      const metadata = { name: `large-${at}`, namespace: scene.namespaces.shop, labels };
+      await scene.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { large } });
+      if (at >= 6) continue;
+      const containers = [{ name: 'x', image, env: [{ name: 'LARGE', value: large }] }];
+      await scene.create({
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata,
+        spec: {
+          replicas: 0,
+          selector: { matchLabels: labels },
+          template: { metadata: { labels }, spec: { containers } },
+        },
+      });
+    }
+    await operator.stop();
+    operator = await OperatorHere.start(scene, { serverImage: image });
+    expect(operator.problems).toEqual([]);
+    // It does its work beside them.
+    await stand.edit('apps/v1', 'deployments', 'main-server', { spec: { replicas: 7 } });
+    await until('there are two again', async () => (await stand.deployment())?.spec.replicas === 2, 60_000);
+    for (const plural of ['configmaps', 'deployments'])
+      await cluster.call(
+        'DELETE',
+        `${plural === 'configmaps' ? '/api/v1' : '/apis/apps/v1'}/namespaces/${scene.namespaces.shop}/${plural}?labelSelector=auth.nauthera.io/authorization-server=main`,
+      );
+  });
+
   it('while it is paused, everything is left alone', async () => {
     await scene.patch('AuthorizationServer', 'auth', 'main', {
       metadata: { annotations: { 'auth.nauthera.io/paused': 'true' } },

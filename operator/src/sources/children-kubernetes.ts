@@ -233,6 +233,7 @@ export class KubernetesChildren implements Children {
 
   #lose(kind: ChildKind, { namespace, name, uid }: Known): void {
     const id = idOf(kind, namespace, name);
+    const isRemoved = this.#removed.delete(uid);
     const stranger = this.#strangers.get(id);
     if (stranger?.uid === uid) {
       this.#strangers.delete(id);
@@ -242,7 +243,7 @@ export class KubernetesChildren implements Children {
     const object = this.#objects.get(id)?.object;
     if (object === undefined || object.metadata.uid !== uid) return;
     this.#objects.delete(id);
-    if (!this.#removed.delete(uid)) this.#lost.add(id);
+    if (!isRemoved) this.#lost.add(id);
     this.#tell(namespace, object.metadata.labels?.[childLabel] ?? '');
   }
 
