@@ -112,8 +112,8 @@ function longestBelow({ extensions }: CertificateFacts): number {
 /** What CAs have been forbidden for years: short RSA keys, signatures over SHA-1 or MD5. */
 function isStrong(certificate: X509Certificate): boolean {
   const { modulusLength } = certificate.publicKey.asymmetricKeyDetails ?? {};
-  const { signature = '', signatureHash = '' } = factsOf(certificate) ?? {};
-  const isSigned = signature === rsaPss ? hashes.test(signatureHash) : signatures.test(signature);
+  const { signature: algorithm = '', signatureHash = '' } = factsOf(certificate) ?? {};
+  const isSigned = algorithm === rsaPss ? hashes.test(signatureHash) : signatures.test(algorithm);
   return (modulusLength ?? 2048) >= 2048 && isSigned;
 }
 

@@ -44,17 +44,17 @@ export const rsaPss = '1.2.840.113549.1.1.10';
 
 /** @throws RangeError when it cannot be read to the last byte */
 export function readCertificate(der: Uint8Array): CertificateFacts {
-  const [body, algorithm] = elementsIn(expectTag(readDer(der), tags.sequence));
-  const [algorithmId, parameters] = elementsIn(expectTag(algorithm, tags.sequence));
-  const signature = objectIdentifier(algorithmId);
-  const signatureHash = signature === rsaPss ? readPssHash(parameters) : undefined;
+  const [body, signed] = elementsIn(expectTag(readDer(der), tags.sequence));
+  const [algorithmId, parameters] = elementsIn(expectTag(signed, tags.sequence));
+  const algorithm = objectIdentifier(algorithmId);
+  const signatureHash = algorithm === rsaPss ? readPssHash(parameters) : undefined;
   const fields = [...elementsIn(expectTag(body, tags.sequence))];
   if (fields[0]?.tag === tags.version) fields.shift();
   // serialNumber, signature, issuer, validity, subject, subjectPublicKeyInfo, then what has a tag of its own.
   const subject = elementsIn(expectTag(fields[4], tags.sequence)).map(readRdn);
   const extensions = readExtensions(fields.slice(6).find(({ tag }) => tag === tags.extensions));
   const names = readAlternativeNames(extensions.get(alternativeNames)?.value);
-  return { subject, ...names, extensions, signature, signatureHash };
+  return { subject, ...names, extensions, signature: algorithm, signatureHash };
 }
 
 /** RFC 4055 §3.1: `hashAlgorithm` is the first parameter, where there is one. */
