@@ -240,6 +240,9 @@ describe('the operator of a cluster', () => {
   });
 
   it('a server that goes takes its rows with it, and leaves the key', async () => {
+    // It has Clients still, whom their owners lose with it.
+    const confirm = ['annotate', '-n', 'identity', 'nas/demo', 'auth.nauthera.io/confirm-deletion=now'];
+    expect((await cluster.kubectl(confirm)).code).toBe(0);
     const { code } = await cluster.kubectl(['delete', '-n', 'identity', 'nas/demo', '--timeout=60s']);
     expect(code).toBe(0);
     expect(await secret('identity', 'demo-key-encryption-key')).toHaveProperty('key-encryption-key');

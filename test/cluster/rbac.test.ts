@@ -61,7 +61,6 @@ const never: readonly Question[] = [
   question('patch', 'ldapbindings', { ...ours, namespace: 'shop' }),
   question('create', 'authorizationservers', { ...ours, namespace: home }),
   question('patch', 'namespaces', { name: 'shop' }),
-  question('create', 'configmaps', { namespace: 'shop' }),
   question('update', 'configmaps', { namespace: 'shop' }),
   question('get', 'leases', { group: 'coordination.k8s.io', namespace: home, name: 'kube-scheduler' }),
   question('update', 'leases', { group: 'coordination.k8s.io', namespace: 'kube-system', name: 'kube-scheduler' }),

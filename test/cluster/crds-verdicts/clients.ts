@@ -233,7 +233,8 @@ export const clients: readonly Verdict[] = [
   ),
   client(
     'a rotation without time',
-    { secret: { rotation: { overlap: '10m', quiet: '0s' } } },
+    { secret: { rotation: { every: '1h', overlap: '10m', quiet: '0s', maxOverlap: '43801h' } } },
+    'spec.secret.rotation.maxOverlap: must be from 1h to 43800h',
     'spec.secret.rotation.overlap: must be from 1h to 8760h',
     'spec.secret.rotation.quiet: must be from 1h to 8760h',
   ),
