@@ -18,6 +18,7 @@ const typed: Readonly<Record<string, string>> = {
   'Try it': 'npm run demo: demo.test.ts; npm test: this run',
   'Add your own application to the demo': 'demo.test.ts',
   'Without a cluster': 'below',
+  'In a cluster': '../e2e/quick-start.test.ts',
   'Your first Client with kubectl': '../cluster/readme.test.ts',
 };
 

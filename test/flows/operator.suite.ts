@@ -228,7 +228,9 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
       const kinds = ['server', 'client', 'scope', 'directory'];
       const dump = () =>
         product.sql(
-          'SELECT kind, id, source, namespace, name, uid, format, withdrawn, body, encode(sealed, $1) AS sealed FROM registry ORDER BY kind, id',
+          // Since when an older secret is watched, a row that was lost does not know: it begins anew.
+          `SELECT kind, id, source, namespace, name, uid, format, withdrawn, body - 'secret_notes' AS body, encode(sealed, $1) AS sealed
+           FROM registry ORDER BY kind, id`,
           ['hex'],
         );
       const columns: Record<string, string> = {
