@@ -72,10 +72,16 @@ export function addRevoke(root: Command): void {
       'Ends what was given: the sessions and grants of a user, the grants of a client, or all of it. Every replica refuses their tokens within a second; whoever may sign in can do so again. May be repeated.',
     );
   withSettings(command, keysSettings)
-    .option('--user <NAME|SUBJECT>', 'Of this user: the name as a directory writes it, in each that has it, or the subject (u_…).')
+    .option(
+      '--user <NAME|SUBJECT>',
+      'Of this user: the name as a directory writes it, in each that has it, or the subject (u_…).',
+    )
     .option('--client <ID>', 'Of this client, and every token that it got for itself.')
     .option('--all', 'Of everybody.')
-    .option('--before <TIME>', 'Only sessions and grants that were begun before this time (RFC 3339); tokens that clients got for themselves are refused up to now in any case. Default: now.')
+    .option(
+      '--before <TIME>',
+      'Only sessions and grants that were begun before this time (RFC 3339); tokens that clients got for themselves are refused up to now in any case. Default: now.',
+    )
     .option('--yes', 'Does not ask.')
     .option('-o, --output <table|json|yaml>', 'How what was ended is printed. Default: table.')
     .addHelpText(
