@@ -1,5 +1,6 @@
 /** The chart as real helm renders it, and the rights that are in it. */
 import { execFile } from 'node:child_process';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type HelmMajor, helmProgram } from './kube-binaries.ts';
@@ -53,7 +54,9 @@ export async function helmAs(
 ): Promise<string> {
   const program = await helmProgram(major);
   const nowhere = join(chartFolder, 'no-such-folder');
-  const env = { PATH: process.env.PATH, HELM_DATA_HOME: nowhere, HELM_CONFIG_HOME: nowhere, HELM_CACHE_HOME: nowhere };
+  const folders = { HELM_DATA_HOME: nowhere, HELM_CONFIG_HOME: nowhere, HELM_CACHE_HOME: nowhere };
+  // It remembers the kinds of a cluster below HOME, or without one where it is started.
+  const env = { PATH: process.env.PATH, HOME: tmpdir(), ...folders };
   return (await run(program, [...args], { env: { ...env, ...environment }, maxBuffer: 1 << 26 })).stdout;
 }
 

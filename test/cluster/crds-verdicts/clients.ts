@@ -234,9 +234,9 @@ export const clients: readonly Verdict[] = [
   client(
     'a rotation without time',
     { secret: { rotation: { every: '1h', overlap: '10m', quiet: '0s', maxOverlap: '43801h' } } },
-    'spec.secret.rotation.maxOverlap: must be from 1h to 43800h',
     'spec.secret.rotation.overlap: must be from 1h to 8760h',
     'spec.secret.rotation.quiet: must be from 1h to 8760h',
+    'spec.secret.rotation.maxOverlap: must be from 1h to 43800h',
   ),
   client(
     'adopted and written',
