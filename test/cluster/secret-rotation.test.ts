@@ -115,9 +115,11 @@ describe('a generated Secret', () => {
     expect((await scene.condition('Client', 'shop', 'web'))?.lastTransitionTime).toBe(transition);
     await until('Events', async () => (await events('web')).length === 3, soon);
     expect([...(await events('web'))].sort()).toEqual(['OldSecretRetired', 'SecretCreated', 'SecretRotated']);
-    // One write, one restart of whoever watches it.
+    // One write of what it holds, one restart of whoever watches that; the other one forgets the old secret.
+    expect(await scene.secret('shop', 'web-oauth2')).toEqual(fresh);
+    expect(secret?.metadata.annotations).not.toHaveProperty([`${prefix}/former-secret`]);
     const rotation = (await cluster.auditEvents()).slice(before);
-    expect(writesOf(filterAudit(rotation, { user: scene.user, resource: 'secrets' }))).toHaveLength(1);
+    expect(writesOf(filterAudit(rotation, { user: scene.user, resource: 'secrets' }))).toHaveLength(2);
   });
 
   it('that is deleted is written with a new secret, and running pods notice nothing', async () => {
