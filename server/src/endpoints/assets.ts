@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { pageError } from '../protocol/errors.ts';
-import { accentSheetAt, icon, stylesheet } from '../views/index.ts';
+import { type Asset, accentSheetAt, icon, stylesheet } from '../views/index.ts';
 
-const fixed = new Map([stylesheet, icon].map((one) => [one.path, one]));
+const fixed = new Map<string, Asset>([stylesheet, icon].map((one) => [one.path, one]));
 
 /** The files that pages load; their paths hold the hash of their content. */
 export function mountAssets(app: FastifyInstance): void {
@@ -13,7 +13,14 @@ export function mountAssets(app: FastifyInstance): void {
       const path = `/assets/${request.params.name}`;
       const asset = fixed.get(path) ?? accentSheetAt(path);
       if (asset === undefined) throw pageError('not_found', 'there is no such file');
-      return reply.headers(asset.headers).send(asset.body);
+      reply.headers(asset.headers);
+      if (asset.gzipped === undefined || !takesGzip(request.headers['accept-encoding'])) return reply.send(asset.body);
+      return reply.header('content-encoding', 'gzip').send(asset.gzipped);
     },
   );
+}
+
+/** RFC 9110 §12.5.3, in the form that browsers send it: anything odd gets the file as it is. */
+function takesGzip(accepted: string | undefined): boolean {
+  return accepted?.split(',').some((coding) => coding.trim().toLowerCase() === 'gzip') === true;
 }

@@ -3,6 +3,7 @@
  * it travels with the browser, sealed, and opens only beside that browser's cookie. What is sealed are the parameters as
  * they came: opening parses them anew, against what is registered now.
  */
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Sealer } from '../keys/keys.ts';
 import { authorizationParameters } from '../protocol/authorization-request.ts';
 import type { ParameterReading, Parameters } from '../protocol/parameters.ts';
@@ -88,20 +89,32 @@ export function sealInteraction(sealer: Sealer, interaction: Interaction, browse
 
 /**
  * One line of JSON, then the values of the parameters as they are: JSON would make six bytes of one, and a request that was
- * just short enough to come in would be too long to go on.
+ * just short enough to come in would be too long to go on. Long values are deflated, as the form brings them over and over.
+ * They all come from whoever wrote the request; what only we or the person know stays out of the deflated part, or the
+ * length of a page would tell it to somebody who tries requests.
  */
 function packed({ parameters, ...rest }: Interaction): Buffer {
   const values = parameters.map(([, value]) => Buffer.from(value));
   const names = parameters.map(([name], at) => [name, values[at]?.length ?? 0]);
-  return Buffer.concat([Buffer.from(`${JSON.stringify({ ...rest, parameters: names })}\n`), ...values]);
+  const plain = Buffer.concat(values);
+  const deflated = plain.length > deflatedFrom ? deflateRawSync(plain) : plain;
+  const isDeflated = deflated.length < plain.length;
+  const head = { ...rest, ...(isDeflated ? { isDeflated } : {}), parameters: names };
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), isDeflated ? deflated : plain]);
 }
 
-function unpacked(plain: Buffer): Interaction {
-  const end = plain.indexOf('\n');
-  const { parameters, ...rest } = JSON.parse(plain.subarray(0, end).toString()) as Omit<Interaction, 'parameters'> & {
-    readonly parameters: readonly (readonly [string, number])[];
-  };
-  let at = end + 1;
+/** Bytes of values; few are not worth the work. */
+const deflatedFrom = 1024;
+
+function unpacked(packed: Buffer): Interaction {
+  const end = packed.indexOf('\n');
+  const { parameters, isDeflated, ...rest } = JSON.parse(packed.subarray(0, end).toString()) as Omit<
+    Interaction,
+    'parameters'
+  > & { readonly parameters: readonly (readonly [string, number])[]; readonly isDeflated?: boolean };
+  const tail = packed.subarray(end + 1);
+  const plain = isDeflated ? inflateRawSync(tail) : tail;
+  let at = 0;
   const values = parameters.map(([name, length]): [string, string] => {
     at += length;
     return [name, plain.subarray(at - length, at).toString()];

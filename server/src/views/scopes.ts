@@ -76,7 +76,7 @@ function scopeTitle(language: Language, { scope, displayName }: ScopeText): stri
   return known === undefined ? (displayName ?? scope) : language.text(known.key);
 }
 
-/** One entry of "It wants to:". */
+/** One entry of "It wants to:". There may be fifty: end tags that HTML does not ask for are left out, to keep the page small. */
 export function scopeEntry(
   language: Language,
   scope: RequestedScope,
@@ -88,8 +88,7 @@ export function scopeEntry(
   const what = name(scopeTitle(language, scope));
   const rows = claims.filter((claim) => claim.name !== inSentence).map((claim) => claimRow(language, claim));
   return html`<li>${sentence === undefined ? what : language.say('consent.with-values', { what, values: sentence })}
-${scope.description !== undefined && html`<p><span dir="auto">${scope.description}</span></p>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf, page)}</li>
-`;
+${scope.description !== undefined && html`<p><bdi>${scope.description}</bdi>\n`}${rows.some(Boolean) && html`<dl>${rows}</dl>\n`}${restriction(language, scope.onlyMembersOf, page)}`;
 }
 
 /** "See these details about you (E-mail address, Nickname)" */
@@ -113,7 +112,7 @@ export function claimsEntry(language: Language, claims: readonly ClaimText[]): S
   const rows = claims.map(({ name: claim, value }) =>
     claimRow(language, { name: claim, value: flatten(value).length === 0 ? unknown : value }),
   );
-  return html`<li>${name(language.text('consent.claims'))}\n<dl>${rows}</dl>\n</li>\n`;
+  return html`<li>${name(language.text('consent.claims'))}\n<dl>${rows}</dl>\n`;
 }
 
 function claimRow(language: Language, claim: ClaimText): SafeHtml | undefined {
@@ -131,7 +130,7 @@ function restriction(
   const group = language.list(groups.map(groupName), 'disjunction');
   return html`<p class="rule">${
     groups.length === 0 ? language.say(`${page}.directory-asked`) : language.say(`${page}.only-members`, { group })
-  }</p>\n`;
+  }\n`;
 }
 
 /** `order-managers` of `cn=order-managers,ou=groups,dc=example`; another text, and a name with escapes, stays whole. */

@@ -49,6 +49,34 @@ describe('a request on its way', () => {
     },
   );
 
+  it('a long state takes no more room than it holds: of random base64url, six bits for a character', () => {
+    const state = randomBytes(6144).toString('base64url');
+    const bytes = sealInteraction(sealer, { ...interaction, parameters: [['state', state]] }, 'browser-a');
+    expect(bytes.length).toBeLessThan(6144 + 400);
+    expect(open(bytes)).toMatchObject({ interaction: { parameters: [['state', state]] } });
+  });
+
+  it('the length of a sealed request tells nothing of a person to who wrote the request', () => {
+    const filler = randomBytes(1500).toString('base64url');
+    const lengthWith = (guess: string) =>
+      sealInteraction(
+        sealer,
+        {
+          ...interaction,
+          parameters: [['state', guess + filler]],
+          hinted: 'subject-of-ada-lovelace',
+          signedIn: 'session-of-ada-lovelace',
+          note: { kind: 'login', username: 'ada.lovelace@example.com' },
+        },
+        'browser-a',
+      ).length;
+    const guesses = ['subject-of-ada-lovelace', 'session-of-ada-lovelace', 'ada.lovelace@example.com'];
+    // The same letters in another order: without the secret beside them they take as many bytes.
+    const turned = (text: string) => [...text].reverse().join('');
+    for (const guess of guesses)
+      expect(Math.abs(lengthWith(guess) - lengthWith(turned(guess))), guess).toBeLessThanOrEqual(2);
+  });
+
   it('A16: opens for no other browser', () => expect(open(sealed, 'browser-b')).toEqual({ outcome: 'unreadable' }));
 
   it('A19: any altered byte makes it unreadable', () => {
