@@ -72,7 +72,7 @@ describe('a request on its way', () => {
       ).length;
     const guesses = ['subject-of-ada-lovelace', 'session-of-ada-lovelace', 'ada.lovelace@example.com'];
     // The same letters in another order: without the secret beside them they take as many bytes.
-    const turned = (text: string) => [...text].reverse().join('');
+    const turned = (text: string) => text.slice(7) + text.slice(0, 7);
     for (const guess of guesses)
       expect(Math.abs(lengthWith(guess) - lengthWith(turned(guess))), guess).toBeLessThanOrEqual(2);
   });
