@@ -82,6 +82,27 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         expect(await count('audit')).toBe(1);
       });
 
+      it('keeps the trace that wrote a row, and writes no row for a trace alone', async () => {
+        const [first, other] = ['1', '2'].map((digit) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`);
+        const kept = async () =>
+          (await sql<{ traceparent: string | null }>(database, `SELECT traceparent FROM registry`))[0];
+        const traced = (one: Registration, traceparent = '') => registry.put({ ...one, traceparent });
+        expect((await traced(client('web'), first)).outcome).toBe('written');
+        expect(await kept()).toEqual({ traceparent: first });
+        expect(registry.fingerprint({ ...client('web'), traceparent: 'any' })).toBe(
+          registry.fingerprint(client('web')),
+        );
+        const before = await revision();
+        expect((await traced(client('web'), other)).outcome).toBe('unchanged');
+        expect((await registry.put(client('web'))).outcome).toBe('unchanged');
+        expect([await kept(), await revision()]).toEqual([{ traceparent: first }, before]);
+        // A write outside of any trace is not told as part of the one before.
+        await written({ ...client('web'), withdrawn: true });
+        expect(await kept()).toEqual({ traceparent: null });
+        await traced(client('web'), other);
+        expect(await kept()).toEqual({ traceparent: other });
+      });
+
       it('of 500 is one statement, one revision and one audit row', async () => {
         const before = await revision();
         const { database: watched, sent } = counted(database);

@@ -15,6 +15,8 @@ export type ChangedRow = StoredRow & {
   readonly deleted: boolean;
   /** The uid that grants of a client hang on; `null`: its own. */
   readonly identity: string | null;
+  /** The trace that wrote it. */
+  readonly traceparent: string | null;
 };
 
 /** Everything up to here is known: rows are read in the order (n, kind, id). */
@@ -51,9 +53,9 @@ function changes(name: string, body: string): Statement {
     name,
     text: `SELECT revision.epoch, revision.n AS revision_n, revision.swept_n, change.*
       FROM registry_revision revision LEFT JOIN LATERAL (
-        (SELECT ${columns}, format, withdrawn, ${body} AS body, sealed, identity, false AS deleted FROM registry WHERE ${beyond} ${inOrder})
+        (SELECT ${columns}, format, withdrawn, ${body} AS body, sealed, identity, traceparent, false AS deleted FROM registry WHERE ${beyond} ${inOrder})
         UNION ALL
-        (SELECT ${columns}, 0, false, NULL, NULL, NULL, true FROM registry_tombstones WHERE ${beyond} ${inOrder})
+        (SELECT ${columns}, 0, false, NULL, NULL, NULL, NULL, true FROM registry_tombstones WHERE ${beyond} ${inOrder})
         ${inOrder}
       ) change ON true ORDER BY n, kind, id`,
   };

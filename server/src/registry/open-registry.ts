@@ -128,7 +128,13 @@ async function putWave(
 ): Promise<readonly [number, PutResult][]> {
   const input = wave.map(({ registration, place }) => {
     const { sealed, ...row } = toRow(registration, sealer, format(registration));
-    return { ...row, place, sealed: sealed === null ? null : `\\x${sealed.toString('hex')}` };
+    const { traceparent } = registration;
+    return {
+      ...row,
+      place,
+      sealed: sealed === null ? null : `\\x${sealed.toString('hex')}`,
+      ...(traceparent === undefined ? {} : { traceparent }),
+    };
   });
   const statement = input.some((row) => row.format > oldestFormat) ? putNewerRows : putRows;
   const { rows } = await database.run<PutRow>(statement, [...admission(fence), JSON.stringify(input)]);

@@ -38,6 +38,8 @@ export type Registration = {
     readonly value: RegistrationByKind[K];
     /** Kept with its owner and id, but served to nobody (suspended, refused by policy). Default `false`. */
     readonly withdrawn?: boolean;
+    /** The trace in which it is written (W3C Trace Context). No part of what is declared: it alone changes no row. */
+    readonly traceparent?: string;
   };
 }[RegistrationKind];
 

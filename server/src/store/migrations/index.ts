@@ -18,6 +18,7 @@ import { secretUses } from './secret-uses.ts';
 import { serviceBinds } from './service-binds.ts';
 import { signingKeys } from './signing-keys.ts';
 import { tokenSessions } from './token-sessions.ts';
+import { traceparents } from './traceparents.ts';
 import { untrustedProxy } from './untrusted-proxy.ts';
 import { usedAssertions } from './used-assertions.ts';
 
@@ -42,4 +43,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0019_adoption': adoption,
   '0020_registration_events': registrationEvents,
   '0021_closed_functions': closedFunctions,
+  '0022_traceparents': traceparents,
 };
