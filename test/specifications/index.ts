@@ -12,15 +12,16 @@ import {
   rpInitiatedLogout,
   unmetRequirements,
 } from './openid-more.ts';
-import { profiles } from './profiles.ts';
 import type { Specification } from './specification.ts';
+
+export { plans } from './certification.ts';
 
 export interface Chapter {
   readonly title: string;
   readonly specifications: readonly Specification[];
 }
 
-/** The page, in its order. */
+/** The page of specifications, in its order. */
 export const chapters: readonly Chapter[] = [
   {
     title: 'OAuth 2.0',
@@ -52,6 +53,5 @@ export const chapters: readonly Chapter[] = [
     title: 'OpenID Connect',
     specifications: [core, discovery, rpInitiatedLogout, backChannelLogout, frontChannelLogout, unmetRequirements],
   },
-  { title: 'Profiles of the OpenID Foundation', specifications: profiles },
   { title: 'Not supported', specifications: [notSupported] },
 ];

@@ -163,7 +163,7 @@ export const frontChannelLogout: Specification = {
 
 export const unmetRequirements: Specification = {
   name: 'Unmet Authentication Requirements 1.0',
-  title: 'OpenID Connect Core Error Code unmet_authentication_requirements',
+  title: 'OpenID Connect Core: Unmet Authentication Requirements',
   url: 'https://openid.net/specs/openid-connect-unmet-authentication-requirements-1_0.html',
   lines: [
     yes(

@@ -1,8 +1,9 @@
-/** The page of specifications cannot name a test that is not there. */
+/** The pages of specifications and of certification plans cannot name a test that is not there. */
 import { describe, expect, it } from 'vitest';
-import { specificationsPage } from '../../specifications/generate.ts';
-import { chapters } from '../../specifications/index.ts';
-import { type Proof, row, yes } from '../../specifications/specification.ts';
+import { documents, pageOf } from '../../specifications/generate.ts';
+import { readable } from '../../specifications/readable.ts';
+
+import { type Line, type Proof, row, yes } from '../../specifications/specification.ts';
 import { declaredTests } from '../../specifications/titles.ts';
 
 const source = `
@@ -20,15 +21,14 @@ const source = `
   it.each(cases.map((one) => [one] as const))('alone', () => {});
 `;
 const declared = declaredTests(source);
+const documentOf = (lines: readonly Line[]) => ({
+  head: '# T',
+  first: 'Section',
+  chapters: [{ title: 'C', specifications: [{ name: 'S', title: 'T', url: 'https://s.example', lines }] }],
+});
 const page = (proof: Proof) =>
-  specificationsPage(
-    [
-      {
-        title: 'C',
-        specifications: [{ name: 'S', title: 'T', url: 'https://s.example', lines: [yes('§1', 'It is so.', proof)] }],
-      },
-    ],
-    (path) => (path === 'flows/x.test.ts' || path === 'flows/y.suite.ts' ? declared : undefined),
+  pageOf(documentOf([yes('§1', 'It is so.', proof)]), (path) =>
+    path === 'flows/x.test.ts' || path === 'flows/y.suite.ts' ? declared : undefined,
   );
 
 describe('titles are read from the source', () => {
@@ -44,10 +44,10 @@ describe('titles are read from the source', () => {
 
 describe('a proof', () => {
   it.each<[Proof, string]>([
-    ['flows/x: alone', '[flows/x](../../test/flows/x.test.ts): alone'],
-    ['flows/y.suite: outer › one', '[flows/y.suite](../../test/flows/y.suite.ts): outer › one'],
-    ['flows/x: inner %s › one', 'inner %s › one'],
-    [row('flows/x: %s of a table', 'a row'), '%s of a table “a row”'],
+    ['flows/x: alone', '[alone](../../test/flows/x.test.ts)'],
+    ['flows/y.suite: outer › one', '[outer › one](../../test/flows/y.suite.ts)'],
+    ['flows/x: inner %s › one', '[inner … › one]'],
+    [row('flows/x: %s of a table', 'a row'), '[a row of a table]'],
   ])('%j is found', (proof, text) => expect(page(proof)).toContain(text));
 
   it.each<[Proof, RegExp]>([
@@ -63,21 +63,37 @@ describe('a proof', () => {
   ])('%j is none', (proof, problem) => expect(() => page(proof)).toThrow(problem));
 });
 
-describe('the page', () => {
-  it('says of a line without a test that it has none', () => {
-    const lines = [yes('§1', 'It is so.')];
-    const text = specificationsPage(
-      [{ title: 'C', specifications: [{ name: 'S', title: 'T', url: 'https://s.example', lines }] }],
-      () => declared,
-    );
+describe('a title is read without our own numbers', () => {
+  it.each([
+    ['A48: a stranger sees no difference', undefined, 'a stranger sees no difference'],
+    ['A09, F17: an error stays here: %j', undefined, 'an error stays here: …'],
+    ['RFC 6749 §3.1, A03: %s twice', undefined, 'RFC 6749 §3.1: … twice'],
+    ['I1: around › F01, I10: within', undefined, 'around › within'],
+    [
+      'an authorization request › %s',
+      'A21, OIDC Core §6: request object',
+      'an authorization request › OIDC Core §6: request object',
+    ],
+    ['%s by %s', 'ES256', 'ES256 by …'],
+    ['no table: nothing', 'a row', 'no table: nothing: a row'],
+  ])('%s, %j', (title, one, text) => expect(readable(title, one)).toBe(text));
+});
+
+describe('the pages', () => {
+  it('say of a line without a test that it has none', () => {
+    const text = pageOf(documentOf([yes('§1', 'It is so.')]), () => declared);
     expect(text).toContain('| §1 | It is so. | yes | **no test** |');
-    expect(text).toContain('| S | 1 | 1 | 0 | 0 | 1 |');
+    expect(text).toContain('| [T](#t) | 1 | 1 | 0 | 0 | 1 |');
   });
 
-  it('has each specification once, and no line that would break its table', () => {
-    const all = chapters.flatMap(({ specifications }) => specifications);
-    expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
-    for (const { lines } of all)
+  it.each(Object.entries(documents))(
+    '%s: each name once, a test for each line, and none that breaks its table',
+    (_, document) => {
+      const all = document.chapters.flatMap(({ specifications }) => specifications);
+      expect(new Set(all.map(({ name }) => name)).size).toBe(all.length);
+      const lines = all.flatMap((one) => one.lines.map((line) => ({ name: one.name, ...line })));
+      expect(lines.filter(({ proofs }) => proofs.length === 0).map(({ name, section }) => [name, section])).toEqual([]);
       for (const { section, says } of lines) expect(`${section}${says}`).not.toMatch(/[|\n]/);
-  });
+    },
+  );
 });
