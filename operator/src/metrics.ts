@@ -15,6 +15,8 @@ export interface MetricsOptions {
   readonly apiServer: string;
   /** Asked at each scrape. */
   readonly leading: () => boolean;
+  /** Where they are registered. Default: a registry of its own, so that several can run in one process. */
+  readonly registry?: Registry;
 }
 
 export interface OperatorMetrics {
@@ -28,9 +30,8 @@ export interface OperatorMetrics {
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
-/** Each process has its own registry, so that several can run in one. */
-export function createMetrics({ version, revision, apiServer, leading }: MetricsOptions): OperatorMetrics {
-  const registry = new Registry();
+export function createMetrics(options: MetricsOptions): OperatorMetrics {
+  const { version, revision, apiServer, leading, registry = new Registry() } = options;
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   new Gauge({
