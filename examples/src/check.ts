@@ -11,13 +11,17 @@ import { World } from './check/world.ts';
 /** Seconds. It takes about 40 on a machine of two cores that does nothing else; a busy one takes its time. */
 const deadline = 300;
 
+const legend = `Each line with an arrow is a message that was seen: who to whom, what, and the names of its parameters, values only where a
+specification fixes them. A line without one says what these messages showed.
+server → directory  as the directory’s own log tells it; directory → server  as the server’s audit log tells it, the event and
+                    the directory server in brackets; directory → directory  what this check itself did to the directory.
+user                ada and grace are in the groups staff and finance, alan is in staff alone, zoe in none.`;
+
 async function main(address: string, file: string | undefined): Promise<number> {
   const started = Date.now();
   const world = await World.at(address);
   const report = makeReport((line) => console.log(line), world.recorder);
-  console.log(
-    'What passes between server and directory: as the directory’s log and the server’s audit lines tell it.\n',
-  );
+  console.log(`${legend}\n`);
   for (const { title, play } of scenes) await report.scene(title, () => play(world, report));
   if (file !== undefined) {
     await writeFile(file, `${JSON.stringify({ runs: report.runs }, null, 2)}\n`);

@@ -100,7 +100,7 @@ describe('npm run demo -- --check', () => {
       /user → server GET \/authorize/,
       /server → user .*page consent/,
       /user → server POST \/consent/,
-      /server → user .*page error temporarily_unavailable, 503$/,
+      /server → user .*error page temporarily_unavailable \(503\)$/,
     ]);
   });
 

@@ -100,7 +100,8 @@ export class Browser {
   async #notePage({ url, name, error, status }: Page, responses: readonly Response[]): Promise<void> {
     if (this.#recorder?.isServer(new URL(url)) !== true) return;
     const way = responses.length > 1 ? `${responses[0]?.status} to ` : '';
-    const what = `${way}page ${name}${error === '' ? '' : ` ${error}`}${status === 200 ? '' : `, ${status}`}`;
+    const page = error === '' ? `page ${name}` : `error page ${error}`;
+    const what = `${way}${page}${status === 200 ? '' : ` (${status})`}`;
     const unavailable = error === 'temporarily_unavailable';
     await this.#recorder.answer({ from: 'server', to: 'user', what, names: [] }, requestIdsOf(responses), unavailable);
   }
