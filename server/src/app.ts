@@ -13,6 +13,7 @@ import { createHttp, defaultLimits } from './http/listener.ts';
 import type { Readiness } from './http/readiness.ts';
 import { openServingCertificate, type ServingCertificate, TlsFolderInvalid } from './http/serving-certificate.ts';
 import { createServed, type Listener, mutualTlsListener, publicListener } from './listeners.ts';
+import { measureNow } from './measure-now.ts';
 import type { RunningServer, ServerOptions } from './options.ts';
 import { createParts, type Parts } from './parts.ts';
 
@@ -53,9 +54,9 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
   const stopParts = run(parts);
 
   let stopping: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
+  const stop = async (linger: number): Promise<void> => {
     readiness.drain();
-    await Promise.all([open.drain.close(drainCap), mutual?.drain.close(drainCap)]);
+    await Promise.all([open.drain.close(drainCap, linger), mutual?.drain.close(drainCap, linger)]);
     certificate?.stop();
     await stopParts();
     await management.drain.close(0);
@@ -66,8 +67,8 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
   return {
     ...urls,
     ready: () => becomesReady(readiness, () => stopping !== undefined),
-    stop: () => {
-      stopping ??= stop();
+    stop: (linger = 0) => {
+      stopping ??= stop(linger);
       return stopping;
     },
   };
@@ -130,7 +131,8 @@ function run({
   };
 }
 
-function managementListener({ limits, managementRoutes = {} }: ServerOptions, parts: Parts): Listener {
+function managementListener(options: ServerOptions, parts: Parts): Listener {
+  const { limits, managementRoutes = {} } = options;
   const { log, metrics, readiness } = parts;
   const app = createHttp({ limits: { ...defaultLimits, ...limits } });
   const drain = trackConnections(app);
@@ -143,20 +145,10 @@ function managementListener({ limits, managementRoutes = {} }: ServerOptions, pa
   mountManagement(app, {
     readiness,
     registry: metrics.registry,
-    beforeScrape: () => measureRegistry(parts),
+    beforeScrape: () => measureNow(parts, options.database),
     routes: managementRoutes,
   });
   return { app, drain };
-}
-
-function measureRegistry({ metrics, directories, follower: { current, confirmedAt, rejected } }: Parts): void {
-  metrics.registryRevision.set(current.revision.n);
-  if (Number.isFinite(confirmedAt)) metrics.registryConfirmed.set((performance.now() - confirmedAt) / 1000);
-  for (const [kind, count] of Object.entries(current.counts())) metrics.registryEntries.set({ kind }, count);
-  metrics.registryRejected.set(rejected.length);
-  for (const { directory, server, up } of directories?.servers() ?? []) {
-    metrics.ldapServerUp.set({ directory, server }, up ? 1 : 0);
-  }
 }
 
 async function becomesReady(readiness: Readiness, isStopping: () => boolean): Promise<void> {

@@ -25,10 +25,12 @@ import { measure } from './http/measure.ts';
 import { serveOnlyWhenReady } from './http/readiness.ts';
 import type { TlsListenerOptions } from './http/secure-server.ts';
 import type { ServingCertificate } from './http/serving-certificate.ts';
+import { traceRequests } from './http/trace-requests.ts';
 import type { ServerOptions } from './options.ts';
 import type { Parts } from './parts.ts';
 import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
 import { pageError } from './protocol/errors.ts';
+import { tracedAuthentication } from './traced.ts';
 
 export interface Listener {
   readonly app: FastifyInstance;
@@ -48,7 +50,9 @@ export function createServed(options: ServerOptions, parts: Parts): Served {
     ...flows.grants,
     client_credentials: clientCredentials({ audiencesOfScope, accessTokens, server: declared }),
   };
-  return { grants, authenticate: clientAuthentication(options, parts) };
+  const authenticate = clientAuthentication(options, parts);
+  const { tracing } = options;
+  return { grants, authenticate: tracing === undefined ? authenticate : tracedAuthentication(authenticate, tracing) };
 }
 
 export function publicListener(
@@ -113,6 +117,7 @@ function listenerFor(options: ServerOptions, parts: Parts, tls: TlsListenerOptio
     ...(tls === undefined ? {} : { tls }),
   });
   const drain = trackConnections(app);
+  if (options.tracing !== undefined) traceRequests(app, options.tracing);
   measure(app, { metrics, log: log.named('http') });
   admitOrigins(app, { isRegistered: (origin) => follower.current.isAllowedOrigin(origin) });
   const { maxInFlight } = options;
@@ -123,7 +128,13 @@ function listenerFor(options: ServerOptions, parts: Parts, tls: TlsListenerOptio
   const renderError = createErrorPages(server);
   const deliver = createDelivery(server);
   app.setErrorHandler(
-    createErrorReply({ renderError, deliver, log: log.named('http'), issuer: () => server()?.issuer }),
+    createErrorReply({
+      renderError,
+      deliver,
+      log: log.named('http'),
+      issuer: () => server()?.issuer,
+      onShed: (reason) => metrics.requestsShed.inc({ reason }),
+    }),
   );
   app.setNotFoundHandler(() => {
     throw pageError('not_found', 'there is nothing here');

@@ -28,9 +28,11 @@ import { type UsedAssertionStore, usedAssertionStore } from './store/used-assert
 import { createAuditLog, type EmitAudit } from './telemetry/audit-log.ts';
 import { type Log, silentLog } from './telemetry/log.ts';
 import { createMetrics, type Metrics } from './telemetry/metrics.ts';
+import { logWithin, type Tracing } from './telemetry/tracing.ts';
 import { createTokenIssuer, type TokenIssuer } from './tokens/issue.ts';
 import { type SessionNames, sessionNames } from './tokens/session-name.ts';
 import { type SubjectOf, subjectFor } from './tokens/subject.ts';
+import { recordLoad, tracedDatabase, tracedDirectory, tracedSigner } from './traced.ts';
 import { createUserFlows, type UserFlows } from './user-flows.ts';
 
 export interface Parts {
@@ -66,7 +68,8 @@ export interface Parts {
 }
 
 export function createParts(options: ServerOptions): Parts {
-  const { seams = {}, clock = systemClock, log = silentLog } = options;
+  const { seams = {}, clock = systemClock, tracing } = options;
+  const log = tracing === undefined ? (options.log ?? silentLog) : logWithin(options.log ?? silentLog, tracing);
   const metrics = createMetrics(options.metrics ?? new Registry());
   metrics.buildInfo.set({ component: 'server', version: 'unknown', revision: 'unknown', ...options.build }, 1);
   const replica = options.replica ?? `${hostname()}-${randomBytes(4).toString('hex')}`;
@@ -75,11 +78,13 @@ export function createParts(options: ServerOptions): Parts {
   const timed = observed(options.database, {
     done: (statement, seconds) => metrics.databaseDuration.observe({ statement }, seconds),
     failed: (errorClass) => metrics.databaseErrors.inc({ class: errorClass }),
+    auditFailed: () => metrics.auditWriteFailures.inc(),
   });
-  const database = seams.database?.(timed, 'request') ?? timed;
+  const counted = seams.database?.(timed, 'request') ?? timed;
+  const database = tracing === undefined ? counted : tracedDatabase(counted, tracing);
   const background = seams.database?.(timed, 'background') ?? timed;
 
-  const follower = followRegistry(background, sealer, log.named('registry'), audit);
+  const follower = followRegistry({ database: background, sealer, log: log.named('registry'), audit, tracing });
   const server = () => follower.current.server?.value;
   const monotonic = () => performance.now();
   const keys = createKeys({
@@ -118,8 +123,10 @@ export function createParts(options: ServerOptions): Parts {
     if (registration === undefined) throw new Error('the server is not declared');
     return registration;
   };
-  const directory = seams.directory ?? directories;
-  const signer = seams.signer?.(keys.signer) ?? keys.signer;
+  const asked = seams.directory ?? directories;
+  const directory = tracing === undefined ? asked : tracedDirectory(asked, tracing);
+  const ownSigner = seams.signer?.(keys.signer) ?? keys.signer;
+  const signer = tracing === undefined ? ownSigner : tracedSigner(ownSigner, tracing);
   const tokens = createTokenIssuer({
     signer,
     clock,
@@ -145,6 +152,7 @@ export function createParts(options: ServerOptions): Parts {
     log,
     audit,
     metrics,
+    tracing,
   });
   const readiness = createReadiness({
     registry: () => ({ declared: server() !== undefined, confirmedAt: finite(follower.confirmedAt) }),
@@ -190,10 +198,19 @@ export function createParts(options: ServerOptions): Parts {
   };
 }
 
-function followRegistry(database: Database, sealer: KeyedSealer, log: Log, audit: EmitAudit): Follower {
+interface FollowParts {
+  readonly database: Database;
+  readonly sealer: KeyedSealer;
+  readonly log: Log;
+  readonly audit: EmitAudit;
+  readonly tracing: Tracing | undefined;
+}
+
+function followRegistry({ database, sealer, log, audit, tracing }: FollowParts): Follower {
   return createFollower({
     database,
     sealer,
+    ...(tracing === undefined ? {} : { onLoaded: (loaded) => recordLoad(tracing, loaded) }),
     onProblem: (problem) => log.warn('the registry', { 'error.detail': problem }),
     onRejected: ({ kind, id, problem }) => {
       log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem });

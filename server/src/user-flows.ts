@@ -52,6 +52,7 @@ import { startSweep } from './store/sweep.ts';
 import type { EmitAudit } from './telemetry/audit-log.ts';
 import { errorFields, type Log } from './telemetry/log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import type { IssueFrontChannel } from './tokens/issue.ts';
 import type { SessionNames } from './tokens/session-name.ts';
 import type { SubjectOf } from './tokens/subject.ts';
@@ -77,6 +78,8 @@ export interface UserFlowParts {
   readonly log: Log;
   readonly audit: EmitAudit;
   readonly metrics: Metrics;
+  /** `undefined`: nothing is traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 export interface UserFlows {
@@ -89,7 +92,7 @@ export interface UserFlows {
 }
 
 export function createUserFlows(parts: UserFlowParts): UserFlows {
-  const { database, snapshot, directory, sealer, clock, audit, metrics } = parts;
+  const { database, snapshot, directory, sealer, clock, audit, metrics, tracing } = parts;
   const log = parts.log.named('flows');
   const codes = authorizationCodeStore(database);
   const grants = grantStore(database, () => logouts.soon());
@@ -117,6 +120,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     log,
     emitAudit: audit,
     metrics,
+    tracing,
   };
   const logouts = createLogoutWorker({
     store: logoutDeliveryStore(parts.background),
@@ -177,7 +181,18 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
         audiencesOfScope,
         claimsOfScope: claimsOf,
       }),
-      refresh_token: refreshToken({ tokens, accessTokens, grants, directory, snapshot, server, clock, audit, metrics }),
+      refresh_token: refreshToken({
+        tokens,
+        accessTokens,
+        grants,
+        directory,
+        snapshot,
+        server,
+        clock,
+        audit,
+        metrics,
+        tracing,
+      }),
     },
     mount(http, authenticate) {
       mountAuthorize(http, ports);
@@ -205,6 +220,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       const stopSweep = startSweep({
         database: parts.background,
         onSwept: (table, rows) => metrics.sweptRows.inc({ table }, rows),
+        onExpired: (expired) => metrics.grantsEnded.inc({ cause: 'expiry' }, expired),
         onError: (error) => log.warn('expired rows could not be removed', errorFields(error)),
       });
       return async () => {

@@ -104,6 +104,19 @@ describe('F55: the sweep', () => {
     expect([table, swept[table], await world.count(table)]).toEqual([table, half, all - half]);
   });
 
+  it('tells of grants that came to the end of their time, and not of those that were ended before', async () => {
+    await granted();
+    await granted();
+    const old = `expires_at = now() - interval '1 second'`;
+    await world.rows(`DELETE FROM grants WHERE id NOT IN (SELECT id FROM grants ORDER BY created_at DESC LIMIT 2)`);
+    await world.rows(`UPDATE grants SET ${old}`);
+    await world.rows(`UPDATE grants SET ended_at = now() WHERE id = (SELECT id FROM grants LIMIT 1)`);
+    const told: number[] = [];
+    const { database } = world;
+    await sweep({ database, onSwept: () => undefined, onExpired: (grants) => told.push(grants) });
+    expect(told).toEqual([1]);
+  });
+
   it('keeps the code of a session that may still end, though no token hangs off it any more', async () => {
     const { code } = await authorize(world.browser());
     await world.token(codeFields(code));

@@ -5,11 +5,12 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { readClientRequest, takePostOnly } from '../http/client-request.ts';
+import { answeredCode } from '../http/error-reply.ts';
 import { noStore } from '../http/headers.ts';
 import type { KeySet } from '../keys/keys.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
-import { jsonError, ProtocolError } from '../protocol/errors.ts';
+import { jsonError } from '../protocol/errors.ts';
 import { formatScope } from '../protocol/scope.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
@@ -45,7 +46,7 @@ export function mountIntrospection(app: FastifyInstance, ports: IntrospectionPor
       ports.metrics.introspections.inc({ outcome: answer === null ? 'inactive' : 'active' });
       return reply.headers(noStore).send(JSON.stringify(answer ?? { active: false }));
     } catch (error) {
-      ports.metrics.introspections.inc({ outcome: error instanceof ProtocolError ? error.code : 'server_error' });
+      ports.metrics.introspections.inc({ outcome: answeredCode(error) });
       throw error;
     }
   });

@@ -5,10 +5,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { readClientRequest, takePostOnly } from '../http/client-request.ts';
+import { answeredCode } from '../http/error-reply.ts';
 import { noStore } from '../http/headers.ts';
 import type { KeySet } from '../keys/keys.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
-import { jsonError, ProtocolError } from '../protocol/errors.ts';
+import { jsonError } from '../protocol/errors.ts';
 import type { PresentedTokenStore, RevocationTarget } from '../store/presented-tokens.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
@@ -32,7 +33,7 @@ export function mountRevocation(app: FastifyInstance, ports: RevocationPorts): v
       ports.metrics.revocations.inc({ outcome });
       return reply.headers(noStore).send('');
     } catch (error) {
-      ports.metrics.revocations.inc({ outcome: error instanceof ProtocolError ? error.code : 'server_error' });
+      ports.metrics.revocations.inc({ outcome: answeredCode(error) });
       throw error;
     }
   });

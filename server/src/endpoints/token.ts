@@ -9,13 +9,14 @@ import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { certificateOf } from '../http/client-certificate.ts';
 import { narrowOrigin } from '../http/cross-origin.ts';
 import { departureOf } from '../http/departure.ts';
+import { answeredCode } from '../http/error-reply.ts';
 import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
 import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
-import { jsonError, ProtocolError } from '../protocol/errors.ts';
+import { jsonError } from '../protocol/errors.ts';
 import { parseTokenRequest, type TokenGrantType } from '../protocol/token-request.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -44,7 +45,7 @@ export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): voi
       count(parts.metrics, progress, 'success');
       return send(reply, response);
     } catch (error) {
-      count(parts.metrics, progress, error instanceof ProtocolError ? error.code : 'server_error');
+      count(parts.metrics, progress, answeredCode(error));
       throw error;
     }
   });

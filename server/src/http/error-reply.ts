@@ -38,6 +38,8 @@ export interface ErrorReplyOptions {
   readonly log: Log;
   /** The issuer, for challenges and HSTS; `undefined` until the operator has declared the server. */
   readonly issuer: () => string | undefined;
+  /** A request was refused because the database did not answer, or too many wait for it. */
+  readonly onShed?: (reason: 'database') => void;
 }
 
 export type ReplyWithError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => void;
@@ -56,6 +58,7 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
     const response = responseOf(error);
     const status = response === null ? statusOnPage(error, answer, request) : statusSent(response);
     logFailure(options.log, error, answer, { request, status });
+    if (isOfDatabase(error)) options.onShed?.('database');
     if (response !== null) return options.deliver(response, request, reply);
     if (deliveryOf(error, request) === 'page') {
       const page = forPeople(answer);
@@ -69,6 +72,11 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
       void reply.headers(noStore).headers(answer.headers).send(body);
     }
   };
+}
+
+/** The code that an error is answered with, for metrics. */
+export function answeredCode(error: unknown): string {
+  return error instanceof ProtocolError ? error.code : answerTo(error, '').code;
 }
 
 /** `null`: not for a client of the authorization endpoint. */
@@ -157,6 +165,11 @@ const unavailable: ReadonlySet<string> = new Set([
   'not_serving',
   'handler_timeout',
 ]);
+
+function isOfDatabase(error: unknown): boolean {
+  const found = error instanceof ProtocolError && error.cause !== undefined ? error.cause : error;
+  return found instanceof Error && 'code' in found && found.code === 'database_unavailable';
+}
 
 const requestProblems: ReadonlyMap<number, string> = new Map([
   [404, 'there is nothing here'],

@@ -27,6 +27,13 @@ export interface Transaction extends Runner {
 
 export type Stop = () => Promise<void>;
 
+/** Connections of a pool now, and who waits for one. */
+export interface PoolCounts {
+  readonly idle: number;
+  readonly busy: number;
+  readonly waiting: number;
+}
+
 /**
  * Values are given as the column wants them; json and jsonb as JSON text (an array would become a Postgres array).
  * Inside {@link transaction} every member but the handle given to `work` throws `TransactionHandleRequired`.
@@ -42,8 +49,14 @@ export interface Database extends Runner {
    * polling is the truth either way.
    */
   listen(channel: string, onNotify: (payload: string) => void): Promise<Stop | null>;
-  /** Connections of their own, without time limits and past any pooler: for migrations. */
-  alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T>;
+  /**
+   * Connections of their own, without the session's time limits and past any pooler: for migrations.
+   *
+   * @param answerWithin milliseconds after which a statement without an answer counts as unanswered. Default: never
+   */
+  alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>, answerWithin?: number): Promise<T>;
+  /** For metrics. */
+  poolCounts?(): PoolCounts;
   close(): Promise<void>;
 }
 

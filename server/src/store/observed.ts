@@ -5,7 +5,12 @@ export interface StatementObserver {
   readonly done: (statement: string, seconds: number) => void;
   /** By SQLSTATE class (`08`, `23`, …), or `unavailable`. */
   readonly failed: (errorClass: string) => void;
+  /** A statement failed that writes audit rows. */
+  readonly auditFailed: () => void;
 }
+
+/** As `audit.ts` begins every such row. */
+const auditInsert = 'INSERT INTO audit ';
 
 /** The same database; every statement is timed by its name. */
 export function observed(database: Database, observer: StatementObserver): Database {
@@ -16,6 +21,7 @@ export function observed(database: Database, observer: StatementObserver): Datab
         return await runner.run(statement, values);
       } catch (error) {
         observer.failed(sqlState(error)?.slice(0, 2) ?? 'unavailable');
+        if (statement.text.includes(auditInsert)) observer.auditFailed();
         throw error;
       } finally {
         observer.done(statement.name, (performance.now() - began) / 1000);
@@ -30,6 +36,7 @@ export function observed(database: Database, observer: StatementObserver): Datab
       database.transaction((transaction) => work({ inTransaction: true, run: timed(transaction) })),
     listen: (channel, onNotify) => database.listen(channel, onNotify),
     alone: (work) => database.alone(work),
+    ...(database.poolCounts === undefined ? {} : { poolCounts: database.poolCounts.bind(database) }),
     close: () => database.close(),
   };
 }

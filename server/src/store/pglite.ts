@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { PGlite, type Transaction as PGliteTransaction, types } from '@electric-sql/pglite';
 import { Kysely, PGliteDialect } from 'kysely';
-import type { Database, Result, Statement, Stop, Transaction } from './database.ts';
+import type { Database, PoolCounts, Result, Statement, Stop, Transaction } from './database.ts';
 import { asFailure, type Progress } from './failures.ts';
 import { lockFolder } from './pglite-lock.ts';
 import { TransactionScope } from './transaction-scope.ts';
@@ -53,6 +53,7 @@ class EmbeddedDatabase implements PgliteDatabase {
   readonly #pglite: PGlite;
   readonly #unlock: () => void;
   readonly #scope = new TransactionScope();
+  #asked = 0;
   #closing: Promise<void> | undefined;
 
   constructor(pglite: PGlite, unlock: () => void) {
@@ -85,11 +86,17 @@ class EmbeddedDatabase implements PgliteDatabase {
 
   async run<R>(statement: Statement, values: readonly unknown[]): Promise<Result<R>> {
     this.#scope.refuseInside();
-    return send<R>(this.#pglite, statement, values, 'sent');
+    this.#asked += 1;
+    try {
+      return await send<R>(this.#pglite, statement, values, 'sent');
+    } finally {
+      this.#asked -= 1;
+    }
   }
 
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     this.#scope.refuseInside();
+    this.#asked += 1;
     try {
       return await this.#pglite.transaction(async (handle) => {
         const run = <R>(statement: Statement, values: readonly unknown[]) =>
@@ -98,6 +105,8 @@ class EmbeddedDatabase implements PgliteDatabase {
       });
     } catch (error) {
       throw asFailure(error, 'in transaction');
+    } finally {
+      this.#asked -= 1;
     }
   }
 
@@ -117,6 +126,12 @@ class EmbeddedDatabase implements PgliteDatabase {
 
   dump(): Promise<Blob> {
     return this.#pglite.dumpDataDir('none');
+  }
+
+  /** Its one connection. */
+  poolCounts(): PoolCounts {
+    const busy = Math.min(this.#asked, 1);
+    return { idle: 1 - busy, busy, waiting: this.#asked - busy };
   }
 
   close(): Promise<void> {

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
-import { DatabaseUnavailable } from './database.ts';
+import { DatabaseUnavailable, type PoolCounts } from './database.ts';
 import { leavesConnectionUsable, sqlState } from './failures.ts';
 import { type AnswerLimits, guardedClient } from './guarded-client.ts';
 import { beginSession, queryTimeout } from './postgres-settings.ts';
@@ -27,6 +27,8 @@ export class Lease {
   }
 
   async query(query: Query): Promise<pg.QueryResult> {
+    // It is destroyed when it is released: to ask it once more would only wait once more.
+    if (this.#broken) throw new DatabaseUnavailable('the connection to the database is not usable any more');
     this.#waiting += 1;
     try {
       return await this.#client.query(query);
@@ -50,6 +52,8 @@ export interface PoolOptions {
   readonly onProblem: (problem: string) => void;
   /** Session limits (the default), or none for migrations. */
   readonly limited: boolean;
+  /** Milliseconds that one answer is waited for. Default: a little more than the session's limits, or without them for ever. */
+  readonly answerWithin?: number;
   readonly answers?: AnswerLimits | undefined;
 }
 
@@ -64,17 +68,19 @@ export class Pool {
   readonly #pool: pg.Pool;
   readonly #maxWaiting: number;
   readonly #pooled = new WeakSet<pg.ClientBase>();
+  readonly #clients = new Set<pg.PoolClient>();
   /** Nobody waits for an answer: a connection may take its time. */
   #warming = false;
   /** On the clock of `performance.now()`. */
   #refusedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited, answers }: PoolOptions) {
+  constructor(config: pg.ClientConfig, { max, maxWaiting, onProblem, limited, answers, ...more }: PoolOptions) {
     this.#maxWaiting = maxWaiting;
+    const answerWithin = more.answerWithin ?? (limited ? queryTimeout : undefined);
     this.#pool = new pg.Pool({
       ...config,
       Client: guardedClient(answers),
-      ...(limited ? { query_timeout: queryTimeout } : {}),
+      ...(answerWithin === undefined ? {} : { query_timeout: answerWithin }),
       max,
       idleTimeoutMillis: 300_000,
       onConnect: (client) => this.#prepare(client, limited) as unknown as void,
@@ -90,6 +96,8 @@ export class Pool {
     Object.defineProperty(this.#pool.options, 'connectionTimeoutMillis', {
       get: () => (this.#warming ? warmTimeout : config.connectionTimeoutMillis),
     });
+    this.#pool.on('connect', (client) => this.#clients.add(client));
+    this.#pool.on('remove', (client) => this.#clients.delete(client));
     this.#pool.on('error', (error) => onProblem(`an idle database connection was lost: ${error.message}`));
   }
 
@@ -119,6 +127,11 @@ export class Pool {
   /** How many connections there are. */
   get size(): number {
     return this.#pool.totalCount;
+  }
+
+  get counts(): PoolCounts {
+    const { totalCount, idleCount, waitingCount } = this.#pool;
+    return { idle: idleCount, busy: totalCount - idleCount, waiting: waitingCount };
   }
 
   /**
@@ -157,6 +170,20 @@ export class Pool {
 
   end(): Promise<void> {
     return this.#pool.end();
+  }
+
+  /** The same for a server that may say nothing any more, not even good-bye. */
+  async endWithin(patience: number): Promise<void> {
+    const enough = new AbortController();
+    const late = sleep(patience, undefined, { signal: enough.signal }).then(
+      () => {
+        for (const { connection } of this.#clients) connection.stream.destroy();
+      },
+      () => undefined,
+    );
+    await this.#pool.end();
+    enough.abort();
+    await late;
   }
 }
 

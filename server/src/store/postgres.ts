@@ -1,12 +1,12 @@
 /** Postgres ≥ 15 through pg: one pool, named statements, every wait bounded. */
 import { Kysely, PostgresDialect } from 'kysely';
 import type pg from 'pg';
-import type { Database, Result, Statement, Stop, Transaction } from './database.ts';
+import type { Database, PoolCounts, Result, Statement, Stop, Transaction } from './database.ts';
 import { asFailure, isWorthAnotherConnection, type Progress } from './failures.ts';
 import type { AnswerLimits } from './guarded-client.ts';
 import { Listener } from './postgres-listen.ts';
 import { type Lease, Pool } from './postgres-pool.ts';
-import { clientConfig, limitTransaction } from './postgres-settings.ts';
+import { clientConfig, connectTimeout, limitTransaction } from './postgres-settings.ts';
 import { TransactionScope } from './transaction-scope.ts';
 
 export interface PostgresOptions {
@@ -202,7 +202,7 @@ class PostgresDatabase implements Postgres {
     return this.#listener.listen(channel, onNotify);
   }
 
-  async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>): Promise<T> {
+  async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>, answerWithin?: number): Promise<T> {
     this.#scope.refuseInside();
     const pool = new Pool(this.#direct, {
       max: 2,
@@ -210,6 +210,7 @@ class PostgresDatabase implements Postgres {
       onProblem: this.#onProblem,
       limited: false,
       answers: this.#answers,
+      ...(answerWithin === undefined ? {} : { answerWithin }),
     });
     const borrow = () => pool.connect();
     const kysely = new Kysely<unknown>({
@@ -223,8 +224,12 @@ class PostgresDatabase implements Postgres {
     } catch (error) {
       throw asFailure(error, 'in transaction');
     } finally {
-      await pool.end();
+      await pool.endWithin(connectTimeout);
     }
+  }
+
+  poolCounts(): PoolCounts {
+    return this.#pool.counts;
   }
 
   close(): Promise<void> {

@@ -37,24 +37,33 @@ const sweeps = (Object.keys(conditions) as SweptTable[]).map((table) => ({
   statement: {
     name: `sweep_${table}`,
     text: `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(
-      SELECT ctid FROM ${table} WHERE ${conditions[table]} LIMIT ${batch} FOR UPDATE SKIP LOCKED))`,
+      SELECT ctid FROM ${table} WHERE ${conditions[table]} LIMIT ${batch} FOR UPDATE SKIP LOCKED))${told(table)}`,
   } satisfies Statement,
 }));
+
+/** A grant that nobody ended has ended by itself. */
+function told(table: SweptTable): string {
+  return table === 'grants' ? ' RETURNING ended_at IS NULL AS expired' : '';
+}
 
 export interface SweepOptions {
   readonly database: Database;
   readonly onSwept: (table: SweptTable, rows: number) => void;
+  /** Grants that came to the end of their time, among those that were removed. */
+  readonly onExpired?: (grants: number) => void;
   readonly onError: (error: unknown) => void;
   /** Milliseconds between two rounds; default a minute. */
   readonly every?: number;
 }
 
 /** One round over every table. A table that gave a whole batch is asked again at once. */
-export async function sweep({ database, onSwept }: Pick<SweepOptions, 'database' | 'onSwept'>): Promise<void> {
+export async function sweep({ database, onSwept, onExpired }: Omit<SweepOptions, 'onError' | 'every'>): Promise<void> {
   for (const { table, statement } of sweeps) {
     for (let more = true; more; ) {
-      const { count } = await database.run(statement, []);
+      const { rows, count } = await database.run<{ expired?: boolean }>(statement, []);
       if (count > 0) onSwept(table, count);
+      const expired = rows.filter((row) => row.expired === true).length;
+      if (expired > 0) onExpired?.(expired);
       more = count === batch;
     }
   }

@@ -3,53 +3,11 @@
  * allow-list, by type and again when writing: a secret in an object that was passed along does not reach a line.
  */
 import { pino } from 'pino';
+import { type LogFields, lineFields } from './log-fields.ts';
 
-export interface LogFields {
-  readonly 'request.id'?: string | undefined;
-  readonly 'http.request.method'?: string | undefined;
-  readonly 'http.route'?: string | undefined;
-  readonly 'http.response.status_code'?: number | undefined;
-  readonly duration_ms?: number | undefined;
-  readonly 'client.address'?: string | undefined;
-  readonly 'error.type'?: string | undefined;
-  /** Our own words about what was found; never input, never a secret. */
-  readonly 'error.detail'?: string | undefined;
-  readonly 'error.stack'?: string | undefined;
-  readonly 'nauthera.client.id'?: string | undefined;
-  readonly 'nauthera.grant_type'?: string | undefined;
-  readonly 'nauthera.kind'?: string | undefined;
-  readonly 'nauthera.id'?: string | undefined;
-  readonly 'nauthera.kid'?: string | undefined;
-  readonly 'nauthera.directory'?: string | undefined;
-  readonly 'nauthera.directory.server'?: string | undefined;
-  readonly 'nauthera.revision'?: number | undefined;
-  readonly 'nauthera.replica'?: string | undefined;
-  readonly 'nauthera.url'?: string | undefined;
-  readonly count?: number | undefined;
-}
+export type { LogFields } from './log-fields.ts';
 
-const allowed: ReadonlySet<string> = new Set<keyof LogFields>([
-  'request.id',
-  'http.request.method',
-  'http.route',
-  'http.response.status_code',
-  'duration_ms',
-  'client.address',
-  'error.type',
-  'error.detail',
-  'error.stack',
-  'nauthera.client.id',
-  'nauthera.grant_type',
-  'nauthera.kind',
-  'nauthera.id',
-  'nauthera.kid',
-  'nauthera.directory',
-  'nauthera.directory.server',
-  'nauthera.revision',
-  'nauthera.replica',
-  'nauthera.url',
-  'count',
-]);
+const allowed: ReadonlySet<string> = new Set(Object.keys(lineFields));
 
 export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof logLevels)[number];

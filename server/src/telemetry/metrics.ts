@@ -4,6 +4,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AuditEventName } from './audit.ts';
+import { tellZeros } from './told-as-zero.ts';
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
@@ -27,16 +28,21 @@ export interface Metrics {
   readonly signingKeys: Gauge<'alg' | 'state'>;
   readonly signingKeyNextRotation: Gauge<'alg'>;
   readonly auditEvents: Counter<'event'>;
+  readonly auditWriteFailures: Counter;
   readonly registryRevision: Gauge;
   readonly registryConfirmed: Gauge;
   readonly registryEntries: Gauge<'kind'>;
-  readonly registryRejected: Gauge;
+  readonly registryRejected: Gauge<'kind'>;
   readonly clockSkew: Gauge;
   readonly tlsCertificateExpiry: Gauge<'use'>;
   readonly databaseErrors: Counter<'class'>;
   readonly databaseDuration: Histogram<'statement'>;
+  readonly databaseConnections: Gauge<'state'>;
+  readonly databaseWaiting: Gauge;
   readonly ldapDuration: Histogram<'directory' | 'server' | 'operation' | 'outcome'>;
   readonly ldapServerUp: Gauge<'directory' | 'server'>;
+  readonly ldapConnections: Gauge<'directory' | 'server' | 'state'>;
+  readonly ldapWaiting: Gauge<'directory'>;
   readonly sweptRows: Counter<'table'>;
   readonly logoutDeliveries: Counter<'outcome'>;
   readonly logoutPending: Gauge;
@@ -57,7 +63,7 @@ export function createMetrics(registry: Registry): Metrics {
     new Histogram({ name, help, labelNames, registers, buckets });
 
   const auditEvents = counter('audit_events_total', 'Audit events', 'event');
-  return {
+  const metrics: Metrics = {
     registry,
     httpDuration: histogram(
       'http_server_request_duration_seconds',
@@ -97,10 +103,14 @@ export function createMetrics(registry: Registry): Metrics {
       'alg',
     ),
     auditEvents,
+    auditWriteFailures: counter(
+      'audit_write_failures_total',
+      'Statements with an audit row that failed: neither it nor what it tells of is stored',
+    ),
     registryRevision: gauge('registry_revision', 'Registry revision that this replica serves'),
     registryConfirmed: gauge('registry_seconds_since_confirmed', 'Seconds since revision and keys were confirmed'),
     registryEntries: gauge('registry_entries', 'Registrations served', 'kind'),
-    registryRejected: gauge('registry_rejected', 'Registrations that this replica left out'),
+    registryRejected: gauge('registry_rejected', 'Registrations that this replica left out', 'kind'),
     clockSkew: gauge('clock_skew_seconds', 'Our clock minus that of the database'),
     tlsCertificateExpiry: gauge(
       'tls_certificate_expiry_timestamp_seconds',
@@ -109,6 +119,8 @@ export function createMetrics(registry: Registry): Metrics {
     ),
     databaseErrors: counter('db_errors_total', 'Database errors', 'class'),
     databaseDuration: histogram('nauthera_db_query_duration_seconds', 'Duration of statements', 'statement'),
+    databaseConnections: gauge('db_pool_connections', 'Connections of the pool of the database', 'state'),
+    databaseWaiting: gauge('db_pool_waiting', 'Who waits for a connection of the pool of the database'),
     ldapDuration: histogram(
       'nauthera_ldap_operation_duration_seconds',
       'Duration of LDAP operations',
@@ -118,12 +130,16 @@ export function createMetrics(registry: Registry): Metrics {
       'outcome',
     ),
     ldapServerUp: gauge('ldap_server_up', 'Whether an LDAP server is asked (1) or skipped (0)', 'directory', 'server'),
+    ldapConnections: gauge('ldap_connections', 'Connections to an LDAP server', 'directory', 'server', 'state'),
+    ldapWaiting: gauge('ldap_waiting', 'Who waits for a connection to a directory', 'directory'),
     logoutDeliveries: counter('logout_deliveries_total', 'Logout tokens sent to applications', 'outcome'),
     logoutPending: gauge('logout_pending', 'Applications that still have to be told of a logout'),
     sweptRows: counter('sweep_rows_total', 'Expired rows removed', 'table'),
     buildInfo: gauge('build_info', 'What runs', 'component', 'version', 'revision'),
     countAudit: (event) => auditEvents.inc({ event }),
   };
+  tellZeros(metrics);
+  return metrics;
 }
 
 /** `process_*` and `nodejs_*`, once per registry and process. */
