@@ -64,7 +64,7 @@ async function serve(flags: Flags): Promise<void> {
       ...(settings.replica === undefined ? {} : { replica: settings.replica }),
     });
     stop = () => server.stop();
-    await untilSignalled(log, stop);
+    await untilSignalled(log, (signal) => server.stop(signal === 'SIGTERM' ? linger : 0));
   } finally {
     await close();
     log.flush();
@@ -83,18 +83,21 @@ function exitOnSurprises(log: Log, stop: () => Promise<void>): void {
   process.on('uncaughtException', surprise);
 }
 
+/** Milliseconds: who stops us with SIGTERM has something before us that needs a moment to notice. */
+const linger = 3_000;
+
 /** A first signal drains, a second one ends at once. */
-async function untilSignalled(log: Log, stop: () => Promise<void>): Promise<void> {
-  await new Promise<void>((resolve) => {
+async function untilSignalled(log: Log, stop: (signal: 'SIGTERM' | 'SIGINT') => Promise<void>): Promise<void> {
+  const first = await new Promise<'SIGTERM' | 'SIGINT'>((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       process.once(signal, () => {
-        resolve();
+        resolve(signal);
         process.once(signal, () => process.exit(130));
       });
     }
   });
   log.info('shutting down');
-  await stop();
+  await stop(first);
 }
 
 async function runMigrations(flags: Flags): Promise<void> {

@@ -73,6 +73,9 @@ export interface RunningServer {
   ready(): Promise<void>;
   /**
    * Unready first; what is in flight finishes (at most 20 s), idle connections are closed at once. May be called twice.
+   *
+   * @param linger milliseconds before that in which everything is answered as ever, by when whoever gives out work has
+   *   noticed and every connection in use was told that it ends. Default 0.
    */
-  stop(): Promise<void>;
+  stop(linger?: number): Promise<void>;
 }

@@ -6,6 +6,11 @@ export interface RoundRobin {
   readonly url: string;
   /** How many requests each target answered, in the order of the targets. */
   readonly answered: readonly number[];
+  /** Requests that were given to the next one, because where they went first nobody listens. */
+  readonly passedOn: number;
+  /** From now on this target gets none, as an endpoint that was taken away; one that is left at least. */
+  leaveOut(target: string): void;
+  takeIn(target: string): void;
   close(): Promise<void>;
 }
 
@@ -13,10 +18,18 @@ export interface RoundRobin {
 export async function startRoundRobin(targets: readonly string[]): Promise<RoundRobin> {
   const answered = targets.map(() => 0);
   const agent = new Agent({ keepAlive: true });
+  const out = new Set<string>();
   let turn = 0;
+  let passedOn = 0;
+
+  function next(): number {
+    let at = turn++ % targets.length;
+    while (out.has(targets[at] ?? '')) at = turn++ % targets.length;
+    return at;
+  }
 
   function ask(incoming: IncomingMessage, body: Buffer, outgoing: ServerResponse, triesLeft: number): void {
-    const at = turn++ % targets.length;
+    const at = next();
     const { hostname, port } = new URL(targets[at] ?? '');
     const { method, url: path, headers } = incoming;
     const onward = request({ agent, hostname, port, method, path, headers }, (response) => {
@@ -26,8 +39,10 @@ export async function startRoundRobin(targets: readonly string[]): Promise<Round
       response.pipe(outgoing);
     });
     onward.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ECONNREFUSED' && triesLeft > 1) ask(incoming, body, outgoing, triesLeft - 1);
-      else outgoing.destroy();
+      if (error.code === 'ECONNREFUSED' && triesLeft > 1) {
+        passedOn += 1;
+        ask(incoming, body, outgoing, triesLeft - 1);
+      } else outgoing.destroy();
     });
     onward.end(body);
   }
@@ -41,6 +56,13 @@ export async function startRoundRobin(targets: readonly string[]): Promise<Round
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     answered,
+    get passedOn() {
+      return passedOn;
+    },
+    leaveOut: (target) => {
+      if (out.size + 1 < targets.length) out.add(target);
+    },
+    takeIn: (target) => out.delete(target),
     close: async () => {
       agent.destroy();
       server.closeAllConnections();

@@ -1,6 +1,7 @@
 /** Ending an HTTP server gracefully: what is in flight finishes, idle connections go at once. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 
@@ -10,8 +11,11 @@ export interface Drain {
    * would wait for), lets the others answer with `Connection: close`.
    *
    * @param cap milliseconds after which whatever is still there is cut
+   * @param linger milliseconds before any of that in which everything is still answered, with `Connection: close`: whoever
+   *   uses a connection learns that it ends with an answer, and not with a request that nobody reads. Default 0; without
+   *   any connection there is nobody to wait for.
    */
-  close(cap: number): Promise<void>;
+  close(cap: number, linger?: number): Promise<void>;
 }
 
 export function trackConnections(app: FastifyInstance): Drain {
@@ -39,8 +43,9 @@ export function trackConnections(app: FastifyInstance): Drain {
   });
 
   return {
-    async close(cap) {
+    async close(cap, linger = 0) {
       closing = true;
+      if (linger > 0 && inFlight.size > 0) await sleep(linger);
       const closed = app.close();
       for (const socket of handshakes.values()) socket.destroy();
       for (const [socket, requests] of inFlight) if (requests === 0) socket.destroy();

@@ -45,6 +45,26 @@ describe('F42: the graceful end', () => {
     await closing;
   });
 
+  it('lingers where somebody is connected: all is answered, and each connection told that it ends', async () => {
+    const { url, drain, connect } = await listening(() => Promise.resolve('done'));
+    const known = await connect();
+    known.send(request);
+    await known.until('done');
+    const closing = drain.close(60_000, 2_000);
+    known.send(request);
+    expect(await known.closed()).toMatch(/connection: close[^]*done$/i);
+    const late = await connect();
+    late.send(request);
+    expect(await late.closed()).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*done$/i);
+    await closing;
+    await expect(RawConnection.open(url)).rejects.toThrow(/ECONNREFUSED/);
+  });
+
+  it('waits for nobody where nobody is connected', async () => {
+    const { drain } = await listening(() => Promise.resolve('done'));
+    await drain.close(60_000, 600_000);
+  });
+
   it('cuts what is not finished when its time is over', async () => {
     const asked = Promise.withResolvers<void>();
     const { drain, connect } = await listening(() => {
