@@ -54,7 +54,7 @@ export interface Directories extends DirectoryPort {
 export interface ServerState {
   readonly directory: string;
   readonly server: string;
-  /** `false`: it failed repeatedly, and others are asked first for a while. */
+  /** `false`: it failed repeatedly, and has not succeeded since; others are asked first. */
   readonly up: boolean;
   readonly connections: LdapServer['counts'];
 }
@@ -163,7 +163,7 @@ class RegisteredDirectories implements Directories {
 
   servers(): readonly ServerState[] {
     return [...this.#directories.values()].flatMap(({ id, servers }) =>
-      servers.map(({ url, skipped, counts }) => ({ directory: id, server: url, up: !skipped, connections: counts })),
+      servers.map(({ url, down, counts }) => ({ directory: id, server: url, up: !down, connections: counts })),
     );
   }
 

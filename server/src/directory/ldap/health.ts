@@ -1,6 +1,9 @@
 /** PURE but for the clock it is given. The memory of a server's failures. */
 export interface Health {
+  /** Others are asked first, for a while. */
   readonly skipped: boolean;
+  /** It failed so often in a row that it was skipped, and has not succeeded since: what people are told. */
+  readonly down: boolean;
   fail(): void;
   succeed(): void;
 }
@@ -20,6 +23,9 @@ export function createHealth(now: () => number): Health {
   return {
     get skipped() {
       return now() < until;
+    },
+    get down() {
+      return failures >= failuresUntilSkipped;
     },
     fail() {
       failures += 1;

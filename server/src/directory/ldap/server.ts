@@ -28,6 +28,8 @@ export interface LdapServer {
   readonly url: string;
   /** Whether it failed three times in a row a short while ago: then others are asked first. */
   readonly skipped: boolean;
+  /** Whether it failed three times in a row, and has not succeeded since. */
+  readonly down: boolean;
   /** @throws ConnectionLost, PoolBusy, ServiceBindRefused, ServiceBindFailed, errors of connecting */
   search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** As {@link search}; the code decides whether the connection is kept. */
@@ -92,6 +94,10 @@ class Server implements LdapServer {
 
   get skipped(): boolean {
     return this.#health.skipped;
+  }
+
+  get down(): boolean {
+    return this.#health.down;
   }
 
   get counts(): Pool['counts'] {
