@@ -7,7 +7,6 @@ const statements = [
   `ALTER TABLE sessions
     ADD COLUMN user_agent text,
     ADD COLUMN started_at timestamptz NOT NULL DEFAULT now()`,
-  `CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id)`,
 ];
 
 export const account: Migration = {

@@ -1,4 +1,7 @@
-/** Every migration by name, in order. A name that has run somewhere never changes; a new one sorts after all others. */
+/**
+ * Every migration by name, in order. A name that has run somewhere never changes; a new one sorts after all others. An index on
+ * a table of an earlier one is an {@link IndexMigration}, of its own.
+ */
 import type { Migration } from 'kysely/migration';
 import { accessTokens } from './access-tokens.ts';
 import { account } from './account.ts';
@@ -9,6 +12,7 @@ import { certificates } from './certificates.ts';
 import { closedFunctions } from './closed-functions.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
+import { type IndexMigration, inUseIndexes } from './in-use-indexes.ts';
 import { keyRotation } from './key-rotation.ts';
 import { keyWishes } from './key-wishes.ts';
 import { logout } from './logout.ts';
@@ -22,7 +26,7 @@ import { traceparents } from './traceparents.ts';
 import { untrustedProxy } from './untrusted-proxy.ts';
 import { usedAssertions } from './used-assertions.ts';
 
-export const migrations: Readonly<Record<string, Migration>> = {
+export const migrations: Readonly<Record<string, Migration | IndexMigration>> = {
   '0001_registry': registry,
   '0002_flows': flows,
   '0003_signing_keys': signingKeys,
@@ -44,4 +48,5 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0020_registration_events': registrationEvents,
   '0021_closed_functions': closedFunctions,
   '0022_traceparents': traceparents,
+  '0024_in_use_indexes': inUseIndexes,
 };

@@ -18,8 +18,6 @@ const statements = [
   `CREATE INDEX logout_deliveries_next_attempt_at ON logout_deliveries (next_attempt_at)`,
   // Tokens left through the browser with this answer, whatever becomes of the code in it.
   `ALTER TABLE authorization_codes ADD COLUMN front boolean NOT NULL DEFAULT false`,
-  // A row of a code is the trace that its client leaves in the session, whether its grant outlives that or not.
-  `CREATE INDEX authorization_codes_session ON authorization_codes (session_id) WHERE outcome = 'issued'`,
 ];
 
 export const logout: Migration = {

@@ -85,7 +85,6 @@ const statements = [
       AND OLD.body -> 'client_secret_digests' IS DISTINCT FROM NEW.body -> 'client_secret_digests')
     EXECUTE FUNCTION registry_audit_secrets()`,
 
-  `CREATE INDEX grants_client ON grants (client_id) WHERE ended_at IS NULL`,
   revokeTokens,
 ];
 
