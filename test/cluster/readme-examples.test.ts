@@ -1,6 +1,8 @@
 /** What lies in `examples/cluster`, applied with kubectl: the good is served, and each mistake says what is wrong. */
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { judgedByArgo } from '../support/argo-health.ts';
+import type { AnyObject } from '../support/kube-cluster.ts';
 import { until } from '../support/product.ts';
 import { home, TenantsWorld } from './tenants-world.ts';
 
@@ -60,4 +62,46 @@ it('kubectl get tells it in columns, and kubectl diff has nothing to say', async
       'Warning  PolicyViolation',
     ),
   );
+});
+
+it('GitOps: tools that apply the same again, by either side, find nothing to do, then and once the operator has seen it', async () => {
+  const kubectl = (...args: readonly string[]) => world.cluster.kubectl([...args, '-f', folder]);
+  // Argo CD compares three ways in the client, Flux by a dry run of the API server; each with a field manager of its own.
+  const differences = async () => [
+    (await kubectl('diff', '--field-manager=argocd-controller')).stdout,
+    (await kubectl('diff', '--server-side', '--force-conflicts', '--field-manager=kustomize-controller')).stdout,
+  ];
+  for (const apply of [
+    ['apply', '--field-manager=argocd-controller'],
+    ['apply', '--server-side', '--force-conflicts', '--field-manager=kustomize-controller'],
+  ]) {
+    const result = await kubectl(...apply);
+    expect(result.code, result.stderr).toBe(0);
+    expect(await differences()).toEqual(['', '']);
+    await world.untilReason('Client', 'shop', 'web', 'Ready', 'True');
+    expect(await differences()).toEqual(['', '']);
+  }
+});
+
+it("GitOps: Argo CD's health check judges what stands in the cluster as the conditions mean it", async () => {
+  const { stdout } = await world.cluster.kubectl(['get', 'nauthera', '-A', '-o', 'json']);
+  const { items } = JSON.parse(stdout) as { items: AnyObject[] };
+  const health = Object.fromEntries(
+    items.map((one) => [`${one.kind} ${one.metadata.namespace}/${one.metadata.name}`, judgedByArgo(one)]),
+  );
+  const judged = Object.fromEntries(Object.entries(health).map(([name, [status]]) => [name, status]));
+  expect(judged).toMatchObject({
+    'AuthorizationServer nauthera-system/main': 'Healthy',
+    'Scope orders/read': 'Healthy',
+    'Client shop/web': 'Healthy',
+    'Client shop/widget': 'Degraded',
+    'Client batch/dashboard': 'Degraded',
+    'Scope batch/everything': 'Degraded',
+    // They may heal by themselves.
+    'Client shop/kiosk': 'Progressing',
+    'Client shop/lost': 'Progressing',
+    'Client shop/moved': 'Progressing',
+    'AuthorizationServer shop/till': 'Progressing',
+  });
+  expect(health['Client shop/campaign']?.[1]).toContain('spring-sale.example.net');
 });

@@ -1,11 +1,11 @@
 /** The generators of the chart, and what GitOps tools are told of our conditions. */
-import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { documentedValues, valuesTable } from '../../charts/generate/values-document.ts';
 import { obeys } from '../../crds/src/cel.ts';
+import { judgedByArgo } from '../support/argo-health.ts';
 
 const gitops = join(import.meta.dirname, '../../charts/gitops');
 const read = (name: string): unknown => parse(readFileSync(join(gitops, name), 'utf8'));
@@ -77,30 +77,6 @@ const objectOf = ({ conditions, observedGeneration = 2, suspend, deleting }: Cas
   spec: suspend === undefined ? {} : { suspend },
   ...(conditions === undefined ? {} : { status: { observedGeneration, conditions } }),
 });
-
-/** A table of Lua. */
-function lua(value: unknown): string {
-  if (Array.isArray(value)) return `{${value.map(lua).join(', ')}}`;
-  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
-  return `{${Object.entries(value)
-    .map(([key, member]) => `[${JSON.stringify(key)}] = ${lua(member)}`)
-    .join(', ')}}`;
-}
-
-function judgedByArgo(object: unknown): unknown {
-  const { data } = read('argocd-cm.yaml') as { data: Record<string, string> };
-  const customizations = parse(data['resource.customizations'] ?? '') as Record<string, Record<string, string>>;
-  const script = customizations['auth.nauthera.io/*']?.['health.lua'] ?? '';
-  const program = `local obj = ${lua(object)}\nlocal judge = function()\n${script}\nend\nlocal found = judge()\nio.write(found.status, "\\n", found.message)`;
-  try {
-    // The dialect of Argo CD.
-    return execFileSync('lua5.1', ['-'], { input: program, encoding: 'utf8' }).split('\n');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT')
-      throw new Error('lua5.1 is not here: apt-get install lua5.1', { cause: error });
-    throw error;
-  }
-}
 
 describe('the health of a Client', () => {
   it.each(cases)('Argo CD: $name', (one) => {
