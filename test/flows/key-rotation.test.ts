@@ -48,18 +48,18 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
   afterAll(() => database.close());
 
   /** As it runs in a server, but for the time, which is that of the test in the database, too. */
-  function aReplica(): Keys {
+  function aReplica(algorithms = () => settings.algorithms, registry = new Registry()): Keys {
     const clock = { now: (): EpochSeconds => epochSeconds(now) };
     const store = signingKeyStore(database);
     return createKeys({
       store: { ...store, load: async () => ({ ...(await store.load()), now: clock.now() }) },
       sealer: createSealer([keyEncryptionKey]),
-      settings: () => settings,
+      settings: () => ({ ...settings, algorithms: algorithms() }),
       issuer: () => issuer,
       clock,
       monotonic: () => now * 1000,
       log: silentLog,
-      metrics: createMetrics(new Registry()),
+      metrics: createMetrics(registry),
     });
   }
 
@@ -138,6 +138,20 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
     );
     expect(rows.map(({ event }) => event)).toEqual(['key.published', 'key.activated', 'key.retired']);
   }, 240_000);
+
+  it('an algorithm that is used no more is not told as overdue', async () => {
+    let algorithms: RotationSettings['algorithms'] = ['ES256', 'RS256'];
+    const registry = new Registry();
+    const replica = aReplica(() => algorithms, registry);
+    const told = async () => {
+      await replica.refresh();
+      const text = await registry.getSingleMetricAsString('nauthera_signing_key_next_rotation_timestamp_seconds');
+      return [...text.matchAll(/alg="(\w+)"/g)].map(([, alg]) => alg);
+    };
+    expect(await told()).toEqual(['ES256', 'RS256']);
+    algorithms = ['ES256'];
+    expect(await told()).toEqual(['ES256']);
+  });
 });
 
 describe('by hand, on three replicas', () => {

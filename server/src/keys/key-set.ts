@@ -215,6 +215,8 @@ class ReplicaKeys implements Keys {
     const { metrics, clock } = this.#options;
     metrics.signingKeys.reset();
     for (const [key, state] of states) metrics.signingKeys.inc({ alg: key.algorithm, state });
+    // An algorithm that is used no more must not look overdue for ever.
+    metrics.signingKeyNextRotation.reset();
     for (const alg of settings?.algorithms ?? []) {
       const next = settings === undefined ? undefined : nextRotation(this.#keys, settings, alg);
       metrics.signingKeyNextRotation.set({ alg }, next ?? clock.now());
