@@ -20,7 +20,7 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
   /** Whether lines of this level are written: for callers to whom making the fields costs something. */
   writes(level: LogLevel): boolean;
-  /** A line of the audit stream: `audit: true` and the fields of one event, as they are. */
+  /** A line of the audit stream: the fields of one event (`audit-log.ts`), as they are. */
   audit(event: Readonly<Record<string, unknown>>): void;
   /** The same log for another part of the program (`logger`). */
   named(logger: string): Log;
@@ -63,7 +63,7 @@ function logOf(sink: Sink, logger: string): Log {
     warn: line('warn'),
     error: line('error'),
     writes: sink.writes,
-    audit: (event) => sink.write('info', 'audit', 'audit event', { audit: true, ...event }),
+    audit: (event) => sink.write('info', 'audit', 'audit event', event),
     named: (name) => logOf(sink, name),
     flush: sink.flush,
   };
@@ -75,37 +75,75 @@ function onlyAllowed(fields: LogFields): Record<string, unknown> {
   return kept;
 }
 
-function jsonSink({ level, service, version, pod, destination }: LogOptions): Sink {
-  const buffered =
-    destination === undefined
-      ? pino.destination({ fd: 1, minLength: 32_768, maxWrite: 65_536, sync: false })
-      : undefined;
-  const logger = pino(
-    {
-      level,
-      base: {
-        'service.name': service,
-        'service.version': version,
-        ...(pod === undefined ? {} : { 'k8s.pod.name': pod }),
-      },
-      messageKey: 'msg',
-      timestamp: () => `,"time":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination ?? buffered ?? pino.destination(1),
-  );
-  // A buffer that nobody flushes would keep the last lines of a quiet hour.
-  if (buffered !== undefined) setInterval(() => buffered.flush(), 1000).unref();
+/**
+ * A line is written by hand: its head is the same for a whole second, and the library would visit each member on its own,
+ * which costs a token request a tenth of its time.
+ */
+function jsonSink({ level, service, version, pod, destination = bufferedOutput() }: JsonLogOptions): Sink {
+  const least = logLevels.indexOf(level);
+  const process = { 'service.name': service, 'service.version': version, 'k8s.pod.name': pod };
+  const base = JSON.stringify(process).slice(1, -1);
+  const time = clockText();
   return {
-    write: (at, name, message, fields) => logger[at]({ logger: name, ...fields }, message),
-    writes: (at) => logger.isLevelEnabled(at),
-    flush: () => {
+    write: (at, logger, message, fields) => {
+      const members = JSON.stringify(fields).slice(1, -1);
+      const rest = members === '' ? '' : `,${members}`;
+      destination.write(
+        `{"level":"${at}","time":"${time()}",${base},"logger":"${logger}"${rest},"msg":${JSON.stringify(message)}}\n`,
+      );
+    },
+    writes: (at) => logLevels.indexOf(at) >= least,
+    flush: () => destination.flush?.(),
+  };
+}
+
+type JsonLogOptions = Omit<LogOptions, 'destination'> & {
+  readonly destination?: NonNullable<LogOptions['destination']> & { flush?(): void };
+};
+
+/** Characters that are collected before they are written. */
+const chunk = 32_768;
+
+/** Standard output, written by the thread pool. Nobody waits for it. */
+function bufferedOutput(): { write(line: string): void; flush(): void } {
+  const out = pino.destination({ fd: 1, minLength: 0, maxWrite: 2 * chunk, sync: false });
+  let lines = '';
+  // Collected here: the library measures all that it has collected at each line anew.
+  const pass = (): void => {
+    if (lines === '') return;
+    out.write(lines);
+    lines = '';
+  };
+  // A buffer that nobody flushes would keep the last lines of a quiet hour.
+  setInterval(pass, 1000).unref();
+  return {
+    write(line) {
+      lines += line;
+      if (lines.length >= chunk) pass();
+    },
+    flush() {
+      pass();
       try {
-        buffered?.flushSync();
+        out.flushSync();
       } catch {
         // Not open yet: there is nothing to flush.
       }
     },
+  };
+}
+
+/** The time in RFC 3339 with milliseconds. */
+function clockText(): () => string {
+  let known = Number.NaN;
+  let text = '';
+  return () => {
+    const now = Date.now();
+    const second = Math.floor(now / 1000);
+    if (second !== known) {
+      known = second;
+      text = new Date(second * 1000).toISOString().slice(0, 20);
+    }
+    return `${text}${String(now - second * 1000).padStart(3, '0')}Z`;
   };
 }
 
@@ -116,7 +154,9 @@ function textSink({ level, destination }: LogOptions): Sink {
   return {
     write: (at, logger, message, fields) => {
       const time = new Date().toISOString().slice(11, 23);
-      const rest = Object.entries(fields).map(([name, value]) => ` ${name}=${JSON.stringify(value)}`);
+      const rest = Object.entries(fields).map(([name, value]) =>
+        value === undefined ? '' : ` ${name}=${JSON.stringify(value)}`,
+      );
       out.write(`${time} ${at.padEnd(5)} ${logger}: ${message}${rest.join('')}\n`);
     },
     writes: (at) => logLevels.indexOf(at) >= least,

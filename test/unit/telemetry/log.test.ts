@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { AuditEvent } from '../../../server/src/telemetry/audit.ts';
 import { createAuditLog } from '../../../server/src/telemetry/audit-log.ts';
 import { createLog, type LogFields } from '../../../server/src/telemetry/log.ts';
 
@@ -54,5 +55,35 @@ describe('the log', () => {
       'request.id': 'r',
     });
     expect(counted).toEqual(['token.issued']);
+  });
+
+  it('nothing that an audit event says is left out of its line', () => {
+    const { lines, log } = capture('json');
+    const event: Required<AuditEvent> = {
+      id: 'an id',
+      event: 'login.failed',
+      outcome: 'refused',
+      reason: 'a reason',
+      requestId: 'a request',
+      clientAddress: 'an address',
+      userId: 'a user',
+      userName: 'a user name',
+      directory: 'a directory',
+      directoryServer: 'its server',
+      rule: 'a rule',
+      clientId: 'a client',
+      clientUid: 'its uid',
+      grantId: 'a grant',
+      grantType: 'its type',
+      scopes: ['a scope'],
+      scopesRefused: ['another scope'],
+      sessionId: 'a session',
+      kid: 'a key',
+      registrations: ['a registration'],
+    };
+    createAuditLog(log, () => undefined)(event);
+    expect(JSON.stringify(JSON.parse(lines[0] ?? ''))).toBe(lines[0]?.trim());
+    const written = Object.values(JSON.parse(lines[0] ?? '') as Record<string, unknown>);
+    for (const said of Object.values(event)) expect(written).toContainEqual(said);
   });
 });
