@@ -89,44 +89,65 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
   const limiter = createLimiter({ perMinute: failuresPerMinute, maxKeys: 10_000, now: options.now });
   const turns = createTurns();
 
-  return async ({ authorization, parameters, source, certificate }) => {
-    const fail = (reason: FailureReason, more: Partial<AuthenticationFailure> = {}): ProtocolError => {
-      options.onFailure({ reason, method: 'unknown', clientId: undefined, source, ...more });
-      return jsonError('invalid_client', told(reason), { detail: reason });
-    };
-    const claim = readClaim(authorization, parameters);
-    if (claim === null) throw fail('malformed');
-    const client = options.client(claim.clientId);
-    const clientId = client?.value.client_id;
+  const judgeInTurn = (attempt: Attempt): FailureReason | null | Promise<FailureReason | null> => {
+    const { claim, client, method, certificate, source } = attempt;
     // All unknown ids of one source share a bucket, or a stranger could fill the memory with names.
-    const key = `${networkOf(source.address)} ${clientId ?? ''}`;
-    const method = methodOf(claim, client);
+    const key = `${networkOf(source.address)} ${client?.value.client_id ?? ''}`;
     const left = (): number => {
-      const wait = limiter.wait(key, source.limitFactor);
-      if (wait === 0) return limiter.left(key, source.limitFactor);
-      options.onFailure({ reason: 'throttled', method, clientId, source });
-      throw tooManyFailures(wait);
+      const more = limiter.left(key, source.limitFactor);
+      if (more > 0) return more;
+      options.onFailure({ reason: 'throttled', method, clientId: client?.value.client_id, source });
+      throw tooManyFailures(limiter.wait(key, source.limitFactor));
     };
+    const counted = (problem: FailureReason | null): FailureReason | null => {
+      const failure = client === undefined ? (problem ?? 'unknown_client') : problem;
+      if (failure !== null) limiter.count(key, source.limitFactor);
+      return failure;
+    };
+    const inTurn = () =>
+      turns.take(key, left, () => {
+        const problem = judge(options, client, claim, certificate);
+        return problem instanceof Promise ? problem.then(counted) : counted(problem);
+      });
     // Outside of the turns: a key set that does not come would hold everybody who waits for one.
     if (claim.method === 'assertion' && client !== undefined && left() > 0) {
-      await options.fetchKeys(claim.assertion, client);
+      return options.fetchKeys(claim.assertion, client).then(inTurn);
     }
     if (method === 'self_signed_tls_client_auth' && client !== undefined && certificate !== undefined && left() > 0) {
-      await options.fetchCertificateKeys(certificate, client);
+      return options.fetchCertificateKeys(certificate, client).then(inTurn);
     }
-    const end = await turns.take(key, left);
-    try {
-      const problem = await judge(options, client, claim, certificate);
-      if (client === undefined || problem !== null) {
-        limiter.count(key, source.limitFactor);
-        throw fail(problem ?? 'unknown_client', { method, clientId });
-      }
-    } finally {
-      end();
+    return inTurn();
+  };
+
+  const refused = (failure: AuthenticationFailure): ProtocolError => {
+    options.onFailure(failure);
+    return jsonError('invalid_client', told(failure.reason), { detail: failure.reason });
+  };
+
+  return async ({ authorization, parameters, source, certificate }) => {
+    const claim = readClaim(authorization, parameters);
+    if (claim === null) throw refused({ reason: 'malformed', method: 'unknown', clientId: undefined, source });
+    const client = options.client(claim.clientId);
+    const method = methodOf(claim, client);
+    const judged = judgeInTurn({ claim, client, method, certificate, source });
+    // Most are judged at once, and a turn of the microtask queue for nothing would be dear here.
+    const problem = judged instanceof Promise ? await judged : judged;
+    if (client === undefined || problem !== null) {
+      const clientId = client?.value.client_id;
+      throw refused({ reason: problem ?? 'unknown_client', method, clientId, source });
     }
     const { token_endpoint_auth_method: proved } = client.value;
     return AuthenticatedClient.of(client.value, client.owner.uid, proved, certificate?.thumbprint);
   };
+}
+
+/** What is judged. */
+interface Attempt {
+  readonly claim: ClientClaim;
+  readonly client: KnownClient | undefined;
+  readonly method: ClientAuthenticationMethod;
+  readonly certificate: PresentedCertificate | undefined;
+  readonly source: Source;
 }
 
 /** Which method the server has at all is in its metadata: saying so tells nothing of a client. */
@@ -175,12 +196,12 @@ async function judgeAssertionOf(
 }
 
 /** Whether the claim holds: `null`, it does. */
-async function judge(
+function judge(
   options: ClientAuthenticationOptions,
   client: KnownClient | undefined,
   claim: ClientClaim,
   certificate: PresentedCertificate | undefined,
-): Promise<FailureReason | null> {
+): FailureReason | null | Promise<FailureReason | null> {
   switch (claim.method) {
     case 'assertion':
       return judgeAssertionOf(options, client, claim);

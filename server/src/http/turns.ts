@@ -1,14 +1,15 @@
 /**
- * Checks that take a while and of which only so many may fail: per key no more run at once than may still fail, the others
- * wait for them. Who is refused by counting alone would get in by asking at once as often as he likes.
+ * Checks of which only so many may fail: per key no more run at once than may still fail, the others wait for them. Who is
+ * refused by counting alone would get in by asking at once as often as he likes.
  */
 export interface Turns {
   /**
-   * Resolves once a check may begin; call what it gives when the check has ended and, if it failed, was counted.
+   * Begins a check once it may. One that is over when it returns takes no turn: nothing else can run meanwhile.
    *
    * @param left how many may still fail, at least 1; what it throws is thrown
+   * @param check counts its failure before it is over
    */
-  take(key: string, left: () => number): Promise<() => void>;
+  take<T>(key: string, left: () => number, check: () => T | Promise<T>): T | Promise<T>;
 }
 
 interface Running {
@@ -20,27 +21,30 @@ interface Running {
 export function createTurns(): Turns {
   const keys = new Map<string, Running>();
 
-  const begin = (key: string, running: Running): (() => void) => {
+  const during = async <T>(key: string, check: Promise<T>): Promise<T> => {
+    const running = keys.get(key) ?? { count: 0 };
     running.count += 1;
     keys.set(key, running);
-    return () => {
+    try {
+      return await check;
+    } finally {
       running.count -= 1;
       if (running.count === 0) keys.delete(key);
       running.ends?.resolve();
       running.ends = undefined;
-    };
+    }
   };
 
-  return {
-    async take(key, left) {
-      for (;;) {
-        const most = left();
-        const running = keys.get(key);
-        if (running === undefined) return begin(key, { count: 0 });
-        if (running.count < most) return begin(key, running);
-        running.ends ??= Promise.withResolvers();
-        await running.ends.promise;
-      }
-    },
+  const begin = <T>(key: string, check: () => T | Promise<T>): T | Promise<T> => {
+    const result = check();
+    return result instanceof Promise ? during(key, result) : result;
   };
+
+  const take: Turns['take'] = (key, left, check) => {
+    const running = keys.get(key);
+    if (left() > (running?.count ?? 0) || running === undefined) return begin(key, check);
+    running.ends ??= Promise.withResolvers();
+    return running.ends.promise.then(() => take(key, left, check));
+  };
+  return { take };
 }

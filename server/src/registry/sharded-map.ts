@@ -2,7 +2,7 @@
  * An immutable map whose successor shares all but what changed: 512 shards, of which an edit copies the touched ones.
  * Copying one `Map` of 100,000 for one change would block the loop for 40 ms.
  */
-const shardCount = 512;
+const shardCount = 512; // A power of two.
 type Shard<V> = ReadonlyMap<string, V>;
 type Finish<V> = (shards: readonly Shard<V>[], size: number) => ShardedMap<V>;
 
@@ -85,5 +85,5 @@ export class ShardedMapDraft<V> {
 function shardOf(key: string): number {
   let digest = 0x811c9dc5;
   for (let index = 0; index < key.length; index += 1) digest = Math.imul(digest ^ key.charCodeAt(index), 0x01000193);
-  return (digest >>> 0) % shardCount;
+  return digest & (shardCount - 1);
 }
