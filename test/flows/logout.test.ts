@@ -1,84 +1,27 @@
 /** OpenID Connect RP-Initiated Logout 1.0, and signing out in general: who is asked, where people end, what is over then. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as oidc from 'openid-client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Browser, Page } from '../support/browser.ts';
-import { aClient, anOwner } from '../support/builders.ts';
+import { describe, expect, it } from 'vitest';
+import type { Page } from '../support/browser.ts';
+import { anOwner } from '../support/builders.ts';
+import {
+  asks,
+  bye,
+  byeFrom,
+  cookieOf,
+  lastPerson,
+  logoutPath,
+  signedIn,
+  silently,
+  useLogout,
+  userinfo,
+  world,
+} from '../support/logout.ts';
 import { introspect, userinfo as openedBy } from '../support/tokens.ts';
 import { authorize, authorizePath, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
 
-const asks = { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } as const;
-const bye = 'https://shop.example.com/bye';
-const byeFrom = `${bye}?from=shop`;
-const front = 'https://shop.example.com/front?app=1';
+useLogout();
 
-let world: World;
-beforeAll(async () => {
-  world = await World.open({
-    replicas: 3,
-    // An ID token that has run out is what applications usually have at hand.
-    server: {
-      lifetimes: {
-        authorization_code: 60,
-        access_token: 300,
-        id_token: 1,
-        refresh_token_idle: 1_209_600,
-        refresh_token_absolute: 7_776_000,
-        session_idle: 7200,
-        session_absolute: 43_200,
-      },
-    },
-    clients: [
-      webApp('shop.web', { consent: asks, post_logout_redirect_uris: [bye, byeFrom] }),
-      webApp('shop.other', {
-        client_name: 'The other',
-        consent: asks,
-        post_logout_redirect_uris: ['https://other.example.com/bye'],
-        backchannel_logout_uri: 'https://other.example.com/out',
-      }),
-      webApp('shop.framed', {
-        client_name: 'Framed',
-        consent: asks,
-        post_logout_redirect_uris: [bye],
-        frontchannel_logout_uri: front,
-      }),
-      webApp('shop.home', { client_name: 'Home', consent: asks, client_uri: 'https://shop.example.com/' }),
-      webApp('shop.opaque', { consent: asks, access_token_format: 'opaque' }),
-      webApp('shop.gone', { consent: asks, post_logout_redirect_uris: [bye] }),
-      aClient('shop.phone')
-        .public()
-        .with({ redirect_uris: ['com.example.app:/cb'], post_logout_redirect_uris: ['com.example.app:/bye'] })
-        .build(),
-    ],
-  });
-});
-afterAll(() => world?.stop());
-
-interface SignedIn {
-  readonly browser: Browser;
-  readonly idToken: string;
-  readonly accessToken: string;
-  readonly refreshToken: string;
-}
-
-let people = 0;
-async function signedIn(clientId = 'shop.web', browser = world.browser(), scope = 'openid profile'): Promise<SignedIn> {
-  const username = `person${++people}`;
-  world.memory.add(username);
-  const { code } = await authorize(browser, { client_id: clientId, scope }, username);
-  const { status, body } = await world.token(codeFields(code), clientId);
-  expect(status).toBe(200);
-  return {
-    browser,
-    idToken: body.id_token ?? '',
-    accessToken: body.access_token ?? '',
-    refreshToken: body.refresh_token ?? '',
-  };
-}
-const logoutPath = (parameters: Readonly<Record<string, string>>) =>
-  `/logout?${new URLSearchParams(parameters).toString()}`;
-const silently = async (browser: Browser) => (await authorize(browser, { prompt: 'none' })).error ?? 'signed in';
-const userinfo = async (token: string) => (await openedBy(world, token)).status;
 /** Nothing on the page, and nothing in the answer, leads anywhere but to us. */
 const leadsNowhere = (page: Page) => {
   expect(page.leftTo).toBeUndefined();
@@ -86,8 +29,6 @@ const leadsNowhere = (page: Page) => {
   expect(page.link('back')).toBeUndefined();
   expect(page.html).not.toMatch(/evil/);
 };
-const session = 'nauthera_session';
-const cookieOf = (browser: Browser) => [...browser.cookies].find(([name]) => name.endsWith(session));
 
 describe('with an ID token of this session', () => {
   it('the session ends without a question, and everything that hangs off it; state comes back', async () => {
@@ -254,7 +195,7 @@ describe('without an ID token', () => {
     const page = await browser.get('/logout');
     expect(page.name).toBe('sign-out');
     expect(page.html).toContain('Sign out?');
-    expect(page.html).toContain(`You are signed in as <bdi>person${people} of the shop</bdi>.`);
+    expect(page.html).toContain(`You are signed in as <bdi>${lastPerson()} of the shop</bdi>.`);
     expect(page.html).toContain('You will also be signed out of: <bdi>The other</bdi>.');
     const done = await browser.submit(page, { 'sign-out': '1' });
     expect([done.name, done.status]).toEqual(['signed-out', 200]);
@@ -346,274 +287,10 @@ describe('nobody is signed in', () => {
   });
 });
 
-const forged = (token: string, part: 0 | 1 | 2, change: (text: string) => string) =>
-  token
-    .split('.')
-    .map((text, at) => (at === part ? change(text) : text))
-    .join('.');
-const rewritten = (change: (value: Record<string, unknown>) => object) => (text: string) =>
-  Buffer.from(JSON.stringify(change(JSON.parse(Buffer.from(text, 'base64url').toString())))).toString('base64url');
-
-/** Parameters that are wrong, given a good ID token and access token of this browser. */
-const wrong: readonly [string, (good: SignedIn) => string][] = [
-  ['an unknown client', () => logoutPath({ client_id: 'shop.nobody', post_logout_redirect_uri: bye })],
-  ['an unknown client alone', () => logoutPath({ client_id: 'shop.nobody' })],
-  [
-    "a client_id that is not the token's audience",
-    ({ idToken }) => logoutPath({ id_token_hint: idToken, client_id: 'shop.other', post_logout_redirect_uri: bye }),
-  ],
-  ['an address and nobody whose it is', () => logoutPath({ post_logout_redirect_uri: bye })],
-  [
-    "another client's address",
-    ({ idToken }) => logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: 'https://other.example.com/bye' }),
-  ],
-  ...[
-    'https://evil.example',
-    '//evil.example',
-    '/\\evil.example',
-    '/%09/evil.example',
-    'javascript:alert(1)//evil',
-    'data:text/html,evil',
-    '/evil',
-    `${bye}/`,
-    `${bye}?`,
-    `${bye}#`,
-    `${bye}#evil`,
-    `${bye}?x=evil`,
-    `${bye}/../evil`,
-    `${bye}/%2e%2e/evil`,
-    ` ${bye}`,
-    `${bye} `,
-    `\t${bye}`,
-    'https://SHOP.example.com/bye',
-    'HTTPS://shop.example.com/bye',
-    'https://shop.example.com:443/bye',
-    'https://shop.example.com./bye',
-    'https://user@shop.example.com/bye',
-    'https://shop.example.com@evil.example/bye',
-    'https://shop.example.com.evil.example/bye',
-    'https://shop.example.com/Bye',
-    'http://shop.example.com/bye',
-    `${byeFrom}&x=evil`,
-    `${bye}?from=Shop`,
-    `${bye}\u0000`,
-    'x'.repeat(3000),
-  ].map((uri): [string, (good: SignedIn) => string] => [
-    `A13: the address ${JSON.stringify(uri.slice(0, 60))}`,
-    ({ idToken }) => logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: uri }),
-  ]),
-  [
-    'a signature that does not hold',
-    ({ idToken }) => logoutPath({ id_token_hint: forged(idToken, 2, (text) => `A${text.slice(1, -1)}A`) }),
-  ],
-  [
-    'claims that were changed',
-    ({ idToken }) =>
-      logoutPath({
-        id_token_hint: forged(
-          idToken,
-          1,
-          rewritten((claims) => ({ ...claims, aud: 'shop.other' })),
-        ),
-      }),
-  ],
-  [
-    'A53: alg none',
-    ({ idToken }) =>
-      logoutPath({
-        id_token_hint: `${forged(
-          idToken,
-          0,
-          rewritten((header) => ({ ...header, alg: 'none' })),
-        )
-          .split('.')
-          .slice(0, 2)
-          .join('.')}.`,
-      }),
-  ],
-  [
-    'A58: another key',
-    ({ idToken }) =>
-      logoutPath({
-        id_token_hint: forged(
-          idToken,
-          0,
-          rewritten((header) => ({ ...header, kid: 'x' })),
-        ),
-      }),
-  ],
-  ['A37: an access token', ({ accessToken }) => logoutPath({ id_token_hint: accessToken })],
-  ['A37: a refresh token', ({ refreshToken }) => logoutPath({ id_token_hint: refreshToken })],
-  ['no token at all', () => logoutPath({ id_token_hint: 'x' })],
-  [
-    'A56: more than 16 KiB are not even sent',
-    ({ idToken }) => logoutPath({ id_token_hint: `${idToken}.${'x'.repeat(9000)}` }),
-  ],
-  ...['id_token_hint', 'client_id', 'post_logout_redirect_uri', 'state', 'logout_hint', 'ui_locales', 'foo'].map(
-    (name): [string, (good: SignedIn) => string] => [
-      `A03: ${name} twice`,
-      ({ idToken }) => `${logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: bye })}&${name}=x&${name}=x`,
-    ],
-  ),
-  ['parameters that are no UTF-8', ({ idToken }) => `${logoutPath({ id_token_hint: idToken })}&state=%ff`],
-  ['a percent sign alone', ({ idToken }) => `${logoutPath({ id_token_hint: idToken })}&state=%`],
-  ['too many parameters', ({ idToken }) => `${logoutPath({ id_token_hint: idToken })}&${'x=1&'.repeat(70)}`],
-];
-
-describe('whatever is wrong ends on a page of ours', () => {
-  let good: SignedIn;
-  beforeAll(async () => {
-    good = await signedIn();
-  });
-
-  it.each(wrong)('%s', async (_case, path) => {
-    const page = await good.browser.get(path(good));
-    expect([page.name, page.status]).toEqual(['error:logout_failed', 400]);
-    expect(page.html).toContain('You may still be signed in');
-    leadsNowhere(page);
-    expect(page.headers.get('location')).toBeNull();
-    expect((await good.browser.get('/account')).name).toBe('account');
-    // Not signed in at all: nobody may believe that they still are.
-    const stranger = await world.browser().get(path(good));
-    expect([stranger.name, stranger.status]).toEqual(['signed-out', 200]);
-    leadsNowhere(stranger);
-  });
-
-  it('and the person may sign out there', async () => {
-    const { browser, idToken } = await signedIn();
-    const page = await browser.get(
-      logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: 'https://evil.example' }),
-    );
-    const done = await browser.submit(page, { 'sign-out': '1' });
-    expect(done.name).toBe('signed-out');
-    leadsNowhere(done);
-    expect(await silently(browser)).toBe('login_required');
-  });
-});
-
-describe('F21: nobody else signs a person out', () => {
-  it.each<
-    [
-      string,
-      (fields: Readonly<Record<string, string>>) => Readonly<Record<string, string>>,
-      Readonly<Record<string, string>>,
-      string,
-    ]
-  >([
-    ['no form token', ({ token: _token, ...rest }) => rest, {}, 'error:invalid_request'],
-    ['a token of another form', (fields) => ({ ...fields, token: 'x'.repeat(43) }), {}, 'error:invalid_request'],
-    ['an altered request', (fields) => ({ ...fields, request: `${fields.request?.slice(0, -2)}xx` }), {}, 'sign-out'],
-    ['no request', ({ request: _request, ...rest }) => rest, {}, 'sign-out'],
-    [
-      'another site',
-      (fields) => fields,
-      { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
-      'error:invalid_request',
-    ],
-    [
-      'a sibling site',
-      (fields) => fields,
-      { origin: 'https://x.example.com', 'sec-fetch-site': 'same-site' },
-      'error:invalid_request',
-    ],
-    ['an origin of nobody', (fields) => fields, { origin: 'null', 'sec-fetch-site': '-' }, 'error:invalid_request'],
-    ['a field twice', (fields) => fields, {}, 'error:invalid_request'],
-  ])('%s', async (name, change, headers, expected) => {
-    const { browser } = await signedIn();
-    const page = await browser.get('/logout');
-    const fields = { ...change(page.form.fields), 'sign-out': '1' };
-    const path = '/sign-out';
-    const answer =
-      name === 'a field twice'
-        ? await world
-            .fetch(`${issuer}${path}`, {
-              method: 'POST',
-              headers: {
-                'content-type': 'application/x-www-form-urlencoded',
-                'sec-fetch-site': 'same-origin',
-                cookie: [...browser.cookies].map((pair) => pair.join('=')).join('; '),
-              },
-              body: `${new URLSearchParams(fields).toString()}&sign-out=1`,
-            })
-            .then((response) => (response.status === 400 ? 'error:invalid_request' : String(response.status)))
-        : (await browser.post(path, fields, headers)).name;
-    expect(answer).toBe(expected);
-    expect(await silently(browser)).toBe('signed in');
-  });
-
-  it('a form of one browser is nothing in another', async () => {
-    const one = await signedIn();
-    const other = await signedIn();
-    const page = await one.browser.get('/logout');
-    expect((await other.browser.post('/sign-out', { ...page.form.fields, 'sign-out': '1' })).name).toBe('sign-out');
-    for (const { browser } of [one, other]) expect(await silently(browser)).toBe('signed in');
-  });
-
-  it('a form about a session that is another one now asks again', async () => {
-    const { browser } = await signedIn();
-    const page = await browser.get('/logout');
-    const username = `person${++people}`;
-    world.memory.add(username);
-    const login = await browser.get(authorizePath({ prompt: 'login' }));
-    const switched = await browser.submit(login, { 'use-another': '1' });
-    await browser.submit(switched, { username, password: `password-of-${username}`, 'sign-in': '1' });
-    const again = await browser.submit(page, { 'sign-out': '1' });
-    expect([again.name, again.html.includes(`${username} of the shop`)]).toEqual(['sign-out', true]);
-    expect(await silently(browser)).toBe('signed in');
-  });
-
-  it('a link ends nothing by itself, and no page of it can be framed', async () => {
-    const { browser, idToken } = await signedIn();
-    for (const path of ['/logout', '/sign-out', '/signed-out', '/logout?client_id=shop.web']) {
-      const page = await browser.get(path);
-      expect([path, page.name]).toEqual([path, 'sign-out']);
-      expect(page.headers.get('x-frame-options')).toBe('DENY');
-      expect(page.headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
-      expect(page.headers.get('cache-control')).toBe('no-store');
-    }
-    expect(await silently(browser)).toBe('signed in');
-    expect((await browser.get(logoutPath({ id_token_hint: idToken }))).name).toBe('signed-out');
-  });
-});
-
-describe('front-channel logout', () => {
-  const frameOf = (page: Page) => /<iframe [^>]*src="([^"]*)"/.exec(page.html)?.[1]?.replaceAll('&amp;', '&');
-
-  it('the page loads each address with iss and sid, in frames of exactly that origin, and goes on', async () => {
-    const { browser, idToken } = await signedIn('shop.framed');
-    const claims = JSON.parse(Buffer.from(idToken.split('.')[1] ?? '', 'base64url').toString()) as { sid: string };
-    const page = await browser.get(logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: bye, state: 'x' }));
-    expect(page.name).toBe('signed-out');
-    expect(frameOf(page)).toBe(`${front}&${new URLSearchParams({ iss: issuer, sid: claims.sid }).toString()}`);
-    expect(page.headers.get('content-security-policy')).toMatch(/; frame-src https:\/\/shop\.example\.com$/);
-    expect([page.wayOut?.href, page.link('back')]).toEqual([`${bye}?state=x`, `${bye}?state=x`]);
-    expect(page.html).not.toContain('<script');
-    // Without a sealed address of this browser there is nothing to load, and the policy is the usual one.
-    const plain = await browser.get('/signed-out');
-    expect([plain.name, frameOf(plain)]).toEqual(['signed-out', undefined]);
-    expect(plain.headers.get('content-security-policy')).not.toContain('frame-src');
-  });
-
-  it("the page's address opens in no other browser, and not as another page's", async () => {
-    const { browser, idToken } = await signedIn('shop.framed');
-    const path = logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: bye });
-    const { headers } = await browser.getOnly(path);
-    const address = headers.get('location') ?? '';
-    const stranger = world.browser();
-    await stranger.get(authorizePath());
-    const page = await stranger.get(address);
-    expect([page.name, frameOf(page)]).toEqual(['signed-out', undefined]);
-    leadsNowhere(page);
-    const asked = await browser.get(address.replace('/signed-out', '/sign-out'));
-    expect(asked.name).toBe('signed-out');
-    leadsNowhere(asked);
-  });
-});
-
 describe('A31', () => {
   it('the sign-in page takes back the cookie of a session that is over', async () => {
     const { browser } = await signedIn();
-    await world.rows(`UPDATE sessions SET ended_at = now() WHERE ended_at IS NULL AND username = 'person${people}'`);
+    await world.rows(`UPDATE sessions SET ended_at = now() WHERE ended_at IS NULL AND username = '${lastPerson()}'`);
     expect(cookieOf(browser)).toBeDefined();
     expect((await browser.get(authorizePath())).name).toBe('login');
     expect(cookieOf(browser)).toBeUndefined();
@@ -645,7 +322,7 @@ describe('the audit trail', () => {
     const { browser, idToken } = await signedIn();
     await browser.get(logoutPath({ id_token_hint: idToken }));
     const rows = await world.rows(
-      `SELECT event, outcome, reason, session_id IS NOT NULL AS session FROM audit WHERE user_name = 'person${people}' AND event = 'session.ended'`,
+      `SELECT event, outcome, reason, session_id IS NOT NULL AS session FROM audit WHERE user_name = '${lastPerson()}' AND event = 'session.ended'`,
     );
     expect(rows).toEqual([{ event: 'session.ended', outcome: 'success', reason: 'logout', session: true }]);
   });

@@ -173,8 +173,8 @@ export const implicitChecks: readonly Check[] = [
     'oidcc-server',
     '`id_token` and `id_token token`: fragment, `at_hash`, claims of scopes in the ID token where there is no access token.',
     everyMode,
-    'flows/front-channel: openid-client: id_token by %s',
-    'flows/front-channel: oauth4webapi: the access token of %s at a resource server',
+    'flows/front-channel-libraries: openid-client: id_token by %s',
+    'flows/front-channel-libraries: oauth4webapi: the access token of %s at a resource server',
   ),
   check('oidcc-idtoken-signature', 'Signed with a published key.', everyMode),
   nonceNeeded,
@@ -186,7 +186,7 @@ export const hybridChecks: readonly Check[] = [
     '`code id_token`, `code token`, `code id_token token`: fragment, `c_hash`, `at_hash`, one `sub` everywhere.',
     everyMode,
     'flows/front-channel: the same sub and auth_time everywhere, and a refresh token from the token endpoint alone',
-    'flows/front-channel: openid-client: code id_token by %s',
+    'flows/front-channel-libraries: openid-client: code id_token by %s',
   ),
   check('oidcc-idtoken-signature', 'Signed with a published key.', everyMode),
   nonceNeeded,
@@ -201,7 +201,7 @@ export const formChecks: readonly Check[] = [
     'Every response type as a form that sends itself.',
     everyMode,
     'browser/form-post: goes on by itself, after a form, and the application may redirect on to any origin',
-    'flows/front-channel: openid-client: code by %s',
+    'flows/front-channel-libraries: openid-client: code by %s',
   ),
   check(
     'oidcc-response-type-missing, oidcc-prompt-none-not-logged-in',
@@ -232,18 +232,18 @@ export const logoutChecks: readonly Check[] = [
   check(
     'oidcc-rp-initiated-logout-bad-post-logout-redirect-uri, oidcc-rp-initiated-logout-query-added-to-post-logout-redirect-uri',
     'Our page.',
-    'flows/logout: whatever is wrong ends on a page of ours › %s',
+    'flows/logout-refusals: whatever is wrong ends on a page of ours › %s',
   ),
   check(
     'oidcc-rp-initiated-logout-bad-id-token-hint, oidcc-rp-initiated-logout-modified-id-token-hint',
     'Our page.',
-    row('flows/logout: whatever is wrong ends on a page of ours › %s', 'no token at all'),
-    row('flows/logout: whatever is wrong ends on a page of ours › %s', 'claims that were changed'),
+    row('flows/logout-refusals: whatever is wrong ends on a page of ours › %s', 'no token at all'),
+    row('flows/logout-refusals: whatever is wrong ends on a page of ours › %s', 'claims that were changed'),
   ),
   check(
     'oidcc-rp-initiated-logout-no-id-token-hint',
     'An address and nobody whose it is: our page.',
-    row('flows/logout: whatever is wrong ends on a page of ours › %s', 'an address and nobody whose it is'),
+    row('flows/logout-refusals: whatever is wrong ends on a page of ours › %s', 'an address and nobody whose it is'),
   ),
   check(
     'oidcc-rp-initiated-logout-no-params',
@@ -275,7 +275,7 @@ export const logoutChecks: readonly Check[] = [
   check(
     'oidcc-frontchannel-rp-initiated-logout',
     'A frame with `iss` and `sid`, then on.',
-    'flows/logout: the page loads each address with iss and sid, in frames of exactly that origin, and goes on',
+    'flows/front-channel-logout: the page loads each address with iss and sid, in frames of exactly that origin, and goes on',
     'browser/logout: every application is loaded with iss and sid, and only then the browser goes on',
   ),
 ];

@@ -84,7 +84,7 @@ export const rfc7636: Specification = {
       'A code with a challenge is never redeemed without its verifier, and a verifier for a code without a challenge is refused.',
       'flows/code-redemption: %s: invalid_grant',
       'flows/code-redemption: A18, F18: a verifier for a code without a challenge is invalid_grant, and without one it is redeemed',
-      'flows/front-channel: RFC 7636 §4.6: %s: the code is bound to its challenge, client and redirect URI',
+      'flows/front-channel-tokens: RFC 7636 §4.6: %s: the code is bound to its challenge, client and redirect URI',
     ),
   ],
 };

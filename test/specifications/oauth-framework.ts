@@ -154,7 +154,7 @@ export const rfc6749: Specification = {
       '§4.2',
       'the Client lists it and a policy allows it',
       'Implicit. The access token lives ten minutes at most and comes without a refresh token.',
-      'flows/front-channel: %s: an access token of ten minutes at most, whatever the client has',
+      'flows/front-channel-tokens: %s: an access token of ten minutes at most, whatever the client has',
       'unit/operator/flow-policies: M09: a flow that no policy allows is refused › %s',
       'flows/front-channel: the same sub and auth_time everywhere, and a refresh token from the token endpoint alone',
     ),

@@ -16,7 +16,7 @@ export const rfc8414: Specification = {
     yes(
       '§2',
       'Response types and grant types are those that a policy of this server allows some Client.',
-      'flows/front-channel: RFC 8414 §2: metadata lists what policy allows, in both documents alike',
+      'flows/front-channel-tokens: RFC 8414 §2: metadata lists what policy allows, in both documents alike',
       'unit/operator/flow-policies: the metadata of the server names what some Client could be allowed › %s',
       'flows/security-checks: each published grant type gives tokens; no other does',
       'flows/security-checks: each published response type is answered in each published mode that it may have; no other type is',
@@ -176,7 +176,7 @@ export const rfc9700: Specification = {
       '§4.11',
       'No open redirector: not by an error, a sign-out, a language, or a header of the request.',
       'flows/authorize: A09: an error branch with an unregistered URI stays here: %j',
-      'flows/logout: whatever is wrong ends on a page of ours › %s',
+      'flows/logout-refusals: whatever is wrong ends on a page of ours › %s',
       'flows/odd-requests: F23, A61: no header moves a byte › %s',
       'flows/page-frame: A13: it leads to a page of ours and nowhere else: %j',
     ),
@@ -207,7 +207,7 @@ export const rfc9700: Specification = {
       '§4.16',
       'No page can be framed.',
       'flows/odd-responses: every response is kept by nobody and refers to nobody',
-      'flows/logout: a link ends nothing by itself, and no page of it can be framed',
+      'flows/logout-refusals: a link ends nothing by itself, and no page of it can be framed',
     ),
     no(
       '§4.17',

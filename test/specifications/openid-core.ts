@@ -118,8 +118,8 @@ export const core: Specification = {
       'the Client lists it and a policy allows it',
       'Hybrid: `code id_token`, `code token`, `code id_token token`; `c_hash` comes with a code; one `sub` everywhere.',
       'flows/front-channel: response_type=%s, response_mode=%s › allowed: by page, and then in silence, each parameter once',
-      'flows/front-channel: oauth4webapi: code id_token by %s, c_hash and signature checked',
-      'flows/front-channel: I1: %s: a code that comes again ends its grant, the front-channel token included',
+      'flows/front-channel-libraries: oauth4webapi: code id_token by %s, c_hash and signature checked',
+      'flows/front-channel-tokens: I1: %s: a code that comes again ends its grant, the front-channel token included',
     ),
     no(
       '§4',

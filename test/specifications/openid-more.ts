@@ -60,7 +60,7 @@ export const rpInitiatedLogout: Specification = {
       '§2',
       '`client_id` must be the audience of the hint; `logout_hint` and `ui_locales` change nothing that ends.',
       row(
-        'flows/logout: whatever is wrong ends on a page of ours › %s',
+        'flows/logout-refusals: whatever is wrong ends on a page of ours › %s',
         "a client_id that is not the token's audience",
       ),
       'flows/logout: logout_hint, ui_locales and unknown parameters change nothing',
@@ -85,14 +85,14 @@ export const rpInitiatedLogout: Specification = {
     yes(
       '§4',
       'Whatever is wrong or missing ends on our page with a stable text and a way to sign out; nothing is redirected.',
-      'flows/logout: whatever is wrong ends on a page of ours › %s',
-      'flows/logout: and the person may sign out there',
+      'flows/logout-refusals: whatever is wrong ends on a page of ours › %s',
+      'flows/logout-refusals: and the person may sign out there',
     ),
     yes(
       '§6',
       'No other site signs a person out.',
-      'flows/logout: F21: nobody else signs a person out › %s',
-      'flows/logout: a link ends nothing by itself, and no page of it can be framed',
+      'flows/logout-refusals: F21: nobody else signs a person out › %s',
+      'flows/logout-refusals: a link ends nothing by itself, and no page of it can be framed',
     ),
   ],
 };
@@ -149,7 +149,7 @@ export const frontChannelLogout: Specification = {
     yes(
       '§3',
       'The signed-out page loads each in a frame, and only then goes on; one that does not answer keeps nobody.',
-      'flows/logout: the page loads each address with iss and sid, in frames of exactly that origin, and goes on',
+      'flows/front-channel-logout: the page loads each address with iss and sid, in frames of exactly that origin, and goes on',
       'browser/logout: every application is loaded with iss and sid, and only then the browser goes on',
       'browser/logout: an application that does not answer keeps nobody: the link is there',
     ),
