@@ -45,6 +45,8 @@ RUN node /opt/npm/bin/npm-cli.js ci --ignore-scripts --omit=dev --loglevel=error
 COPY crds/src crds/src
 COPY server/src server/src
 COPY operator/src operator/src
+COPY examples/directory.ldif examples/
+COPY examples/src examples/src
 COPY image/src image/src
 # Of what Node links to, a slim Debian lacks libatomic. Files that a group of 0, which OpenShift gives to its arbitrary uids, reads as everybody else does.
 RUN umask 022 && node image/src/bundle.ts /out/opt/nauthera \
@@ -52,7 +54,7 @@ RUN umask 022 && node image/src/bundle.ts /out/opt/nauthera \
     && library="$(ldd /usr/local/bin/node | grep -oE '/[^ ]*/libatomic.so.1')" \
     && install -D -m 0644 "$library" "/out/usr/${library#/usr/}" \
     && cp /opt/node/LICENSE /out/opt/nauthera/NODE-LICENSE \
-    && for name in nauthera-server nauthera-operator; do ln -s "/opt/nauthera/$name.mjs" "/out/usr/local/bin/$name"; done
+    && for name in nauthera-server nauthera-operator nauthera-demo-directory; do ln -s "/opt/nauthera/$name.mjs" "/out/usr/local/bin/$name"; done
 
 FROM ${BASE}
 ARG VERSION=0.1.0

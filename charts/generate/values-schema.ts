@@ -117,4 +117,5 @@ const around: Readonly<Record<string, JsonSchema>> = {
   }),
   tests: group({ enabled: flag, caConfigMap: optionalName }),
   uninstall: group({ releaseFinalizers: flag }),
+  demo: group({ enabled: flag, postgres: group({ image: { type: 'string', minLength: 1 } }) }),
 };

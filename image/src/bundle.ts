@@ -3,6 +3,7 @@
  * that a pod starts it without a shell and reads no folder of packages:
  *
  *     FOLDER/nauthera-server.mjs, FOLDER/nauthera-operator.mjs
+ *     FOLDER/nauthera-demo-directory.mjs           the people of the chart's `demo`
  *     FOLDER/node_modules/@electric-sql/pglite     the embedded database: it loads its WebAssembly from beside itself
  *     FOLDER/THIRD-PARTY-LICENSES                  of every package that is in there
  *
@@ -20,6 +21,7 @@ const embedded = '@electric-sql/pglite';
 const programs = [
   { name: 'nauthera-server', entry: 'server/src/main.ts' },
   { name: 'nauthera-operator', entry: 'operator/src/main.ts' },
+  { name: 'nauthera-demo-directory', entry: 'examples/src/demo-directory.ts' },
 ] as const;
 
 /** Packages from before modules ask for what an ES module does not have. */
@@ -34,7 +36,7 @@ const __dirname = __fileURLToPath(new URL('.', import.meta.url));`;
 const filesAsText: Plugin = {
   name: 'files-as-text',
   setup(plugin) {
-    plugin.onLoad({ filter: /\/(?:server|operator|crds)\/src\/.*\.ts$/ }, async ({ path }) => {
+    plugin.onLoad({ filter: /\/(?:server|operator|crds|examples)\/src\/.*\.ts$/ }, async ({ path }) => {
       const text = (await readFile(path, 'utf8')).replace(/^#!.*/, '');
       const read = /readFileSync\(new URL\('(\.[^']+)', import\.meta\.url\), 'utf8'\)/g;
       const files = [...text.matchAll(read)].map(([, file = '']) => join(dirname(path), file));

@@ -98,6 +98,8 @@ export const chartCases: readonly ChartCase[] = [
   one('tests.enabled', false),
   one('tests.caConfigMap', 'company-ca'),
   one('uninstall.releaseFinalizers', false),
+  one('demo.enabled', true),
+  one('demo.postgres.image', 'registry.example.com/postgres:18', 'demo.enabled=true'),
 ];
 
 /** Of the Prometheus Operator, as far as the API server must know it. */

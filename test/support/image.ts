@@ -11,8 +11,14 @@ import { docker, type Engine } from './engine.ts';
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
-const sources = ['crds/src', 'server/src', 'operator/src', 'image/src'];
-const files = ['Dockerfile', '.dockerignore', 'package.json', 'package-lock.json', ...workspaces('package.json')];
+const sources = ['crds/src', 'server/src', 'operator/src', 'image/src', 'examples/src/directory'];
+const files = [
+  'Dockerfile',
+  '.dockerignore',
+  'package.json',
+  'package-lock.json',
+  ...workspaces('package.json'),
+].concat(['examples/directory.ldif', 'examples/src/demo-directory.ts']);
 const base = 'nauthera-test/debian:bookworm-slim';
 
 export const image = 'nauthera-test/nauthera:this';
@@ -32,7 +38,7 @@ export async function buildImage(engine: Engine): Promise<void> {
 /** `docker save` of {@link image}, in the cache folder: what `ctr images import` or `kind load image-archive` takes. */
 export async function imageArchive(engine: Engine): Promise<string> {
   const folder = cacheFolder('images');
-  const name = `nauthera-${await fingerprint()}.tar`;
+  const name = `nauthera-${await imageFingerprint()}.tar`;
   const archive = join(folder, name);
   if (existsSync(archive)) return archive;
   await mkdir(folder, { recursive: true });
@@ -57,7 +63,7 @@ async function build(engine: Engine): Promise<void> {
 }
 
 /** Of every file that the build is given. */
-async function fingerprint(): Promise<string> {
+export async function imageFingerprint(): Promise<string> {
   const hash = createHash('sha256');
   for (const path of [...files, ...(await Promise.all(sources.map(below))).flat()].toSorted())
     hash.update(`${path}\0`).update(await readFile(join(root, path)));

@@ -15,6 +15,7 @@
 {{- $spec := deepCopy .Values.authorizationServer.spec -}}
 {{- if not $spec.issuer }}{{ $spec = omit $spec "issuer" }}{{ end -}}
 {{- if not (dig "database" "secretRef" "name" "" $spec) }}{{ $spec = omit $spec "database" }}{{ end -}}
+{{- with include "nauthera.databaseSecret" . }}{{ $spec = mergeOverwrite $spec (dict "database" (dict "secretRef" (dict "name" .))) }}{{ end -}}
 {{- toYaml (mergeOverwrite (include "nauthera.defaultServerExtras" . | fromYaml) $spec) -}}
 {{- end -}}
 

@@ -1,4 +1,4 @@
-/** A certificate authority and one serving certificate for loopback, made in memory at each start. */
+/** A certificate authority and one serving certificate, for loopback unless it is told more, made in memory at each start. */
 // tsyringe, inside x509, looks for this when it loads.
 import 'reflect-metadata';
 import * as x509 from '@peculiar/x509';
@@ -12,8 +12,15 @@ export interface ServingCertificate {
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 const day = 24 * 3600 * 1000;
 
-/** Valid from an hour ago (clocks differ) for a year; names `localhost`, 127.0.0.1 and ::1. The authority's key is not kept. */
-export async function makeCertificate(subject: string, now: Date): Promise<ServingCertificate> {
+/**
+ * Valid from an hour ago (clocks differ) for a year; names `localhost`, 127.0.0.1, ::1 and `hosts`. The authority's key is
+ * not kept.
+ */
+export async function makeCertificate(
+  subject: string,
+  now: Date,
+  hosts: readonly string[] = [],
+): Promise<ServingCertificate> {
   const validity = { notBefore: new Date(now.getTime() - 3600 * 1000), notAfter: new Date(now.getTime() + 365 * day) };
   const keys = () => crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const [caKeys, serverKeys] = await Promise.all([keys(), keys()]);
@@ -43,6 +50,7 @@ export async function makeCertificate(subject: string, now: Date): Promise<Servi
         { type: 'dns', value: 'localhost' },
         { type: 'ip', value: '127.0.0.1' },
         { type: 'ip', value: '::1' },
+        ...hosts.map((value) => ({ type: 'dns' as const, value })),
       ]),
       await x509.AuthorityKeyIdentifierExtension.create(caKeys.publicKey),
     ],

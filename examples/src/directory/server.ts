@@ -20,6 +20,8 @@ export interface SampleDirectoryOptions {
   readonly port?: number;
   /** Default `127.0.0.1`. */
   readonly host?: string;
+  /** Further names that its certificate is for. Default: none but those of loopback. */
+  readonly names?: readonly string[];
   readonly onEvent?: (event: DirectoryEvent) => void;
 }
 
@@ -53,7 +55,7 @@ export async function startSampleDirectory(options: SampleDirectoryOptions): Pro
   const records = readLdif(options.ldif);
   const suffix = records[0]?.dn ?? '';
   const entries = buildEntries(records, new Date());
-  const certificate = await makeCertificate('Nauthera sample directory', new Date());
+  const certificate = await makeCertificate('Nauthera sample directory', new Date(), options.names);
   const listener = makeListener(entries, suffix, certificate, options.onEvent ?? (() => undefined));
   const port = await listener.open(host, options.port ?? 0);
   return {
