@@ -13,19 +13,12 @@ import { scopeController } from './controllers/scope/controller.ts';
 import { TrustBundles } from './controllers/trust.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
-import { type Controller, type PassResult, startController } from './runtime/controller.ts';
+import { type Controller, startController } from './runtime/controller.ts';
+import type { Meter } from './runtime/meter.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
 import type { ClusterKeys } from './sources/cluster-keys.ts';
 import type { Change, ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from './sources/source.ts';
-
-/** What metrics are told. */
-export interface Meter {
-  /** Once for each controller, before it works. */
-  queue(controller: string, waiting: () => number): void;
-  added(controller: string): void;
-  reconciled(controller: string, result: PassResult, milliseconds: number): void;
-}
 
 export interface OperatorOptions {
   /** Started already: everything it holds is known. */
@@ -47,6 +40,8 @@ export interface OperatorOptions {
   readonly rotation?: World['rotation'];
   /** Left out: nobody counts. */
   readonly secretCounts?: World['secretCounts'];
+  /** Left out: nobody counts. */
+  readonly resourceCounts?: World['resourceCounts'];
   /** Left out: nobody counts. */
   readonly meter?: Meter;
   /** `Ready` of a resource changed its status or reason. */
@@ -101,8 +96,15 @@ class RunningOperator implements Operator {
     this.#workers = options.workers ?? (registries.perServer ? 14 : 10);
     const mostPerNamespace = registries.perServer ? Math.max(1, this.#workers - spare) : this.#workers;
     const queueOf = (kind: Kind): WorkQueue => {
-      const queue = new WorkQueue({ mostPerNamespace, onAdd: () => options.meter?.added(kind) });
-      options.meter?.queue(kind, () => queue.waiting);
+      const { meter } = options;
+      const observer = meter && {
+        added: () => meter.added(kind),
+        taken: (waited: number) => meter.taken(kind, waited),
+        given: (worked: number) => meter.given(kind, worked),
+        putOff: () => meter.putOff(kind),
+      };
+      const queue = new WorkQueue({ mostPerNamespace, ...(observer === undefined ? {} : { observer }) });
+      meter?.queue(kind, queue, this.#workers);
       return queue;
     };
     this.#queues = {
@@ -128,6 +130,7 @@ class RunningOperator implements Operator {
       trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
       rotation: options.rotation,
       secretCounts: options.secretCounts,
+      resourceCounts: options.resourceCounts,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };
@@ -135,6 +138,7 @@ class RunningOperator implements Operator {
       world,
       references: this.#references,
       wake: (dependent) => this.#wake(dependent),
+      heardAt: (kind, key) => this.#queues[kind].heardAt(key) ?? performance.now(),
       onTransition: (resource, to) => {
         // Whether a scope counts stands in its status too, which is written after its row.
         if (resource.kind === 'Scope') void this.#wakeByScope(resource.namespace, resource.name);

@@ -133,7 +133,8 @@ class ClusterProcess {
     this.#namespace = options.namespace ?? connection.namespace;
     const { version, revision = 'unknown' } = options;
     const leading = () => this.#leader.leading();
-    this.metrics = createMetrics({ version, revision, apiServer: connection.host, leading });
+    const silences = () => this.#silences();
+    this.metrics = createMetrics({ version, revision, apiServer: connection.host, leading, silences });
     const onRequest = this.metrics.requested;
     this.#leader = createLeader({
       api: createApi(connection, { onRequest }),
@@ -167,16 +168,19 @@ class ClusterProcess {
    * as long as the watches tell something.
    */
   hears(): boolean {
-    const parts = this.#parts;
-    if (parts === undefined) return true;
-    const { source, secrets, configMaps, children } = parts;
-    const heard = [
-      ...Object.values(source.sinceLastSync()),
-      secrets.sinceLastSync(),
-      configMaps.sinceLastSync(),
-      ...(children === undefined ? [] : [children.sinceLastSync()]),
-    ];
-    return heard.every((silent) => silent !== undefined && silent <= deaf);
+    return Object.values(this.#silences()).every((silent) => silent !== undefined && silent <= deaf);
+  }
+
+  /** Milliseconds by kind; none while this process waits for the Lease. */
+  #silences(): Readonly<Record<string, number | undefined>> {
+    if (this.#parts === undefined) return {};
+    const { source, secrets, configMaps, children } = this.#parts;
+    return {
+      ...source.sinceLastSync(),
+      Secret: secrets.sinceLastSync(),
+      ConfigMap: configMaps.sinceLastSync(),
+      ...(children === undefined ? {} : { Child: children.sinceLastSync() }),
+    };
   }
 
   async stop(): Promise<void> {
@@ -209,6 +213,7 @@ class ClusterProcess {
       secrets,
       fence: { source: name, ...fenceOf(leadership) },
       events,
+      onWrite: this.metrics.writes.registry,
       // Where pods are made, a Job makes the tables, and nobody else.
       migrations: children === undefined ? 'run' : 'wait',
       ...(seams?.orphans === undefined ? {} : { orphans: seams.orphans }),
@@ -232,6 +237,7 @@ class ClusterProcess {
       deployment: { reason: 'Deployed', version, database: 'secretRef' },
       rotation: this.#options.seams?.rotation,
       secretCounts: this.metrics.secretCounts,
+      resourceCounts: this.metrics.resourceCounts,
       meter: this.metrics.meter,
       ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
       onTransition: (resource, to) => this.#tell(events, resource, to),
@@ -285,10 +291,12 @@ class ClusterProcess {
       ...(seams?.reflectors === undefined ? {} : { times: seams.reflectors }),
       onProblem: (problem) => {
         seams?.onWatchProblem?.(problem);
+        if (problem.during !== 'handler') this.metrics.watchRestarted(problem);
         const { path, reason, error } = problem;
         if (reason === 'expired') log.named('watch').debug('a watch begins anew', { 'nauthera.url': path });
         else this.#warn('watch', 'a watch begins anew', error, { 'nauthera.url': path, 'error.type': reason });
       },
+      onWrite: (kind, what) => this.metrics.writes[what](kind),
     };
     const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
       this.#noteChange({ kind, namespace, name: one });

@@ -21,10 +21,13 @@ import {
   RegistryFenced,
   type Stop,
 } from '@nauthera/server/registry';
+import { collectDefaultMetrics, Registry as Metrics } from 'prom-client';
 import { type Operator, startOperator } from './app.ts';
 import type { StandaloneSettings } from './config.ts';
+import { counted } from './controllers/counted-registry.ts';
 import { GivenRegistry } from './controllers/given-registry.ts';
 import type { World } from './controllers/world.ts';
+import { createControllerMetrics } from './metrics.ts';
 import { FolderSource } from './sources/folder.ts';
 import { SecretsFolder } from './sources/secrets-folder.ts';
 import type { SecretStore } from './sources/source.ts';
@@ -112,7 +115,9 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     sealer: createSealer(keys),
     onProblem: (problem) => log.named('registry').warn('the registry', { 'error.detail': problem }),
   });
-  const registry = options.seams?.registry?.(opened) ?? opened;
+  const metrics = new Metrics();
+  collectDefaultMetrics({ register: metrics });
+  const build = { version: options.version, revision: 'unknown' };
   const status = (): StatusView => ({
     resources: parts.source?.all() ?? [],
     problems: [...(parts.source?.problems() ?? []), ...folders.secrets.problems()],
@@ -127,10 +132,14 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     log,
     // One process a source: after a crash its report is this one's, and nobody waits for the dead.
     replica: `standalone-${options.sourceName}`,
-    build: { version: options.version, revision: 'unknown' },
+    build,
+    metrics,
     managementRoutes: { '/status': () => statusDocument(status()) },
   });
   undo.push(() => server.stop());
+  // After the server's, which knows nothing of others.
+  const own = createControllerMetrics(metrics, build);
+  const registry = counted(options.seams?.registry?.(opened) ?? opened, own.writes.registry);
 
   const source = new FolderSource({
     name: options.sourceName,
@@ -157,6 +166,9 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     issuerOf: issuerOf(server, options),
     deployment: { reason: 'Standalone', version: options.version, database: 'given' },
     rotation: options.seams?.rotation,
+    meter: own.meter,
+    secretCounts: own.secretCounts,
+    resourceCounts: own.resourceCounts,
     onTransition: () => printer.soon(),
     onFailure: ({ controller, error }) =>
       log

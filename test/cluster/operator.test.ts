@@ -234,6 +234,20 @@ describe('the operator of a cluster', () => {
       /^workqueue_depth\{name="LdapBinding",controller="LdapBinding"\} 0$/m,
       /^rest_client_requests_total\{code="200",method="GET",host="[^"]+:[0-9]+"\} [1-9]/m,
       /^process_resident_memory_bytes [1-9]/m,
+      /^workqueue_queue_duration_seconds_count\{name="Client",controller="Client"\} [1-9]/m,
+      /^workqueue_work_duration_seconds_count\{name="Client",controller="Client"\} [1-9]/m,
+      /^controller_runtime_max_concurrent_reconciles\{controller="Client"\} [1-9]/m,
+      /^nauthera_resources\{kind="AuthorizationServer",ready="true",reason="Ready"\} 1$/m,
+      /^nauthera_resources\{kind="Client",ready="true",reason="Ready"\} [1-9]/m,
+      /^nauthera_programmed_duration_seconds_count\{kind="Client"\} [1-9]/m,
+      /^nauthera_registry_writes_total\{kind="Client",operation="put"\} [1-9]/m,
+      // One was deleted above.
+      /^nauthera_registry_writes_total\{kind="Client",operation="delete"\} 1$/m,
+      /^nauthera_finalizers_released_total\{kind="Client"\} 1$/m,
+      /^nauthera_status_writes_total\{kind="Scope"\} [1-9]/m,
+      ...['AuthorizationServer', 'Client', 'Scope', 'LdapBinding', 'Namespace', 'Secret', 'ConfigMap'].map(
+        (kind) => new RegExp(`^nauthera_watch_seconds_since_last_sync\\{kind="${kind}"\\} [0-9]`, 'm'),
+      ),
     ])
       expect(text).toMatch(line);
     for (const name of ['order-desk', 'orders', 'night-report']) expect(text).not.toContain(name);

@@ -50,6 +50,20 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
       });
     });
 
+    it('tells the metrics of server and operator at one address', async () => {
+      const text = await (await fetch(`${product.managementUrl}/metrics`)).text();
+      for (const line of [
+        /^nauthera_build_info\{component="server",/m,
+        /^nauthera_build_info\{component="operator",/m,
+        /^nauthera_registry_entries\{kind="client"\} [1-9]/m,
+        /^nauthera_resources\{kind="Client",ready="true",reason="Ready"\} [1-9]/m,
+        /^nauthera_registry_writes_total\{kind="Client",operation="put"\} [1-9]/m,
+        /^controller_runtime_reconcile_total\{controller="Client",result="success"\} [1-9]/m,
+        /^process_resident_memory_bytes [1-9]/m,
+      ])
+        expect(text).toMatch(line);
+    });
+
     it('Ready means that the next request works: a new file, a new token, no wait', async () => {
       await product.write('shop/second.yaml', aClientFile('', 'second'));
       await product.untilReason('Client', 'shop', 'second', 'Ready');

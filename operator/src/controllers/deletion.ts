@@ -8,7 +8,7 @@ import { type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/condi
 import type { Outcome } from '../runtime/controller.ts';
 import type { Observed } from '../sources/source.ts';
 import { nameOf } from './attachment.ts';
-import { isSameStatus, type KindController, type Tools } from './kind.ts';
+import { isSameStatus, type KindController, noteConclusion, type Tools } from './kind.ts';
 import { StillRegistered } from './registering.ts';
 import { registryReference } from './registry-handle.ts';
 
@@ -86,6 +86,6 @@ async function writeWaiting<K extends Kind>(
     observedGeneration: generation,
     conditions: [...conditions],
   } as ResourceByKind[K]['status'];
-  if (isSameStatus(next, status)) return;
-  await tools.world.source.writeStatus(resource, next);
+  if (!isSameStatus(next, status)) await tools.world.source.writeStatus(resource, next);
+  noteConclusion(tools, resource, conditions);
 }

@@ -3,7 +3,7 @@
  * conditions, and the one status write of a pass.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type Kind, type ResourceByKind, readyOrder, standing } from '@nauthera/crds';
+import { type Condition, type Kind, type ResourceByKind, readyOrder, standing } from '@nauthera/crds';
 import { DatabaseUnavailable } from '@nauthera/server/registry';
 import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/conditions.ts';
 import type { Outcome } from '../runtime/controller.ts';
@@ -59,6 +59,8 @@ export interface Tools {
   readonly references: ReferenceIndex;
   /** Has `<kind>/<namespace>/<name>` looked at once more. */
   wake(this: void, dependent: string): void;
+  /** `performance.now()` when what brought a key to its worker was heard. */
+  heardAt(this: void, kind: Kind, key: string): number;
   /** `Ready` changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
@@ -82,6 +84,7 @@ export async function reconcileKey<K extends Kind>(
   if (resource === undefined) {
     references.record(dependent, []);
     world.pend(dependent, undefined);
+    world.resourceCounts?.gone(kind, key);
     return { outcome: 'done' };
   }
   // Before anything is written anywhere: whatever a crash leaves is found and removed when the resource goes.
@@ -225,12 +228,23 @@ async function writeStatus<K extends Kind>(tools: Tools, resource: Observed<K>, 
     observedGeneration: generation,
     conditions: [...conditions],
   } as ResourceByKind[K]['status'];
-  if (isSameStatus(status, resource.status)) return;
-  await tools.world.source.writeStatus(resource, status);
+  if (!isSameStatus(status, resource.status)) await tools.world.source.writeStatus(resource, status);
+  noteConclusion(tools, resource, conditions);
   const before = resource.status.conditions.find((condition) => condition.type === 'Ready');
   const after = conditions.find((condition) => condition.type === 'Ready');
   if (after !== undefined && (before?.status !== after.status || before.reason !== after.reason))
     tools.onTransition(resource, after);
+}
+
+/** For the metrics: how it stands now. */
+export function noteConclusion<K extends Kind>(
+  { world, heardAt }: Tools,
+  { kind, namespace, name, generation, status }: Observed<K>,
+  after: readonly Condition[],
+): void {
+  const key = `${namespace}/${name}`;
+  const conclusion = { generation, before: status.conditions, after, heardAt: heardAt(kind, key) };
+  world.resourceCounts?.concluded(kind, key, conclusion);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
   pendingMigrations,
 } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
+import { counted, type OnRegistryWrite } from './counted-registry.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
 import type { NamedConnection, NamedRoles } from './database-secrets.ts';
 import { distrusted } from './distrusted-registry.ts';
@@ -51,6 +52,8 @@ export interface ServerDatabaseOptions {
   /** One line about what was done or is waited for. */
   readonly onProgress?: (line: string) => void;
   readonly orphans?: OrphanTimes;
+  /** A row of its registry was written. */
+  readonly onWrite?: OnRegistryWrite | undefined;
   /** Milliseconds. */
   readonly retryFrom?: number;
   readonly retryTo?: number;
@@ -214,7 +217,7 @@ export class ServerDatabase {
   }
 
   async #attempt(asked: Connection): Promise<{ readonly open: Open; readonly asked: Connection }> {
-    const { source, fence, listener, onProblem, orphans } = this.#options;
+    const { source, fence, listener, onProblem, orphans, onWrite } = this.#options;
     const open = ({ url, ca, directUrl }: NamedConnection) =>
       openDatabase(url, {
         max: connections,
@@ -238,7 +241,7 @@ export class ServerDatabase {
       const empty = asked.keys === undefined && !(await holdsSealed(database));
       const keys = empty ? await asked.makeKeys?.() : asked.keys;
       const sealer = createSealer(keys ?? [randomBytes(32)]);
-      const registry = distrusted(openRegistry({ database, fence, sealer, onProblem }));
+      const registry = counted(distrusted(openRegistry({ database, fence, sealer, onProblem })), onWrite);
       // Before anybody has it: the passes of all resources ask what stands there, and wait for no tenant's database.
       await knowRows(registry);
       const running = new RunningRegistry(registry, source, listener, orphans);

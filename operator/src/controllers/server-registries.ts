@@ -4,6 +4,7 @@ import { DatabaseUnavailable, type Fence, RegistryFenced } from '@nauthera/serve
 import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
 import { nameOf, type ServerResource } from './attachment.ts';
+import type { OnRegistryWrite } from './counted-registry.ts';
 import { explainFailure } from './database-failure.ts';
 import { connectionsOf, databaseFields } from './database-secrets.ts';
 import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
@@ -22,6 +23,8 @@ export interface ServerRegistriesOptions {
   /** One line about something that repairs itself, without a secret. */
   readonly onProblem: (server: string, problem: string) => void;
   readonly orphans?: OrphanTimes;
+  /** A row of a registry was written. */
+  readonly onWrite?: OnRegistryWrite;
   /** `wait`: the tables are made by somebody else. Default `run`. */
   readonly migrations?: 'run' | 'wait';
   /** One line about what was done or is waited for. */
@@ -192,7 +195,7 @@ export class ServerRegistries implements Registries {
   }
 
   #open(name: string): ServerDatabase {
-    const { source, fence, orphans, migrations = 'run', onProblem, onProgress, events } = this.#options;
+    const { source, fence, orphans, migrations = 'run', onWrite, onProblem, onProgress, events } = this.#options;
     const tell = (what: (listener: RegistriesListener, handle: RegistryHandle) => void) => {
       const entry = this.#entries.get(name);
       if (entry !== undefined && this.#listener !== undefined) what(this.#listener, entry.database.handle);
@@ -203,6 +206,7 @@ export class ServerRegistries implements Registries {
       fence,
       migrations,
       ...(orphans === undefined ? {} : { orphans }),
+      onWrite,
       onProblem: (problem) => onProblem(name, problem),
       onProgress: (line) => onProgress?.(name, line),
       onState: () => {

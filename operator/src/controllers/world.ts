@@ -7,6 +7,7 @@ import type { RotationRules } from './client/rotation.ts';
 import type { SecretCounts } from './client/secret-counts.ts';
 import type { ServerDatabases } from './registries.ts';
 import type { RegistryHandle } from './registry-handle.ts';
+import type { ResourceCounts } from './resource-counts.ts';
 import type { TrustBundles } from './trust.ts';
 
 export interface World {
@@ -41,6 +42,8 @@ export interface World {
   readonly rotation?: RotationRules | undefined;
   /** Left out: nobody counts. */
   readonly secretCounts?: SecretCounts | undefined;
+  /** Left out: nobody counts. */
+  readonly resourceCounts?: ResourceCounts | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** 256 random bits, base64url. */

@@ -37,8 +37,17 @@ export interface QueueOptions {
   readonly mostPerNamespace?: number;
   /** The part of a key that takes turns. Default: what stands before the first `/`. */
   readonly namespaceOf?: (key: string) => string;
-  /** Told of each key that begins to wait. Must not throw. */
-  readonly onAdd?: () => void;
+  readonly observer?: QueueObserver;
+}
+
+/** Told of what becomes of keys, each in milliseconds. Must not throw. */
+export interface QueueObserver {
+  /** A key begins to wait. */
+  added?(): void;
+  taken?(waited: number): void;
+  given?(worked: number): void;
+  /** A key comes again later. */
+  putOff?(): void;
 }
 
 interface Entry {
@@ -49,6 +58,8 @@ interface Entry {
   again: Urgency | undefined;
   failures: number;
   delayed: { readonly due: number; readonly cancel: () => void } | undefined;
+  /** When it began to wait for the worker that it waits for, or that has it. */
+  since: number;
 }
 
 /** Namespaces in turn, each with its keys in order of arrival. */
@@ -94,13 +105,14 @@ export class WorkQueue {
   readonly #longestDelay: number;
   readonly #namespaceOf: (key: string) => string;
   readonly #mostPerNamespace: number;
-  readonly #onAdd: () => void;
+  readonly #observer: QueueObserver;
   readonly #activeIn = new Map<string, number>();
   readonly #entries = new Map<string, Entry>();
   readonly #turns: Record<Urgency, Turns> = { change: new Turns(), resync: new Turns() };
   readonly #takers: ((key: string | null) => void)[] = [];
   readonly #idle: (() => void)[] = [];
-  #active = 0;
+  /** When a worker took each. */
+  readonly #active = new Map<string, number>();
   #stopped = false;
 
   constructor(options: QueueOptions = {}) {
@@ -109,7 +121,7 @@ export class WorkQueue {
     this.#firstDelay = options.firstDelay ?? 1000;
     this.#longestDelay = options.longestDelay ?? 300_000;
     this.#mostPerNamespace = options.mostPerNamespace ?? Number.POSITIVE_INFINITY;
-    this.#onAdd = options.onAdd ?? (() => undefined);
+    this.#observer = options.observer ?? {};
     this.#namespaceOf = options.namespaceOf ?? ((key) => key.slice(0, Math.max(0, key.indexOf('/'))));
   }
 
@@ -121,6 +133,17 @@ export class WorkQueue {
   /** Keys that could be worked on now. */
   get waiting(): number {
     return this.#turns.change.size + this.#turns.resync.size;
+  }
+
+  /** How long each key that is worked on has been, in milliseconds. */
+  get active(): readonly number[] {
+    const now = this.#timers.now();
+    return [...this.#active.values()].map((began) => now - began);
+  }
+
+  /** When a key that is worked on began to wait for that, by {@link Timers.now}. */
+  heardAt(key: string): number | undefined {
+    return this.#active.has(key) ? this.#entries.get(key)?.since : undefined;
   }
 
   /** A change ends the back-off of a key that failed; a resync does not. */
@@ -146,6 +169,7 @@ export class WorkQueue {
     const due = this.#timers.now() + delay;
     if (entry.delayed !== undefined && entry.delayed.due <= due) return;
     this.#cancelDelay(entry);
+    this.#observer.putOff?.();
     const cancel = this.#timers.after(delay, () => {
       entry.delayed = undefined;
       if (entry.active) entry.again ??= urgency;
@@ -191,14 +215,14 @@ export class WorkQueue {
     this.#stopped = true;
     for (const entry of this.#entries.values()) this.#cancelDelay(entry);
     for (const taker of this.#takers.splice(0)) taker(null);
-    if (this.#active === 0) return Promise.resolve();
+    if (this.#active.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
   #entry(key: string): Entry {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
-      entry = { waiting: undefined, active: false, again: undefined, failures: 0, delayed: undefined };
+      entry = { waiting: undefined, active: false, again: undefined, failures: 0, delayed: undefined, since: 0 };
       this.#entries.set(key, entry);
     }
     return entry;
@@ -216,7 +240,10 @@ export class WorkQueue {
     const namespace = this.#namespaceOf(key);
     if (entry.waiting === urgency || entry.waiting === 'change') return;
     if (entry.waiting === 'resync') this.#turns.resync.delete(namespace, key);
-    else this.#onAdd();
+    else {
+      entry.since = this.#timers.now();
+      this.#observer.added?.();
+    }
     entry.waiting = urgency;
     this.#turns[urgency].add(namespace, key);
     this.#handOut();
@@ -235,7 +262,9 @@ export class WorkQueue {
     const entry = this.#entry(key);
     entry.waiting = undefined;
     entry.active = true;
-    this.#active += 1;
+    const now = this.#timers.now();
+    this.#active.set(key, now);
+    this.#observer.taken?.(now - entry.since);
     const namespace = this.#namespaceOf(key);
     this.#activeIn.set(namespace, (this.#activeIn.get(namespace) ?? 0) + 1);
   }
@@ -244,12 +273,13 @@ export class WorkQueue {
     const entry = this.#entries.get(key);
     if (entry?.active !== true) return undefined;
     entry.active = false;
-    this.#active -= 1;
+    this.#observer.given?.(this.#timers.now() - (this.#active.get(key) ?? 0));
+    this.#active.delete(key);
     const namespace = this.#namespaceOf(key);
     const others = (this.#activeIn.get(namespace) ?? 1) - 1;
     if (others > 0) this.#activeIn.set(namespace, others);
     else this.#activeIn.delete(namespace);
-    if (this.#active === 0) for (const idle of this.#idle.splice(0)) idle();
+    if (this.#active.size === 0) for (const idle of this.#idle.splice(0)) idle();
     return entry;
   }
 

@@ -44,6 +44,7 @@ export class ClusterKind<K extends Kind> {
       api: view.api,
       writes: this.#writes,
       onWritten: (resource, answer) => this.#noteWritten(resource, answer),
+      onDone: (what) => view.onWrite?.(kind, what),
     });
     this.#reflectors = new Reflectors<ResourceObject>(
       view,

@@ -1,5 +1,6 @@
 /** The reflectors of one kind: one for the whole cluster, or one for each namespace that was named. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Kind } from '@nauthera/crds';
 import { ApiError, type KubernetesApi } from '../runtime/kubernetes-api.ts';
 import type { Known, KubernetesObject, Reflector, ReflectorHandler } from '../runtime/reflected.ts';
 import { createReflector, type ReflectorProblem, type ReflectorTimes } from '../runtime/reflector.ts';
@@ -18,6 +19,8 @@ export interface ClusterView {
   readonly patience?: number;
   /** A list or watch failed and is tried again. */
   readonly onProblem?: (problem: ReflectorProblem) => void;
+  /** A resource's status was written, or its finalizer taken back. */
+  readonly onWrite?: (kind: Kind, what: 'status' | 'released') => void;
 }
 
 /** Asks for the metadata of one object. */

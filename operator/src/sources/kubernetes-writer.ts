@@ -24,6 +24,8 @@ export interface ResourceWriterOptions<K extends Kind> {
   readonly writes: WritesUnderWay<ResourceObject>;
   /** How the object stands after a write. */
   readonly onWritten: (resource: Observed<K>, answer: ResourceObject) => void;
+  /** A status was written, or a finalizer taken back. */
+  readonly onDone?: (what: 'status' | 'released') => void;
 }
 
 /** Of one status write, against others that change the object. */
@@ -59,7 +61,9 @@ export class ResourceWriter<K extends Kind> {
   async release(resource: ObservedObject<K>): Promise<void> {
     if (finalizers[resource.kind] === undefined || originOf(resource)?.held === false) return;
     const answer = await this.#apply(resource, finalizerManager, { finalizers: [] });
-    if (answer !== undefined) await this.#removeForeign(resource, answer);
+    if (answer === undefined) return;
+    await this.#removeForeign(resource, answer);
+    this.#options.onDone?.('released');
   }
 
   /**
@@ -76,7 +80,9 @@ export class ResourceWriter<K extends Kind> {
       }
       try {
         const answer = await this.#apply(resource, statusManager, { status, resourceVersion });
-        if (answer !== undefined) noteIn(resource, answer);
+        if (answer === undefined) return;
+        noteIn(resource, answer);
+        this.#options.onDone?.('status');
         return;
       } catch (error) {
         if (!(error instanceof ApiError) || error.status !== 409 || attempts >= mostAttempts) throw error;

@@ -38,7 +38,13 @@ function scene(parts: FakeParts & { readonly client?: Observed<'Client'>; readon
     ...more,
   });
   const references = new ReferenceIndex();
-  const tools = { world: fake.world, references, wake: () => undefined, onTransition: () => undefined };
+  const tools = {
+    world: fake.world,
+    references,
+    wake: () => undefined,
+    heardAt: () => 0,
+    onTransition: () => undefined,
+  };
   const pass = () => reconcileKey(clientController(fake.world), tools, 'shop/web');
   return { ...fake, main, pass, references };
 }

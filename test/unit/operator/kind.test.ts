@@ -46,6 +46,7 @@ async function pass(client: Observed<'Client'>, result: Partial<Reconciled<'Clie
     world: fake.world,
     references: new ReferenceIndex(),
     wake: () => undefined,
+    heardAt: () => 0,
     onTransition: () => undefined,
   };
   await reconcileKey(controller, tools, 'shop/web');
