@@ -17,7 +17,7 @@ import {
   world,
 } from '../support/front-channel-world.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
-import { aDirectory, authorizePath, challenge, codeFields, issuer, refreshFields } from '../support/world.ts';
+import { aDirectory, authorizePath, codeFields, issuer, refreshFields } from '../support/world.ts';
 
 useFrontChannel();
 
@@ -183,8 +183,9 @@ describe('what the front channel gives', () => {
     const { response } = await byPage(world.browser(), { response_type: 'id_token token' });
     expect(response.id_token).toBeTruthy();
     const browser = world.browser();
-    const login = await browser.get(authorizePath({ response_type: 'id_token' }));
-    expect((await browser.submit(login, { cancel: '1' })).response.error).toBe('access_denied');
+    const login = await browser.get(authorizePath({ response_type: 'id_token', prompt: 'consent' }));
+    const consent = await browser.submit(login, credentials());
+    expect((await browser.submit(consent, { decision: 'deny' })).response.error).toBe('access_denied');
     const [row] = await world.rows<{ event: string; grant_type: string }>(
       `SELECT event, grant_type FROM audit WHERE user_name = '${username}' AND grant_type IS NOT NULL`,
     );

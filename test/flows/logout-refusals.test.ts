@@ -1,18 +1,7 @@
 /** OpenID Connect RP-Initiated Logout 1.0: whatever is wrong with a request ends on a page of ours, and nobody else signs a person out. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Page } from '../support/browser.ts';
-import {
-  asks,
-  bye,
-  byeFrom,
-  lastPerson,
-  logoutPath,
-  type SignedIn,
-  signedIn,
-  silently,
-  useLogout,
-  world,
-} from '../support/logout.ts';
+import { bye, byeFrom, logoutPath, type SignedIn, signedIn, silently, useLogout, world } from '../support/logout.ts';
 import { authorizePath, issuer } from '../support/world.ts';
 
 useLogout();
