@@ -9,8 +9,15 @@ import type { Done } from './key-commands.ts';
 
 export type Flags = Readonly<Record<string, string | undefined>>;
 
-/** @throws Exit with every problem */
-export function settingsOf<S extends Record<string, Setting<unknown>>>(settings: S, flags: Flags): Values<S> {
+/**
+ * @param more problems found elsewhere, to be told with these
+ * @throws Exit with every problem
+ */
+export function settingsOf<S extends Record<string, Setting<unknown>>>(
+  settings: S,
+  flags: Flags,
+  more: readonly string[] = [],
+): Values<S> {
   const loaded = loadSettings(
     settings,
     {
@@ -21,7 +28,8 @@ export function settingsOf<S extends Record<string, Setting<unknown>>>(settings:
     },
     { ...serveSettings, ...migrateSettings },
   );
-  if (loaded.outcome === 'refused') throw new Exit(2, loaded.problems.join('\n'));
+  if (loaded.outcome === 'refused') throw new Exit(2, [...loaded.problems, ...more].join('\n'));
+  if (more.length > 0) throw new Exit(2, more.join('\n'));
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
   return loaded.values;
 }

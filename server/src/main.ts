@@ -13,6 +13,7 @@ import type { SigningKeyStore } from './keys/keys.ts';
 import { openNamedDatabase } from './open-database.ts';
 import { addProbe, addRestore, addRevoke } from './operations.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
+import { readTracingSettings, startTracing } from './telemetry/tracing.ts';
 
 // What serving needs is loaded by the commands that need it: help and usage answer at once.
 
@@ -22,14 +23,10 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
 
 async function serve(flags: Flags): Promise<void> {
-  const settings = settingsOf(serveSettings, flags);
-  const log = createLog({
-    level: settings.logLevel,
-    format: settings.logFormat,
-    service: 'nauthera-server',
-    version,
-    pod: process.env.HOSTNAME,
-  });
+  const traces = readTracingSettings(process.env);
+  const settings = settingsOf(serveSettings, flags, traces.outcome === 'refused' ? traces.problems : []);
+  const program = { service: 'nauthera-server', version, pod: process.env.HOSTNAME };
+  const log = createLog({ level: settings.logLevel, format: settings.logFormat, ...program });
   let stop = (): Promise<void> => Promise.resolve();
   exitOnSurprises(log, () => stop());
   if (settings.database !== undefined) requireOutsideDatabase(settings.keyFile, settings.database);
@@ -41,6 +38,7 @@ async function serve(flags: Flags): Promise<void> {
   });
   if (database.kind === 'pglite')
     log.warn('the embedded database is for trial, a power cut may lose the last writes: use postgres:// in earnest');
+  const tracing = traces.outcome === 'on' ? await startTracing(traces.settings, { ...program, log }) : undefined;
   try {
     const [{ start }, { migrate }, { Registry }, { collectProcessMetrics }] = await Promise.all([
       import('./app.ts'),
@@ -48,7 +46,10 @@ async function serve(flags: Flags): Promise<void> {
       import('prom-client'),
       import('./telemetry/metrics.ts'),
     ]);
-    if (settings.migrations === 'run') await migrate(database, { onProgress: (line) => log.info(line) });
+    if (settings.migrations === 'run')
+      await migrate(database, {
+        onProgress: (line) => log.named('migrations').info('migrations', { 'error.detail': line }),
+      });
     const metrics = new Registry();
     collectProcessMetrics(metrics);
     const server = await start({
@@ -61,13 +62,17 @@ async function serve(flags: Flags): Promise<void> {
       log,
       metrics,
       build: { version, revision },
+      ...(tracing === undefined ? {} : { tracing }),
       ...(settings.replica === undefined ? {} : { replica: settings.replica }),
     });
     stop = () => server.stop();
     await untilSignalled(log, (signal) => server.stop(signal === 'SIGTERM' ? linger : 0));
   } finally {
+    await tracing?.stop();
     await close();
     log.flush();
+    // Spans that are still on their way keep nobody waiting.
+    if (tracing !== undefined) setTimeout(() => process.exit(), 1000).unref();
   }
 }
 

@@ -10,6 +10,7 @@ import type { OutboundPorts } from './outbound/open-gate.ts';
 import type { Clock } from './protocol/time.ts';
 import type { Database } from './store/database.ts';
 import type { Log } from './telemetry/log.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 
 export interface ServerOptions {
   /** Migrated already. */
@@ -35,6 +36,8 @@ export interface ServerOptions {
   readonly log?: Log;
   /** Default: a registry of its own. */
   readonly metrics?: Registry;
+  /** Default: nothing is traced, and nobody asks. Stopped by the caller, after the server. */
+  readonly tracing?: Tracing;
   /** More documents on the management address, by path: what the function returns is answered as JSON. */
   readonly managementRoutes?: Readonly<Record<string, () => unknown>>;
   /** Name of this replica; default: the host name and a random end. */

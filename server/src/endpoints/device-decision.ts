@@ -10,6 +10,7 @@ import type { ClientRegistration } from '../registry/registration.ts';
 import type { DeviceAnswer, DeviceAnswerStore } from '../store/device-answers.ts';
 import type { Session } from '../store/sessions.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
+import { stepOf } from '../telemetry/tracing.ts';
 import type { DeviceRequest } from './device-request.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import { rulesOf } from './interaction.ts';
@@ -38,7 +39,7 @@ export async function allow(
   deciding: Deciding,
 ): Promise<'answered' | 'unavailable'> {
   const clickedAt = ports.clock.now();
-  const verification = await verified(ports, visit, deciding, clickedAt);
+  const verification = await stepOf(ports.tracing, 'consent.verify', () => verified(ports, visit, deciding, clickedAt));
   if (verification === null) return 'unavailable';
   if (verification.outcome === 'verified') await approve(ports, visit, deciding, verification.consent);
   else await refuse(ports, visit, deciding, { ...verification, outcome: 'refused' });

@@ -13,6 +13,7 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
 import type { IssueFrontChannel } from '../tokens/issue.ts';
 import type { SessionNames } from '../tokens/session-name.ts';
 import type { SubjectOf } from '../tokens/subject.ts';
@@ -37,6 +38,8 @@ export interface FlowPorts {
   readonly log: Log;
   readonly emitAudit: EmitAudit;
   readonly metrics: Metrics;
+  /** `undefined`: nothing is traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** An event with its id, so that row and log line name the same. */

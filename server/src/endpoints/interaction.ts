@@ -24,6 +24,7 @@ import type { ClientRegistration } from '../registry/registration.ts';
 import type { Registered, Snapshot } from '../registry/snapshot.ts';
 import type { Remembered } from '../store/consents.ts';
 import type { BrowserState, Session } from '../store/sessions.ts';
+import { stepOf } from '../telemetry/tracing.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
 import type { FlowPorts } from './flow.ts';
 import type { Visit } from './visit.ts';
@@ -143,7 +144,8 @@ async function walk(ports: FlowPorts, visit: Visit, going: Going, known: Known):
   const { session, fresh } = known;
   const { request, client } = going;
   const named = namedClaims(visit, going);
-  let verification = fresh === undefined ? undefined : verify(visit, going, named, fresh);
+  let verification =
+    fresh === undefined ? undefined : stepOf(ports.tracing, 'consent.verify', () => verify(visit, going, named, fresh));
   for (let round = 0; ; round++) {
     const step = nextStep({
       grantId: going.interaction.grantId,
@@ -160,7 +162,7 @@ async function walk(ports: FlowPorts, visit: Visit, going: Going, known: Known):
     });
     if (step.step !== 'verify_consent') return step;
     if (session === null || round === 2) throw new DirectoryUnavailable('', 'its answers do not stay fresh');
-    verification = await ask(ports, visit, going, named, session);
+    verification = await stepOf(ports.tracing, 'consent.verify', () => ask(ports, visit, going, named, session));
   }
 }
 

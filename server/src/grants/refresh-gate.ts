@@ -14,6 +14,7 @@ import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { stepOf, type Tracing } from '../telemetry/tracing.ts';
 import type { GrantContext, RequestOf } from './grant.ts';
 
 export interface RefreshGatePorts {
@@ -23,6 +24,8 @@ export interface RefreshGatePorts {
   readonly clock: Clock;
   readonly audit: EmitAudit;
   readonly metrics: Metrics;
+  /** `undefined`: nothing is traced. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** One request on its way. */
@@ -51,19 +54,21 @@ export async function askDirectory(
     throw invalid('none of its scopes is open to the client');
   }
   const askedAt = ports.clock.now();
-  const { rules, user } = await lookUp(ports, refreshing, grant);
-  const verification = verifyConsent(user, rules, {
-    grantId: grant.id,
-    clientId: registration.client_id,
-    accessGroups: registration.access_groups,
-    onRefusedScope: registration.consent.on_refused_scope,
-    scopes,
-    claims: claimsByName(
-      grant.asked ?? nothingAsked,
-      registration.scopes,
-      (scope) => ports.snapshot.current.scope(scope)?.value.claims,
-    ),
-    askedAt,
+  const verification = await stepOf(ports.tracing, 'consent.verify', async () => {
+    const { rules, user } = await lookUp(ports, refreshing, grant);
+    return verifyConsent(user, rules, {
+      grantId: grant.id,
+      clientId: registration.client_id,
+      accessGroups: registration.access_groups,
+      onRefusedScope: registration.consent.on_refused_scope,
+      scopes,
+      claims: claimsByName(
+        grant.asked ?? nothingAsked,
+        registration.scopes,
+        (scope) => ports.snapshot.current.scope(scope)?.value.claims,
+      ),
+      askedAt,
+    });
   });
   if (verification.outcome === 'verified') return verification.consent;
   const { reason, refused } = verification;

@@ -30,6 +30,11 @@ export function sourceOf(request: IncomingMessage): Source {
   return sources.get(request) ?? sourceOfPeer(request);
 }
 
+/** Whether its peer is a proxy that is trusted. */
+export function isFromTrustedProxy(request: IncomingMessage): boolean {
+  return sources.has(request);
+}
+
 function sourceOfPeer(request: IncomingMessage): Source {
   return { address: request.socket.remoteAddress ?? 'unknown', limitFactor: isForwarded(request) ? 20 : 1 };
 }
@@ -127,6 +132,7 @@ function remembered(): (proxies: TrustedProxies) => BlockList {
  * network, and an address of IPv4 however it is written.
  */
 export function networkOf(address: string): string {
+  if (!address.includes(':')) return address;
   const plain = plainAddress(address);
   if (!isIPv6(plain)) return plain;
   const [bare = ''] = plain.split('%');

@@ -25,7 +25,21 @@ export interface FollowerOptions {
   readonly onRejected?: (rejected: Rejected) => void;
   /** One line about something that repairs itself. */
   readonly onProblem?: (problem: string) => void;
+  /** Told when something that moved is served from now on. */
+  readonly onLoaded?: (loaded: LoadedRegistrations) => void;
 }
+
+export interface LoadedRegistrations {
+  /** When it began to be read, epoch milliseconds. */
+  readonly began: number;
+  readonly revision: Revision;
+  readonly changed: number;
+  /** Of the newest {@link mostTraceparents} rows that name the trace that wrote them. */
+  readonly traceparents: readonly string[];
+}
+
+/** More would say nothing more: a first load reads everything there is. */
+const mostTraceparents = 32;
 
 export interface Follower extends SnapshotSource {
   /** Resolves when the first snapshot is loaded, however long the database is away (never, if stopped before). */
@@ -108,6 +122,7 @@ class RegistryFollower implements Follower {
 
   async #sync(): Promise<void> {
     const known = this.#current.revision;
+    const began = Date.now();
     let work = this.#begin(known);
     let cursor = cursorAfter(known);
     for (;;) {
@@ -121,7 +136,7 @@ class RegistryFollower implements Follower {
       }
       await this.#load(work, page.rows);
       if (page.complete) {
-        this.#finish(work, page.revision);
+        this.#finish(work, page.revision, began);
         this.#confirmedAt = asked;
         return this.#loaded.resolve();
       }
@@ -131,11 +146,19 @@ class RegistryFollower implements Follower {
 
   #begin(from: Revision, everything?: number): Work {
     if (everything === undefined) {
-      return { from, draft: this.#current.edit(), rejected: new Map(this.#rejected), changed: new Map(), all: false };
+      const rejected = new Map(this.#rejected);
+      return { from, draft: this.#current.edit(), rejected, changed: new Map(), traceparents: [], all: false };
     }
     const draft = LoadedSnapshot.empty().edit();
     // Whatever was swept so far is not missed by somebody who begins with nothing.
-    return { from: { ...from, n: everything }, draft, rejected: new Map(), changed: new Map(), all: true };
+    return {
+      from: { ...from, n: everything },
+      draft,
+      rejected: new Map(),
+      changed: new Map(),
+      traceparents: [],
+      all: true,
+    };
   }
 
   async #load(work: Work, rows: readonly ChangedRow[]): Promise<void> {
@@ -148,8 +171,9 @@ class RegistryFollower implements Follower {
     }
   }
 
-  #take({ draft, rejected, changed }: Work, row: ChangedRow): void {
-    const { kind, id, uid } = row;
+  #take({ draft, rejected, changed, traceparents }: Work, row: ChangedRow): void {
+    const { kind, id, uid, traceparent } = row;
+    if (traceparent !== null && traceparents.push(traceparent) > mostTraceparents) traceparents.shift();
     const key = `${kind}/${id}`;
     changed.set(key, { kind, id });
     rejected.delete(key);
@@ -160,7 +184,7 @@ class RegistryFollower implements Follower {
     else if (loaded.withdrawn !== true) draft.set(loaded, () => fingerprintOfRow(row));
   }
 
-  #finish(work: Work, revision: Revision): void {
+  #finish(work: Work, revision: Revision, began: number): void {
     const { epoch, n } = this.#current.revision;
     if (!work.all && work.changed.size === 0 && epoch === revision.epoch && n === revision.n) return;
     const before = this.#rejected;
@@ -171,6 +195,8 @@ class RegistryFollower implements Follower {
     }
     const changed = work.all ? 'all' : [...work.changed.values()];
     for (const listener of this.#listeners) listener(changed);
+    const { traceparents } = work;
+    this.#options.onLoaded?.({ began, revision, changed: work.changed.size, traceparents });
   }
 }
 
@@ -180,6 +206,7 @@ interface Work {
   readonly draft: SnapshotDraft;
   readonly rejected: Map<string, Rejected>;
   readonly changed: Map<string, { kind: RegistrationKind; id: string }>;
+  readonly traceparents: string[];
   /** Everything is read anew. */
   readonly all: boolean;
 }

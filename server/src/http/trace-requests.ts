@@ -1,0 +1,43 @@
+/** One span per request, named by method and route. Mounted only where there is tracing. */
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { OpenSpan, Tracing } from '../telemetry/tracing.ts';
+import { isFromTrustedProxy, sourceOf } from './source.ts';
+
+/** To be mounted before all other hooks: what they do is part of it. */
+export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
+  const spans = new WeakMap<FastifyRequest, OpenSpan>();
+  // Whatever waits for the network in between forgets what it was part of: a body comes when its socket says so.
+  const goOn = (request: FastifyRequest, done: () => void): void => {
+    const span = spans.get(request);
+    if (span === undefined) done();
+    else span.within(done);
+  };
+  app.addHook('onRequest', (request, reply, done) => {
+    const span = begin(tracing, request);
+    spans.set(request, span);
+    // Also for whoever hung up.
+    reply.raw.once('close', () => {
+      span.set({ 'http.response.status_code': reply.statusCode });
+      if (reply.statusCode >= 500) span.fail(String(reply.statusCode));
+      span.end();
+    });
+    span.within(done);
+  });
+  app.addHook('preValidation', (request, _reply, done) => goOn(request, done));
+  app.addHook('onResponse', (request, _reply, done) => goOn(request, done));
+}
+
+function begin(tracing: Tracing, request: FastifyRequest): OpenSpan {
+  const route = request.routeOptions.url;
+  const sent = isFromTrustedProxy(request.raw) ? request.headers.traceparent : undefined;
+  return tracing.begin(route === undefined ? request.method : `${request.method} ${route}`, {
+    server: true,
+    traceparent: typeof sent === 'string' ? sent : undefined,
+    fields: {
+      'request.id': request.id,
+      'http.request.method': request.method,
+      ...(route === undefined ? {} : { 'http.route': route }),
+      'client.address': sourceOf(request.raw).address,
+    },
+  });
+}
