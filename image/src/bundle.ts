@@ -9,10 +9,11 @@
  *
  * Two runs write the same bytes.
  */
-import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { build, type Plugin } from 'esbuild';
+import { filesAsText } from './files-as-text.ts';
 import { licensesOf } from './licenses.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -31,20 +32,6 @@ import { fileURLToPath as __fileURLToPath } from 'node:url';
 const require = __createRequire(import.meta.url);
 const __filename = __fileURLToPath(import.meta.url);
 const __dirname = __fileURLToPath(new URL('.', import.meta.url));`;
-
-/** `readFileSync(new URL('./page.css', import.meta.url), 'utf8')` becomes what the file says; the banner has its own `#!`. */
-const filesAsText: Plugin = {
-  name: 'files-as-text',
-  setup(plugin) {
-    plugin.onLoad({ filter: /\/(?:server|operator|crds|examples)\/src\/.*\.ts$/ }, async ({ path }) => {
-      const text = (await readFile(path, 'utf8')).replace(/^#!.*/, '');
-      const read = /readFileSync\(new URL\('(\.[^']+)', import\.meta\.url\), 'utf8'\)/g;
-      const files = [...text.matchAll(read)].map(([, file = '']) => join(dirname(path), file));
-      const texts = await Promise.all(files.map((file) => readFile(file, 'utf8')));
-      return { loader: 'ts', contents: text.replaceAll(read, () => JSON.stringify(texts.shift())), watchFiles: files };
-    });
-  },
-};
 
 /**
  * The client library has a class for every kind of the API: 16 MB, of which the operator needs none. Its manifest does not

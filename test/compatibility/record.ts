@@ -3,6 +3,7 @@
  * in its commit. Of the files beside it the newest two minors stay.
  */
 import { writeFile } from 'node:fs/promises';
+import { keepProgram } from './program.ts';
 import { record } from './recording.ts';
 
 const [, , version] = process.argv;
@@ -12,4 +13,5 @@ if (version === undefined || !/^\d+\.\d+\.\d+(-[a-z0-9.]+)?$/.test(version)) {
 }
 const recording = await record(version);
 await writeFile(new URL(`./${version}.json`, import.meta.url), `${JSON.stringify(recording, null, 1)}\n`);
+await keepProgram(version);
 console.log(`${recording.statements.length} statements, ${Object.keys(recording.catalog.tables).length} tables`);

@@ -13,6 +13,8 @@ export interface ReplicaOptions {
   readonly keyFile: string;
   /** Beside this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Another build. Default: this checkout's server. */
+  readonly program?: string;
 }
 
 export const keyFileText = (key: Uint8Array): string => `${Buffer.from(key).toString('base64')}\n`;
@@ -47,7 +49,7 @@ export class Replica {
     const child = spawn(
       process.execPath,
       [
-        program,
+        this.#options.program ?? program,
         'serve',
         '--key-file',
         this.#options.keyFile,

@@ -10,12 +10,14 @@ export interface RoundRobin {
   readonly passedOn: number;
   /** From now on this target gets none, as an endpoint that was taken away; one that is left at least. */
   leaveOut(target: string): void;
+  /** It gets its turns again, or one that is new its first. */
   takeIn(target: string): void;
   close(): Promise<void>;
 }
 
 /** Where nobody listens, the next one is asked; a connection that breaks later is broken towards the client too. */
-export async function startRoundRobin(targets: readonly string[]): Promise<RoundRobin> {
+export async function startRoundRobin(first: readonly string[]): Promise<RoundRobin> {
+  const targets = [...first];
   const answered = targets.map(() => 0);
   const agent = new Agent({ keepAlive: true });
   const out = new Set<string>();
@@ -62,7 +64,10 @@ export async function startRoundRobin(targets: readonly string[]): Promise<Round
     leaveOut: (target) => {
       if (out.size + 1 < targets.length) out.add(target);
     },
-    takeIn: (target) => out.delete(target),
+    takeIn: (target) => {
+      out.delete(target);
+      if (!targets.includes(target)) answered[targets.push(target) - 1] = 0;
+    },
     close: async () => {
       agent.destroy();
       server.closeAllConnections();

@@ -36,6 +36,8 @@ export interface WorldOptions {
   /** Through which registrations are written. Default: the same. */
   readonly registryDatabase?: Database;
   readonly replicas?: number;
+  /** `false`: what is declared stands there already. Default `true`. */
+  readonly declares?: boolean;
   readonly clients?: readonly ClientRegistration[];
   readonly scopes?: readonly ScopeRegistration[];
   /** Default: one whose rules let everything pass. */
@@ -111,7 +113,13 @@ export class World {
     if (databaseUrl !== undefined) await migrate(database);
     const world = new World(database, options);
     if (options.counting === true) world.#counters = await Counters.of(database);
-    await world.declare({
+    if (options.declares !== false) await world.#declareAll(options);
+    await world.startReplicas(options.replicas ?? 1);
+    return world;
+  }
+
+  async #declareAll(options: WorldOptions): Promise<void> {
+    await this.declare({
       kind: 'server',
       id: 'self',
       owner: anOwner('server'),
@@ -119,16 +127,14 @@ export class World {
     });
     for (const [id, value] of Object.entries(options.directories ?? { [memoryDirectoryId]: aDirectory() })) {
       const [namespace = '', name = ''] = id.split('/');
-      await world.declare({ kind: 'directory', id, owner: { ...anOwner(`directory ${id}`), namespace, name }, value });
+      await this.declare({ kind: 'directory', id, owner: { ...anOwner(`directory ${id}`), namespace, name }, value });
     }
     for (const value of options.scopes ?? []) {
-      await world.declare({ kind: 'scope', id: value.scope, owner: anOwner(`scope ${value.scope}`), value });
+      await this.declare({ kind: 'scope', id: value.scope, owner: anOwner(`scope ${value.scope}`), value });
     }
     for (const value of options.clients ?? [webApp()]) {
-      await world.declare({ kind: 'client', id: value.client_id, owner: anOwner(value.client_id), value });
+      await this.declare({ kind: 'client', id: value.client_id, owner: anOwner(value.client_id), value });
     }
-    await world.startReplicas(options.replicas ?? 1);
-    return world;
   }
 
   async startReplicas(count: number): Promise<void> {
