@@ -23,6 +23,7 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
     command: ['node', 'operator/src/generate.ts', '--check'],
     repair: 'npm run gen',
   },
+  { name: 'generated: metrics', command: ['node', 'test/monitoring/generate.ts', '--check'], repair: 'npm run gen' },
   {
     name: 'generated: specifications',
     command: ['node', 'test/specifications/generate.ts', '--check'],

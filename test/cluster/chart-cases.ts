@@ -95,6 +95,11 @@ export const chartCases: readonly ChartCase[] = [
   one('metrics.serviceMonitor.enabled', true),
   one('metrics.serviceMonitor.interval', '1m', 'metrics.serviceMonitor.enabled=true'),
   one('metrics.serviceMonitor.labels', { release: 'prometheus' }, 'metrics.serviceMonitor.enabled=true'),
+  one('metrics.prometheusRule.enabled', true),
+  one('metrics.prometheusRule.labels', { release: 'prometheus' }, 'metrics.prometheusRule.enabled=true'),
+  one('metrics.dashboard.enabled', true),
+  one('metrics.dashboard.labels', { grafana: 'platform' }, 'metrics.dashboard.enabled=true'),
+  one('tracing.endpoint', 'http://collector.tracing:4318'),
   one('tests.enabled', false),
   one('tests.caConfigMap', 'company-ca'),
   one('uninstall.releaseFinalizers', false),
@@ -102,27 +107,41 @@ export const chartCases: readonly ChartCase[] = [
   one('demo.postgres.image', 'registry.example.com/postgres:18', 'demo.enabled=true'),
 ];
 
-/** Of the Prometheus Operator, as far as the API server must know it. */
-export const serviceMonitors = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
-  spec: {
-    group: 'monitoring.coreos.com',
-    scope: 'Namespaced',
-    names: {
-      kind: 'ServiceMonitor',
-      listKind: 'ServiceMonitorList',
-      plural: 'servicemonitors',
-      singular: 'servicemonitor',
+/** Of the Prometheus Operator, as far as the API server must know it: of a rule, what its own schema says. */
+function monitoringKind(kind: string, spec: object) {
+  const plural = `${kind.toLowerCase()}s`;
+  const schema = { type: 'object', properties: { spec } };
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `${plural}.monitoring.coreos.com` },
+    spec: {
+      group: 'monitoring.coreos.com',
+      scope: 'Namespaced',
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }],
     },
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-      },
-    ],
-  },
+  };
+}
+
+const text = { type: 'string' };
+const texts = { type: 'object', additionalProperties: text };
+const duration = {
+  type: 'string',
+  pattern: '^(0|(([0-9]+)y)?(([0-9]+)w)?(([0-9]+)d)?(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?(([0-9]+)ms)?)$',
 };
+const rule = {
+  type: 'object',
+  required: ['alert', 'expr'],
+  properties: { alert: text, expr: text, for: duration, labels: texts, annotations: texts },
+};
+const group = {
+  type: 'object',
+  required: ['name'],
+  properties: { name: { ...text, minLength: 1 }, rules: { type: 'array', items: rule } },
+};
+
+export const monitoringKinds = [
+  monitoringKind('ServiceMonitor', { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }),
+  monitoringKind('PrometheusRule', { type: 'object', properties: { groups: { type: 'array', items: group } } }),
+];

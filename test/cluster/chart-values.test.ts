@@ -9,7 +9,7 @@ import { documentedValues } from '../../charts/generate/values-document.ts';
 import { chartFolder, helmAs, renderWholeChart } from '../support/chart.ts';
 import { helmProgram } from '../support/kube-binaries.ts';
 import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
-import { chartCases, serviceMonitors } from './chart-cases.ts';
+import { chartCases, monitoringKinds } from './chart-cases.ts';
 
 let cluster: TestCluster;
 const namespace = 'nauthera-system';
@@ -35,9 +35,11 @@ beforeAll(async () => {
     ['identity', {}],
   ] as const)
     await cluster.apply({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } });
-  await cluster.apply(serviceMonitors);
-  const served = await cluster.kubectl(['wait', `crd/${serviceMonitors.metadata.name}`, '--for=condition=Established']);
-  if (served.code !== 0) throw new Error(served.stderr);
+  for (const kind of monitoringKinds) {
+    await cluster.apply(kind);
+    const served = await cluster.kubectl(['wait', `crd/${kind.metadata.name}`, '--for=condition=Established']);
+    if (served.code !== 0) throw new Error(served.stderr);
+  }
 });
 
 afterAll(() => cluster?.stop());
@@ -152,7 +154,7 @@ describe('what helm says at the end', () => {
 });
 
 describe('what the documentation says', () => {
-  const pages = ['install-with-helm', 'use-a-private-registry', 'uninstall'];
+  const pages = ['install-with-helm', 'use-a-private-registry', 'uninstall', 'monitor'];
   const root = join(chartFolder, '../..');
   const blocks = async (language: string) => {
     const texts = await Promise.all(pages.map((page) => readFile(join(root, `docs/how-to/${page}.md`), 'utf8')));
@@ -165,7 +167,7 @@ describe('what the documentation says', () => {
 
   it('each block of values is taken', async () => {
     const values = await blocks('yaml');
-    expect(values).toHaveLength(3);
+    expect(values).toHaveLength(4);
     for (const value of values) {
       const text = await render(
         ...Object.entries(parse(value) as object).map(([key, one]) => `${key}=${JSON.stringify(one)}`),
@@ -180,7 +182,7 @@ describe('what the documentation says', () => {
     const commands = (await blocks('sh'))
       .flatMap((text) => text.split('\n'))
       .filter((line) => line.startsWith('helm '));
-    expect(commands).toHaveLength(3);
+    expect(commands).toHaveLength(4);
     for (const command of commands.filter((line) => !line.startsWith('helm uninstall'))) {
       const args = command
         .split(' ')
@@ -205,7 +207,8 @@ describe('the schema refuses', () => {
     ['a log level that is none', 'log.level="loud"', /level/],
     ['a name that becomes no label', 'authorizationServer.name="Main"', /name/],
     ['a network that is none', 'networkPolicy.databaseCidrs=["10.1.0.0"]', /databaseCidrs/],
-    ['traces, which nothing sends', 'tracing={"endpoint":"http://collector.tracing:4318"}', /tracing/],
+    ['a collector without a scheme', 'tracing.endpoint="collector.tracing:4318"', /endpoint/],
+    ['a collector with a password in its address', 'tracing.endpoint="http://me:secret@collector:4318"', /endpoint/],
     ['a value of the wrong kind', 'crds.enabled="yes"', /enabled/],
   ])('%s', async (_, json, said) => {
     await expect(render(json)).rejects.toThrow(said);

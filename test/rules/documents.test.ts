@@ -40,7 +40,8 @@ describe('Markdown files', () => {
 
   it('docs/README.md leads to every document beside it', () => {
     const index = read('docs/README.md');
-    const others = written.filter((path) => path.startsWith('docs/') && path !== 'docs/README.md');
+    // Runbooks have an index of their own, which is generated from the alerts.
+    const others = written.filter((path) => /^docs\/(?!README|runbooks\/Nauthera)/.test(path));
     expect(others.filter((path) => !index.includes(`](${path.slice('docs/'.length)})`))).toEqual([]);
   });
 

@@ -87,3 +87,9 @@ annotations:
 {{- end -}}
 {{- $names | join "," -}}
 {{- end -}}
+
+{{/* The port of an address. */}}
+{{- define "nauthera.portOf" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end -}}
