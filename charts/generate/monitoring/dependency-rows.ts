@@ -113,6 +113,7 @@ export const databaseRow: Row = {
       title: 'Since the registry was confirmed',
       description: 'By replica. Above 10 s a replica issues nothing; after a minute NautheraRegistryStale fires.',
       unit: 's',
+      width: 6,
       redFrom: 10,
       queries: [max('nauthera_registry_seconds_since_confirmed', ['instance'])],
     },
@@ -120,12 +121,14 @@ export const databaseRow: Row = {
       title: 'Revision that is served',
       description: 'By replica. Lines that part for more than a second: a replica is behind.',
       unit: 'none',
+      width: 6,
       queries: [max('nauthera_registry_revision', ['instance'])],
     },
     {
       title: 'Registrations',
       description: 'By kind. rejected: left out by at least one replica; the log of that replica says why.',
       unit: 'short',
+      width: 6,
       queries: [
         max('nauthera_registry_entries', ['kind']),
         { ...max('nauthera_registry_rejected', ['kind']), legend: 'rejected {{kind}}' },
@@ -135,6 +138,7 @@ export const databaseRow: Row = {
       title: 'Expired rows removed',
       description: 'By table. Nothing for a day: the sweep does not run, and tables grow.',
       unit: 'ops',
+      width: 6,
       queries: [rate('nauthera_sweep_rows_total', ['table'])],
     },
   ],
@@ -171,6 +175,7 @@ export const keysRow: Row = {
       title: 'Until certificates expire',
       description: 'By use. Below 14 days NautheraCertificateExpiring fires; generated ones are renewed at 30.',
       unit: 's',
+      width: 12,
       signed: true,
       redBelow: 1_209_600,
       queries: [
@@ -184,6 +189,7 @@ export const keysRow: Row = {
       title: 'Clock against the database',
       description: 'By replica. Above 5 s NautheraClockSkew fires.',
       unit: 's',
+      width: 12,
       redFrom: 5,
       queries: [
         {

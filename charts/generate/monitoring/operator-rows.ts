@@ -124,12 +124,14 @@ export const operatorRow: Row = {
       title: 'Watches that began anew',
       description: 'By kind and reason. Some are normal, the API server ends watches; a steady stream is not.',
       unit: 'ops',
+      width: 6,
       queries: [rate('nauthera_watch_restarts_total', ['kind', 'reason'])],
     },
     {
       title: 'Writes',
       description: 'To the registry by kind and operation, to statuses by kind. Zero when nothing changes.',
       unit: 'ops',
+      width: 6,
       queries: [
         { ...rate('nauthera_registry_writes_total', ['kind', 'operation']), legend: 'registry {{kind}} {{operation}}' },
         { ...rate('nauthera_status_writes_total', ['kind']), legend: 'status {{kind}}' },
@@ -140,6 +142,7 @@ export const operatorRow: Row = {
       description:
         'Objects that somebody else had changed, by kind. A steady rate: two programs fight over one object.',
       unit: 'ops',
+      width: 6,
       queries: [
         { ...rate('nauthera_drift_repairs_total', ['object']), legend: 'repaired {{object}}' },
         { ...rate('nauthera_finalizers_released_total', ['kind']), legend: 'released {{kind}}' },
@@ -149,6 +152,7 @@ export const operatorRow: Row = {
       title: 'Rotations of client secrets',
       description: 'A second by outcome, and how many cannot end. Above zero for a day NautheraRotationBlocked fires.',
       unit: 'short',
+      width: 6,
       queries: [
         rate('nauthera_secret_rotations_total', ['outcome']),
         { ...max('nauthera_secret_rotations_blocked', ['job']), legend: 'blocked' },
