@@ -12,6 +12,7 @@ import type {
 import { makeAuthority } from './certificates.ts';
 import { registrationOf } from './directories.ts';
 import { startPostgres } from './postgres.ts';
+import { type FaultProxy, startFaultProxy } from './proxy.ts';
 import { keyFileText, Replica } from './replica.ts';
 import { type RoundRobin, startRoundRobin } from './round-robin.ts';
 import { startSlapd } from './slapd.ts';
@@ -26,6 +27,8 @@ export interface Deployment {
   /** None where one process answers. */
   readonly proxy: RoundRobin | undefined;
   readonly replicas: readonly Replica[];
+  /** Between the processes and what they depend on; none where one process answers. */
+  readonly faults?: { readonly database: FaultProxy; readonly directory: FaultProxy };
   /** `ada`, `grace` and `alan` are known everywhere. */
   readonly password: (username: string) => string;
   /** An application's own HTTPS server, which the servers may call: who was told what, by path. */
@@ -100,23 +103,40 @@ export async function threeProcesses(declared: Declared): Promise<Deployment> {
   closing.push(() => postgres.stop());
   closing.push(() => slapd.close());
   const databaseUrl = await postgres.createDatabase();
+  const { hostname, port } = new URL(databaseUrl);
+  const [database, directory] = await Promise.all([
+    startFaultProxy(Number(port), hostname),
+    startFaultProxy(slapd.port),
+  ]);
+  closing.push(() => Promise.all([database.close(), directory.close()]));
   const world = await World.open({
     databaseUrl,
     replicas: 0,
     clients: declared.clients(receiver),
     scopes: declared.scopes ?? [],
     server: withReceiver(declared),
-    directories: { 'shop/people': registrationOf(slapd) },
+    directories: { 'shop/people': registrationOf(slapd, { servers: [`ldaps://localhost:${directory.port}`] }) },
   });
   closing.push(() => world.stop());
+  const reached = new URL(databaseUrl);
+  reached.host = `127.0.0.1:${database.port}`;
   const trusted = { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') };
   const replicas = await Promise.all(
-    [1, 2, 3].map(() => Replica.start({ databaseUrl, keyFile, environment: trusted })),
+    [1, 2, 3].map(() => Replica.start({ databaseUrl: reached.href, keyFile, environment: trusted })),
   );
   closing.push(() => Promise.all(replicas.map((replica) => replica.stop())));
   const processes = replicas.map(({ url }) => url);
   const proxy = await startRoundRobin(processes);
   closing.push(() => proxy.close());
   world.urls = [proxy.url];
-  return { world, processes, proxy, replicas, password: seedPassword, told, close: () => closeAll(closing) };
+  return {
+    world,
+    processes,
+    proxy,
+    replicas,
+    faults: { database, directory },
+    password: seedPassword,
+    told,
+    close: () => closeAll(closing),
+  };
 }

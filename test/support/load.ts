@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly pause?: number;
   /** How long one request is asked again, in milliseconds. Default 60 s. */
   readonly patience?: number;
+  /** Milliseconds after which somebody signs in anew in place of the next refresh. Default: never. */
+  readonly chainLife?: number;
 }
 
 export interface History {
@@ -31,11 +33,17 @@ export interface History {
   readonly later: number;
   /** Codes whose exchange got no answer and was then told to be over: at most those are lost. */
   readonly lostCodes: number;
+  /** Chains whose refresh got no answer for so long that its repeat came too late: each ends one grant. */
+  readonly lateRepeats: number;
+  /** The longest that one request took to end, in milliseconds, whichever way it ended. */
+  readonly longest: number;
   /** What no repeat repairs, in words. */
   readonly failures: readonly string[];
 }
 
 const scope = 'openid email offline_access';
+/** Milliseconds within which a repeat surely gets the same successor: those are ten seconds. */
+const graceIsSure = 9_000;
 const isConclusive = ({ status }: { readonly status: number }) => status < 500 && status !== 429;
 
 export class Load {
@@ -45,6 +53,9 @@ export class Load {
   #unanswered = 0;
   #later = 0;
   #lostCodes = 0;
+  #lateRepeats = 0;
+  #longest = 0;
+  readonly #signedInAt: number[] = [];
   #token: string | undefined;
   #running = false;
   #loops: Promise<void>[] = [];
@@ -61,6 +72,8 @@ export class Load {
       unanswered: this.#unanswered,
       later: this.#later,
       lostCodes: this.#lostCodes,
+      lateRepeats: this.#lateRepeats,
+      longest: Math.round(this.#longest),
       failures: [...this.#failures],
     };
   }
@@ -97,16 +110,20 @@ export class Load {
     }
   }
 
-  /** `again`: how often it had to be asked again. */
+  /** `again`: how often it had to be asked again; `after`: milliseconds since the first time. */
   async #insist<T extends { readonly status: number }>(
     ask: () => Promise<T>,
-  ): Promise<{ readonly answer: T; readonly again: number }> {
-    const deadline = performance.now() + (this.#options.patience ?? 60_000);
+  ): Promise<{ readonly answer: T; readonly again: number; readonly after: number }> {
+    const first = performance.now();
+    const deadline = first + (this.#options.patience ?? 60_000);
     for (let again = 0; ; again += 1, await sleep(50)) {
       let met: string;
+      const began = performance.now();
       try {
-        const answer = await ask();
-        if (isConclusive(answer)) return { answer, again };
+        const answer = await ask().finally(() => {
+          this.#longest = Math.max(this.#longest, performance.now() - began);
+        });
+        if (isConclusive(answer)) return { answer, again, after: performance.now() - first };
         this.#later += 1;
         met = String(answer.status);
       } catch (error) {
@@ -135,8 +152,17 @@ export class Load {
 
   async #refresh(at: number): Promise<void> {
     const { world, clients } = this.#options;
+    if (performance.now() - (this.#signedInAt[at] ?? 0) > (this.#options.chainLife ?? Number.POSITIVE_INFINITY)) {
+      this.chains[at] = await this.#signedIn(at);
+      return;
+    }
     const token = this.chains[at];
-    const { answer, again } = await this.#insist(() => world.token(refreshFields(token), clients.web));
+    const { answer, again, after } = await this.#insist(() => world.token(refreshFields(token), clients.web));
+    if (again > 0 && after > graceIsSure && answer.body.error === 'invalid_grant') {
+      this.#lateRepeats += 1;
+      this.chains[at] = await this.#signedIn(at);
+      return;
+    }
     try {
       this.chains[at] = given(answer).refresh_token ?? '';
     } catch (error) {
@@ -159,7 +185,9 @@ export class Load {
   async #signedIn(at: number): Promise<string> {
     for (let tries = 0; tries < 10; tries++) {
       const tokens = await this.#tokens(at, this.#options.world.browser());
-      if (tokens?.refresh_token !== undefined) return tokens.refresh_token;
+      if (tokens?.refresh_token === undefined) continue;
+      this.#signedInAt[at] = performance.now();
+      return tokens.refresh_token;
     }
     throw new Error('no sign-in came to its end');
   }

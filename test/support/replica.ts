@@ -39,6 +39,11 @@ export class Replica {
     return replica;
   }
 
+  /** Of the process that runs now. */
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   /** The end of what it wrote, for a failure's message. */
   get log(): string {
     return this.#log;
@@ -78,6 +83,11 @@ export class Replica {
       if (child.exitCode !== null) throw new Error(`the replica ended with ${child.exitCode}:\n${this.#log}`);
       if (Date.now() > deadline) throw new Error(`the replica is not ready after 60 s:\n${this.#log}`);
     }
+  }
+
+  /** As Prometheus reads them. */
+  async metrics(): Promise<string> {
+    return (await fetch(`http://127.0.0.1:${this.#management}/metrics`)).text();
   }
 
   async #isReady(): Promise<boolean> {
