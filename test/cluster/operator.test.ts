@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { isOfProcess, namesIn, ownMetricsOf } from '../monitoring/metrics.ts';
 import { root } from '../rules/sources.ts';
 import { renderChart } from '../support/chart.ts';
 import { TestCluster } from '../support/kube-cluster.ts';
@@ -250,6 +251,10 @@ describe('the operator of a cluster', () => {
       ),
     ])
       expect(text).toMatch(line);
+    // What alerts and the dashboard may ask for, each with its name and no other.
+    const own = (told: string) => namesIn(told).filter((name) => !isOfProcess(name));
+    expect(own(text)).toEqual(ownMetricsOf('operator'));
+    for (const replica of replicas) expect(own(await replica.metrics())).toEqual(ownMetricsOf('server'));
     for (const name of ['order-desk', 'orders', 'night-report']) expect(text).not.toContain(name);
   });
 

@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { start } from '../../server/src/app.ts';
 import type { Database } from '../../server/src/store/database.ts';
 import { DatabaseUnavailable } from '../../server/src/store/database.ts';
+import { namesIn, ownMetricsOf } from '../monitoring/metrics.ts';
 import { aClient, aServer } from '../support/builders.ts';
 import { openMigratedPglite } from '../support/pglite.ts';
 import { RawConnection, rawPost } from '../support/raw-http.ts';
@@ -39,6 +40,8 @@ describe('health', () => {
     expect(metrics).toMatch(/^nauthera_registry_entries\{kind="client"\} 1$/m);
     expect(metrics).toMatch(/^nauthera_signing_keys\{alg="ES256",state="active"\} 1$/m);
     expect(metrics).toMatch(/^nauthera_build_info\{component="server",.*\} 1$/m);
+    // What alerts and the dashboard may ask for, each with its name and no other.
+    expect(namesIn(metrics)).toEqual(ownMetricsOf('server'));
   });
 
   it('no label holds a client id, a user or an address', async () => {

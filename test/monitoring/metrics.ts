@@ -24,6 +24,10 @@ export function metricsOf(program: Program): readonly KnownMetric[] {
   return [...all.filter(({ name }) => !isOfProcess(name)), ...all.filter(({ name }) => isOfProcess(name))];
 }
 
+/** Names without those of every process, sorted. */
+export const ownMetricsOf = (program: Program): readonly string[] =>
+  metricsOf(program).flatMap(({ name }) => (isOfProcess(name) ? [] : [name]));
+
 const registries: Readonly<Record<Program, () => Registry>> = {
   server() {
     const registry = new Registry();
@@ -49,25 +53,7 @@ function knownOf(metric: { readonly name: string; readonly help: string; readonl
   return { name: metric.name, type, help: metric.help, labels: metric.labelNames.map(String) };
 }
 
-/** Names and types of an answer to a scrape. */
+/** The metrics of an answer to a scrape, sorted. */
 export function namesIn(text: string): readonly string[] {
   return [...text.matchAll(/^# TYPE (\S+) \S+$/gm)].map(([, name = '']) => name).toSorted();
-}
-
-export interface Sample {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** The series of an answer to a scrape. */
-export function samplesIn(text: string): readonly Sample[] {
-  return text.split('\n').flatMap((line) => {
-    const [, name, inside = ''] = /^([a-z_]\w*)(?:\{(.*)\})? \S+$/.exec(line) ?? [];
-    if (name === undefined) return [];
-    const labels = [...inside.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)].map(([, label = '', value = '']) => [
-      label,
-      value,
-    ]);
-    return [{ name, labels: Object.fromEntries(labels) as Record<string, string> }];
-  });
 }
