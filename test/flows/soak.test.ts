@@ -29,9 +29,9 @@ it(`F54, I1, I3, I5, I7, I8: everything at once while parts fail at random (seed
     fault: isLong ? 10_000 : 4_000,
     quiet: isLong ? 10_000 : 2_000,
     loops: isLong
-      ? { machine: 4, introspection: 4, refresh: 8, login: 3 }
+      ? { machine: 3, introspection: 3, refresh: 6, login: 2 }
       : { machine: 1, introspection: 1, refresh: 3, login: 1 },
-    pause: isLong ? 0 : 20,
+    pause: isLong ? 10 : 20,
     ...(isLong ? { onStep: (line: string) => console.log(line) } : {}),
   });
   if (isLong) console.log(JSON.stringify({ seed, history, ...report, samples }));

@@ -17,6 +17,9 @@ export interface ReplicaOptions {
   readonly program?: string;
 }
 
+/** The exit code that says so. */
+const unreached = 3;
+
 export const keyFileText = (key: Uint8Array): string => `${Buffer.from(key).toString('base64')}\n`;
 
 export class Replica {
@@ -49,8 +52,21 @@ export class Replica {
     return this.#log;
   }
 
-  /** Starts it on the same ports after {@link kill}; resolves when it is ready. */
+  /**
+   * Starts it on the same ports after {@link kill}; resolves when it is ready. One that ended because it did not reach its
+   * database in time is started again, as whoever runs pods does.
+   */
   async restart(): Promise<void> {
+    for (const deadline = Date.now() + 120_000; ; await sleep(200)) {
+      try {
+        return await this.#startOnce();
+      } catch (error) {
+        if (this.#process?.exitCode !== unreached || Date.now() > deadline) throw error;
+      }
+    }
+  }
+
+  async #startOnce(): Promise<void> {
     const child = spawn(
       process.execPath,
       [

@@ -119,16 +119,18 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const faults = faultsOf(deployment, operator, next);
   let deck: string[] = [];
   const began = performance.now();
-  for (let first = true; first || deck.length > 0 || performance.now() - began < lasts; first = false) {
-    if (deck.length === 0) {
-      if (!first && performance.now() - began >= lasts) break;
-      deck = shuffled(Object.keys(faults), next);
+  try {
+    while (deck.length > 0 || Object.keys(fired).length === 0 || performance.now() - began < lasts) {
+      if (deck.length === 0) deck = shuffled(Object.keys(faults), next);
+      const kind = deck.pop() ?? '';
+      onStep(`${Math.round((performance.now() - began) / 1000)} s: ${kind}`);
+      await faults[kind]?.(options.fault * (0.5 + next() / 2));
+      fired[kind] = (fired[kind] ?? 0) + 1;
+      await sleep(options.quiet * (0.5 + next() / 2));
     }
-    const kind = deck.pop() ?? '';
-    onStep(`${Math.round((performance.now() - began) / 1000)} s: ${kind}`);
-    await faults[kind]?.(options.fault * (0.5 + next() / 2));
-    fired[kind] = (fired[kind] ?? 0) + 1;
-    await sleep(options.quiet * (0.5 + next() / 2));
+  } catch (error) {
+    await Promise.allSettled([load.stop(), operator.stop(), watching.stop()]);
+    throw error;
   }
   const history = await load.stop();
   await operator.stop();

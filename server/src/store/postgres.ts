@@ -65,6 +65,9 @@ export function openPostgres(url: string, options: PostgresOptions = {}): Promis
   return new Promise((resolve) => resolve(new PostgresDatabase(url, options)));
 }
 
+/** Milliseconds. */
+const aloneConnectTimeout = 10_000;
+
 class PostgresDatabase implements Postgres {
   readonly kind = 'postgres';
   readonly kysely: Kysely<unknown>;
@@ -204,7 +207,9 @@ class PostgresDatabase implements Postgres {
 
   async alone<T>(work: (kysely: Kysely<unknown>) => Promise<T>, answerWithin?: number): Promise<T> {
     this.#scope.refuseInside();
-    const pool = new Pool(this.#direct, {
+    // No request waits for these connections.
+    const config = { ...this.#direct, connectionTimeoutMillis: aloneConnectTimeout };
+    const pool = new Pool(config, {
       max: 2,
       maxWaiting: 2,
       onProblem: this.#onProblem,
