@@ -1,20 +1,11 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bothDatabases } from '../support/both-databases.ts';
 import type { Browser, Page } from '../support/browser.ts';
 import { aClient } from '../support/builders.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { authorize, codeFields, issuer, refreshFields, signIn, World, webApp } from '../support/world.ts';
 
 /** People and what is theirs: sessions, grants, remembered consents. */
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startPostgres('newest');
-});
-afterAll(() => postgres?.stop());
-
-describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
-  ['PGlite', () => Promise.resolve({})],
-  ['Postgres', async () => ({ databaseUrl: await postgres.createDatabase() })],
-])('the account page on %s', (_name, backend) => {
+describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
   let world: World;
   let turn = 0;
   let username = '';

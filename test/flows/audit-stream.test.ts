@@ -1,7 +1,7 @@
 /** Conventions of the audit stream: what one row tells together is a line each by its own name. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/telemetry/log.ts';
-import { anOwner } from '../support/builders.ts';
+import { aClient, anOwner } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import { authorize, authorizePath, signIn, World, webApp } from '../support/world.ts';
 
 const lines: string[] = [];
@@ -17,13 +17,7 @@ beforeAll(async () => {
       }),
     ],
     options: {
-      log: createLog({
-        level: 'info',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => lines.push(line) },
-      }),
+      log: logTo(lines, 'info'),
     },
   });
 });
@@ -71,6 +65,38 @@ describe('session.started', () => {
     world.memory.add(`${username}-two`);
     await signIn(browser, authorizePath({ prompt: 'login' }), `${username}-two`);
     expect(events('session.started').map((one) => one['user.name'])).toEqual([username, `${username}-two`]);
+  });
+});
+
+describe('a client', () => {
+  const machine = aClient('shop.job').machine('secret-of-shop.job').build();
+  const allowedBy = { generation: 3, policy: 'jobs' };
+  const said = {
+    'client.id': 'shop.job',
+    'client.uid': 'uid-of-shop.job',
+    'client.generation': 3,
+    policy: 'jobs',
+    'client.address': '127.0.0.1',
+    'request.id': expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+  };
+  beforeAll(() =>
+    world.served({ kind: 'client', id: 'shop.job', owner: anOwner('shop.job'), value: machine, allowedBy }),
+  );
+
+  it('is named with the edit of its resource and the policy that allowed it, where it gets a token for itself', async () => {
+    await world.token({ grant_type: 'client_credentials' }, 'shop.job');
+    expect(events('token.issued')).toEqual([
+      expect.objectContaining({ ...said, outcome: 'success', 'grant.type': 'client_credentials' }),
+    ]);
+  });
+
+  it('is named so where its secret is wrong; what a stranger typed is not', async () => {
+    await world.token({ grant_type: 'client_credentials' }, 'shop.job', 'wrong');
+    await world.token({ grant_type: 'client_credentials' }, 'typed-by-mistake', 'wrong');
+    const [known, stranger] = events('client.authentication_failed');
+    expect(known).toMatchObject({ ...said, reason: 'wrong_secret' });
+    expect(stranger).toMatchObject({ reason: 'unknown_client', 'request.id': said['request.id'] });
+    expect(JSON.stringify(stranger)).not.toContain('typed-by-mistake');
   });
 });
 

@@ -3,9 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createLocalJWKSet, decodeJwt, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
 import { Registry } from 'prom-client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/telemetry/log.ts';
 import type { Browser } from '../support/browser.ts';
 import { anOwner } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import { makeAuthority, type TestAuthority } from '../support/certificates.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openTlsSink, type TlsSink } from '../support/tls-sink.ts';
@@ -103,13 +103,7 @@ describe('a session that ends', () => {
       ],
       options: {
         metrics,
-        log: createLog({
-          level: 'debug',
-          format: 'json',
-          service: 'test',
-          version: '0',
-          destination: { write: (line) => log.push(line) },
-        }),
+        log: logTo(log),
         seams: { outbound: { ca: authority.pem } },
       },
     });
@@ -379,13 +373,7 @@ describe('F24, A60: an address inside', () => {
     const world = await World.open({
       clients: Object.entries(inside).map(([id, uri]) => app(id, { backchannel_logout_uri: uri })),
       options: {
-        log: createLog({
-          level: 'debug',
-          format: 'json',
-          service: 'test',
-          version: '0',
-          destination: { write: (line) => log.push(line) },
-        }),
+        log: logTo(log),
         seams: { outbound: { ca: authority.pem, resolve: () => Promise.resolve(['192.0.2.1', '10.11.12.13']) } },
       },
     });

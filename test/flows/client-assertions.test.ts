@@ -3,8 +3,8 @@ import { createHmac, createPublicKey, sign } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { usedAssertionStore } from '../../server/src/store/used-assertions.ts';
-import { createLog } from '../../server/src/telemetry/log.ts';
 import { aClient } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import { type Claims, ownClaims, type SigningKey, secondsNow, signed, signingKey } from '../support/client-keys.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import {
@@ -43,13 +43,7 @@ beforeAll(async () => {
     counting: true,
     replicas: 3,
     options: {
-      log: createLog({
-        level: 'debug',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => log.push(line) },
-      }),
+      log: logTo(log),
     },
     server: { kubernetes: { jwks: { keys: [cluster.jwk] } } },
     clients: [

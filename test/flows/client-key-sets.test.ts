@@ -1,7 +1,7 @@
 /** Clients that publish their keys (`jwks_uri`): real certificates, a real server, the gate as it runs. */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/telemetry/log.ts';
 import { aClient } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { type Claims, ownClaims, type SigningKey, secondsNow, signed, signingKey } from '../support/client-keys.ts';
 import { openTlsSink, type TlsSink } from '../support/tls-sink.ts';
@@ -40,13 +40,7 @@ beforeAll(async () => {
       published('shop.cheap', `https://${host}:${sink.port}/cheap`),
     ],
     options: {
-      log: createLog({
-        level: 'debug',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => log.push(line) },
-      }),
+      log: logTo(log),
       seams: { outbound: { ca: authority.pem, resolve: (name) => Promise.resolve(names[name] ?? []) } },
     },
   });

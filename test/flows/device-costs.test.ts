@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bothDatabases } from '../support/both-databases.ts';
 import type { CostName } from '../support/costs.ts';
 import {
   askForDevice,
@@ -9,19 +10,9 @@ import {
   type StartedDevice,
   startDevice,
 } from '../support/devices.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { World } from '../support/world.ts';
 
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startPostgres('newest');
-});
-afterAll(() => postgres?.stop());
-
-describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
-  ['PGlite', () => Promise.resolve({})],
-  ['Postgres', async () => ({ databaseUrl: await postgres.createDatabase() })],
-])('what a device costs, on %s', (_name, backend) => {
+describe.each(bothDatabases())('what a device costs, on %s', (_name, backend) => {
   let world: World;
   let turn = 0;
   let username = '';

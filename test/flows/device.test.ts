@@ -1,8 +1,8 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/app.ts';
 import { deviceCodeGrant } from '../../server/src/protocol/terms.ts';
 import { anOwner } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import {
   answerDevice,
   askForDevice,
@@ -25,13 +25,7 @@ let username = '';
 beforeAll(async () => {
   world = await World.open({
     options: {
-      log: createLog({
-        level: 'debug',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => log.push(line) },
-      }),
+      log: logTo(log),
     },
     clients: [
       deviceApp(),

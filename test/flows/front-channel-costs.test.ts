@@ -1,15 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { gives } from '../../server/src/protocol/response-type.ts';
 import { responseTypes } from '../../server/src/protocol/terms.ts';
+import { bothDatabases } from '../support/both-databases.ts';
 import { aClient } from '../support/builders.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { authorize, authorizePath, codeFields, World } from '../support/world.ts';
-
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startPostgres('newest');
-});
-afterAll(() => postgres?.stop());
 
 const yes = { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } as const;
 const tokensOf = (type: (typeof responseTypes)[number]) =>
@@ -17,10 +11,7 @@ const tokensOf = (type: (typeof responseTypes)[number]) =>
 const one = responseTypes.filter((type) => tokensOf(type) === 1);
 const two = responseTypes.filter((type) => tokensOf(type) === 2);
 
-describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
-  ['PGlite', () => Promise.resolve({})],
-  ['Postgres', async () => ({ databaseUrl: await postgres.createDatabase() })],
-])('on %s: what tokens through the browser cost', (_name, backend) => {
+describe.each(bothDatabases())('on %s: what tokens through the browser cost', (_name, backend) => {
   let world: World;
   let turn = 0;
   let username = '';

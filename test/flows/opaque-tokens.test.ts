@@ -2,8 +2,8 @@
 import { decodeJwt } from 'jose';
 import { Registry } from 'prom-client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/telemetry/log.ts';
 import { aClient } from '../support/builders.ts';
+import { logTo } from '../support/captured-log.ts';
 import { leftHalf } from '../support/front-channel.ts';
 import {
   introspect,
@@ -37,13 +37,7 @@ beforeAll(async () => {
     scopes: tokenScopes,
     options: {
       metrics,
-      log: createLog({
-        level: 'debug',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => log.push(line) },
-      }),
+      log: logTo(log),
     },
   });
 });

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createLog } from '../../server/src/telemetry/log.ts';
+import { logTo } from '../support/captured-log.ts';
 import { makeAuthority, type ServingCertificate, type TestAuthority } from '../support/certificates.ts';
 import { MountedSecret } from '../support/mounted-secret.ts';
 import { Product } from '../support/product.ts';
@@ -29,13 +29,7 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'nauthera-tls-'));
   authority = await makeAuthority();
   mounted = new MountedSecret(join(folder, 'mounted'), files(await authority.issue()));
-  const log = createLog({
-    level: 'info',
-    format: 'json',
-    service: 'test',
-    version: '0',
-    destination: { write: (line) => void lines.push(line) },
-  });
+  const log = logTo(lines, 'info');
   world = await World.open({
     options: { tls: { folder: mounted.folder, interval }, log, limits: { handshakeTimeout: 1000 } },
   });

@@ -1,21 +1,12 @@
 /** What it costs to ask about tokens, to revoke them, and to issue those that only we can read; the same on both databases. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { bothDatabases } from '../support/both-databases.ts';
 import type { CostName } from '../support/costs.ts';
 import { answerDevice, basic, deviceApp, poll, startDevice } from '../support/devices.ts';
-import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { introspect, machineToken, revoke, tokenClients, tokenScopes, tokensOf, userinfo } from '../support/tokens.ts';
 import { authorize, codeFields, refreshFields, World, webApp } from '../support/world.ts';
 
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await startPostgres('newest');
-});
-afterAll(() => postgres?.stop());
-
-describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
-  ['PGlite', () => Promise.resolve({})],
-  ['Postgres', async () => ({ databaseUrl: await postgres.createDatabase() })],
-])('on %s', (_name, backend) => {
+describe.each(bothDatabases())('on %s', (_name, backend) => {
   let world: World;
   let turn = 0;
   let username = '';

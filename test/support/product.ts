@@ -4,14 +4,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parse } from 'yaml';
-import {
-  createLog,
-  type Seams,
-  type Standalone,
-  type StandaloneOptions,
-  startStandalone,
-} from '../../operator/src/standalone.ts';
+import { type Seams, type Standalone, type StandaloneOptions, startStandalone } from '../../operator/src/standalone.ts';
 import type { Database } from '../../server/src/store/database.ts';
+import { logTo } from './captured-log.ts';
 
 export interface ShownCondition {
   readonly type: string;
@@ -76,13 +71,7 @@ export class Product {
       secrets: undefined,
       sourceName: 'folder',
       version: '0.0.0',
-      log: createLog({
-        level: 'debug',
-        format: 'json',
-        service: 'test',
-        version: '0',
-        destination: { write: (line) => this.log.push(line) },
-      }),
+      log: logTo(this.log),
       onStatus: (table) => this.tables.push(table),
       ...more,
       seams: {

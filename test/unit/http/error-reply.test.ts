@@ -7,7 +7,7 @@ import { HttpError, NotServing, TokenMissing } from '../../../server/src/http/ht
 import { jsonError, pageError, redirectError } from '../../../server/src/protocol/errors.ts';
 import { verifyRedirectUri } from '../../../server/src/protocol/redirect-uri.ts';
 import { DatabaseUnavailable } from '../../../server/src/store/database.ts';
-import { createLog } from '../../../server/src/telemetry/log.ts';
+import { logTo } from '../../support/captured-log.ts';
 
 const secret = 'canary-1234';
 const redirect = verifyRedirectUri({ redirect_uris: ['https://app/cb'] }, 'https://app/cb', {
@@ -41,13 +41,7 @@ app.setErrorHandler(
   createErrorReply({
     renderError: ({ code, reference }) => `<html>${code} ${reference}</html>`,
     deliver: createDelivery(() => undefined),
-    log: createLog({
-      level: 'debug',
-      format: 'json',
-      service: 'test',
-      version: '0',
-      destination: { write: (line) => void lines.push(line) },
-    }),
+    log: logTo(lines),
     issuer: () => 'https://id.example.com',
   }),
 );
