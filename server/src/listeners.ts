@@ -30,6 +30,7 @@ import type { ServerOptions } from './options.ts';
 import type { Parts } from './parts.ts';
 import { pathOfIssuer, targetWithinIssuer } from './protocol/endpoints.ts';
 import { pageError } from './protocol/errors.ts';
+import { auditedClient } from './telemetry/audit.ts';
 import { tracedAuthentication } from './traced.ts';
 
 export interface Listener {
@@ -161,15 +162,16 @@ function clientAuthentication({ seams }: ServerOptions, parts: Parts): Authentic
     fetchCertificateKeys: createCertificateKeyFetcher(certificate),
     useAssertion: (assertion) => assertions.use(assertion),
     onOlderSecret: (digest) => secretUses.note(digest),
-    onFailure: ({ reason, method, clientId, source }) => {
+    onFailure: ({ reason, method, client, source, requestId }) => {
       metrics.clientAuthenticationFailures.inc({ method, reason });
       if (reason === 'throttled') metrics.rateLimited.inc({ limiter: 'client_auth' });
       audit({
         event: 'client.authentication_failed',
         outcome: 'refused',
         reason,
+        ...(requestId === undefined ? {} : { requestId }),
         clientAddress: source.address,
-        ...(clientId === undefined ? {} : { clientId }),
+        ...(client === undefined ? {} : auditedClient(client.value, client.owner.uid, client.allowedBy)),
       });
     },
     now: () => performance.now(),

@@ -1,9 +1,21 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { deviceApp, enterCode, poll, startDevice } from '../support/devices.ts';
+import { anOwner } from '../support/builders.ts';
+import { answerDevice, deviceApp, enterCode, poll, startDevice } from '../support/devices.ts';
 import { revoke } from '../support/tokens.ts';
-import { authorize, authorizePath, codeFields, refreshFields, signIn, World, webApp } from '../support/world.ts';
+import {
+  aDirectory,
+  authorize,
+  authorizePath,
+  codeFields,
+  refreshFields,
+  signIn,
+  World,
+  webApp,
+} from '../support/world.ts';
 
 let world: World;
+/** What stands behind the clients, as an operator says it. */
+const allowedBy = { generation: 7, policy: 'first-party' };
 let turn = 0;
 let username = '';
 beforeAll(async () => {
@@ -14,6 +26,10 @@ beforeAll(async () => {
       webApp('shop.implicit', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
     ],
   });
+  for (const value of [webApp(), deviceApp()]) {
+    const owner = anOwner(value.client_id);
+    await world.served({ kind: 'client', id: value.client_id, owner, value, allowedBy });
+  }
   // An audit table that takes nothing, when a test says so.
   await world.rows(`CREATE FUNCTION audit_is_broken() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN RAISE EXCEPTION 'no audit today'; END $$`);
@@ -152,7 +168,8 @@ describe('what an audit row says', () => {
       [username],
     );
     const rows = await world.rows(
-      `SELECT event, outcome, user_id, user_name, client_id, client_uid, client_address, request_id IS NOT NULL AS request
+      `SELECT event, outcome, user_id, user_name, client_id, client_uid, client_generation, policy,
+          client_address, request_id IS NOT NULL AS request
         FROM audit WHERE grant_id = $1 ORDER BY time, id`,
       [grant?.id],
     );
@@ -161,6 +178,8 @@ describe('what an audit row says', () => {
       user_name: username,
       client_id: 'shop.web',
       client_uid: 'uid-of-shop.web',
+      client_generation: 7,
+      policy: 'first-party',
       client_address: '127.0.0.1',
       request: true,
     };
@@ -170,6 +189,51 @@ describe('what an audit row says', () => {
       { event: 'token.issued', outcome: 'success', ...who },
       { event: 'token.refreshed', outcome: 'success', ...who },
       { event: 'replay.detected', outcome: 'refused', ...who },
+    ]);
+  });
+
+  it('of a device: which client was allowed what, from the answer to the token', async () => {
+    const device = await startDevice(world);
+    await answerDevice(world.browser(), device, 'allow', username);
+    await poll(world, device);
+    const rows = await world.rows(
+      `SELECT event, client_id, client_generation, policy, grant_type, scopes FROM audit
+        WHERE user_name = $1 AND client_id IS NOT NULL ORDER BY time, id`,
+      [username],
+    );
+    const what = {
+      client_id: 'tv.app',
+      client_generation: 7,
+      policy: 'first-party',
+      scopes: ['openid', 'profile', 'email'],
+    };
+    const grant_type = 'urn:ietf:params:oauth:grant-type:device_code';
+    expect(rows).toEqual(['device.approved', 'token.issued'].map((event) => ({ event, grant_type, ...what })));
+  });
+
+  it('of a refusal: the rule that decided, and what it kept back', async () => {
+    const owner = { ...anOwner('directory shop/people'), namespace: 'shop', name: 'people' };
+    const consent_rules = [{ name: 'staff-only', scopes: ['email'], groups: ['staff'] }];
+    const directory = { kind: 'directory', id: 'shop/people', owner } as const;
+    await world.served({ ...directory, value: aDirectory({ consent_rules }) });
+    await authorize(world.browser(), {}, username);
+    await world.served({ ...directory, value: aDirectory() });
+    const rows = await world.rows(
+      `SELECT event, outcome, rule, scopes, scopes_refused, client_generation, policy FROM audit
+        WHERE user_name = $1 AND event LIKE 'consent.%'`,
+      [username],
+    );
+    expect(rows).toEqual([
+      {
+        event: 'consent.given',
+        outcome: 'success',
+        // It named none of those that were given.
+        rule: null,
+        scopes: ['openid', 'profile'],
+        scopes_refused: ['email'],
+        client_generation: 7,
+        policy: 'first-party',
+      },
     ]);
   });
 

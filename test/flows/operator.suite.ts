@@ -265,10 +265,10 @@ export function operatorSuite(name: string, databaseUrl: () => Promise<string | 
         const found = await product.sql<{ column_name: string }>(
           "SELECT column_name FROM information_schema.columns WHERE table_name = 'registry'",
         );
-        // What a row has from a cluster that is gone, it alone knows: nothing could put that back.
-        expect(found.map((one) => one.column_name).sort()).toEqual(
-          [...Object.keys(columns), 'identity', 'adopted'].sort(),
-        );
+        // What a row has from a cluster that is gone, it alone knows: nothing could put that back. The others tell of
+        // its writing, and nothing is served by them.
+        const beside = ['identity', 'adopted', 'traceparent', 'generation', 'policy'];
+        expect(found.map((one) => one.column_name).sort()).toEqual([...Object.keys(columns), ...beside].sort());
       });
 
       it.each(

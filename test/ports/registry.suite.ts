@@ -103,6 +103,31 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         expect(await kept()).toEqual({ traceparent: other });
       });
 
+      it('keeps the edit and the policy behind a client; another one is written, and silence changes nothing', async () => {
+        const of = (generation: number, policy?: string) => ({ ...client('web'), allowedBy: { generation, policy } });
+        const kept = async () => (await sql(database, `SELECT generation, policy FROM registry`))[0];
+        const outcome = async (one: Registration) => (await registry.put(one)).outcome;
+        expect(await outcome(of(1, 'web'))).toBe('written');
+        expect(registry.fingerprint(of(2, 'other'))).toBe(registry.fingerprint(client('web')));
+        expect([await outcome(of(1, 'web')), await kept()]).toEqual(['unchanged', { generation: 1, policy: 'web' }]);
+        // A version that does not know of it.
+        expect([await outcome(client('web')), await kept()]).toEqual(['unchanged', { generation: 1, policy: 'web' }]);
+        await written({ ...client('web'), withdrawn: true });
+        expect(await kept()).toEqual({ generation: 1, policy: 'web' });
+        expect([await outcome(of(2, 'web')), await kept()]).toEqual(['written', { generation: 2, policy: 'web' }]);
+        expect([await outcome(of(2, 'jobs')), await kept()]).toEqual(['written', { generation: 2, policy: 'jobs' }]);
+        expect([await outcome(of(3)), await kept()]).toEqual(['written', { generation: 3, policy: null }]);
+        const told = await sql(
+          database,
+          `SELECT client_id, client_uid, client_generation, policy, registrations FROM audit ORDER BY time`,
+        );
+        const what = { client_id: 'shop.web', client_uid: client('web').owner.uid, registrations: ['client/shop.web'] };
+        expect([told[0], told.at(-1)]).toEqual([
+          { ...what, client_generation: 1, policy: 'web' },
+          { ...what, client_generation: 3, policy: null },
+        ]);
+      });
+
       it('of 500 is one statement, one revision and one audit row', async () => {
         const before = await revision();
         const { database: watched, sent } = counted(database);

@@ -9,7 +9,7 @@ import { gives, isFrontChannel } from '../protocol/response-type.ts';
 import type { Consent } from '../store/consents.ts';
 import type { NewCode } from '../store/new-code.ts';
 import type { Session } from '../store/sessions.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { sealNonce } from '../tokens/code-nonce.ts';
 import { newHandle } from '../tokens/handle.ts';
 import type { FrontChannelTokens } from '../tokens/issue.ts';
@@ -157,8 +157,7 @@ export function unavailableEvent(visit: Visit, going: Going, directory: string):
     requestId: visit.request.id,
     clientAddress: visit.source.address,
     directory,
-    clientId: going.client.value.client_id,
-    clientUid: going.client.owner.uid,
+    ...auditedClient(going.client.value, going.client.owner.uid, going.client.allowedBy),
     grantId: going.interaction.grantId,
     scopes: going.request.scopes,
   });
@@ -179,8 +178,7 @@ export function facts(
     ...(client === undefined
       ? {}
       : {
-          clientId: client.value.client_id,
-          clientUid: client.owner.uid,
+          ...auditedClient(client.value, client.owner.uid, client.allowedBy),
           grantId: interaction.grantId,
           scopes: request.scopes,
         }),

@@ -10,7 +10,7 @@ import { networkOf } from '../http/source.ts';
 import type { LoginProblem } from '../interaction/sealed-request.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { Charged } from '../store/login-attempts.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import type { FreshEntry, Going, PageSignIn } from './interaction.ts';
 import type { Visit } from './visit.ts';
@@ -158,6 +158,6 @@ function failure(
       : {}),
     ...(client === undefined
       ? {}
-      : { clientId: client.value.client_id, clientUid: client.owner.uid, grantId: interaction.grantId }),
+      : { ...auditedClient(client.value, client.owner.uid, client.allowedBy), grantId: interaction.grantId }),
   });
 }

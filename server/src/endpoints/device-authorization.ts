@@ -15,6 +15,7 @@ import { chooseScopes, parseScope } from '../protocol/scope.ts';
 import { deviceCodeGrant, devicePollInterval } from '../protocol/terms.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { DeviceCodeStore, NewDeviceCode } from '../store/device-codes.ts';
+import { auditedClient } from '../telemetry/audit.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
@@ -105,8 +106,7 @@ async function answer(
     outcome: 'success',
     requestId: request.id,
     clientAddress: source.address,
-    clientId: client.registration.client_id,
-    clientUid: client.uid,
+    ...auditedClient(client.registration, client.uid, client.allowedBy),
     grantId,
     grantType: deviceCodeGrant,
     scopes,

@@ -9,7 +9,7 @@ import type { EpochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { DeviceAnswer, DeviceAnswerStore } from '../store/device-answers.ts';
 import type { Session } from '../store/sessions.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { stepOf } from '../telemetry/tracing.ts';
 import type { DeviceRequest } from './device-request.ts';
 import { audited, type FlowPorts } from './flow.ts';
@@ -162,8 +162,7 @@ function facts(visit: Visit, { request, client, session }: Deciding): Omit<Audit
     userId: session.subject,
     userName: session.username,
     directory: session.directory,
-    clientId: client.client_id,
-    clientUid: request.clientUid,
+    ...auditedClient(client, request.clientUid, visit.snapshot.client(client.client_id)?.allowedBy),
     grantId: request.grantId,
     grantType: deviceCodeGrant,
     scopes: request.scopes,

@@ -11,7 +11,7 @@ import type { KeySet } from '../keys/keys.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError } from '../protocol/errors.ts';
 import type { PresentedTokenStore, RevocationTarget } from '../store/presented-tokens.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { accessTokenOf, accessTokenType } from '../tokens/access-token.ts';
@@ -55,8 +55,7 @@ async function revoke(ports: RevocationPorts, request: FastifyRequest): Promise<
     reason: 'client',
     requestId: request.id,
     clientAddress: source.address,
-    clientId,
-    clientUid: client.uid,
+    ...auditedClient(client.registration, client.uid, client.allowedBy),
   };
   const revoked = await ports.tokens.revoke(target, { id: clientId, uid: client.uid }, event);
   if (revoked === null) return 'ignored';

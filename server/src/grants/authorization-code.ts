@@ -9,7 +9,7 @@ import { s256Challenge } from '../protocol/pkce.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { AuthorizationCodeStore, RedeemedCode, Redemption } from '../store/authorization-codes.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { openNonce } from '../tokens/code-nonce.ts';
@@ -84,15 +84,17 @@ async function refuse(
   throw jsonError('invalid_grant', 'the code is not valid', { detail: `code: ${reason}` });
 }
 
-function issued({ registration, uid }: AuthenticatedClient, { requestId, clientAddress }: GrantContext): AuditEvent {
+function issued(
+  { registration, uid, allowedBy }: AuthenticatedClient,
+  { requestId, clientAddress }: GrantContext,
+): AuditEvent {
   return {
     id: uuidV7(),
     event: 'token.issued',
     outcome: 'success',
     requestId,
     clientAddress,
-    clientId: registration.client_id,
-    clientUid: uid,
+    ...auditedClient(registration, uid, allowedBy),
     grantType: 'authorization_code',
   };
 }

@@ -17,7 +17,7 @@ import type {
   PresentedDeviceCode,
   RedeemedDeviceCode,
 } from '../store/device-codes.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
@@ -148,15 +148,17 @@ async function replayed(
   throw invalid('used');
 }
 
-function issued({ registration, uid }: AuthenticatedClient, { requestId, clientAddress }: GrantContext): AuditEvent {
+function issued(
+  { registration, uid, allowedBy }: AuthenticatedClient,
+  { requestId, clientAddress }: GrantContext,
+): AuditEvent {
   return {
     id: uuidV7(),
     event: 'token.issued',
     outcome: 'success',
     requestId,
     clientAddress,
-    clientId: registration.client_id,
-    clientUid: uid,
+    ...auditedClient(registration, uid, allowedBy),
     grantType: deviceCodeGrant,
   };
 }

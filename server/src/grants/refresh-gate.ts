@@ -11,7 +11,7 @@ import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { GrantStore, Grant as UserGrant } from '../store/grants.ts';
-import type { AuditEvent } from '../telemetry/audit.ts';
+import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { stepOf, type Tracing } from '../telemetry/tracing.ts';
@@ -137,8 +137,7 @@ export function eventOf(
     userId: grant.subject,
     userName: grant.username,
     directory: grant.directory,
-    clientId: client.registration.client_id,
-    clientUid: client.uid,
+    ...auditedClient(client.registration, client.uid, client.allowedBy),
     grantId: grant.id,
     grantType: 'refresh_token',
     scopes: grant.scopes,

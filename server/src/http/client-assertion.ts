@@ -7,7 +7,7 @@ import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, j
 import { algorithmOf } from '../protocol/public-keys.ts';
 import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.ts';
 import type { Clock } from '../protocol/time.ts';
-import type { ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
+import type { AllowedBy, ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
 import type { ClientKeys, KeyLocation } from './client-keys.ts';
 import { holderOf, locationOfCluster, othersOf, type TokenCluster } from './cluster-keys.ts';
 
@@ -25,6 +25,7 @@ const maxServiceAccountLife = 86_400;
 export interface KnownClient {
   readonly value: ClientRegistration;
   readonly owner: Pick<Owner, 'uid' | 'namespace'>;
+  readonly allowedBy?: AllowedBy;
 }
 
 export type AssertionProblem =

@@ -36,9 +36,10 @@ export type FailureReason =
 export interface AuthenticationFailure {
   readonly reason: FailureReason;
   readonly method: ClientAuthenticationMethod | 'unknown';
-  /** Only that of a registered client: what strangers type is not logged. */
-  readonly clientId: string | undefined;
+  /** Only a registered one: what strangers type is not logged. */
+  readonly client: KnownClient | undefined;
   readonly source: Source;
+  readonly requestId: string | undefined;
 }
 
 export interface ClientAuthenticationOptions {
@@ -61,6 +62,7 @@ export interface CredentialsRequest {
   readonly authorization: string | undefined;
   readonly parameters: Parameters;
   readonly source: Source;
+  readonly requestId?: string | undefined;
   /** What the client proved to hold, whether it authenticates with it or not. */
   readonly certificate?: PresentedCertificate | undefined;
 }
@@ -90,13 +92,13 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
   const turns = createTurns();
 
   const judgeInTurn = (attempt: Attempt): FailureReason | null | Promise<FailureReason | null> => {
-    const { claim, client, method, certificate, source } = attempt;
+    const { claim, client, method, certificate, source, requestId } = attempt;
     // All unknown ids of one source share a bucket, or a stranger could fill the memory with names.
     const key = `${networkOf(source.address)} ${client?.value.client_id ?? ''}`;
     const left = (): number => {
       const more = limiter.left(key, source.limitFactor);
       if (more > 0) return more;
-      options.onFailure({ reason: 'throttled', method, clientId: client?.value.client_id, source });
+      options.onFailure({ reason: 'throttled', method, client, source, requestId });
       throw tooManyFailures(limiter.wait(key, source.limitFactor));
     };
     const counted = (problem: FailureReason | null): FailureReason | null => {
@@ -124,20 +126,19 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     return jsonError('invalid_client', told(failure.reason), { detail: failure.reason });
   };
 
-  return async ({ authorization, parameters, source, certificate }) => {
+  return async ({ authorization, parameters, source, certificate, requestId }) => {
     const claim = readClaim(authorization, parameters);
-    if (claim === null) throw refused({ reason: 'malformed', method: 'unknown', clientId: undefined, source });
+    if (claim === null) throw refused({ reason: 'malformed', method: 'unknown', client: undefined, source, requestId });
     const client = options.client(claim.clientId);
     const method = methodOf(claim, client);
-    const judged = judgeInTurn({ claim, client, method, certificate, source });
+    const judged = judgeInTurn({ claim, client, method, certificate, source, requestId });
     // Most are judged at once, and a turn of the microtask queue for nothing would be dear here.
     const problem = judged instanceof Promise ? await judged : judged;
     if (client === undefined || problem !== null) {
-      const clientId = client?.value.client_id;
-      throw refused({ reason: problem ?? 'unknown_client', method, clientId, source });
+      throw refused({ reason: problem ?? 'unknown_client', method, client, source, requestId });
     }
     const { token_endpoint_auth_method: proved } = client.value;
-    return AuthenticatedClient.of(client.value, client.owner.uid, proved, certificate?.thumbprint);
+    return AuthenticatedClient.of(client.value, client.owner.uid, proved, certificate?.thumbprint, client.allowedBy);
   };
 }
 
@@ -148,6 +149,7 @@ interface Attempt {
   readonly method: ClientAuthenticationMethod;
   readonly certificate: PresentedCertificate | undefined;
   readonly source: Source;
+  readonly requestId: string | undefined;
 }
 
 /** Which method the server has at all is in its metadata: saying so tells nothing of a client. */

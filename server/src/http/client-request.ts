@@ -29,7 +29,8 @@ export async function readClientRequest(
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
   const { authorization } = request.headers;
-  const client = await authenticate({ authorization, parameters, source, certificate: certificateOf(request.raw) });
+  const certificate = certificateOf(request.raw);
+  const client = await authenticate({ authorization, parameters, source, certificate, requestId: request.id });
   narrowOrigin(request.raw, client.registration);
   return { client, parameters, source };
 }

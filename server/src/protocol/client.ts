@@ -1,5 +1,5 @@
 /** PURE. A client that has proved who it is. Only `http/client-authentication.ts` makes one. */
-import type { ClientRegistration } from '../registry/registration.ts';
+import type { AllowedBy, ClientRegistration } from '../registry/registration.ts';
 import type { ClientAuthenticationMethod } from './terms.ts';
 
 /**
@@ -14,16 +14,20 @@ export class AuthenticatedClient {
   readonly method: ClientAuthenticationMethod;
   /** Thumbprint of the certificate that it proved to hold; with which method it authenticated does not matter. */
   readonly certificate: string | undefined;
+  /** For the audit. */
+  readonly allowedBy: AllowedBy | undefined;
   private constructor(
     registration: ClientRegistration,
     uid: string,
     method: ClientAuthenticationMethod,
     certificate: string | undefined,
+    allowedBy: AllowedBy | undefined,
   ) {
     this.registration = registration;
     this.uid = uid;
     this.method = method;
     this.certificate = certificate;
+    this.allowedBy = allowedBy;
   }
   /** For `http/client-authentication.ts` alone. */
   static of(
@@ -31,8 +35,9 @@ export class AuthenticatedClient {
     uid: string,
     method: ClientAuthenticationMethod,
     certificate?: string,
+    allowedBy?: AllowedBy,
   ): AuthenticatedClient {
-    return new AuthenticatedClient(registration, uid, method, certificate);
+    return new AuthenticatedClient(registration, uid, method, certificate, allowedBy);
   }
   /** What its access tokens are bound to (RFC 8705 §3); `undefined`: to nothing. */
   get boundTo(): string | undefined {

@@ -17,6 +17,8 @@ export type ChangedRow = StoredRow & {
   readonly identity: string | null;
   /** The trace that wrote it. */
   readonly traceparent: string | null;
+  readonly generation: number | null;
+  readonly policy: string | null;
 };
 
 /** Everything up to here is known: rows are read in the order (n, kind, id). */
@@ -53,9 +55,10 @@ function changes(name: string, body: string): Statement {
     name,
     text: `SELECT revision.epoch, revision.n AS revision_n, revision.swept_n, change.*
       FROM registry_revision revision LEFT JOIN LATERAL (
-        (SELECT ${columns}, format, withdrawn, ${body} AS body, sealed, identity, traceparent, false AS deleted FROM registry WHERE ${beyond} ${inOrder})
+        (SELECT ${columns}, format, withdrawn, ${body} AS body, sealed, identity, traceparent, generation,
+          policy, false AS deleted FROM registry WHERE ${beyond} ${inOrder})
         UNION ALL
-        (SELECT ${columns}, 0, false, NULL, NULL, NULL, NULL, true FROM registry_tombstones WHERE ${beyond} ${inOrder})
+        (SELECT ${columns}, 0, false, NULL, NULL, NULL, NULL, NULL, NULL, true FROM registry_tombstones WHERE ${beyond} ${inOrder})
         ${inOrder}
       ) change ON true ORDER BY n, kind, id`,
   };

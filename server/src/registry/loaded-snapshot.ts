@@ -90,7 +90,7 @@ export class SnapshotDraft {
       case 'client':
         this.#countOrigins(this.#drafts.client.get(registration.id)?.value, -1);
         this.#countOrigins(registration.value, 1);
-        return this.#drafts.client.set(registration.id, frozen({ owner, value: registration.value }));
+        return this.#drafts.client.set(registration.id, frozen(registeredClient(registration)));
       case 'scope':
         return this.#drafts.scope.set(registration.id, frozen({ owner, value: registration.value }));
       case 'directory':
@@ -126,6 +126,14 @@ export class SnapshotDraft {
       else origins.delete(origin);
     }
   }
+}
+
+function registeredClient({
+  owner,
+  value,
+  allowedBy,
+}: Extract<Registration, { kind: 'client' }>): Registered<ClientRegistration> {
+  return allowedBy === undefined ? { owner, value } : { owner, value, allowedBy };
 }
 
 /** Requests share it: nobody may change it for the others. */

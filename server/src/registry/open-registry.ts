@@ -128,12 +128,13 @@ async function putWave(
 ): Promise<readonly [number, PutResult][]> {
   const input = wave.map(({ registration, place }) => {
     const { sealed, ...row } = toRow(registration, sealer, format(registration));
-    const { traceparent } = registration;
+    const { traceparent, allowedBy } = registration;
     return {
       ...row,
       place,
       sealed: sealed === null ? null : `\\x${sealed.toString('hex')}`,
       ...(traceparent === undefined ? {} : { traceparent }),
+      ...allowedBy,
     };
   });
   const statement = input.some((row) => row.format > oldestFormat) ? putNewerRows : putRows;

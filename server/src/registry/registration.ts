@@ -395,6 +395,14 @@ export interface RegistrationByKind {
   directory: DirectoryRegistration;
 }
 
+/** For the audit: what stands behind a client. */
+export interface AllowedBy {
+  /** `metadata.generation` of its resource that is registered. */
+  readonly generation: number;
+  /** The policy of the server that allowed it; left out: none was asked. */
+  readonly policy?: string | undefined;
+}
+
 /** The resource that declared a registration. `source` is the cluster's id or the folder's `--source-name`. */
 export interface Owner {
   readonly source: string;

@@ -3,7 +3,7 @@
  * declare, one transaction each, fenced by leadership, and reads back what is there.
  */
 import type { Stop } from '../store/database.ts';
-import type { Owner, RegistrationByKind, RegistrationKind, SecretNotes } from './registration.ts';
+import type { AllowedBy, Owner, RegistrationByKind, RegistrationKind, SecretNotes } from './registration.ts';
 import type { LiveReport } from './report.ts';
 import type { Revision } from './snapshot.ts';
 
@@ -40,6 +40,8 @@ export type Registration = {
     readonly withdrawn?: boolean;
     /** The trace in which it is written (W3C Trace Context). No part of what is declared: it alone changes no row. */
     readonly traceparent?: string;
+    /** Of clients. No part of what is served, nor of the fingerprint; another one is written all the same. */
+    readonly allowedBy?: AllowedBy;
   };
 }[RegistrationKind];
 

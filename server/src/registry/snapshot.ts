@@ -3,6 +3,7 @@
  * configuration from the database.
  */
 import type {
+  AllowedBy,
   ClientRegistration,
   DirectoryRegistration,
   Owner,
@@ -16,6 +17,8 @@ export interface Registered<T> {
   readonly value: T;
   /** As `StoredRegistration.fingerprint`; directories alone carry it, for reports about what was probed. */
   readonly fingerprint?: string;
+  /** Clients alone carry it, for the audit. */
+  readonly allowedBy?: AllowedBy;
 }
 
 /** `epoch` changes when the database was rebuilt or restored: then nothing known before holds. */

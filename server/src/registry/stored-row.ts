@@ -27,13 +27,19 @@ export function toRow(registration: Registration, sealer: Sealer, format = forma
   return { ...row, body, sealed: sealer.sealStable(Buffer.from(bind_password), placeOf(registration)) };
 }
 
+export interface RowWithMore extends StoredRow {
+  readonly identity?: string | null;
+  readonly generation?: number | null;
+  readonly policy?: string | null;
+}
+
 export type Loaded = Registration | { readonly problem: string };
 
 /**
  * Trusts nothing in the row. Never throws; `problem` holds no secret. The uid of a client is the one that its grants hang
  * on: of the resource that had it first, where a cluster was rebuilt.
  */
-export function fromRow(row: StoredRow & { readonly identity?: string | null }, sealer: Sealer): Loaded {
+export function fromRow(row: RowWithMore, sealer: Sealer): Loaded {
   const { kind, id, source, namespace, name, withdrawn } = row;
   const uid = kind === 'client' ? (row.identity ?? row.uid) : row.uid;
   if (row.format > registrationFormat) {
@@ -43,7 +49,13 @@ export function fromRow(row: StoredRow & { readonly identity?: string | null }, 
   if (value === null) return { problem: 'its bind password does not open with the key-encryption key' };
   const problem = checkRegistration(kind, id, value);
   if (problem !== null) return { problem };
-  return { kind, id, owner: { source, namespace, name, uid }, value, withdrawn } as Registration;
+  const owner = { source, namespace, name, uid };
+  return { kind, id, owner, value, withdrawn, ...allowedByIn(row) } as Registration;
+}
+
+function allowedByIn({ kind, generation, policy }: RowWithMore): Pick<Registration, 'allowedBy'> {
+  if (kind !== 'client' || typeof generation !== 'number') return {};
+  return { allowedBy: { generation, ...(typeof policy === 'string' ? { policy } : {}) } };
 }
 
 function withPassword({ kind, id, body, sealed }: StoredRow, sealer: Sealer): unknown {

@@ -22,6 +22,8 @@ function auditFields(event: AuditEvent): Readonly<Record<string, unknown>> {
     rule: event.rule,
     'client.id': event.clientId,
     'client.uid': event.clientUid,
+    'client.generation': event.clientGeneration,
+    policy: event.policy,
     'grant.id': event.grantId,
     'grant.type': event.grantType,
     scopes: event.scopes,

@@ -55,6 +55,9 @@ export interface AuditEvent {
   readonly rule?: string;
   readonly clientId?: string;
   readonly clientUid?: string;
+  /** Generation of the resource that is registered, and the policy of the server that allowed it. */
+  readonly clientGeneration?: number;
+  readonly policy?: string;
   readonly grantId?: string;
   readonly grantType?: string;
   readonly scopes?: readonly string[];
@@ -63,4 +66,19 @@ export interface AuditEvent {
   readonly kid?: string;
   /** `<kind>/<id>` of each. */
   readonly registrations?: readonly string[];
+}
+
+/** A client as every event that is about one names it. */
+export type AuditedClient = Pick<AuditEvent, 'clientId' | 'clientUid' | 'clientGeneration' | 'policy'>;
+
+export function auditedClient(
+  { client_id: clientId }: { readonly client_id: string },
+  clientUid: string,
+  allowedBy: { readonly generation: number; readonly policy?: string | undefined } | undefined,
+): AuditedClient {
+  if (allowedBy === undefined) return { clientId, clientUid };
+  const { generation: clientGeneration, policy } = allowedBy;
+  return policy === undefined
+    ? { clientId, clientUid, clientGeneration }
+    : { clientId, clientUid, clientGeneration, policy };
 }

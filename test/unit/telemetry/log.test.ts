@@ -73,6 +73,8 @@ describe('the log', () => {
       rule: 'a rule',
       clientId: 'a client',
       clientUid: 'its uid',
+      clientGeneration: 4,
+      policy: 'a policy',
       grantId: 'a grant',
       grantType: 'its type',
       scopes: ['a scope'],

@@ -202,6 +202,7 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       owner: { source, namespace, name, uid },
       value,
       withdrawn: action === 'withdraw' || spec.suspend,
+      allowedBy: { generation: client.specGeneration, policy: effective?.policy },
     },
     status: {
       ...(isAccepted(decision) ? identityOf(clientId, inputs.issuer) : {}),

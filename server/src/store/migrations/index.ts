@@ -7,6 +7,7 @@ import { accessTokens } from './access-tokens.ts';
 import { account } from './account.ts';
 import { adoption } from './adoption.ts';
 import { agreedClaims } from './agreed-claims.ts';
+import { allowedBy } from './allowed-by.ts';
 import { askedClaims } from './asked-claims.ts';
 import { certificates } from './certificates.ts';
 import { closedFunctions } from './closed-functions.ts';
@@ -48,5 +49,6 @@ export const migrations: Readonly<Record<string, Migration | IndexMigration>> = 
   '0020_registration_events': registrationEvents,
   '0021_closed_functions': closedFunctions,
   '0022_traceparents': traceparents,
+  '0023_allowed_by': allowedBy,
   '0024_in_use_indexes': inUseIndexes,
 };

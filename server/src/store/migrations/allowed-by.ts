@@ -1,0 +1,46 @@
+/**
+ * Which edit of a Client stands behind its row, and which policy of the server allowed it: the audit says it with everything
+ * that the client does. It is no part of what is served, and a version that does not know of it leaves it as it is.
+ */
+import { type Kysely, sql } from 'kysely';
+import type { Migration } from 'kysely/migration';
+
+/** What a put says nothing of stays. */
+const said = `coalesce(i.generation, r.generation), CASE WHEN i.generation IS NULL THEN r.policy ELSE i.policy END`;
+
+/** `registry_put` keeps all else of its text, whichever version of it stands there. */
+const rewrite = `DO $do$
+DECLARE
+  text_ text := pg_get_functiondef('registry_put'::regproc);
+  pair_ text[];
+BEGIN
+  FOREACH pair_ SLICE 1 IN ARRAY ARRAY[
+    ['r.withdrawn, r.body, r.sealed)', 'r.withdrawn, r.body, r.sealed, r.generation, r.policy)'],
+    ['i.withdrawn, i.body, i.sealed))', 'i.withdrawn, i.body, i.sealed, ${said}))'],
+    ['excluded.body, excluded.sealed)', 'excluded.body, excluded.sealed, coalesce(excluded.generation, r.generation), CASE WHEN excluded.generation IS NULL THEN r.policy ELSE excluded.policy END)'],
+    ['body, sealed, traceparent, n)', 'body, sealed, traceparent, generation, policy, n)'],
+    ['i.sealed, i.traceparent, 0', 'i.sealed, i.traceparent, i.generation, i.policy, 0'],
+    ['adopted = false,', 'generation = coalesce(excluded.generation, r.generation), policy = CASE WHEN excluded.generation IS NULL THEN r.policy ELSE excluded.policy END, adopted = false,'],
+    ['INSERT INTO audit (id, event, outcome, registrations) VALUES (', 'INSERT INTO audit (id, event, outcome, registrations, client_id, client_uid, client_generation, policy) SELECT '],
+    ['''registration.put'', ''success'', written)', '''registration.put'', ''success'', written, c.id, c.uid, c.generation, c.policy
+      FROM (SELECT) one LEFT JOIN LATERAL (SELECT i.id, i.uid, i.generation, i.policy FROM unnest(granted) i
+        WHERE i.kind = ''client'' AND written = ARRAY[i.kind || ''/'' || i.id]) c ON true']
+  ] LOOP
+    IF position(pair_[1] IN text_) = 0 THEN RAISE EXCEPTION 'registry_put has no "%"', pair_[1]; END IF;
+    text_ := replace(text_, pair_[1], pair_[2]);
+  END LOOP;
+  EXECUTE text_;
+END $do$`;
+
+const statements = [
+  `ALTER TABLE audit ADD COLUMN client_generation bigint, ADD COLUMN policy text`,
+  `ALTER TABLE registry ADD COLUMN generation bigint, ADD COLUMN policy text`,
+  `ALTER TYPE registry_input ADD ATTRIBUTE generation bigint, ADD ATTRIBUTE policy text`,
+  rewrite,
+];
+
+export const allowedBy: Migration = {
+  async up(database: Kysely<unknown>): Promise<void> {
+    for (const statement of statements) await sql.raw(statement).execute(database);
+  },
+};
