@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { type Kind, kindNames } from '@nauthera/crds';
 import { type LiveReport, RegistryFenced } from '@nauthera/server/registry';
+import type { Tracing } from '@nauthera/server/tracing';
 import { authorizationServerController } from './controllers/authorization-server/controller.ts';
 import { clientController } from './controllers/client/controller.ts';
 import { anyDatabase, type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
@@ -13,12 +14,14 @@ import { scopeController } from './controllers/scope/controller.ts';
 import { TrustBundles } from './controllers/trust.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
 import { scopeNameOf } from './registrations/scope.ts';
-import { type Controller, startController } from './runtime/controller.ts';
+import { type Controller, type Outcome, startController } from './runtime/controller.ts';
 import type { Meter } from './runtime/meter.ts';
+import type { Pass } from './runtime/pass.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
 import type { ClusterKeys } from './sources/cluster-keys.ts';
 import type { Change, ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from './sources/source.ts';
+import { tracedPass } from './traced-pass.ts';
 
 export interface OperatorOptions {
   /** Started already: everything it holds is known. */
@@ -44,16 +47,21 @@ export interface OperatorOptions {
   readonly resourceCounts?: World['resourceCounts'];
   /** Left out: nobody counts. */
   readonly meter?: Meter;
+  /** Left out: nothing is traced. Stopped by the caller, after the operator. */
+  readonly tracing?: Tracing | undefined;
   /** `Ready` of a resource changed its status or reason. */
   onTransition(
     resource: ResourceKey & { readonly uid: string },
     to: { readonly status: string; readonly reason: string; readonly message: string },
+    pass: Pass,
   ): void;
   onFailure(failure: {
     readonly controller: string;
     readonly key: string;
     readonly error: unknown;
     readonly retryIn: number;
+    /** Left out: it was none. */
+    readonly pass?: Pass;
   }): void;
   /** A newer process writes for this source: this one must end. */
   onFenced(): void;
@@ -131,6 +139,7 @@ class RunningOperator implements Operator {
       rotation: options.rotation,
       secretCounts: options.secretCounts,
       resourceCounts: options.resourceCounts,
+      tracing: options.tracing,
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };
@@ -139,10 +148,10 @@ class RunningOperator implements Operator {
       references: this.#references,
       wake: (dependent) => this.#wake(dependent),
       heardAt: (kind, key) => this.#queues[kind].heardAt(key) ?? performance.now(),
-      onTransition: (resource, to) => {
+      onTransition: (resource, to, pass) => {
         // Whether a scope counts stands in its status too, which is written after its row.
         if (resource.kind === 'Scope') void this.#wakeByScope(resource.namespace, resource.name);
-        options.onTransition(resource, to);
+        options.onTransition(resource, to, pass);
       },
     };
   }
@@ -161,7 +170,7 @@ class RunningOperator implements Operator {
         onRecovery: (handle) => this.#wakeAllOn(handle, 'change'),
         onHeld: (handle) => this.#wakeOn(handle, 'AuthorizationServer'),
         onState: (server) => this.#wake(`AuthorizationServer/${server}`),
-        onError: (what, error) => this.#fail(what, '', error, 0),
+        onError: (controller, error) => this.#fail({ controller, key: '', error, retryIn: 0 }),
       },
       await source.list('AuthorizationServer'),
     );
@@ -212,15 +221,21 @@ class RunningOperator implements Operator {
       name: controller.kind,
       queue: this.#queues[controller.kind],
       workers: this.#workers,
-      reconcile: (key) => reconcileKey(controller, this.#tools, key),
-      onFailure: ({ key, error, retryIn }) => this.#fail(controller.kind, key, error, retryIn),
+      reconcile: (key, pass) => this.#pass(controller, key, pass),
+      onFailure: (failure) => this.#fail(failure),
       onPass: (result, milliseconds) => this.#options.meter?.reconciled(controller.kind, result, milliseconds),
     });
   }
 
-  #fail(controller: string, key: string, error: unknown, retryIn: number): void {
-    if (error instanceof RegistryFenced) this.#options.onFenced();
-    else this.#options.onFailure({ controller, key, error, retryIn });
+  #pass<K extends Kind>(controller: KindController<K>, key: string, pass: Pass): Promise<Outcome> {
+    const { tracing } = this.#options;
+    const reconcile = () => reconcileKey(controller, this.#tools, key, pass);
+    return tracing === undefined ? reconcile() : tracedPass(tracing, { kind: controller.kind, key, pass }, reconcile);
+  }
+
+  #fail(failure: Parameters<OperatorOptions['onFailure']>[0]): void {
+    if (failure.error instanceof RegistryFenced) this.#options.onFenced();
+    else this.#options.onFailure(failure);
   }
 
   #wake(dependent: string, urgency: Urgency = 'change'): void {

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readyOrder, reasonInfo } from '@nauthera/crds';
 import type { Log } from '@nauthera/server/log';
 import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
+import type { Tracing } from '@nauthera/server/tracing';
 import { type Operator, type OperatorOptions, spare, startOperator } from './app.ts';
 import { adviceFor, Rarely } from './cluster-problems.ts';
 import type { RunSettings } from './config.ts';
@@ -12,6 +13,7 @@ import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
 import type { EventSink } from './controllers/world.ts';
 import { createMetrics, type OperatorMetrics } from './metrics.ts';
+import { resourceFields } from './resource-fields.ts';
 import { createEventRecorder } from './runtime/events.ts';
 import { ApiError, ApiUnavailable, type KubernetesApi, NotLeading } from './runtime/kubernetes-api.ts';
 import { connect, createApi, type KubernetesConnection } from './runtime/kubernetes-client.ts';
@@ -25,6 +27,7 @@ import { DefaultServer } from './sources/default-server.ts';
 import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
 import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
 import type { Change } from './sources/source.ts';
+import { podTracing } from './tracing.ts';
 
 export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logFormat'> {
   readonly version: string;
@@ -33,6 +36,8 @@ export interface ClusterOptions extends Omit<RunSettings, 'logLevel' | 'logForma
   /** Of the process: without `kubeconfig` it tells where the API server is. Default: empty. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly log: Log;
+  /** Left out: nothing is traced. Stopped by the caller, after this. */
+  readonly tracing?: Tracing | undefined;
   /** This process must end, and be started again by whoever runs it; one line for people. Once. */
   onEnd(reason: string): void;
   readonly seams?: ClusterSeams;
@@ -218,9 +223,13 @@ class ClusterProcess {
       migrations: children === undefined ? 'run' : 'wait',
       ...(seams?.orphans === undefined ? {} : { orphans: seams.orphans }),
       onProblem: (server, problem) =>
-        log.named('database').warn('database', { 'nauthera.id': server, 'error.detail': problem }),
+        log
+          .named('database')
+          .warn('database', { ...resourceFields('AuthorizationServer', server), 'error.detail': problem }),
       onProgress: (server, line) =>
-        log.named('database').info('database', { 'nauthera.id': server, 'error.detail': line }),
+        log
+          .named('database')
+          .info('database', { ...resourceFields('AuthorizationServer', server), 'error.detail': line }),
     });
     this.#operator = await startOperator({
       source,
@@ -240,7 +249,8 @@ class ClusterProcess {
       resourceCounts: this.metrics.resourceCounts,
       meter: this.metrics.meter,
       ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
-      onTransition: (resource, to) => this.#tell(events, resource, to),
+      tracing: this.#options.tracing,
+      onTransition: (...transition) => this.#tell(events, ...transition),
       onFailure: (failure) => this.#note(failure),
       onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
       workers: workers + spare,
@@ -261,7 +271,8 @@ class ClusterProcess {
       configMaps,
       namespace,
       name,
-      onApplied: (server) => log.named('default-server').info('applied', { 'nauthera.id': `${namespace}/${server}` }),
+      onApplied: (server) =>
+        log.named('default-server').info('applied', resourceFields('AuthorizationServer', `${namespace}/${server}`)),
       onProblem: (problem) =>
         log.named('default-server').warn('the default server cannot be applied', { 'error.detail': problem }),
     });
@@ -337,7 +348,11 @@ class ClusterProcess {
 
   #pods(children: KubernetesChildren, image: string): NonNullable<OperatorOptions['pods']> {
     const { serverImagePullPolicy: pullPolicy, serverImagePullSecrets: pullSecrets } = this.#options;
-    return { children, settings: { image, pullPolicy, pullSecrets }, turns: new Turns(Date.now) };
+    return {
+      children,
+      settings: { image, pullPolicy, pullSecrets, tracing: podTracing(this.#options.environment ?? {}) },
+      turns: new Turns(Date.now),
+    };
   }
 
   #noteChange(change: Change): void {
@@ -368,12 +383,11 @@ class ClusterProcess {
     };
   }
 
-  #tell(events: EventSink, ...[resource, to]: Parameters<OperatorOptions['onTransition']>): void {
+  #tell(events: EventSink, ...[resource, to, pass]: Parameters<OperatorOptions['onTransition']>): void {
     const { kind, namespace, name } = resource;
     this.#options.log.info('Ready has another reason', {
-      'nauthera.kind': kind,
-      'nauthera.id': `${namespace}/${name}`,
-      'error.type': to.reason,
+      ...resourceFields(kind, `${namespace}/${name}`, pass),
+      'nauthera.reason': to.reason,
     });
     const isStalled = readyOrder[kind].some((type) => reasonInfo(kind, type, to.reason)?.standing === 'Stalled');
     events.record(resource, {
@@ -384,14 +398,13 @@ class ClusterProcess {
   }
 
   #note(failure: Parameters<OperatorOptions['onFailure']>[0]): void {
-    const { controller, key, error, retryIn } = failure;
+    const { controller, key, error, retryIn, pass } = failure;
     this.#options.seams?.onFailure?.(failure);
     if (error instanceof NotLeading) return;
     // Told by the status of its server, and by every resource on it that waits.
     const level = error instanceof DatabaseUnavailable ? 'debug' : 'warn';
     this.#options.log.named('operator')[level]('a pass failed and will be repeated', {
-      'nauthera.kind': controller,
-      'nauthera.id': key,
+      ...resourceFields(controller, key, pass),
       duration_ms: Math.round(retryIn),
       ...sketch(error),
     });

@@ -20,6 +20,7 @@ import {
   standaloneSettings,
 } from './config.ts';
 import type { Setting } from './settings.ts';
+import { openTracing, type ProgramTracing, tracingProblems } from './tracing.ts';
 
 // What a command does is loaded when it runs: an operator in a pod needs neither the server nor the rules engine.
 
@@ -51,7 +52,7 @@ async function runCheck(paths: readonly string[]): Promise<void> {
 type Flags = Readonly<Record<string, string | undefined>>;
 
 /** @throws Exit with everything that is wrong */
-function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded<T>): T {
+function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded<T>, more: readonly string[] = []): T {
   const configPath = flags.config ?? process.env.NAUTHERA_CONFIG;
   const loaded = load({
     flags,
@@ -59,7 +60,8 @@ function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded
     ...(configPath === undefined ? {} : { file: { path: configPath, text: readConfig(configPath) } }),
     readFile: (path) => readFileSync(path, 'utf8'),
   });
-  if ('problems' in loaded) throw new Exit(2, loaded.problems.join('\n'));
+  const problems = [...('problems' in loaded ? loaded.problems : []), ...more];
+  if ('problems' in loaded || problems.length > 0) throw new Exit(2, problems.join('\n'));
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
   return loaded.settings;
 }
@@ -71,13 +73,30 @@ function logTo(service: string, level: 'debug' | 'info' | 'warn' | 'error', form
     format,
     service,
     version,
+    pod: process.env.HOSTNAME,
     destination: { write: (line) => void process.stderr.write(line) },
   });
 }
 
+function traced(service: string, log: Log): Promise<ProgramTracing> {
+  return openTracing(process.env, { service, version, pod: process.env.HOSTNAME, log });
+}
+
+/** What is still on its way afterwards keeps nobody waiting. */
+async function endTracing(tracing: ProgramTracing['tracing']): Promise<void> {
+  if (tracing === undefined) return;
+  await tracing.stop();
+  setTimeout(() => process.exit(), 1000).unref();
+}
+
 async function runStandalone(flags: Flags): Promise<void> {
-  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadStandaloneSettings);
-  const log = logTo('nauthera-standalone', logLevel, logFormat);
+  const { logLevel, logFormat, ...settings } = settingsFrom(
+    flags,
+    loadStandaloneSettings,
+    tracingProblems(process.env),
+  );
+  const service = 'nauthera-standalone';
+  const { tracing, log } = await traced(service, logTo(service, logLevel, logFormat));
   const end = new Ending();
   exitOnSurprises(log, end);
   const { startStandalone } = await import('./standalone.ts');
@@ -85,6 +104,7 @@ async function runStandalone(flags: Flags): Promise<void> {
     ...settings,
     version,
     log,
+    tracing,
     onStatus: (table) => console.log(`\n${table}`),
     onProgress: (line) => console.error(line),
     onFenced: () =>
@@ -92,12 +112,13 @@ async function runStandalone(flags: Flags): Promise<void> {
   });
   const standalone = await end.unless(starting);
   console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
-  await end.wait(standalone);
+  await end.wait(standalone).finally(() => endTracing(tracing));
 }
 
 async function runInCluster(flags: Flags): Promise<void> {
-  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadRunSettings);
-  const log = logTo('nauthera-operator', logLevel, logFormat);
+  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadRunSettings, tracingProblems(process.env));
+  const service = 'nauthera-operator';
+  const { tracing, log } = await traced(service, logTo(service, logLevel, logFormat));
   const end = new Ending();
   exitOnSurprises(log, end);
   const { startCluster } = await import('./cluster.ts');
@@ -107,11 +128,12 @@ async function runInCluster(flags: Flags): Promise<void> {
     revision,
     environment: process.env,
     log,
+    tracing,
     onEnd: (reason) => end.now(new Exit(1, reason)),
   });
   const cluster = await end.unless(starting);
   console.error(`talking to ${cluster.apiServer}, health on ${cluster.managementUrl}/readyz`);
-  await end.wait(cluster);
+  await end.wait(cluster).finally(() => endTracing(tracing));
 }
 
 async function runRelease(flags: Flags): Promise<void> {

@@ -21,6 +21,7 @@ import {
   RegistryFenced,
   type Stop,
 } from '@nauthera/server/registry';
+import type { Tracing } from '@nauthera/server/tracing';
 import { collectDefaultMetrics, Registry as Metrics } from 'prom-client';
 import { type Operator, startOperator } from './app.ts';
 import type { StandaloneSettings } from './config.ts';
@@ -28,6 +29,7 @@ import { counted } from './controllers/counted-registry.ts';
 import { GivenRegistry } from './controllers/given-registry.ts';
 import type { World } from './controllers/world.ts';
 import { createControllerMetrics } from './metrics.ts';
+import { resourceFields } from './resource-fields.ts';
 import { FolderSource } from './sources/folder.ts';
 import { SecretsFolder } from './sources/secrets-folder.ts';
 import type { SecretStore } from './sources/source.ts';
@@ -50,6 +52,8 @@ export interface StandaloneOptions
   readonly mutualTlsListen?: StandaloneSettings['mutualTlsListen'];
   readonly version: string;
   readonly log: Log;
+  /** Of operator and server alike. Left out: nothing is traced. Stopped by the caller, after this. */
+  readonly tracing?: Tracing | undefined;
   /** The whole table, each time it changed. */
   onStatus?(table: string): void;
   /** One line about what is waited for or was done at the start. */
@@ -130,6 +134,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     management: options.management,
     keyEncryptionKeys: keys,
     log,
+    ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
     // One process a source: after a crash its report is this one's, and nobody waits for the dead.
     replica: `standalone-${options.sourceName}`,
     build,
@@ -166,14 +171,15 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     issuerOf: issuerOf(server, options),
     deployment: { reason: 'Standalone', version: options.version, database: 'given' },
     rotation: options.seams?.rotation,
+    tracing: options.tracing,
     meter: own.meter,
     secretCounts: own.secretCounts,
     resourceCounts: own.resourceCounts,
     onTransition: () => printer.soon(),
-    onFailure: ({ controller, error }) =>
+    onFailure: ({ controller, key, error, pass }) =>
       log
         .named('operator')
-        .warn('a pass failed and will be repeated', { 'nauthera.kind': controller, ...detail(error) }),
+        .warn('a pass failed and will be repeated', { ...resourceFields(controller, key, pass), ...detail(error) }),
     onFenced: () => options.onFenced?.(),
   });
   parts.operator = operator;

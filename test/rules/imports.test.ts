@@ -1,6 +1,7 @@
-import { dirname } from 'node:path';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { type Import, importsOf, sourceFiles } from './sources.ts';
+import { type Import, importsOf, root, sourceFiles } from './sources.ts';
 
 /**
  * Who may import whom. A room is a folder under `src`; a file beside them is a room of its own. `rooms`: other rooms;
@@ -55,7 +56,17 @@ const server: Record<string, Room> = {
     types: ['store', 'registry', 'keys/keys.ts'],
   },
   outbound: { rooms: ['protocol'], packages: [] },
-  telemetry: { rooms: ['protocol'], types: ['registry'], packages: ['pino', 'prom-client'] },
+  telemetry: {
+    rooms: ['protocol'],
+    types: ['registry'],
+    packages: [
+      'pino',
+      'prom-client',
+      ...['api', 'context-async-hooks', 'core', 'exporter-trace-otlp-proto', 'resources', 'sdk-trace'].map(
+        (name) => `@opentelemetry/${name}`,
+      ),
+    ],
+  },
   config: { rooms: ['protocol'], packages: ['typebox', 'typebox/compile', 'typebox/value', 'yaml', 'commander'] },
   endpoints: {
     rooms: [
@@ -85,7 +96,7 @@ const operator: Record<string, Room> = {
   controllers: {
     rooms: ['runtime', 'registrations', 'certificates', 'sources/source.ts', 'sources/children.ts'],
     types: ['sources'],
-    packages: ['@nauthera/crds', '@nauthera/server/registry'],
+    packages: ['@nauthera/crds', '@nauthera/server/registry', '@nauthera/server/tracing'],
   },
 };
 
@@ -163,15 +174,25 @@ describe('workspaces', () => {
   it('examples imports public surfaces only', () => {
     expect(named('examples/src', '@nauthera')).toEqual([]);
   });
-  it('the operator imports the registry library and the log of the server, and its start in standalone.ts alone', () => {
+  it('the operator imports the registry library, the log and the traces of the server, and its start in standalone.ts alone', () => {
     const reached = imports('operator/src').filter((one) => one.to.startsWith('@nauthera/server'));
     const wrong = reached.filter(
       (one) =>
         one.to !== '@nauthera/server/registry' &&
         one.to !== '@nauthera/server/log' &&
+        one.to !== '@nauthera/server/tracing' &&
         !(one.to === '@nauthera/server' && one.from === 'operator/src/standalone.ts'),
     );
     expect(wrong).toEqual([]);
+  });
+  it('what makes spans is known to one file, which is loaded when there is an endpoint', () => {
+    const users = imports('server/src').filter((one) => one.to.startsWith('@opentelemetry/'));
+    expect([...new Set(users.map((one) => one.from))]).toEqual(['server/src/telemetry/tracing-sdk.ts']);
+    const loading = imports('server/src').filter((one) => one.to === 'server/src/telemetry/tracing-sdk.ts');
+    expect(loading.map((one) => one.from)).toEqual(['server/src/telemetry/tracing.ts']);
+    expect(readFileSync(join(root, 'server/src/telemetry/tracing.ts'), 'utf8')).toContain(
+      "await import('./tracing-sdk.ts')",
+    );
   });
   it('nothing imports the tests', () => {
     for (const folder of ['crds/src', 'server/src', 'operator/src', 'examples/src'])

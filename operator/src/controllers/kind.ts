@@ -7,6 +7,7 @@ import { type Condition, type Kind, type ResourceByKind, readyOrder, standing } 
 import { DatabaseUnavailable } from '@nauthera/server/registry';
 import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/conditions.ts';
 import type { Outcome } from '../runtime/controller.ts';
+import { newPass, type Pass } from '../runtime/pass.ts';
 import type { ReferenceIndex } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
 import { handled } from './annotations.ts';
@@ -65,6 +66,7 @@ export interface Tools {
   onTransition(
     resource: ResourceKey & { readonly uid: string },
     to: { readonly status: string; readonly reason: string; readonly message: string },
+    pass: Pass,
   ): void;
 }
 
@@ -73,12 +75,14 @@ export async function reconcileKey<K extends Kind>(
   controller: KindController<K>,
   tools: Tools,
   key: string,
+  pass: Pass = newPass(),
 ): Promise<Outcome> {
   const { world, references } = tools;
   const { kind } = controller;
   const dependent = `${kind}/${key}`;
   const [namespace = '', name = ''] = key.split('/');
   const resource = await world.source.get(kind, namespace, name);
+  if (resource !== undefined) pass.resource = { uid: resource.uid, generation: resource.generation };
   const kept = resource?.deleting === true ? await controller.keeps?.(resource) : undefined;
   if (resource?.deleting === true && kept === undefined) return letGo(controller, tools, resource);
   if (resource === undefined) {
@@ -92,7 +96,7 @@ export async function reconcileKey<K extends Kind>(
   const passed = await lookAndPass(controller, tools, resource);
   const result = kept === undefined ? passed : staying(passed, kept);
   world.pend(dependent, result.pending ? result.registry : undefined);
-  await writeStatus(tools, resource, result);
+  await writeStatus(tools, resource, result, pass);
   if (result.failure !== undefined) throw result.failure;
   return result.outcome;
 }
@@ -207,7 +211,12 @@ function unavailable<K extends Kind>({ kind, status }: Observed<K>, failure: unk
   };
 }
 
-async function writeStatus<K extends Kind>(tools: Tools, resource: Observed<K>, result: Passed<K>): Promise<void> {
+async function writeStatus<K extends Kind>(
+  tools: Tools,
+  resource: Observed<K>,
+  result: Passed<K>,
+  pass: Pass,
+): Promise<void> {
   const { kind, generation } = resource;
   const rules = { order: readyOrder[kind], standing: (type: string, reason: string) => standing(kind, type, reason) };
   const conditions = deriveConditions(rules, {
@@ -233,7 +242,7 @@ async function writeStatus<K extends Kind>(tools: Tools, resource: Observed<K>, 
   const before = resource.status.conditions.find((condition) => condition.type === 'Ready');
   const after = conditions.find((condition) => condition.type === 'Ready');
   if (after !== undefined && (before?.status !== after.status || before.reason !== after.reason))
-    tools.onTransition(resource, after);
+    tools.onTransition(resource, after, pass);
 }
 
 /** For the metrics: how it stands now. */

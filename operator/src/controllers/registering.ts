@@ -31,7 +31,7 @@ export interface Registered {
 }
 
 export async function register(
-  { source }: World,
+  world: World,
   registry: RegistryHandle | undefined,
   stored: StoredRegistration | null,
   intent: Intent,
@@ -39,13 +39,13 @@ export async function register(
   const { action, blockedBy, registration } = intent;
   const nothing: Registered = { written: { outcome: 'blocked', by: blockedBy } };
   if (registry === undefined || registration === undefined || action === 'leave') return nothing;
-  const own = stored !== null && isOwner(stored.owner, source.name, registration.owner) ? stored : null;
+  const own = stored !== null && isOwner(stored.owner, world.source.name, registration.owner) ? stored : null;
   if (action === 'withdraw') {
-    if (own !== null) await put(registry, registration, own);
+    if (own !== null) await put(world, registry, registration, own);
     return nothing;
   }
   try {
-    return { written: await put(registry, registration, own) };
+    return { written: await put(world, registry, registration, own) };
   } catch (failure) {
     if (failure instanceof DatabaseUnavailable) return { written: { outcome: 'unreachable' }, failure };
     throw failure;
@@ -57,12 +57,15 @@ export async function register(
  * any more, that row goes instead: its id stays reserved for its namespace.
  */
 async function put(
+  { tracing }: World,
   registry: RegistryHandle,
   registration: Registration,
   own: StoredRegistration | null,
 ): Promise<PutResult> {
   noteRow(registry, registration.owner.uid);
-  const result = await registry.put(registration);
+  // So that the replica that loads the row can tell what led to it.
+  const traceparent = tracing?.traceparent();
+  const result = await registry.put(traceparent === undefined ? registration : { ...registration, traceparent });
   if (result.outcome === 'invalid' && registration.withdrawn === true && own !== null)
     await registry.delete(own.kind, own.owner.uid);
   return result;
@@ -106,14 +109,14 @@ async function isItsOwn({ source }: World, registry: RegistryHandle): Promise<bo
 }
 
 /** Served to nobody, and nothing of it is lost: it may come back. */
-async function withdraw({ source }: World, registry: RegistryHandle, registration: Registration): Promise<void> {
+async function withdraw(world: World, registry: RegistryHandle, registration: Registration): Promise<void> {
   const stored = await registry.get(registration.kind, registration.id);
-  if (stored === null || stored.withdrawn || !isOwner(stored.owner, source.name, registration.owner)) return;
+  if (stored === null || stored.withdrawn || !isOwner(stored.owner, world.source.name, registration.owner)) return;
   const kept: Registration =
     registration.kind === 'client'
       ? { ...registration, value: { ...registration.value, ...storedSecrets(stored) } }
       : registration;
-  await put(registry, { ...kept, withdrawn: true }, stored);
+  await put(world, registry, { ...kept, withdrawn: true }, stored);
 }
 
 /** As the registration says them. */

@@ -1,4 +1,5 @@
 /** What every controller is given. */
+import type { Tracing } from '@nauthera/server/tracing';
 import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
@@ -44,6 +45,8 @@ export interface World {
   readonly secretCounts?: SecretCounts | undefined;
   /** Left out: nobody counts. */
   readonly resourceCounts?: ResourceCounts | undefined;
+  /** Left out: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
   /** Epoch milliseconds. */
   now(): number;
   /** 256 random bits, base64url. */

@@ -1,4 +1,5 @@
 /** Workers on a queue. A reconcile reads the world and makes it so; what it returns decides when its key comes again. */
+import { newPass, type Pass } from './pass.ts';
 import type { WorkQueue } from './queue.ts';
 
 /**
@@ -18,12 +19,13 @@ export interface ControllerOptions {
   readonly queue: WorkQueue;
   /** Keys worked on at once. Default 10. */
   readonly workers?: number;
-  reconcile(key: string): Promise<Outcome>;
+  reconcile(key: string, pass: Pass): Promise<Outcome>;
   onFailure(failure: {
     readonly controller: string;
     readonly key: string;
     readonly error: unknown;
     readonly retryIn: number;
+    readonly pass: Pass;
   }): void;
   /** Told of each pass. Must not throw. */
   onPass?(result: PassResult, milliseconds: number): void;
@@ -55,13 +57,14 @@ export function startController(options: ControllerOptions): Controller {
 async function reconcileOnce(options: ControllerOptions, key: string): Promise<void> {
   const { queue } = options;
   const began = performance.now();
+  const pass = newPass();
   let result: Outcome;
   try {
-    result = await options.reconcile(key);
+    result = await options.reconcile(key, pass);
   } catch (error) {
     const retryIn = queue.failed(key);
     options.onPass?.('error', performance.now() - began);
-    options.onFailure({ controller: options.name, key, error, retryIn });
+    options.onFailure({ controller: options.name, key, error, retryIn, pass });
     return;
   }
   queue.done(key);

@@ -8,6 +8,7 @@ import type { Log } from './log.ts';
 import type { LogFields } from './log-fields.ts';
 import type { TracingSettings } from './tracing-settings.ts';
 
+export type { Log } from './log.ts';
 export { type ReadTracing, readTracingSettings, type TracingSettings } from './tracing-settings.ts';
 
 /** What a span may say: what a line of the log may, but for stacks, and which statement it was. Never a value of one. */

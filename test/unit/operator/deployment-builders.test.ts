@@ -15,6 +15,7 @@ import {
 } from '../../../operator/src/controllers/authorization-server/deployment/migration.ts';
 import { member } from '../../../operator/src/controllers/authorization-server/deployment/rollout.ts';
 import type { ChildKind, JsonObject, Manifest } from '../../../operator/src/sources/children.ts';
+import { podTracing } from '../../../operator/src/tracing.ts';
 import { aServerResource } from './resources.ts';
 
 type Spec = Record<string, unknown>;
@@ -276,5 +277,81 @@ describe('three roles of the database', () => {
   it('another role is another migration: it needs its rights', () => {
     const other = aContext(roles, { databaseRoles: { server: 'serves', operator: 'another' } });
     expect(migrationsOf(other)[0]?.digest).not.toBe(migrationsOf(context)[0]?.digest);
+  });
+});
+
+describe('traces', () => {
+  const settings = {
+    image: 'nauthera:1',
+    pullPolicy: 'IfNotPresent',
+    pullSecrets: [],
+    tracing: {
+      env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_TRACES_SAMPLER_ARG: '1' },
+      port: 4318,
+    },
+  } as const;
+  const variables = (context: DeploymentContext, kind: 'Deployment' | 'Job' = 'Deployment') =>
+    (podOf(context, kind)['containers'] as readonly { env: readonly { name: string; value?: string }[] }[])
+      .flatMap(({ env }) => env)
+      .filter(({ name }) => name.startsWith('OTEL_'));
+  const ports = (context: DeploymentContext) =>
+    (only(context, 'NetworkPolicy')['egress'] as readonly { ports: readonly { port: number }[] }[]).flatMap((rule) =>
+      rule.ports.map(({ port }) => port),
+    );
+
+  it('are sent where those of the operator go, and may go there', () => {
+    const context = aContext({}, { settings });
+    expect(variables(context)).toEqual([
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318' },
+      { name: 'OTEL_TRACES_SAMPLER_ARG', value: '1' },
+    ]);
+    expect(ports(context)).toContain(4318);
+    expect(variables(context, 'Job')).toEqual([]);
+  });
+
+  it('what the server says goes before that, and stands there once', () => {
+    const env = [{ name: 'OTEL_TRACES_SAMPLER_ARG', value: '0.1' }];
+    expect(variables(aContext({ pod: { env } }, { settings }))).toEqual([
+      { name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: 'http://collector:4318' },
+      { name: 'OTEL_TRACES_SAMPLER_ARG', value: '0.1' },
+    ]);
+  });
+
+  it('are sent nowhere where the operator has no endpoint', () => {
+    expect(variables(aContext())).toEqual([]);
+    expect(ports(aContext())).not.toContain(4318);
+  });
+
+  it.each<[string, Readonly<Record<string, string>>, unknown]>([
+    ['no endpoint', { OTEL_TRACES_SAMPLER: 'always_on' }, undefined],
+    [
+      'one of traces alone, which may hold a path of the operator',
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c/in' },
+      undefined,
+    ],
+    ['one, but traces are off', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c', OTEL_SDK_DISABLED: 'true' }, undefined],
+    [
+      'one with headers, which may be secret',
+      { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c', OTEL_EXPORTER_OTLP_HEADERS: 'a=b' },
+      { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c' }, port: 443 },
+    ],
+    [
+      'one and a sampler',
+      {
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318',
+        OTEL_TRACES_SAMPLER: 'traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0.5',
+      },
+      {
+        env: {
+          OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318',
+          OTEL_TRACES_SAMPLER: 'traceidratio',
+          OTEL_TRACES_SAMPLER_ARG: '0.5',
+        },
+        port: 4318,
+      },
+    ],
+  ])('of an operator with %s', (_, environment, expected) => {
+    expect(podTracing(environment)).toEqual(expected);
   });
 });

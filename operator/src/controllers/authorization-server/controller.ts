@@ -1,4 +1,5 @@
 /** What an AuthorizationServer depends on, and what its pass says. */
+import { stepOf } from '@nauthera/server/tracing';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
 import { logoName } from '../logo.ts';
@@ -26,10 +27,13 @@ export function authorizationServerController(world: World): KindController<'Aut
       polling.forget(nameOf(server));
     },
     async reconcile(server: ServerResource): Promise<Reconciled<'AuthorizationServer'>> {
-      const gathered = await withPods(world, await gatherServer(world, server));
+      const found = await stepOf(world.tracing, 'inputs', () => gatherServer(world, server));
+      const gathered = await stepOf(world.tracing, 'apply', () => withPods(world, found));
       const { pods, certificate } = gathered;
-      const plan = planServer(gathered.inputs);
-      const { written, failure, acted } = await applyServer(world, gathered, plan);
+      const plan = stepOf(world.tracing, 'plan', () => planServer(gathered.inputs));
+      const { written, failure, acted } = await stepOf(world.tracing, 'apply', () =>
+        applyServer(world, gathered, plan),
+      );
       const { conditions, status, readyMessage, pending } = concludeServer(
         gathered.inputs,
         plan,

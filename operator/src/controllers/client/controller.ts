@@ -1,5 +1,7 @@
 /** What a Client depends on, and what its pass says. */
+
 import { isDeepStrictEqual } from 'node:util';
+import { stepOf } from '@nauthera/server/tracing';
 import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { belongsTo, nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
@@ -30,11 +32,13 @@ export function clientController(world: World): KindController<'Client'> {
       await discardSecrets(world, client);
     },
     async reconcile(client: WithSpec<'Client'>) {
-      const gathered = await gatherClient(world, client, fresh.get(client.uid) ?? world.freshSecret());
-      const plan = planClient(gathered.inputs);
+      const gathered = await stepOf(world.tracing, 'inputs', () =>
+        gatherClient(world, client, fresh.get(client.uid) ?? world.freshSecret()),
+      );
+      const plan = stepOf(world.tracing, 'plan', () => planClient(gathered.inputs));
       // Whoever reads it must be the first: nothing but the memory of this process holds it until then.
       if (plan.secret?.keepsFresh === true) fresh.set(client.uid, gathered.inputs.fresh);
-      const registered = await applyClient(world, gathered, plan);
+      const registered = await stepOf(world.tracing, 'apply', () => applyClient(world, gathered, plan));
       if (plan.secret?.keepsFresh !== true) fresh.delete(client.uid);
       count(world.secretCounts, client.uid, plan.secret);
       const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));

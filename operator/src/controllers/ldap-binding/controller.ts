@@ -1,5 +1,7 @@
 /** What an LdapBinding depends on, and what its pass says: the plan's conditions, then what the replicas found. */
+
 import type { Condition, LdapBindingStatus } from '@nauthera/crds';
+import { stepOf } from '@nauthera/server/tracing';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import { nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
@@ -26,9 +28,9 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
       polling.forget(nameOf(binding));
     },
     async reconcile(binding: WithSpec<'LdapBinding'>): Promise<Reconciled<'LdapBinding'>> {
-      const gathered = await gatherLdapBinding(world, binding);
-      const plan = planLdapBinding(gathered.inputs);
-      const { written, failure } = await applyLdapBinding(world, gathered, plan);
+      const gathered = await stepOf(world.tracing, 'inputs', () => gatherLdapBinding(world, binding));
+      const plan = stepOf(world.tracing, 'plan', () => planLdapBinding(gathered.inputs));
+      const { written, failure } = await stepOf(world.tracing, 'apply', () => applyLdapBinding(world, gathered, plan));
       const { condition, pending } = programmed({
         written,
         reports: gathered.registry?.reports ?? [],

@@ -1,4 +1,5 @@
 /** What a Scope depends on, and what its pass says. */
+import { stepOf } from '@nauthera/server/tracing';
 import type { WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
 import { programmed } from '../programmed.ts';
@@ -12,9 +13,9 @@ export function scopeController(world: World): KindController<'Scope'> {
     kind: 'Scope',
     cleanUp: (scope) => removeScope(world, scope),
     async reconcile(scope: WithSpec<'Scope'>): Promise<Reconciled<'Scope'>> {
-      const gathered = await gatherScope(world, scope);
-      const plan = planScope(gathered.inputs);
-      const { written, failure } = await applyScope(world, gathered, plan);
+      const gathered = await stepOf(world.tracing, 'inputs', () => gatherScope(world, scope));
+      const plan = stepOf(world.tracing, 'plan', () => planScope(gathered.inputs));
+      const { written, failure } = await stepOf(world.tracing, 'apply', () => applyScope(world, gathered, plan));
       const { condition, pending } = programmed({
         written,
         reports: gathered.registry?.reports ?? [],

@@ -11,6 +11,15 @@ export interface PodSettings {
   readonly pullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   /** Names of Secrets; each must be in the namespace of the server. */
   readonly pullSecrets: readonly string[];
+  /** Where pods send their traces, unless their server says something else; `undefined`: nowhere. */
+  readonly tracing?: PodTracing | undefined;
+}
+
+export interface PodTracing {
+  /** Variables, none of them secret. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Port of the receiver. */
+  readonly port: number;
 }
 
 export interface DeploymentContext {

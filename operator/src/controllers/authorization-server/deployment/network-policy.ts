@@ -38,11 +38,17 @@ export function networkPolicy(context: DeploymentContext): Manifest | undefined 
           outward(directoryCidrs, directoryPorts),
           // Keys of clients and clusters, logout of applications; what may be asked for is decided by the server.
           { ports: tcp([443]) },
+          ...tracesOf(context),
           ...(egress ?? []).map(({ cidrs, ports }) => outward(cidrs, ports)),
         ],
       },
     },
   };
+}
+
+/** To whoever takes the traces, wherever that is: a name may lead anywhere. */
+function tracesOf({ settings: { tracing } }: DeploymentContext): readonly JsonObject[] {
+  return tracing === undefined || tracing.port === 443 ? [] : [{ ports: tcp([tracing.port]) }];
 }
 
 function outward(cidrs: readonly string[] | undefined, ports: readonly number[]): JsonObject {

@@ -30,6 +30,7 @@ const parts: readonly PartBuilder[] = [
   listeners,
   mutualTlsListener,
   temporaryFiles,
+  traces,
   chosenEnvironment,
 ];
 
@@ -110,6 +111,14 @@ function temporaryFiles(): PodPart {
     volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '64Mi' } }],
     volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
   };
+}
+
+/** What the server itself says goes before it: two of one name would be refused. */
+function traces({ server, settings }: DeploymentContext, component: Component): PodPart {
+  if (component !== 'server' || settings.tracing === undefined) return {};
+  const chosen = new Set((server.spec.pod.env ?? []).map(({ name }) => name));
+  const own = Object.entries(settings.tracing.env).filter(([name]) => !chosen.has(name));
+  return { env: own.map(([name, value]) => ({ name, value })) };
 }
 
 function chosenEnvironment({ server }: DeploymentContext): PodPart {
