@@ -2,49 +2,50 @@
  * Metrics of the server. Base units, `_total` on counters. No label holds a client id, a user, a URI or free text: label
  * values come from closed unions, except `directory`, which is an LdapBinding's `namespace/name`.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, type Registry } from 'prom-client';
+import { collectDefaultMetrics, Gauge, type Registry } from 'prom-client';
 import type { AuditEventName } from './audit.ts';
+import { type CounterTally, counterTally, type HistogramTally, histogramTally } from './tally.ts';
 import { tellZeros } from './told-as-zero.ts';
 
 const buckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5];
 
 export interface Metrics {
   readonly registry: Registry;
-  readonly httpDuration: Histogram<'http_request_method' | 'http_route' | 'http_response_status_code'>;
-  readonly tokenRequests: Counter<'grant_type' | 'client_auth_method' | 'outcome'>;
-  readonly tokensIssued: Counter<'kind' | 'format' | 'grant_type'>;
-  readonly authorizationRequests: Counter<'response_type' | 'outcome'>;
-  readonly clientAuthenticationFailures: Counter<'method' | 'reason'>;
-  readonly introspections: Counter<'outcome'>;
-  readonly revocations: Counter<'outcome'>;
-  readonly refreshReuse: Counter<'result'>;
-  readonly grantsEnded: Counter<'cause'>;
-  readonly logins: Counter<'directory' | 'outcome'>;
-  readonly consents: Counter<'outcome'>;
-  readonly deviceAuthorizations: Counter<'outcome'>;
-  readonly rateLimited: Counter<'limiter'>;
-  readonly requestsShed: Counter<'reason'>;
-  readonly signingDuration: Histogram<'alg'>;
+  readonly httpDuration: HistogramTally<'http_request_method' | 'http_route' | 'http_response_status_code'>;
+  readonly tokenRequests: CounterTally<'grant_type' | 'client_auth_method' | 'outcome'>;
+  readonly tokensIssued: CounterTally<'kind' | 'format' | 'grant_type'>;
+  readonly authorizationRequests: CounterTally<'response_type' | 'outcome'>;
+  readonly clientAuthenticationFailures: CounterTally<'method' | 'reason'>;
+  readonly introspections: CounterTally<'outcome'>;
+  readonly revocations: CounterTally<'outcome'>;
+  readonly refreshReuse: CounterTally<'result'>;
+  readonly grantsEnded: CounterTally<'cause'>;
+  readonly logins: CounterTally<'directory' | 'outcome'>;
+  readonly consents: CounterTally<'outcome'>;
+  readonly deviceAuthorizations: CounterTally<'outcome'>;
+  readonly rateLimited: CounterTally<'limiter'>;
+  readonly requestsShed: CounterTally<'reason'>;
+  readonly signingDuration: HistogramTally<'alg'>;
   readonly signingKeys: Gauge<'alg' | 'state'>;
   readonly signingKeyNextRotation: Gauge<'alg'>;
-  readonly auditEvents: Counter<'event'>;
-  readonly auditWriteFailures: Counter;
+  readonly auditEvents: CounterTally<'event'>;
+  readonly auditWriteFailures: CounterTally<never>;
   readonly registryRevision: Gauge;
   readonly registryConfirmed: Gauge;
   readonly registryEntries: Gauge<'kind'>;
   readonly registryRejected: Gauge<'kind'>;
   readonly clockSkew: Gauge;
   readonly tlsCertificateExpiry: Gauge<'use'>;
-  readonly databaseErrors: Counter<'class'>;
-  readonly databaseDuration: Histogram<'statement'>;
+  readonly databaseErrors: CounterTally<'class'>;
+  readonly databaseDuration: HistogramTally<'statement'>;
   readonly databaseConnections: Gauge<'state'>;
   readonly databaseWaiting: Gauge;
-  readonly ldapDuration: Histogram<'directory' | 'server' | 'operation' | 'outcome'>;
+  readonly ldapDuration: HistogramTally<'directory' | 'server' | 'operation' | 'outcome'>;
   readonly ldapServerUp: Gauge<'directory' | 'server'>;
   readonly ldapConnections: Gauge<'directory' | 'server' | 'state'>;
   readonly ldapWaiting: Gauge<'directory'>;
-  readonly sweptRows: Counter<'table'>;
-  readonly logoutDeliveries: Counter<'outcome'>;
+  readonly sweptRows: CounterTally<'table'>;
+  readonly logoutDeliveries: CounterTally<'outcome'>;
   readonly logoutPending: Gauge;
   /** Called once: what a build is. */
   readonly buildInfo: Gauge<'component' | 'version' | 'revision'>;
@@ -55,12 +56,12 @@ export interface Metrics {
 /** Registers every metric in `registry`; a registry that holds them already (two servers in one process) is refused by the library. */
 export function createMetrics(registry: Registry): Metrics {
   const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
-    new Counter({ name: `nauthera_${name}`, help, labelNames, registers });
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): CounterTally<L> =>
+    counterTally({ name: `nauthera_${name}`, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
     new Gauge({ name: `nauthera_${name}`, help, labelNames, registers });
-  const histogram = <L extends string>(name: string, help: string, ...labelNames: L[]): Histogram<L> =>
-    new Histogram({ name, help, labelNames, registers, buckets });
+  const histogram = <L extends string>(name: string, help: string, ...labelNames: L[]): HistogramTally<L> =>
+    histogramTally({ name, help, labelNames, registers, buckets });
 
   const auditEvents = counter('audit_events_total', 'Audit events', 'event');
   const metrics: Metrics = {
