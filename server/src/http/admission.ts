@@ -4,6 +4,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { atEnd, routeOf } from './exchange.ts';
 import { noStore, setPageHeaders } from './headers.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
@@ -47,7 +48,7 @@ function tooMany(wait: number): HttpError {
 
 function shed({ busyPage }: AdmissionOptions, request: FastifyRequest, reply: FastifyReply): void {
   reply.code(503).header('retry-after', '1');
-  if (request.routeOptions.config?.errors !== 'page') {
+  if (routeOf(request).config?.errors !== 'page') {
     void reply.headers(noStore).send(body);
     return;
   }
@@ -59,9 +60,10 @@ function shed({ busyPage }: AdmissionOptions, request: FastifyRequest, reply: Fa
 export function admit(app: FastifyInstance, options: AdmissionOptions): void {
   const { pressure, metrics, maxInFlight = 256, pagesPerMinute = 3000, now = () => performance.now() } = options;
   const inFlight = { token: 0, page: 0 };
+  const left = { token: () => void (inFlight.token -= 1), page: () => void (inFlight.page -= 1) };
   const shield = createLimiter({ perMinute: pagesPerMinute, maxKeys: 10_000, now });
   app.addHook('onRequest', (request, reply, done) => {
-    const kind = request.routeOptions.config?.admission ?? 'page';
+    const kind = routeOf(request).config?.admission ?? 'page';
     if (kind === 'exempt') return done();
     const late = pressure.isHigh();
     if (late || inFlight[kind] >= maxInFlight) {
@@ -79,10 +81,7 @@ export function admit(app: FastifyInstance, options: AdmissionOptions): void {
       shield.count(network, limitFactor);
     }
     inFlight[kind] += 1;
-    // `close` comes once whatever became of the answer; `finish` does not come when the client has gone.
-    reply.raw.once('close', () => {
-      inFlight[kind] -= 1;
-    });
+    atEnd(reply.raw, left[kind]);
     done();
   });
 }

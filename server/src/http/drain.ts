@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
+import { atEnd } from './exchange.ts';
 
 export interface Drain {
   /**
@@ -19,43 +20,49 @@ export interface Drain {
 }
 
 export function trackConnections(app: FastifyInstance): Drain {
-  const inFlight = new Map<Socket, number>();
+  const sockets = new Set<Socket>();
+  const answers = new Set<ServerResponse>();
   const handshakes = new Map<string, Socket>();
   let closing = false;
 
   const track = (socket: Socket): void => {
-    inFlight.set(socket, 0);
-    socket.once('close', () => inFlight.delete(socket));
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
   };
   if (app.server instanceof TlsServer) trackHandshakes(app.server, handshakes, track);
   else app.server.on('connection', track);
-  app.server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
-    inFlight.set(socket, (inFlight.get(socket) ?? 0) + 1);
-    response.once('close', () => {
-      const left = (inFlight.get(socket) ?? 1) - 1;
-      if (inFlight.has(socket)) inFlight.set(socket, left);
-      if (closing && left === 0) socket.end();
-    });
-  });
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    if (closing) reply.header('connection', 'close');
-    done(null, payload);
+  const answered = (response: ServerResponse): void => {
+    answers.delete(response);
+    if (closing && !busy().has(response.req.socket)) response.req.socket.end();
+  };
+  const busy = (): ReadonlySet<Socket> => new Set(Array.from(answers, ({ req }) => req.socket));
+  app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+    answers.add(response);
+    atEnd(response, answered);
+    if (closing) isLast(response);
   });
 
   return {
     async close(cap, linger = 0) {
       closing = true;
-      if (linger > 0 && inFlight.size > 0) await sleep(linger);
+      for (const response of answers) isLast(response);
+      if (linger > 0 && sockets.size > 0) await sleep(linger);
       const closed = app.close();
       for (const socket of handshakes.values()) socket.destroy();
-      for (const [socket, requests] of inFlight) if (requests === 0) socket.destroy();
+      const inUse = busy();
+      for (const socket of sockets) if (!inUse.has(socket)) socket.destroy();
       const cut = setTimeout(() => {
-        for (const socket of inFlight.keys()) socket.destroy();
+        for (const socket of sockets) socket.destroy();
       }, cap);
       await closed;
       clearTimeout(cut);
     },
   };
+}
+
+/** Its connection ends with it. */
+function isLast(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('connection', 'close');
 }
 
 /** A request's socket is that of TLS, which nothing public ties to the connection below it but its two ends. */

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Delivery } from '../protocol/errors.ts';
 import { type ParameterReading, type Parameters, readParameters, requireParameters } from '../protocol/parameters.ts';
+import { routeOf } from './exchange.ts';
 import { HttpError } from './http-error.ts';
 
 /**
@@ -20,7 +21,7 @@ export function acceptFormsOnly(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   app.addHook('onRequest', (request, _reply, done) => {
-    if (request.method === 'POST' && !request.is404 && !isForm(request)) {
+    if (request.method === 'POST' && routeOf(request).url !== undefined && !isForm(request)) {
       done(
         new HttpError(415, 'invalid_request', { description: 'the body must be application/x-www-form-urlencoded' }),
       );

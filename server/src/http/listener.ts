@@ -1,6 +1,7 @@
 /** An HTTP server of ours with its limits, request ids and graceful end. */
-import type { IncomingMessage, RequestListener } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { atEnd } from './exchange.ts';
 import { HandlerTimeout, HttpError } from './http-error.ts';
 import { createSecureServer, type TlsListenerOptions } from './secure-server.ts';
 import { type ArrivalOptions, createArrivals } from './source.ts';
@@ -114,20 +115,35 @@ export function createHttp({
     reply.header('x-request-id', request.id);
     done();
   });
-  app.addHook('preHandler', (_request, reply, done) => {
-    limitTime(reply, limits.handlerTimeout);
-    done();
-  });
+  limitTime(app, limits.handlerTimeout);
   return app;
 }
 
 /**
  * Answers 503 when a handler takes too long; what it does is not stopped. The framework's own limit would abort a signal
- * at the end of every request, which costs more than all the rest of it but the signature.
+ * at the end of every request, which costs more than all the rest of it but the signature; one timer stands for all of
+ * them, since whoever began first is due first.
  */
-function limitTime(reply: FastifyReply, limit: number): void {
-  const timer = setTimeout(() => {
-    if (!reply.sent) void reply.send(new HandlerTimeout());
-  }, limit);
-  reply.raw.once('close', () => clearTimeout(timer));
+function limitTime(app: FastifyInstance, limit: number): void {
+  const open = new Map<ServerResponse, { readonly reply: FastifyReply; readonly due: number }>();
+  const over = (response: ServerResponse): void => void open.delete(response);
+  let timer: NodeJS.Timeout | undefined;
+  const wait = (milliseconds: number): void => {
+    timer = setTimeout(refuse, milliseconds).unref();
+  };
+  const refuse = (): void => {
+    timer = undefined;
+    const now = performance.now();
+    for (const [response, { reply, due }] of open) {
+      if (due > now) return wait(due - now);
+      open.delete(response);
+      if (!reply.sent) void reply.send(new HandlerTimeout());
+    }
+  };
+  app.addHook('preHandler', (_request, reply, done) => {
+    open.set(reply.raw, { reply, due: performance.now() + limit });
+    atEnd(reply.raw, over);
+    if (timer === undefined) wait(limit);
+    done();
+  });
 }

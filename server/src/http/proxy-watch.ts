@@ -14,31 +14,32 @@ export interface ProxyWatch {
 const window = 120_000;
 
 interface Tally {
-  readonly all: number;
-  readonly untrusted: number;
+  all: number;
+  untrusted: number;
 }
 
-const nobody: Tally = { all: 0, untrusted: 0 };
+const nobody = (): Tally => ({ all: 0, untrusted: 0 });
 
 /** @param now milliseconds, never going backwards */
 export function createProxyWatch(now: () => number): ProxyWatch {
   let began = now();
-  let before = nobody;
-  let running = nobody;
+  let before = nobody();
+  let running = nobody();
   let verdict = false;
 
   const turn = (): void => {
     const passed = Math.floor((now() - began) / window);
     if (passed === 0) return;
-    before = passed === 1 ? running : nobody;
-    running = nobody;
+    before = passed === 1 ? running : nobody();
+    running = nobody();
     began += passed * window;
   };
 
   return {
     count(untrustedProxy) {
       turn();
-      running = { all: running.all + 1, untrusted: running.untrusted + (untrustedProxy ? 1 : 0) };
+      running.all += 1;
+      if (untrustedProxy) running.untrusted += 1;
     },
     isUntrusted() {
       turn();
@@ -48,8 +49,8 @@ export function createProxyWatch(now: () => number): ProxyWatch {
     },
     forget() {
       began = now();
-      before = nobody;
-      running = nobody;
+      before = nobody();
+      running = nobody();
       verdict = false;
     },
   };

@@ -3,6 +3,7 @@
  * ten seconds might be serving a client that was suspended since.
  */
 import type { FastifyInstance } from 'fastify';
+import { routeOf } from './exchange.ts';
 import { NotServing } from './http-error.ts';
 
 /** What is wrong, for the management port alone: constant text. */
@@ -71,7 +72,8 @@ export function createReadiness({ registry, keys, monotonic }: ReadinessParts): 
 /** Every route but documents answers 503 while this replica must not issue: none of them can forget it. */
 export function serveOnlyWhenReady(app: FastifyInstance, readiness: Readiness): void {
   app.addHook('onRequest', (request, _reply, done) => {
-    if (!request.is404 && request.routeOptions.config?.admission !== 'exempt') readiness.requireServing();
+    const { url, config } = routeOf(request);
+    if (url !== undefined && config?.admission !== 'exempt') readiness.requireServing();
     done();
   });
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { type BlockList, isIPv6 } from 'node:net';
 import { familyOf, networksOf, plainAddress } from '../protocol/networks.ts';
@@ -23,16 +23,28 @@ export type TrustedProxies = NonNullable<ServerRegistration['trusted_proxies']>;
 
 const forwardedHeaders = ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'] as const;
 
-const sources = new WeakMap<IncomingMessage, Source>();
+const found = Symbol('source');
+
+/** Where it comes from, and whether its peer is a proxy that is trusted. */
+interface Found {
+  readonly source: Source;
+  readonly trusted: boolean;
+}
+
+declare module 'node:http' {
+  interface IncomingMessage {
+    [found]?: Found;
+  }
+}
 
 /** As the listener found it; a request that came through none comes from its peer. */
 export function sourceOf(request: IncomingMessage): Source {
-  return sources.get(request) ?? sourceOfPeer(request);
+  return request[found]?.source ?? sourceOfPeer(request);
 }
 
 /** Whether its peer is a proxy that is trusted. */
 export function isFromTrustedProxy(request: IncomingMessage): boolean {
-  return sources.has(request);
+  return request[found]?.trusted === true;
 }
 
 function sourceOfPeer(request: IncomingMessage): Source {
@@ -72,19 +84,23 @@ export function createArrivals({
     const proxies = trusted?.();
     const peer = plainAddress(request.socket.remoteAddress ?? 'unknown');
     const known = proxies === undefined ? undefined : networks(proxies);
-    const isTrusted = known !== undefined && within(known, peer);
+    const isTrusted = known?.has(peer) === true;
     onArrival?.(!isTrusted && isForwarded(request));
-    if (proxies === undefined || !isTrusted) return { source: sourceOfPeer(request), requestId: newRequestId() };
+    if (proxies === undefined || known === undefined || !isTrusted) {
+      const source = sourceOfPeer(request);
+      request[found] = { source, trusted: false };
+      return { source, requestId: newRequestId() };
+    }
     if (certificates && proxies.certificate_header !== undefined) believeCertificateHeader(request);
     const source = sourceBehind(request, { proxies, networks: known, peer });
-    sources.set(request, source);
+    request[found] = { source, trusted: true };
     return { source, requestId: sentRequestId(request) ?? newRequestId() };
   };
 }
 
 interface TrustedPeer {
   readonly proxies: TrustedProxies;
-  readonly networks: BlockList;
+  readonly networks: Networks;
   readonly peer: string;
 }
 
@@ -94,21 +110,25 @@ interface TrustedPeer {
  */
 function sourceBehind(request: IncomingMessage, { proxies, networks, peer }: TrustedPeer): Source {
   const value = request.headers[proxies.header];
+  if (value === undefined) return { address: peer, limitFactor: 20 };
   const chain = typeof value === 'string' ? forwardedFor(proxies.header, value) : [];
-  const nearest = chain.findLastIndex((address) => address === null || !within(networks, address));
+  const nearest = chain.findLastIndex((address) => address === null || !networks.has(address));
   const client = chain[Math.max(nearest, 0)];
   if (client === null || client === undefined) return { address: peer, limitFactor: 20 };
   return { address: plainAddress(client), limitFactor: 1, trustworthy: true };
 }
 
-function within(networks: BlockList, address: string): boolean {
-  const plain = plainAddress(address);
-  const family = familyOf(plain);
-  return family !== null && networks.check(plain, family);
-}
+const poolOfRequestIds = Buffer.alloc(4096);
+let used = poolOfRequestIds.length;
 
+/** Random bytes come from the system in larger pieces: a call for each id would cost more than the id. */
 function newRequestId(): string {
-  return randomUUID().replaceAll('-', '');
+  if (used === poolOfRequestIds.length) {
+    randomFillSync(poolOfRequestIds);
+    used = 0;
+  }
+  used += 16;
+  return poolOfRequestIds.toString('hex', used - 16, used);
 }
 
 function sentRequestId({ headers }: IncomingMessage): string | undefined {
@@ -116,14 +136,37 @@ function sentRequestId({ headers }: IncomingMessage): string | undefined {
   return typeof sent === 'string' && /^[A-Za-z0-9._-]{8,128}$/.test(sent) ? sent : undefined;
 }
 
-/** Reads the networks again only when they are others. */
-function remembered(): (proxies: TrustedProxies) => BlockList {
+interface Networks {
+  has(address: string): boolean;
+}
+
+/** Addresses that are remembered: a few proxies ask again and again, and strangers must not fill the memory. */
+const maxRemembered = 256;
+
+/** Reads the networks again only when they are others, and judges an address once. */
+function remembered(): (proxies: TrustedProxies) => Networks {
   let last: TrustedProxies | undefined;
-  let networks: BlockList | undefined;
+  let networks: Networks | undefined;
   return (proxies) => {
-    if (networks === undefined || proxies !== last) networks = networksOf(proxies.cidrs);
+    if (networks === undefined || proxies !== last) networks = judged(networksOf(proxies.cidrs));
     last = proxies;
     return networks;
+  };
+}
+
+function judged(list: BlockList): Networks {
+  const verdicts = new Map<string, boolean>();
+  return {
+    has(address) {
+      const known = verdicts.get(address);
+      if (known !== undefined) return known;
+      const plain = plainAddress(address);
+      const family = familyOf(plain);
+      const verdict = family !== null && list.check(plain, family);
+      if (verdicts.size === maxRemembered) verdicts.clear();
+      verdicts.set(address, verdict);
+      return verdict;
+    },
   };
 }
 

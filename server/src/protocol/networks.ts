@@ -37,7 +37,8 @@ export function networksOf(cidrs: readonly string[]): BlockList {
 
 /** An address of IPv4 however it is written. */
 export function plainAddress(address: string): string {
-  return /^::ffff:(\d+(?:\.\d+){3})$/i.exec(address)?.[1] ?? address;
+  // Most have no colon, and are not worth an expression.
+  return address.includes(':') ? (/^::ffff:(\d+(?:\.\d+){3})$/i.exec(address)?.[1] ?? address) : address;
 }
 
 /** As `outbound_allowed` takes it: a network, a name, or `*.` and a name for all beneath it. */
