@@ -3,6 +3,7 @@
  * comes first. Signing and verifying never wait for the database.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { SigningAlgorithm } from '../protocol/terms.ts';
 import { type Clock, type EpochSeconds, epochSeconds } from '../protocol/time.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -54,6 +55,13 @@ interface LoadedKey extends StoredSigningKey, VerificationKey {
   readonly signing: SigningKey | null;
 }
 
+/** The keys that sign, as of one second and one reading. */
+interface ActiveKeys {
+  readonly now: EpochSeconds | undefined;
+  readonly keys: readonly LoadedKey[];
+  readonly byAlgorithm: Map<SigningAlgorithm, LoadedKey | undefined>;
+}
+
 export function createKeys(options: KeysOptions): Keys {
   return new ReplicaKeys(options);
 }
@@ -65,6 +73,7 @@ class ReplicaKeys implements Keys {
   #keys: readonly LoadedKey[] = [];
   #published: ReadonlyMap<string, LoadedKey> = new Map();
   #jwks: { readonly keys: readonly Readonly<Record<string, unknown>>[] } = { keys: [] };
+  #active: ActiveKeys = { now: undefined, keys: [], byAlgorithm: new Map() };
   #confirmedAt: number | undefined;
   #skew = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -75,7 +84,7 @@ class ReplicaKeys implements Keys {
     this.#options = options;
     const { issuer, clock, metrics, onVerified } = options;
     this.signer = createSigner({
-      active: (algorithm) => activeKey(this.#keys, algorithm, clock.now())?.signing ?? undefined,
+      active: (algorithm) => this.#activeNow(algorithm)?.signing ?? undefined,
       onSigned: (alg, seconds) => metrics.signingDuration.observe({ alg }, seconds),
     });
     const verify = createVerifier({
@@ -102,10 +111,24 @@ class ReplicaKeys implements Keys {
   state(): KeysState {
     const settings = this.#options.settings();
     if (settings === undefined || this.#confirmedAt === undefined) return 'pending';
+    let state: KeysState = 'ready';
+    for (const algorithm of settings.algorithms) {
+      const key = this.#activeNow(algorithm);
+      if (key === undefined) state = 'pending';
+      else if (key.signing === null) return 'key_encryption_key_mismatch';
+    }
+    return state;
+  }
+
+  /** Asked at every request, more than once: looked for again when the second or the keys are others. */
+  #activeNow(algorithm: SigningAlgorithm): LoadedKey | undefined {
     const now = this.#options.clock.now();
-    const active = settings.algorithms.map((algorithm) => activeKey(this.#keys, algorithm, now));
-    if (active.some((key) => key !== undefined && key.signing === null)) return 'key_encryption_key_mismatch';
-    return active.every((key) => key !== undefined) ? 'ready' : 'pending';
+    if (now !== this.#active.now || this.#keys !== this.#active.keys) {
+      this.#active = { now, keys: this.#keys, byAlgorithm: new Map() };
+    }
+    const { byAlgorithm } = this.#active;
+    if (!byAlgorithm.has(algorithm)) byAlgorithm.set(algorithm, activeKey(this.#keys, algorithm, now));
+    return byAlgorithm.get(algorithm);
   }
 
   start(): void {
