@@ -1,6 +1,7 @@
 /**
  * Runs the test layers, fast first, and sums them up: `node test/run.ts [layer…]`. The last line is
  * `N passed, N failed`. Exit code 0: every test of every layer passed; 1: one failed, or a layer ran no test.
+ * `E2E_REPEAT=10` runs the layer e2e ten times in a row.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -120,9 +121,17 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+const repeat = Number(process.env.E2E_REPEAT ?? 1);
+if (!Number.isInteger(repeat) || repeat < 1) {
+  console.error(`E2E_REPEAT is a number of times, not ${process.env.E2E_REPEAT}`);
+  process.exit(2);
+}
+
 const outcomes: Outcome[] = [];
 for (const layer of layers) {
-  if (asked.length === 0 ? !('given' in layer) : asked.includes(layer.name)) outcomes.push(await runLayer(layer));
+  const given = 'given' in layer;
+  if (asked.length === 0 ? given : !asked.includes(layer.name)) continue;
+  for (let time = 0; time < (given ? repeat : 1); time++) outcomes.push(await runLayer(layer));
 }
 
 for (const { layer, failures } of outcomes) {
