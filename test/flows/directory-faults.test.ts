@@ -127,12 +127,15 @@ describe('F10: a directory that is silent, slow or away', () => {
     expect(await unavailableAfter(people.user('ada'))).toBeLessThan(1500);
   });
 
-  it('away and back: asked again without a wait', async () => {
+  it('away and back: asked again without a wait, and told as down meanwhile', async () => {
+    const up = () => people.port.servers().map((server) => server.up);
     await people.user('ada');
     await slapd.stop();
     for (let round = 0; round < 6; round += 1) await unavailableAfter(people.user('ada'));
+    expect(up()).toEqual([false]);
     await slapd.start();
     expect(await people.user('ada')).toMatchObject({ username: 'ada' });
+    expect(up()).toEqual([true]);
   });
 
   it('slower than the limit of a search: unavailable, and its connections are not kept', async () => {
