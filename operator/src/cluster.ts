@@ -8,6 +8,7 @@ import type { Tracing } from '@nauthera/server/tracing';
 import { type Operator, type OperatorOptions, spare, startOperator } from './app.ts';
 import { adviceFor, Rarely } from './cluster-problems.ts';
 import type { RunSettings } from './config.ts';
+import { MigrationSlots } from './controllers/authorization-server/deployment/migration-slots.ts';
 import { Turns } from './controllers/authorization-server/deployment/turns.ts';
 import type { OrphanTimes } from './controllers/orphans.ts';
 import { ServerRegistries } from './controllers/server-registries.ts';
@@ -352,6 +353,7 @@ class ClusterProcess {
       children,
       settings: { image, pullPolicy, pullSecrets, tracing: podTracing(this.#options.environment ?? {}) },
       turns: new Turns(Date.now),
+      slots: new MigrationSlots(Date.now),
     };
   }
 

@@ -1,6 +1,10 @@
 /** What the cluster says about pods, in the words of a condition. */
 import { describe, expect, it } from 'vitest';
 import {
+  MigrationSlots,
+  slotPatience,
+} from '../../../operator/src/controllers/authorization-server/deployment/migration-slots.ts';
+import {
   isRolling,
   lastWords,
   rolloutOf,
@@ -263,5 +267,38 @@ describe('one after the other', () => {
       false,
     );
     expect(isRolling(rolling('a'))).toBe(true);
+  });
+});
+
+describe('migrations side by side', () => {
+  const setUp = () => {
+    const clock = { now: 0 };
+    const slots = new MigrationSlots(() => clock.now);
+    const take = (uid: string, namespace = `of-${uid}`) => slots.take({ uid, namespace });
+    return { clock, slots, take };
+  };
+
+  it('a few at once, and the next one when one is done', () => {
+    const { slots, take } = setUp();
+    const all = Array.from({ length: 10 }, (_, at) => take(`s${at}`));
+    expect(all.filter(Boolean)).toHaveLength(8);
+    expect(take('s0')).toBe(true);
+    slots.done('s3');
+    expect([take('s9'), take('s8')]).toEqual([true, false]);
+  });
+
+  it('two of one namespace, however many it has', () => {
+    const { take } = setUp();
+    expect(['a', 'b', 'c', 'd'].map((uid) => take(uid, 'crowd'))).toEqual([true, true, false, false]);
+    expect(take('other')).toBe(true);
+  });
+
+  it('one whose database says nothing keeps others waiting for ten minutes at most', () => {
+    const { clock, take } = setUp();
+    expect(['a', 'b'].map((uid) => take(uid, 'silent'))).toEqual([true, true]);
+    clock.now = slotPatience - 1;
+    expect(take('c', 'silent')).toBe(false);
+    clock.now = slotPatience;
+    expect(take('c', 'silent')).toBe(true);
   });
 });

@@ -10,6 +10,7 @@ import { applyChild, applyChildren } from './apply-children.ts';
 import { type DeploymentContext, names, type PodSettings, selectorOf } from './context.ts';
 import { deployment, migratedAnnotation, templateAnnotation } from './deployment.ts';
 import { type Migrated, migratedDigest, migrateFirst } from './migrating.ts';
+import type { MigrationSlots } from './migration-slots.ts';
 import { replicasOf, rolloutOf, scaleOf } from './rollout.ts';
 import type { Turns } from './turns.ts';
 
@@ -18,6 +19,7 @@ export interface PodDeployment {
   readonly children: Children;
   readonly settings: PodSettings;
   readonly turns: Turns;
+  readonly slots: MigrationSlots;
 }
 
 export interface DeployInputs {
@@ -128,14 +130,14 @@ async function told(apply: () => Promise<AppliedPods>): Promise<AppliedPods> {
 
 function migrateTables(
   world: World,
-  { children }: PodDeployment,
+  { children, slots }: PodDeployment,
   { server, database }: DeployInputs,
   context: DeploymentContext,
   before: Child | undefined,
 ): Promise<Migrated> {
   const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
   return migrateFirst(
-    { children, events: world.events, now: () => world.now(), onEnded: () => world.databases.migrated(server) },
+    { children, slots, events: world.events, now: () => world.now(), onEnded: () => world.databases.migrated(server) },
     context,
     { database, before: before?.annotations[migratedAnnotation], anew },
   );

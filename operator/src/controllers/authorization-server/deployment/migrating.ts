@@ -6,6 +6,7 @@ import type { DatabaseState } from '../../registries.ts';
 import type { EventSink } from '../../world.ts';
 import { type DeploymentContext, names, selectorOf, shortDigest } from './context.ts';
 import { type Migration, migrationJob, migrationsOf } from './migration.ts';
+import type { MigrationSlots } from './migration-slots.ts';
 import { conditionOf, lastWords, member, podProblem, text } from './rollout.ts';
 
 export type Migrated =
@@ -15,6 +16,7 @@ export type Migrated =
 
 export interface MigratingOptions {
   readonly children: Children;
+  readonly slots: MigrationSlots;
   readonly events: EventSink;
   readonly now: () => number;
   /** A migration has ended: whoever waits for the tables may look. */
@@ -55,7 +57,7 @@ export async function migrateFirst(
 }
 
 async function migrateOnce(
-  { children, events, now, onEnded }: MigratingOptions,
+  { children, slots, events, now, onEnded }: MigratingOptions,
   context: DeploymentContext,
   migration: Migration,
   { database, anew }: { readonly database: DatabaseState; readonly anew: boolean },
@@ -66,6 +68,7 @@ async function migrateOnce(
   if (job === undefined) {
     // It would only wait, and count its failures: the database says itself what is wrong.
     if (database.tables === undefined) return undefined;
+    if (!slots.take(server)) return running('those of other AuthorizationServers');
     await children.apply(server, migrationJob(context, migration));
     const note = `Job ${name} brings the database up to date`;
     events.record(server, { type: 'Normal', reason: 'MigrationStarted', note });
@@ -73,6 +76,7 @@ async function migrateOnce(
   }
   if (job.owner !== server.uid || job.deleting) return running();
   const { state, since } = stateOf(job);
+  if (state !== 'running') slots.done(server.uid);
   const age = now() - since;
   if (state === 'complete') {
     onEnded();
