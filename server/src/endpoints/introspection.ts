@@ -157,7 +157,7 @@ function refreshWireOf(issuer: string | undefined, token: AccessToken): Introspe
     iat: token.issuedAt,
     exp: token.expiresAt,
     ...(token.authTime === undefined ? {} : { auth_time: token.authTime }),
-    ...confirmation(token.certificate),
+    cnf: confirmation(token.certificate),
   };
 }
 

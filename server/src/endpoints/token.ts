@@ -4,6 +4,7 @@
  */
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { GrantContext } from '../grants/grant.ts';
 import { type Grants, redeem } from '../grants/index.ts';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
 import { certificateOf } from '../http/client-certificate.ts';
@@ -17,7 +18,8 @@ import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError } from '../protocol/errors.ts';
-import { parseTokenRequest, type TokenGrantType } from '../protocol/token-request.ts';
+import { parseTokenRequest, type TokenGrantType, type TokenRequest } from '../protocol/token-request.ts';
+import { auditedClient } from '../telemetry/audit.ts';
 import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { Issuance, IssueTokens, TokenResponseWire } from '../tokens/issue.ts';
@@ -32,23 +34,13 @@ export interface TokenEndpointParts {
 
 /** What is known of a request so far, for its metric. */
 interface Progress {
-  client?: AuthenticatedClient;
-  grantType?: TokenGrantType;
+  client: AuthenticatedClient | undefined;
+  grantType: TokenGrantType | undefined;
 }
 
 export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): void {
   const config = { errors: 'json', admission: 'token' } as const;
-  app.post(endpointPaths.token, { config }, async (request, reply) => {
-    const progress: Progress = {};
-    try {
-      const response = await answer(parts, request, reply, progress);
-      count(parts.metrics, progress, 'success');
-      return send(reply, response);
-    } catch (error) {
-      count(parts.metrics, progress, answeredCode(error));
-      throw error;
-    }
-  });
+  app.post(endpointPaths.token, { config }, (request, reply) => serve(parts, request, reply));
   app.route({
     method: ['GET', 'HEAD', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     url: endpointPaths.token,
@@ -59,19 +51,41 @@ export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): voi
   });
 }
 
-async function answer(
+async function serve(parts: TokenEndpointParts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const progress: Progress = { client: undefined, grantType: undefined };
+  try {
+    const { client, asked, context } = await admit(parts, request, reply, progress);
+    const issuance = await redeem(parts.grants, asked, client, context);
+    const response = await parts.issue(issuance);
+    told(parts, issuance, response, client, asked.grantType, context);
+    count(parts.metrics, progress, 'success');
+    return reply.headers(noStore).send(JSON.stringify(response));
+  } catch (error) {
+    count(parts.metrics, progress, answeredCode(error));
+    throw error;
+  }
+}
+
+interface Admitted {
+  readonly client: AuthenticatedClient;
+  readonly asked: TokenRequest;
+  readonly context: GrantContext;
+}
+
+/** Who asks for what. */
+async function admit(
   parts: TokenEndpointParts,
   request: FastifyRequest,
   reply: FastifyReply,
   progress: Progress,
-): Promise<TokenResponseWire> {
+): Promise<Admitted> {
   // Credentials in a URL end up in logs and histories: whatever stands there is refused with them.
   if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
   const parameters = requireForm(request, { by: 'json' });
   const source = sourceOf(request.raw);
   const { authorization } = request.headers;
   const certificate = certificateOf(request.raw);
-  const client = await parts.authenticate({ authorization, parameters, source, certificate });
+  const client = await parts.authenticate({ authorization, parameters, source, certificate, requestId: request.id });
   progress.client = client;
   narrowOrigin(request.raw, client.registration);
   const asked = parseTokenRequest(parameters);
@@ -83,18 +97,24 @@ async function answer(
   if (client.registration.tls_client_certificate_bound_access_tokens === true && certificate === undefined) {
     throw jsonError('invalid_request', 'tokens of this client are bound to a certificate: ask over mutual TLS');
   }
-  const { id: requestId } = request;
-  const issuance = await redeem(parts.grants, asked, client, {
-    requestId,
-    clientAddress: source.address,
-    // Few grants wait for anything that could be given up: a signal for each request would cost more than its form.
-    get signal() {
-      return departureOf(reply);
-    },
-  });
-  const response = await parts.issue(issuance);
-  told(parts, issuance, response, client, asked.grantType, { requestId, clientAddress: source.address });
-  return response;
+  return { client, asked, context: new RequestContext(request.id, source.address, reply) };
+}
+
+class RequestContext implements GrantContext {
+  readonly requestId: string;
+  readonly clientAddress: string;
+  readonly #reply: FastifyReply;
+
+  constructor(requestId: string, clientAddress: string, reply: FastifyReply) {
+    this.requestId = requestId;
+    this.clientAddress = clientAddress;
+    this.#reply = reply;
+  }
+
+  /** Few grants wait for anything that could be given up: made for each request it would cost more than its form. */
+  get signal(): AbortSignal {
+    return departureOf(this.#reply);
+  }
 }
 
 /** What a user's grant gives is an audit row of the statement that gave it; without one it is a line of the log stream. */
@@ -104,7 +124,7 @@ function told(
   response: TokenResponseWire,
   client: AuthenticatedClient,
   grantType: TokenGrantType,
-  request: { readonly requestId: string; readonly clientAddress: string },
+  request: GrantContext,
 ): void {
   const format = issuance.opaqueToken === undefined ? 'jwt' : 'opaque';
   metrics.tokensIssued.inc({ kind: 'access', format, grant_type: grantType });
@@ -113,9 +133,10 @@ function told(
     metrics.tokensIssued.inc({ kind: 'refresh', format: 'opaque', grant_type: grantType });
   }
   if (issuance.user !== null) return;
-  const { client_id: clientId } = client.registration;
   const { scopes } = issuance;
-  audit({ event: 'token.issued', outcome: 'success', ...request, clientId, clientUid: client.uid, grantType, scopes });
+  const { requestId, clientAddress } = request;
+  const who = auditedClient(client.registration, client.uid, client.allowedBy);
+  audit({ event: 'token.issued', outcome: 'success', requestId, clientAddress, ...who, grantType, scopes });
 }
 
 function count(metrics: Metrics, { client, grantType }: Progress, outcome: string): void {
@@ -124,8 +145,4 @@ function count(metrics: Metrics, { client, grantType }: Progress, outcome: strin
     client_auth_method: client?.method ?? 'unknown',
     outcome,
   });
-}
-
-function send(reply: FastifyReply, response: TokenResponseWire): FastifyReply {
-  return reply.headers(noStore).send(JSON.stringify(response));
 }

@@ -18,16 +18,19 @@ export interface AccessTokenFields {
   /** Thumbprint of the certificate that it is bound to (RFC 8705 §3.1); `undefined`: it is of whoever bears it. */
   readonly certificate?: string | undefined;
   /** Left out where no user is involved. A resource server of ours refuses the token once grant or session has ended. */
-  readonly grant?: {
-    readonly id: string;
-    /** As the client is told; `undefined`: the grant outlives sessions (`offline_access`). */
-    readonly sid: string | undefined;
-    readonly authTime: EpochSeconds;
-  };
+  readonly grant?:
+    | {
+        readonly id: string;
+        /** As the client is told; `undefined`: the grant outlives sessions (`offline_access`). */
+        readonly sid: string | undefined;
+        readonly authTime: EpochSeconds;
+      }
+    | undefined;
 }
 
+/** What does not apply is `undefined`: JSON leaves it out, and one literal costs less than five. */
 export function accessTokenClaims(fields: AccessTokenFields): Readonly<Record<string, unknown>> {
-  const { audiences, scopes, grant } = fields;
+  const { audiences, scopes, grant, certificate } = fields;
   return {
     iss: fields.issuer,
     sub: fields.subject,
@@ -36,16 +39,17 @@ export function accessTokenClaims(fields: AccessTokenFields): Readonly<Record<st
     iat: fields.issuedAt,
     exp: after(fields.issuedAt, fields.lifetime),
     jti: fields.tokenId,
-    ...(scopes.length === 0 ? {} : { scope: scopes.join(' ') }),
-    ...(grant === undefined ? {} : { auth_time: grant.authTime, grant_id: grant.id }),
-    ...(grant?.sid === undefined ? {} : { sid: grant.sid }),
-    ...confirmation(fields.certificate),
+    scope: scopes.length === 0 ? undefined : scopes.join(' '),
+    auth_time: grant?.authTime,
+    grant_id: grant?.id,
+    sid: grant?.sid,
+    cnf: confirmation(certificate),
   };
 }
 
-/** The `cnf` claim, as it stands in tokens and in answers about them (RFC 8705 §3.1, §3.2); nothing where nothing is bound. */
-export function confirmation(certificate: string | undefined): Readonly<Record<string, unknown>> {
-  return certificate === undefined ? {} : { cnf: { 'x5t#S256': certificate } };
+/** The `cnf` claim, as it stands in tokens and in answers about them (RFC 8705 §3.1, §3.2); `undefined`: nothing is bound. */
+export function confirmation(certificate: string | undefined): Readonly<Record<string, unknown>> | undefined {
+  return certificate === undefined ? undefined : { 'x5t#S256': certificate };
 }
 
 function certificateIn(cnf: unknown): string | undefined {
@@ -101,6 +105,7 @@ export function audiencesOf(
   client: { readonly client_id: string; readonly access_token_audiences: readonly string[] },
   scopeAudiences: readonly string[],
 ): readonly string[] {
+  if (scopeAudiences.length === 0 && client.access_token_audiences.length === 0) return [client.client_id];
   const audiences = [...new Set([...client.access_token_audiences, ...scopeAudiences])];
   return audiences.length === 0 ? [client.client_id] : audiences;
 }

@@ -58,9 +58,9 @@ export interface TokenResponseWire {
   readonly access_token: string;
   readonly token_type: 'Bearer';
   readonly expires_in: number;
-  readonly scope?: string;
-  readonly refresh_token?: string;
-  readonly id_token?: string;
+  readonly scope?: string | undefined;
+  readonly refresh_token?: string | undefined;
+  readonly id_token?: string | undefined;
 }
 
 export interface TokenIssuerPorts {
@@ -114,17 +114,18 @@ async function answer(ports: TokenIssuerPorts, issuance: Issuance): Promise<Toke
   const issuedAt = ports.clock.now();
   // Asked for in one turn, so that they are signed in one flush: `at_hash` is not needed here (OpenID Connect Core
   // §3.1.3.6), and would have the second wait for the first.
-  const [accessToken, idToken] = await Promise.all([
-    accessTokenFor(ports, server, issuance, issuedAt, lifetime),
-    user === null || !scopes.includes('openid') ? null : signIdToken(ports, server, issuance, user, issuedAt, {}),
-  ]);
+  const accessToken = accessTokenFor(ports, server, issuance, issuedAt, lifetime);
+  const wantsIdToken = user !== null && scopes.includes('openid');
+  const idToken = wantsIdToken ? signIdToken(ports, server, issuance, user, issuedAt, {}) : undefined;
+  // Whichever fails first is told, and the other is not left unheard.
+  if (idToken !== undefined && typeof accessToken !== 'string') await Promise.all([accessToken, idToken]);
   return {
-    access_token: accessToken,
+    access_token: typeof accessToken === 'string' ? accessToken : await accessToken,
     token_type: 'Bearer',
     expires_in: lifetime,
-    ...(scopes.length === 0 ? {} : { scope: formatScope(scopes) }),
-    ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
-    ...(idToken === null ? {} : { id_token: idToken }),
+    scope: scopes.length === 0 ? undefined : formatScope(scopes),
+    refresh_token: refreshToken,
+    id_token: idToken === undefined ? undefined : await idToken,
   };
 }
 
@@ -154,13 +155,13 @@ async function frontChannel(ports: TokenIssuerPorts, issuance: FrontChannelIssua
 
 type Issued = Pick<Issuance, 'client' | 'subject' | 'scopes' | 'resources' | 'user' | 'opaqueToken' | 'certificate'>;
 
-async function accessTokenFor(
+function accessTokenFor(
   ports: TokenIssuerPorts,
   server: ServerRegistration,
   issued: Issued,
   issuedAt: EpochSeconds,
   lifetime: Seconds,
-): Promise<string> {
+): string | Promise<string> {
   const { client, opaqueToken } = issued;
   // A grant that forgot its row would hand out what nobody knows, or sign what the client must not get.
   if ((client.access_token_format === 'opaque') !== (opaqueToken !== undefined)) {
@@ -187,9 +188,10 @@ function signAccessToken(
     lifetime,
     tokenId: newId(),
     certificate,
-    ...(user === null
-      ? {}
-      : { grant: { id: user.grantId, sid: sidOf(sessionNames, client, user.sessionId), authTime: user.authTime } }),
+    grant:
+      user === null
+        ? undefined
+        : { id: user.grantId, sid: sidOf(sessionNames, client, user.sessionId), authTime: user.authTime },
   });
   return signer.sign(algorithm, accessTokenType, claims);
 }
