@@ -8,6 +8,7 @@ import { type AuthorizationResponse, errorResponse } from '../protocol/redirect-
 import { errorFields, type Log } from '../telemetry/log.ts';
 import { noStore, setPageHeaders } from './headers.ts';
 import { HttpError, TokenMissing } from './http-error.ts';
+import { factsOf } from './request-facts.ts';
 import { sourceOf } from './source.ts';
 
 declare module 'fastify' {
@@ -57,7 +58,7 @@ export function createErrorReply(options: ErrorReplyOptions): ReplyWithError {
     const answer = answerTo(error, realm);
     const response = responseOf(error);
     const status = response === null ? statusOnPage(error, answer, request) : statusSent(response);
-    logFailure(options.log, error, answer, { request, status });
+    logFailure(options.log, error, answer, { request, reply, status });
     if (isOfDatabase(error)) options.onShed?.('database');
     if (response !== null) return options.deliver(response, request, reply);
     if (deliveryOf(error, request) === 'page') {
@@ -185,7 +186,11 @@ function logFailure(
   log: Log,
   error: unknown,
   answer: Answer,
-  { request, status }: { readonly request: FastifyRequest; readonly status: number },
+  {
+    request,
+    reply,
+    status,
+  }: { readonly request: FastifyRequest; readonly reply: FastifyReply; readonly status: number },
 ): void {
   const level = answer.status >= 500 && answer.status !== 503 ? 'error' : answer.status === 503 ? 'warn' : 'info';
   log[level]('request failed', {
@@ -193,7 +198,9 @@ function logFailure(
     'http.request.method': request.method,
     'http.route': request.routeOptions.url,
     'http.response.status_code': status,
+    duration_ms: Math.round(reply.elapsedTime),
     'client.address': sourceOf(request.raw).address,
+    ...factsOf(request),
     ...failureFields(error, answer),
   });
 }
