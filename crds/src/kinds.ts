@@ -116,7 +116,7 @@ export const kinds: Readonly<Record<Kind, KindInfo>> = {
       '    secretRef: {name: pg-app}',
     ]),
     columns: columns(
-      [column('Issuer', '.spec.issuer'), column('Replicas', '.status.readyReplicas', 0, 'integer')],
+      [column('Issuer', '.status.issuer'), column('Replicas', '.status.readyReplicas', 0, 'integer')],
       [column('Version', '.status.version', 1)],
     ),
     selectableFields: [],
