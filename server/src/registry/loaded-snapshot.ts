@@ -13,10 +13,13 @@ type Drafts = { readonly [K in RegistrationKind]: ShardedMapDraft<Registered<Reg
 
 export class LoadedSnapshot implements Snapshot {
   readonly revision: Revision;
+  /** A request asks for it half a dozen times. */
+  readonly server: Registered<RegistrationByKind['server']> | undefined;
   readonly #maps: Maps;
 
   private constructor(revision: Revision, maps: Maps) {
     this.revision = revision;
+    this.server = maps.server.get('self');
     this.#maps = maps;
   }
 
@@ -32,9 +35,6 @@ export class LoadedSnapshot implements Snapshot {
     return new LoadedSnapshot({ epoch: '', n: 0 }, maps);
   }
 
-  get server(): Registered<RegistrationByKind['server']> | undefined {
-    return this.#maps.server.get('self');
-  }
   client(clientId: string): Registered<RegistrationByKind['client']> | undefined {
     return this.#maps.client.get(clientId);
   }

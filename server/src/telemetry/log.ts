@@ -101,25 +101,31 @@ type JsonLogOptions = Omit<LogOptions, 'destination'> & {
   readonly destination?: NonNullable<LogOptions['destination']> & { flush?(): void };
 };
 
-/** Characters that are collected before they are written. */
+/** Bytes that are collected before they are written. */
 const chunk = 32_768;
 
-/** Standard output, written by the thread pool. Nobody waits for it. */
+/**
+ * Standard output, written by the thread pool. Nobody waits for it. Lines are collected as bytes: as text, the pieces of all
+ * of them would be moved by each collection of garbage until they are written.
+ */
 function bufferedOutput(): { write(line: string): void; flush(): void } {
-  const out = pino.destination({ fd: 1, minLength: 0, maxWrite: 2 * chunk, sync: false });
-  let lines = '';
-  // Collected here: the library measures all that it has collected at each line anew.
+  const out = pino.destination({ fd: 1, contentMode: 'buffer', minLength: 0, maxWrite: 2 * chunk, sync: false });
+  let bytes = Buffer.allocUnsafeSlow(chunk);
+  let used = 0;
   const pass = (): void => {
-    if (lines === '') return;
-    out.write(lines);
-    lines = '';
+    if (used === 0) return;
+    out.write(bytes.subarray(0, used));
+    bytes = Buffer.allocUnsafeSlow(chunk);
+    used = 0;
   };
   // A buffer that nobody flushes would keep the last lines of a quiet hour.
   setInterval(pass, 1000).unref();
   return {
     write(line) {
-      lines += line;
-      if (lines.length >= chunk) pass();
+      // A character has at most three bytes.
+      if (3 * line.length > chunk - used) pass();
+      if (3 * line.length > chunk) out.write(Buffer.from(line));
+      else used += bytes.write(line, used);
     },
     flush() {
       pass();
