@@ -17,8 +17,12 @@ function parse(rule: string): ParseResult {
   return fresh;
 }
 
+const transitions = new WeakMap<Rule, boolean>();
+
 export function isTransition(rule: Rule): boolean {
-  return /\boldSelf\b/.test(rule.rule);
+  let known = transitions.get(rule);
+  if (known === undefined) transitions.set(rule, (known = /\boldSelf\b/.test(rule.rule)));
+  return known;
 }
 
 /**

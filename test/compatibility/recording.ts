@@ -73,7 +73,7 @@ async function operate(database: Database): Promise<void> {
   const owner = { ...anOwner('recorded'), source: 'recorded' };
   await registry.put({ kind: 'client', id: 'shop.recorded', owner, value: aClient('shop.recorded').build() });
   await registry.get('client', 'shop.recorded');
-  for await (const _ of registry.scanFingerprints());
+  for await (const _ of registry.scanOwners());
   await registry.reports();
   await registry.delete('client', owner.uid);
   const identity = { kind: 'Client', namespace: 'shop', name: 'recorded', uid: 'u', generation: 1, accepted: {} };

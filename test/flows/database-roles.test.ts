@@ -113,7 +113,7 @@ describe('A74: the operator with its own role', () => {
     await stop();
     expect(await registry.delete('client', owner.uid)).not.toBeNull();
     let rows = 0;
-    for await (const _ of registry.scanFingerprints()) rows += 1;
+    for await (const _ of registry.scanOwners()) rows += 1;
     expect(rows).toBeGreaterThan(0);
     const identity = { kind: 'Client', namespace: 'shop', name: 'web', uid: 'u', generation: 1, accepted: {} };
     await registry.putIdentity(identity);

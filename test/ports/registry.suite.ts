@@ -65,6 +65,31 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         },
       );
 
+      it.each(oneOfEachKind().map((one) => [one.kind, one] as const))(
+        'is told beforehand by the row alone where it would change nothing: %s',
+        async (kind, one) => {
+          await registry.put(one);
+          const stored = await registry.get(kind, one.id);
+          if (stored === null) throw new Error('it was put');
+          expect(registry.stands(one, stored)).toBe(true);
+          // Of another reading nothing is known.
+          expect(registry.stands(one, { ...stored })).toBe(false);
+          const others = [
+            ...(kind === 'client' ? [{ ...one, allowedBy: { generation: 2 } }] : []),
+            { ...one, withdrawn: true },
+            { ...one, owner: { ...one.owner, uid: 'another' } },
+            { ...one, value: { ...one.value, unknown: 'member' } },
+          ] as readonly Registration[];
+          for (const other of others) expect(registry.stands(other, stored)).toBe(false);
+          // Somebody's edit by hand.
+          await database.run({ name: 'edit', text: `UPDATE registry SET body = body || '{"x": 1}' WHERE id = $1` }, [
+            one.id,
+          ]);
+          const edited = await registry.get(kind, one.id);
+          expect(edited !== null && registry.stands(one, edited)).toBe(false);
+        },
+      );
+
       it('of what is there already writes nothing and raises no revision', async () => {
         const all = oneOfEachKind();
         await registry.putMany(all);
@@ -552,18 +577,19 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
       );
     });
 
-    it('scanFingerprints gives every row of this source, in pages', async () => {
+    it('scanOwners gives whose every row of this source is, in pages', async () => {
       const names = Array.from({ length: 1_100 }, (_, index) => `c${index}`);
       for (let at = 0; at < names.length; at += 500)
         await registry.putMany(names.slice(at, at + 500).map((one) => client(one)));
       await registry.putMany(oneOfEachKind());
       await registryOf(database, { source: 'other' }).put(client('far', { source: 'other', namespace: 'far' }));
       const found: string[] = [];
-      for await (const { kind, id, fingerprint } of registry.scanFingerprints()) {
-        found.push(`${kind}/${id}`);
-        expect(fingerprint).toMatch(/^[A-Za-z0-9_-]{43}$/);
+      for await (const { kind, id, owner } of registry.scanOwners()) {
+        found.push(`${kind}/${id} ${owner.uid}`);
       }
-      const expected = [...names.map((one) => client(one)), ...oneOfEachKind()].map(({ kind, id }) => `${kind}/${id}`);
+      const expected = [...names.map((one) => client(one)), ...oneOfEachKind()].map(
+        ({ kind, id, owner }) => `${kind}/${id} ${owner.uid}`,
+      );
       expect(found.toSorted()).toEqual(expected.toSorted());
     });
 

@@ -4,7 +4,7 @@
  *
  * It may say too that a newer leader wrote there. That is believed of the Lease alone: a tenant must not end the process.
  */
-import { DatabaseUnavailable, type Registry, RegistryFenced, type StoredRegistration } from '@nauthera/server/registry';
+import { DatabaseUnavailable, type Registry, RegistryFenced, type StoredOwner } from '@nauthera/server/registry';
 
 export interface ScanLimits {
   readonly rows: number;
@@ -24,12 +24,13 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
   };
   return {
     fingerprint: (registration) => registry.fingerprint(registration),
+    stands: (registration, stored) => registry.stands(registration, stored),
     put: (registration) => tried(() => registry.put(registration)),
     putMany: (registrations) => tried(() => registry.putMany(registrations)),
     delete: (kind, uid) => tried(() => registry.delete(kind, uid)),
     get: (kind, id) => tried(() => registry.get(kind, id)),
     adopt: (from, server) => tried(() => registry.adopt(from, server)),
-    scanFingerprints: () => bounded(registry, limits),
+    scanOwners: () => bounded(registry, limits),
     follow: (onChange) => tried(() => registry.follow(onChange)),
     reports: () => tried(() => registry.reports()),
     secretUse: (digest) => tried(() => registry.secretUse(digest)),
@@ -41,11 +42,11 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
   };
 }
 
-async function* bounded(registry: Registry, { rows, time }: ScanLimits): AsyncGenerator<StoredRegistration> {
+async function* bounded(registry: Registry, { rows, time }: ScanLimits): AsyncGenerator<StoredOwner> {
   const end = performance.now() + time;
   let read = 0;
   try {
-    for await (const row of registry.scanFingerprints()) {
+    for await (const row of registry.scanOwners()) {
       read += 1;
       if (read > rows || performance.now() > end) throw new DatabaseUnavailable('its rows do not come to an end');
       yield row;

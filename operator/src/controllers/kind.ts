@@ -12,6 +12,7 @@ import type { ReferenceIndex } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
 import { handled } from './annotations.ts';
 import type { WithSpec } from './attachment.ts';
+import { degradation } from './degradation.ts';
 import { letGo } from './deletion.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 import type { World } from './world.ts';
@@ -237,12 +238,32 @@ async function writeStatus<K extends Kind>(
     observedGeneration: generation,
     conditions: [...conditions],
   } as ResourceByKind[K]['status'];
-  if (!isSameStatus(status, resource.status)) await tools.world.source.writeStatus(resource, status);
+  if (!isSameStatus(status, resource.status)) {
+    await tools.world.source.writeStatus(resource, status);
+    tellDegradation(tools.world, resource, status);
+  }
   noteConclusion(tools, resource, conditions);
   const before = resource.status.conditions.find((condition) => condition.type === 'Ready');
   const after = conditions.find((condition) => condition.type === 'Ready');
   if (after !== undefined && (before?.status !== after.status || before.reason !== after.reason))
     tools.onTransition(resource, after, pass);
+}
+
+/** By resource: those of which the last word was that nobody serves. A process that begins has said nothing yet. */
+const toldOf = new WeakMap<World, Set<string>>();
+
+function tellDegradation<K extends Kind>(
+  world: World,
+  resource: Observed<K>,
+  after: ResourceByKind[K]['status'],
+): void {
+  const told = toldOf.get(world) ?? new Set();
+  toldOf.set(world, told);
+  const event = degradation(resource.kind, resource.status, after, told.has(resource.uid));
+  if (event === undefined) return;
+  if (event.reason === 'ServerDegraded') told.add(resource.uid);
+  else told.delete(resource.uid);
+  world.events.record(resource, event);
 }
 
 /** For the metrics: how it stands now. */
@@ -261,7 +282,8 @@ export function noteConclusion<K extends Kind>(
  * a status says anything by its order.
  */
 export function isSameStatus(one: unknown, other: unknown): boolean {
-  return isDeepStrictEqual(unordered(one), unordered(other));
+  // Nearly always, and cheaper.
+  return isDeepStrictEqual(one, other) || isDeepStrictEqual(unordered(one), unordered(other));
 }
 
 function unordered(value: unknown): unknown {

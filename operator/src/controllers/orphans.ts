@@ -4,7 +4,7 @@
  * changed its kind by hand) goes at once.
  */
 import { type Kind, kindNames } from '@nauthera/crds';
-import type { RegistrationKind, Registry, StoredRegistration } from '@nauthera/server/registry';
+import type { RegistrationKind, Registry, StoredOwner } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
 
 /** Milliseconds. */
@@ -101,9 +101,9 @@ export class Orphans {
   async sweep(): Promise<void> {
     const { registry, source, patience = 600_000, now = Date.now } = this.#options;
     const uids = await this.#uids();
-    const gone = new Map<string, StoredRegistration>();
+    const gone = new Map<string, StoredOwner>();
     let rows = 0;
-    for await (const stored of registry.scanFingerprints()) {
+    for await (const stored of registry.scanOwners()) {
       rows += 1;
       // Of a namespace that cannot be looked at, or no longer is, nothing counts as gone.
       if (!source.knows(stored.owner.namespace)) continue;
@@ -124,7 +124,7 @@ export class Orphans {
     this.#confirmed = false;
   }
 
-  async #removeStray({ kind, owner }: StoredRegistration, uids: ReadonlyMap<string, Kind>): Promise<void> {
+  async #removeStray({ kind, owner }: StoredOwner, uids: ReadonlyMap<string, Kind>): Promise<void> {
     const { registry, source } = this.#options;
     const known = uids.get(owner.uid);
     if (owner.source === source.name && known !== undefined && known !== kindOf[kind])

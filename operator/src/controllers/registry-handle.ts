@@ -84,6 +84,11 @@ export class RegistryHandle {
     return `registration/${this.name}/${kind}/${id}`;
   }
 
+  /** See {@link Registry.stands}. */
+  stands(registration: Registration, stored: StoredRegistration): boolean {
+    return this.#unsealed === undefined && this.#registry?.stands(registration, stored) === true;
+  }
+
   put(registration: Registration): Promise<PutResult> {
     if (this.#unsealed !== undefined && registration.kind === 'directory')
       return Promise.reject(new DatabaseUnavailable(this.#unsealed));

@@ -1,10 +1,17 @@
+/** A thing, and who names it: nearly always one. */
+interface Named {
+  readonly name: string;
+  by: string | Set<string>;
+}
+
 /**
  * Who depends on what: a change of a thing finds the keys of those that name it. What somebody looks at is known only after
  * the look; what moved meanwhile is remembered, so that nobody who looked too early goes unheard.
  */
 export class ReferenceIndex {
-  readonly #named = new Map<string, Set<string>>();
-  readonly #names = new Map<string, ReadonlySet<string>>();
+  readonly #named = new Map<string, Named>();
+  /** Each name is one text for all: 100,000 Clients name a dozen things each. */
+  readonly #names = new Map<string, readonly Named[]>();
   /** Looks under way, the oldest first. */
   readonly #looks = new Set<number>();
   /** When a thing moved last, in the order in which they moved; those before the oldest look are forgotten. */
@@ -32,23 +39,32 @@ export class ReferenceIndex {
    * it began to look, and it was not told.
    */
   record(dependent: string, names: Iterable<string>, look = Number.POSITIVE_INFINITY): boolean {
+    const before = this.#names.get(dependent) ?? [];
+    const had = new Set(before.map(({ name }) => name));
     const next = new Set(names);
-    const before = this.#names.get(dependent);
-    const missed = [...next].some((name) => before?.has(name) !== true && (this.#moved.get(name) ?? 0) > look);
-    for (const name of before ?? []) {
-      if (next.has(name)) continue;
-      const dependents = this.#named.get(name);
-      dependents?.delete(dependent);
-      if (dependents?.size === 0) this.#named.delete(name);
-    }
-    for (const name of next) {
-      const dependents = this.#named.get(name);
-      if (dependents === undefined) this.#named.set(name, new Set([dependent]));
-      else dependents.add(dependent);
-    }
-    if (next.size === 0) this.#names.delete(dependent);
-    else this.#names.set(dependent, next);
+    const missed = [...next].some((name) => !had.has(name) && (this.#moved.get(name) ?? 0) > look);
+    for (const named of before) if (!next.has(named.name)) this.#drop(named, dependent);
+    const things = [...next].map((name) => this.#add(name, dependent));
+    if (things.length === 0) this.#names.delete(dependent);
+    else this.#names.set(dependent, things);
     return missed;
+  }
+
+  #add(name: string, dependent: string): Named {
+    const known = this.#named.get(name);
+    if (known === undefined) {
+      const named = { name, by: dependent };
+      this.#named.set(name, named);
+      return named;
+    }
+    if (typeof known.by !== 'string') known.by.add(dependent);
+    else if (known.by !== dependent) known.by = new Set([known.by, dependent]);
+    return known;
+  }
+
+  #drop(named: Named, dependent: string): void {
+    if (typeof named.by !== 'string') named.by.delete(dependent);
+    if (typeof named.by === 'string' || named.by.size === 0) this.#named.delete(named.name);
   }
 
   knows(dependent: string): boolean {
@@ -66,6 +82,7 @@ export class ReferenceIndex {
   }
 
   dependents(name: string): readonly string[] {
-    return [...(this.#named.get(name) ?? [])];
+    const by = this.#named.get(name)?.by ?? [];
+    return typeof by === 'string' ? [by] : [...by];
   }
 }

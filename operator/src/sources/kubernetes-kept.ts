@@ -32,9 +32,10 @@ export class WholeObjects implements KeptObjects {
 
 /**
  * Of a kind of which there may be very many: each object for one look, and no more bytes than given. The oldest give way.
+ * They are kept as JSON: as objects they would take three times as much, and be copied by every collection of garbage.
  */
 export class PassingObjects implements KeptObjects {
-  readonly #objects = new Map<string, { readonly object: ResourceObject; readonly bytes: number }>();
+  readonly #objects = new Map<string, string>();
   readonly #limit: number;
   #bytes = 0;
 
@@ -48,13 +49,12 @@ export class PassingObjects implements KeptObjects {
   }
 
   put(id: string, object: ResourceObject): void {
-    const before = this.#objects.get(id);
-    this.delete(id);
-    if (before !== undefined && isNewer(before.object, object)) return;
-    const bytes = JSON.stringify(object).length;
-    if (bytes > this.#limit) return;
-    this.#objects.set(id, { object, bytes });
-    this.#bytes += bytes;
+    const before = this.get(id);
+    if (before !== undefined && isNewer(before, object)) return;
+    const text = JSON.stringify(object);
+    if (text.length > this.#limit) return;
+    this.#objects.set(id, text);
+    this.#bytes += text.length;
     for (const oldest of this.#objects.keys()) {
       if (this.#bytes <= this.#limit) break;
       this.delete(oldest);
@@ -62,15 +62,15 @@ export class PassingObjects implements KeptObjects {
   }
 
   get(id: string): ResourceObject | undefined {
-    const kept = this.#objects.get(id);
+    const text = this.#objects.get(id);
     this.delete(id);
-    return kept?.object;
+    return text === undefined ? undefined : (JSON.parse(text) as ResourceObject);
   }
 
   delete(id: string): void {
-    const kept = this.#objects.get(id);
-    if (kept === undefined) return;
+    const text = this.#objects.get(id);
+    if (text === undefined) return;
     this.#objects.delete(id);
-    this.#bytes -= kept.bytes;
+    this.#bytes -= text.length;
   }
 }

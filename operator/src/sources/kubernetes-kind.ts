@@ -19,7 +19,7 @@ import type { Observed } from './source.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 
 /** Bytes of objects that wait for somebody to look at them. */
-const passingLimit = 16 * 1024 * 1024;
+const passingLimit = 24 * 1024 * 1024;
 
 export class ClusterKind<K extends Kind> {
   readonly kind: K;

@@ -29,6 +29,42 @@ export function fingerprintOf(registration: Registration, sealer: Sealer): strin
   return fingerprintOfRow(toRow(registration, sealer));
 }
 
+/** Whether both have one fingerprint; cheaper than to take them. */
+export function isSameRow(one: StoredRow, other: StoredRow): boolean {
+  return (
+    one.kind === other.kind &&
+    one.id === other.id &&
+    one.source === other.source &&
+    one.namespace === other.namespace &&
+    one.name === other.name &&
+    one.uid === other.uid &&
+    one.format === other.format &&
+    one.withdrawn === other.withdrawn &&
+    isSameJson(one.body, other.body) &&
+    (one.sealed === null || other.sealed === null ? one.sealed === other.sealed : one.sealed.equals(other.sealed))
+  );
+}
+
+function isSameJson(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  if (Array.isArray(one) || Array.isArray(other))
+    return (
+      Array.isArray(one) &&
+      Array.isArray(other) &&
+      one.length === other.length &&
+      one.every((member, at) => isSameJson(member ?? null, other[at] ?? null))
+    );
+  const [mine, theirs] = [one, other].map((value) =>
+    Object.entries(value).filter(([, member]) => member !== undefined),
+  );
+  const found = new Map(theirs);
+  return (
+    mine?.length === theirs?.length &&
+    mine?.every(([name, member]) => found.has(name) && isSameJson(member, found.get(name))) === true
+  );
+}
+
 /** JSON with the members of every object in order: jsonb keeps no order of its own. Members without a value are left out. */
 function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((one) => canonicalJson(one ?? null)).join(',')}]`;

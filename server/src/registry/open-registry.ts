@@ -3,17 +3,17 @@ import type { Sealer } from '../keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from '../store/database.ts';
 import { readSecretUse, revokeClientTokens } from './client-secrets.ts';
 import { admission, fenced } from './fence.ts';
-import { fingerprintOf } from './fingerprint.ts';
+import { fingerprintOf, isSameRow } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
 import { formatOf, oldestFormat } from './format.ts';
 import { deleteIdentity, listIdentities, putIdentity } from './identities.ts';
 import { wishKeys } from './key-wishes.ts';
 import type { Owner, RegistrationKind } from './registration.ts';
-import type { Fence, PutResult, Registration, Registry } from './registry.ts';
+import type { Fence, PutResult, Registration, Registry, StoredRegistration } from './registry.ts';
 import { listReports } from './reports.ts';
-import { getStored, scanStored } from './scan.ts';
+import { getStored, rowOf, scanOwners } from './scan.ts';
 import type { Revision } from './snapshot.ts';
-import { toRow } from './stored-row.ts';
+import { type RowWithMore, toRow } from './stored-row.ts';
 import { checkRegistration } from './validate.ts';
 
 export interface RegistryOptions {
@@ -38,7 +38,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     delete: (kind, uid) => remove(options, kind, uid),
     get: (kind, id) => getStored(database, kind, id),
     adopt: (from, server) => adopt(options, from, server),
-    scanFingerprints: () => scanStored(database, fence.source),
+    scanOwners: () => scanOwners(database, fence.source),
+    stands: (registration, stored) => stands(options, registration, stored),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
     secretUse: (digest) => readSecretUse(database, digest),
@@ -80,6 +81,29 @@ interface PutRow {
   readonly owner_uid: string;
   readonly epoch: string;
   readonly n: number;
+}
+
+/** What is invalid today, claimed by nobody yet, perhaps to be held back, or not read from here is for `put` to say. */
+function stands(
+  { sealer, formatOf: format = formatOf }: RegistryOptions,
+  registration: Registration,
+  stored: StoredRegistration,
+): boolean {
+  const { kind, id, value } = registration;
+  if (stored.adopted === true || format(registration) > oldestFormat) return false;
+  const row = rowOf(stored);
+  return (
+    row !== undefined &&
+    isSameRow(toRow(registration, sealer), row) &&
+    isAllowedAs(registration, row) &&
+    checkRegistration(kind, id, value) === null
+  );
+}
+
+/** What is left out stays as it is. */
+function isAllowedAs({ allowedBy }: Registration, { generation, policy }: RowWithMore): boolean {
+  if (allowedBy === undefined) return true;
+  return allowedBy.generation === generation && (allowedBy.policy ?? null) === policy;
 }
 
 async function putMany(

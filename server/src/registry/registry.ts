@@ -69,6 +69,8 @@ export interface StoredRegistration {
   readonly adopted?: true;
 }
 
+export type StoredOwner = Pick<StoredRegistration, 'kind' | 'id' | 'owner' | 'withdrawn'>;
+
 /** What is kept of a resource where no API server keeps it (folder source): its minted uid and last accepted content. */
 export interface ResourceIdentity {
   readonly kind: string;
@@ -117,8 +119,10 @@ export interface Registry {
    * Again, or with nothing there: `adopted`.
    */
   adopt(from: string, server: Pick<Owner, 'namespace' | 'name'>): Promise<'adopted' | 'refused'>;
-  /** Every row of this source, in pages. */
-  scanFingerprints(): AsyncIterable<StoredRegistration>;
+  /** Whose every row of this source is, in pages; without their content, of which there may be very much. */
+  scanOwners(): AsyncIterable<StoredOwner>;
+  /** Whether `put` would leave the row as it was read, and say `unchanged`. `false` where only the database can tell. */
+  stands(registration: Registration, stored: StoredRegistration): boolean;
   /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */
   follow(onChange: (changed: readonly { kind: RegistrationKind; id: string }[] | 'all') => void): Promise<Stop>;
   reports(): Promise<readonly LiveReport[]>;

@@ -17,7 +17,7 @@ function aReservingRegistry(): RegistryHandle {
       Promise.resolve(all.map(() => ({ outcome: 'conflict', owner, reserved: true }))),
     delete: () => Promise.resolve(null),
     // biome-ignore lint/correctness/useYield: there are no rows
-    async *scanFingerprints() {},
+    async *scanOwners() {},
   } as unknown as Registry;
   return new RegistryHandle(registry, 'auth/main');
 }

@@ -19,7 +19,7 @@ function failing(error: unknown): Registry {
     putIdentity: fail,
     deleteIdentity: fail,
     // oxlint-disable-next-line require-yield
-    async *scanFingerprints() {
+    async *scanOwners() {
       await fail();
     },
   } as unknown as Registry;
@@ -27,14 +27,14 @@ function failing(error: unknown): Registry {
 
 /** As a database whose functions were replaced answers a scan. */
 const endless = {
-  async *scanFingerprints() {
+  async *scanOwners() {
     for (;;) yield await Promise.resolve(aStored('x', owner));
   },
 } as unknown as Registry;
 
 async function all(registry: Registry): Promise<number> {
   let rows = 0;
-  for await (const _ of registry.scanFingerprints()) rows += 1;
+  for await (const _ of registry.scanOwners()) rows += 1;
   return rows;
 }
 
@@ -46,7 +46,7 @@ const calls: readonly (readonly [string, (registry: Registry) => Promise<unknown
   ['reports', (registry) => registry.reports()],
   ['follow', (registry) => registry.follow(() => undefined)],
   ['identities', (registry) => registry.identities()],
-  ['scanFingerprints', (registry) => all(registry)],
+  ['scanOwners', (registry) => all(registry)],
 ];
 
 describe('a registry in the database of a tenant', () => {

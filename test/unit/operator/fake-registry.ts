@@ -36,11 +36,12 @@ export class Rows {
     const scan = (): StoredRegistration[] => [...this.rows.values()];
     this.#registry = {
       fingerprint: () => 'another',
+      stands: () => false,
       get: (kind: string, id: string) => answer(`get ${kind} ${id}`, () => this.rows.get(`${kind}/${id}`) ?? null),
       putMany: (registrations: readonly Registration[]) =>
         answer(registrations.map(({ kind, id }) => `put ${kind} ${id}`).join(), () => registrations.map(put)),
       delete: (kind: string, uidOf: string) => answer(`delete ${kind} ${uidOf}`, () => remove(kind, uidOf)),
-      async *scanFingerprints() {
+      async *scanOwners() {
         yield* await answer('scan', scan);
       },
     } as unknown as Registry;

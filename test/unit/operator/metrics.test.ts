@@ -190,7 +190,14 @@ it('count what is written, by kind and never by name', async () => {
   const unused = () => {
     throw new Error('not asked');
   };
-  const answers = { fingerprint: unused, get: unused, adopt: unused, scanFingerprints: unused, follow: unused };
+  const answers = {
+    fingerprint: unused,
+    stands: unused,
+    get: unused,
+    adopt: unused,
+    scanOwners: unused,
+    follow: unused,
+  };
   const more = { reports: unused, secretUse: unused, revokeTokens: unused, wishKeys: unused };
   const identities = { identities: unused, putIdentity: unused, deleteIdentity: unused };
   const registry: Registry = {

@@ -11,7 +11,7 @@ function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>
   let now = 0;
   const deleted: string[] = [];
   const registry = {
-    async *scanFingerprints() {
+    async *scanOwners() {
       yield* rows.filter(({ kind, owner }) => !deleted.includes(`${kind} ${owner.uid}`));
     },
     get: (kind: RegistrationKind, id: string) =>

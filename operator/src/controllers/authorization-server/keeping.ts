@@ -38,7 +38,7 @@ async function servedClients(
   if (own?.owner.uid !== server.uid) return 0;
   const uids = new Set((await source.keys('Client')).map(({ uid }) => uid));
   let count = 0;
-  for await (const { kind, withdrawn, owner } of registry.registry.scanFingerprints())
+  for await (const { kind, withdrawn, owner } of registry.registry.scanOwners())
     if (kind === 'client' && !withdrawn && uids.has(owner.uid)) count += 1;
   return count;
 }
