@@ -337,7 +337,7 @@ export const pod = group(
         {
           runAsUser: identity('Number of the user that the server runs as. Never 0.'),
           runAsGroup: identity('Number of the group that the server runs as.'),
-          fsGroup: identity('Number of the group that owns what is mounted.'),
+          fsGroup: identity('Number of the group that may read what is mounted. Left out: runAsGroup.'),
         },
         {
           what: 'Numbers of user and groups. Everything else of the security context is restricted, and cannot be widened.',

@@ -108,6 +108,16 @@ describe('golden', () => {
 });
 
 /** https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what this product adds. */
+it.each([
+  ['none chosen', {}, undefined],
+  ['a group', { runAsGroup: 65_532 }, 65_532],
+  ['another one for what is mounted', { runAsGroup: 65_532, fsGroup: 10_001 }, 10_001],
+])('what is mounted is for the group of the process to read: %s', (_name, securityContext, fsGroup) => {
+  const pod = podOf(aContext({ pod: { securityContext } }), 'Deployment');
+  expect(pod['securityContext']).toMatchObject({ ...securityContext, ...(fsGroup === undefined ? {} : { fsGroup }) });
+  expect(Object.hasOwn(pod['securityContext'] as object, 'fsGroup')).toBe(fsGroup !== undefined);
+});
+
 describe.each([
   ['smallest', aContext()],
   ['everything', aContext(everything)],

@@ -39,6 +39,7 @@ export function podTemplate(context: DeploymentContext, { component, image, cont
       enableServiceLinks: false,
       ...(pullSecrets.length === 0 ? {} : { imagePullSecrets: pullSecrets }),
       securityContext: {
+        ...groupOf(spec.pod.securityContext),
         ...spec.pod.securityContext,
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
@@ -67,6 +68,11 @@ export function podTemplate(context: DeploymentContext, { component, image, cont
       ...pod,
     },
   } satisfies JsonObject;
+}
+
+/** What is mounted is for its group to read, which is 0 unless somebody says: a process of another group could not. */
+function groupOf(chosen: DeploymentContext['server']['spec']['pod']['securityContext']): JsonObject {
+  return chosen?.runAsGroup === undefined ? {} : { fsGroup: chosen.runAsGroup };
 }
 
 /** Pods of one server stand apart, as evenly as can be: a full cluster must not keep them from starting. */
