@@ -106,6 +106,10 @@ export function createParts(options: ServerOptions): Parts {
   const subjectOf: SubjectOf = (client, subject) => subjectFor(client, subject, () => pairwiseSalt.current());
   const names = sessionNames(() => pairwiseSalt.current());
   const keysState = (): KeysState => worst(keys.state(), pairwiseSalt.state());
+  const reportedKeys = () => {
+    const state = keysState();
+    return state === 'ready' && keys.isRotationOverdue() ? 'rotation_overdue' : state;
+  };
   const directories = createDirectories({
     snapshots: follower,
     serviceBinds: serviceBindStore(background),
@@ -165,7 +169,7 @@ export function createParts(options: ServerOptions): Parts {
     database: background,
     replica,
     follower,
-    details: () => ({ directories: directories.probes(), keys: keysState(), untrustedProxy: proxies.isUntrusted() }),
+    details: () => ({ directories: directories.probes(), keys: reportedKeys(), untrustedProxy: proxies.isUntrusted() }),
     secretUses,
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });

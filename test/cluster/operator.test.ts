@@ -258,6 +258,31 @@ describe('the operator of a cluster', () => {
     for (const name of ['order-desk', 'orders', 'night-report']) expect(text).not.toContain(name);
   });
 
+  it('tells of keys that were asked for, and of a server whose processes are gone and come back', async () => {
+    const told = async () => {
+      const { items } = await cluster.call('GET', '/apis/events.k8s.io/v1/namespaces/identity/events');
+      return (items as { type: string; reason: string; note: string; regarding: { name: string } }[])
+        .filter(({ regarding }) => regarding.name === 'demo')
+        .map(({ type, reason, note }) => `${type} ${reason}: ${note}`);
+    };
+    const untilTold = (what: RegExp) =>
+      expect.poll(told, { timeout: 60_000 }).toContainEqual(expect.stringMatching(what));
+    const wishes = ['auth.nauthera.io/rotate-keys=now', 'auth.nauthera.io/revoke-key=no-such-key'];
+    expect((await cluster.kubectl(['annotate', '-n', 'identity', 'nas/demo', ...wishes])).code).toBe(0);
+    await untilTold(/^Normal KeyRotated: the next signing keys are published/);
+    await untilTold(/^Warning KeyRevoked: there is no signing key no-such-key; nothing was revoked$/);
+
+    const [first, ...others] = replicas;
+    await Promise.all(others.map((replica) => replica.stop()));
+    expect((await told()).filter((one) => one.includes('ServerDegraded'))).toEqual([]);
+    await first?.stop();
+    await untilTold(/^Warning ServerDegraded: no replica serves any more; \d did/);
+    await first?.restart();
+    await untilTold(/^Normal ServerRecovered: 1 replica serves again$/);
+    expect((await told()).filter((one) => one.includes('ServerDegraded'))).toHaveLength(1);
+    await wait('nas/demo', 'identity');
+  });
+
   it('a server that goes takes its rows with it, and leaves the key', async () => {
     // It has Clients still, whom their owners lose with it.
     const confirm = ['annotate', '-n', 'identity', 'nas/demo', 'auth.nauthera.io/confirm-deletion=now'];

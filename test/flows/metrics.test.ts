@@ -163,6 +163,22 @@ describe('what happens', () => {
     await world.rows(`ALTER TABLE audit DROP CONSTRAINT nothing_more`);
   });
 
+  it('a signing key that nobody can make, while the one before signs on', async () => {
+    await world.rows(`CREATE FUNCTION no_more_keys() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN RAISE EXCEPTION 'no keys today'; END $$`);
+    await world.rows(
+      'CREATE TRIGGER no_more_keys BEFORE INSERT ON signing_keys FOR EACH ROW EXECUTE FUNCTION no_more_keys()',
+    );
+    await world.rows(`UPDATE signing_keys SET active_from = active_from - interval '100 days'`);
+    const reported = async () => (await world.registry.reports()).map(({ keys }) => keys);
+    await expect.poll(reported, { timeout: 60_000 }).toEqual(['rotation_overdue']);
+    const due = (await scrape(world)).get('nauthera_signing_key_next_rotation_timestamp_seconds{alg="ES256"}');
+    expect(Date.now() / 1000 - (due ?? 0)).toBeGreaterThan(3600);
+    expect((await world.token({ grant_type: 'client_credentials' }, 'shop.batch')).status).toBe(200);
+    await world.rows('DROP TRIGGER no_more_keys ON signing_keys');
+    await expect.poll(reported, { timeout: 60_000 }).toEqual(['ready']);
+  });
+
   it('a registration that this replica leaves out, by its kind', async () => {
     await world.rows(`UPDATE registry SET body = body - 'grant_types' WHERE id = 'shop.batch'`);
     await expect

@@ -9,7 +9,15 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createSigningKey, openPrivateKey, sealPrivateKey } from './create-key.ts';
 import type { KeySet, Signer, SigningKeyStore, StoredSigningKey } from './keys.ts';
-import { activeKey, type KeyState, nextRotation, planRotation, type RotationSettings, stateOf } from './rotation.ts';
+import {
+  activeKey,
+  isOverdue,
+  type KeyState,
+  nextRotation,
+  planRotation,
+  type RotationSettings,
+  stateOf,
+} from './rotation.ts';
 import type { KeyedSealer } from './sealer.ts';
 import { createSigner, type SigningKey, signature } from './signer.ts';
 import { createVerifier, signatureHolds, type VerificationKey } from './verify.ts';
@@ -20,6 +28,8 @@ export interface Keys {
   readonly signer: Signer;
   readonly keySet: KeySet;
   state(): KeysState;
+  /** Whether the next key of an algorithm should have been made more than an hour ago. */
+  isRotationOverdue(): boolean;
   /** When the table was last read, by {@link KeysOptions.monotonic}; `undefined`: never. */
   confirmedAt(): number | undefined;
   /** Our clock minus the database's, in seconds, as of the last reading. */
@@ -118,6 +128,11 @@ class ReplicaKeys implements Keys {
       else if (key.signing === null) return 'key_encryption_key_mismatch';
     }
     return state;
+  }
+
+  isRotationOverdue(): boolean {
+    const settings = this.#options.settings();
+    return settings !== undefined && isOverdue(this.#keys, settings, this.#options.clock.now());
   }
 
   /** Asked at every request, more than once: looked for again when the second or the keys are others. */

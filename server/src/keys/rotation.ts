@@ -116,3 +116,14 @@ export function nextRotation(
   if (newest === undefined) return undefined;
   return (newest.activeFrom + settings.rotate_every - settings.publish_before - spread) as EpochSeconds;
 }
+
+/** Seconds: whichever replica comes first makes it within moments, so nothing less is worth a word. */
+const overdueAfter = 3600;
+
+/** Whether the next key of an algorithm should have been made long ago: the one before signs on, which nobody would notice. */
+export function isOverdue(keys: readonly ScheduledKey[], settings: RotationSettings, now: EpochSeconds): boolean {
+  return settings.algorithms.some((algorithm) => {
+    const next = nextRotation(keys, settings, algorithm);
+    return next !== undefined && now - next > overdueAfter;
+  });
+}

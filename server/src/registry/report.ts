@@ -37,7 +37,8 @@ export interface ReplicaReport {
     readonly problem: string;
   }[];
   readonly directories: readonly DirectoryProbe[];
-  readonly keys: 'ready' | 'pending' | 'key_encryption_key_mismatch';
+  /** `rotation_overdue`: ready, but the next signing key should have been made more than an hour ago. */
+  readonly keys: 'ready' | 'pending' | 'key_encryption_key_mismatch' | 'rotation_overdue';
   /** Requests come with forwarded headers from a peer that is not among the trusted proxies. */
   readonly untrustedProxy: boolean;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   activeKey,
+  isOverdue,
   nextRotation,
   planRotation,
   type RotationSettings,
@@ -83,6 +84,19 @@ describe('rotation of signing keys', () => {
     ['one whose time is ahead of a slow clock', [key(1, 0)], -0.001, 'k1'],
     ['nobody', [key(1, 0, true)], 1, undefined],
   ])('%s signs', (_rule, keys, now, expected) => expect(activeKey(keys, 'ES256', at(now))?.kid).toBe(expected));
+
+  it.each([
+    ['is not due', 80, false],
+    ['is due', 89 + 1 / 48, false],
+    ['is overdue after an hour', 89 + 1 / 20, true],
+  ])('the next one %s', (_, now, overdue) => {
+    expect(isOverdue([key(1, 0)], settings, at(now))).toBe(overdue);
+  });
+
+  it('is not overdue where there is no key yet, or its successor is there', () => {
+    expect(isOverdue([], settings, at(1000))).toBe(false);
+    expect(isOverdue([key(1, 0), key(2, 90)], settings, at(95))).toBe(false);
+  });
 
   it('says when the next one is due', () => expect(nextRotation([key(1, 0)], settings, 'ES256')).toBe(at(89 - margin)));
 });

@@ -186,6 +186,15 @@ describe('an AuthorizationServer', () => {
       'KeyEncryptionKeyMismatch',
       'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
     ],
+    [
+      'the next signing key is overdue',
+      {},
+      written,
+      [aReport(), aReport({ replica: 'r2', keys: 'rotation_overdue' })],
+      'KeysReady',
+      'RotationOverdue',
+      'the next signing key is overdue by more than an hour, and the one before signs on. No replica could store it: see that the database takes what the servers write',
+    ],
   ])('%s', (_, inputs, became, reports, type, reason, message) => {
     const { conditions } = conclude(inputs, became, reports);
     expect(conditions.find((one) => one.type === type)).toMatchObject({ status: 'False', reason, message });
@@ -222,6 +231,16 @@ describe('an AuthorizationServer', () => {
       readyReplicas: 2,
     });
     expect([readyMessage, pending]).toEqual(['Serving as https://id.example.com', false]);
+  });
+
+  it('counts replicas that can sign, also those that are about to serve the newest settings', () => {
+    const { status } = conclude({}, written, [
+      aReport({ keys: 'rotation_overdue' }),
+      aReport({ replica: 'behind', revision: { epoch: 'another', n: 0 } }),
+      aReport({ replica: 'new', keys: 'pending' }),
+      aReport({ replica: 'dead', live: false }),
+    ]);
+    expect(status).toMatchObject({ replicas: 3, readyReplicas: 2 });
   });
 
   it('is registered with whole seconds', () => {

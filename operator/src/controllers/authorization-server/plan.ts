@@ -162,7 +162,8 @@ export function concludeServer(
       ...known,
       version: inputs.pods?.version ?? deployment.version,
       replicas: inputs.pods?.replicas ?? live.length,
-      readyReplicas: serving.filter(({ keys }) => keys === 'ready').length,
+      // Of those that are about to serve the newest settings, too: they serve the ones before meanwhile.
+      readyReplicas: live.filter(({ keys }) => hasKeys(keys)).length,
     },
     readyMessage: [
       `Serving as ${plan.issuer ?? ''}`,
@@ -266,8 +267,18 @@ function keysAfter(
       'KeyEncryptionKeyMismatch',
       'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
     );
-  if (serving.every(({ keys }) => keys === 'ready')) return yes(type, type, 'signing keys are published and in use');
-  return no(type, 'KeysPending', 'signing keys are being made. Waiting');
+  if (!serving.every(({ keys }) => hasKeys(keys)))
+    return no(type, 'KeysPending', 'signing keys are being made. Waiting');
+  if (serving.some(({ keys }) => keys === 'rotation_overdue')) return no(type, 'RotationOverdue', overdueMessage);
+  return yes(type, type, 'signing keys are published and in use');
+}
+
+const overdueMessage =
+  'the next signing key is overdue by more than an hour, and the one before signs on. No replica could store it: see that the database takes what the servers write';
+
+/** Whether it can sign. */
+function hasKeys(keys: LiveReport['keys']): boolean {
+  return keys === 'ready' || keys === 'rotation_overdue';
 }
 
 /** Those that there are: devices are served where a policy allows them. */

@@ -32,11 +32,24 @@ BEGIN
   EXECUTE text_;
 END $do$`;
 
+/** A secret that comes or goes is told with the same. */
+const rewriteSecrets = `DO $do$
+DECLARE
+  text_ text := pg_get_functiondef('registry_audit_secrets'::regproc);
+BEGIN
+  IF position('client_id, client_uid)' IN text_) = 0 OR position('NEW.id, NEW.uid)' IN text_) = 0 THEN
+    RAISE EXCEPTION 'registry_audit_secrets names no client';
+  END IF;
+  text_ := replace(text_, 'client_id, client_uid)', 'client_id, client_uid, client_generation, policy)');
+  EXECUTE replace(text_, 'NEW.id, NEW.uid)', 'NEW.id, NEW.uid, NEW.generation, NEW.policy)');
+END $do$`;
+
 const statements = [
   `ALTER TABLE audit ADD COLUMN client_generation bigint, ADD COLUMN policy text`,
   `ALTER TABLE registry ADD COLUMN generation bigint, ADD COLUMN policy text`,
   `ALTER TYPE registry_input ADD ATTRIBUTE generation bigint, ADD ATTRIBUTE policy text`,
   rewrite,
+  rewriteSecrets,
 ];
 
 export const allowedBy: Migration = {

@@ -1,0 +1,54 @@
+/**
+ * PURE. What is told of servers that fail or are back where `Ready` alone would not say so: the pods of an AuthorizationServer
+ * that served, and the directory servers of an LdapBinding of which others serve on.
+ */
+import type { AuthorizationServerStatus, Kind, LdapBindingStatus, ResourceByKind } from '@nauthera/crds';
+
+export interface DegradationEvent {
+  readonly type: 'Normal' | 'Warning';
+  readonly reason: 'ServerDegraded' | 'ServerRecovered';
+  readonly note: string;
+}
+
+export type StatusOf = ResourceByKind[Kind]['status'];
+
+/** @param wasToldOf whether the last word about this resource was that its server is gone */
+export function degradation(
+  kind: Kind,
+  before: StatusOf,
+  after: StatusOf,
+  wasToldOf: boolean,
+): DegradationEvent | undefined {
+  if (kind === 'AuthorizationServer') return ofReplicas(before, after, wasToldOf);
+  return kind === 'LdapBinding' ? ofDirectory(before, after) : undefined;
+}
+
+function ofReplicas(
+  { readyReplicas: had = 0 }: AuthorizationServerStatus,
+  { readyReplicas: has = 0, conditions }: AuthorizationServerStatus,
+  wasToldOf: boolean,
+): DegradationEvent | undefined {
+  // With its database away nobody knows; `Ready` says that.
+  if (!conditions.some(({ type, status }) => type === 'DatabaseReady' && status === 'True')) return undefined;
+  if (had > 0 && has === 0) {
+    const note = `no replica serves any more; ${had} did. Nobody gets tokens until one is back`;
+    return { type: 'Warning', reason: 'ServerDegraded', note };
+  }
+  if (!wasToldOf || has === 0) return undefined;
+  return { type: 'Normal', reason: 'ServerRecovered', note: `${replicas(has)} again` };
+}
+
+const replicas = (count: number): string => (count === 1 ? '1 replica serves' : `${count} replicas serve`);
+
+function ofDirectory(before: LdapBindingStatus, after: LdapBindingStatus): DegradationEvent | undefined {
+  const [was, is] = [before, after].map(({ conditions }) =>
+    conditions.find(({ type, status }) => type === 'Degraded' && status === 'True'),
+  );
+  if (was === undefined && is !== undefined) return { type: 'Warning', reason: 'ServerDegraded', note: is.message };
+  // It also ends when the last of them fails: then `Ready` says so.
+  const all = after.servers ?? [];
+  if (was === undefined || is !== undefined || all.length === 0 || all.some(({ state }) => state !== 'Up'))
+    return undefined;
+  const note = all.length === 1 ? 'its directory server answers' : `all ${all.length} directory servers answer`;
+  return { type: 'Normal', reason: 'ServerRecovered', note };
+}
