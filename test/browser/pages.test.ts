@@ -177,6 +177,19 @@ describe('sizes', () => {
   });
 });
 
+describe('consent', () => {
+  it('a scope stands out from its description, and in the description’s rule the groups do', async () => {
+    const scope = { scope: 'x', displayName: 'Change', description: 'Change them.', onlyMembersOf: ['staff'] };
+    await visiting(desk, async ({ page, open }) => {
+      await open('consent', consentPage(consentInput({ scopes: [scope] })));
+      const weights = await page
+        .locator('.scopes bdi')
+        .evaluateAll((all) => all.map((one) => one.ownerDocument.defaultView?.getComputedStyle(one).fontWeight));
+      expect(weights).toEqual(['500', '400', '600']);
+    });
+  });
+});
+
 describe('keyboard', () => {
   const ring = { outlineStyle: 'solid', outlineWidth: '3px' };
   /** Runs in the page. */
