@@ -1,6 +1,6 @@
 /**
- * `node crds/src/generate.ts [--check]`: writes the CustomResourceDefinitions, the copy in the chart and the field
- * reference. With `--check` nothing is written; exit code 1 when a file is not up to date.
+ * `node crds/src/generate.ts [--check]`: writes the CustomResourceDefinitions, the copy in the chart, the field reference
+ * and that of reasons. With `--check` nothing is written; exit code 1 when a file is not up to date.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import { customResourceDefinition } from './custom-resource-definition.ts';
 import { reference } from './field-reference.ts';
 import { type KindInfo, kindNames, kinds } from './kinds.ts';
+import { reasonReference } from './reason-reference.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 
@@ -34,7 +35,11 @@ export function generatedFiles(): readonly GeneratedFile[] {
       { path: `charts/nauthera/templates/crds/${name}`, content: template(content) },
     ];
   });
-  return [...definitions, { path: 'crds/README.md', content: readme() }];
+  return [
+    ...definitions,
+    { path: 'crds/README.md', content: readme() },
+    { path: 'docs/reference/reasons.md', content: reasonReference() },
+  ];
 }
 
 function fileName(kind: string): string {

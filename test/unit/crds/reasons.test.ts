@@ -1,5 +1,8 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { kindNames, readyOrder, reasonInfo, reasons, standing } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
+import { eventWords, reasonMeanings } from '../../../crds/src/reason-words.ts';
 
 const any = { Blocked: 'R', Pending: 'R' };
 const server = { ServerNotFound: 'R', DefaultServerAmbiguous: 'S', RefNotPermitted: 'S' };
@@ -142,5 +145,21 @@ describe('reasons', () => {
   it('an invented one throws', () => {
     expect(standing('Client', 'Accepted', 'PolicyViolation')).toBe('Stalled');
     expect(() => standing('Client', 'Accepted', 'Nope')).toThrow('Client has no reason Nope for Accepted');
+  });
+});
+
+describe('the page about reasons', () => {
+  it('says of every reason what it means, and of no other', () => {
+    const all = kindNames.flatMap((kind) => Object.values(reasons[kind]).flatMap((table) => Object.keys(table)));
+    expect(Object.keys(reasonMeanings).sort()).toEqual([...new Set(all)].sort());
+    for (const meaning of Object.values(reasonMeanings)) expect(meaning).toMatch(/^[A-Z`].*[^.]$/);
+  });
+
+  it('names Events that the operator tells, each by its own word', () => {
+    const folder = fileURLToPath(new URL('../../../operator/src/', import.meta.url));
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+    const source = files.map((name) => readFileSync(`${folder}${name}`, 'utf8')).join('\n');
+    const untold = Object.keys(eventWords).filter((reason) => !source.includes(`'${reason}'`));
+    expect(untold).toEqual([]);
   });
 });
