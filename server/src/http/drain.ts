@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Server as TlsServer } from 'node:tls';
 import type { FastifyInstance } from 'fastify';
 import { atEnd } from './exchange.ts';
+import { OpenList } from './open-list.ts';
 
 export interface Drain {
   /**
@@ -21,7 +22,7 @@ export interface Drain {
 
 export function trackConnections(app: FastifyInstance): Drain {
   const sockets = new Set<Socket>();
-  const answers = new Set<ServerResponse>();
+  const answers = new OpenList<ServerResponse>();
   const handshakes = new Map<string, Socket>();
   let closing = false;
 
@@ -31,14 +32,13 @@ export function trackConnections(app: FastifyInstance): Drain {
   };
   if (app.server instanceof TlsServer) trackHandshakes(app.server, handshakes, track);
   else app.server.on('connection', track);
-  const answered = (response: ServerResponse): void => {
-    answers.delete(response);
-    if (closing && !busy().has(response.req.socket)) response.req.socket.end();
-  };
   const busy = (): ReadonlySet<Socket> => new Set(Array.from(answers, ({ req }) => req.socket));
-  app.server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
-    answers.add(response);
-    atEnd(response, answered);
+  app.server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    const answered = answers.add(response);
+    atEnd(response, () => {
+      answered();
+      if (closing && !busy().has(socket)) socket.end();
+    });
     if (closing) isLast(response);
   });
 

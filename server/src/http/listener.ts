@@ -1,8 +1,9 @@
 /** An HTTP server of ours with its limits, request ids and graceful end. */
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { atEnd } from './exchange.ts';
 import { HandlerTimeout, HttpError } from './http-error.ts';
+import { OpenList } from './open-list.ts';
 import { createSecureServer, type TlsListenerOptions } from './secure-server.ts';
 import { type ArrivalOptions, createArrivals } from './source.ts';
 
@@ -125,8 +126,7 @@ export function createHttp({
  * them, since whoever began first is due first.
  */
 function limitTime(app: FastifyInstance, limit: number): void {
-  const open = new Map<ServerResponse, { readonly reply: FastifyReply; readonly due: number }>();
-  const over = (response: ServerResponse): void => void open.delete(response);
+  const open = new OpenList<{ readonly reply: FastifyReply; readonly due: number }>();
   let timer: NodeJS.Timeout | undefined;
   const wait = (milliseconds: number): void => {
     timer = setTimeout(refuse, milliseconds).unref();
@@ -134,15 +134,13 @@ function limitTime(app: FastifyInstance, limit: number): void {
   const refuse = (): void => {
     timer = undefined;
     const now = performance.now();
-    for (const [response, { reply, due }] of open) {
+    for (const { reply, due } of open) {
       if (due > now) return wait(due - now);
-      open.delete(response);
       if (!reply.sent) void reply.send(new HandlerTimeout());
     }
   };
   app.addHook('preHandler', (_request, reply, done) => {
-    open.set(reply.raw, { reply, due: performance.now() + limit });
-    atEnd(reply.raw, over);
+    atEnd(reply.raw, open.add({ reply, due: performance.now() + limit }));
     if (timer === undefined) wait(limit);
     done();
   });
