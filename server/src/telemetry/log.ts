@@ -81,8 +81,8 @@ function onlyAllowed(fields: LogFields): Record<string, unknown> {
  */
 function jsonSink({ level, service, version, pod, destination = bufferedOutput() }: JsonLogOptions): Sink {
   const least = logLevels.indexOf(level);
-  const process = { 'service.name': service, 'service.version': version, 'k8s.pod.name': pod };
-  const base = JSON.stringify(process).slice(1, -1);
+  const identity = { 'service.name': service, 'service.version': version, 'k8s.pod.name': pod };
+  const base = JSON.stringify(identity).slice(1, -1);
   const time = clockText();
   return {
     write: (at, logger, message, fields) => {
@@ -109,13 +109,12 @@ const chunk = 32_768;
  * of them would be moved by each collection of garbage until they are written.
  */
 function bufferedOutput(): { write(line: string): void; flush(): void } {
-  const out = pino.destination({ fd: 1, contentMode: 'buffer', minLength: 0, maxWrite: 2 * chunk, sync: false });
-  let bytes = Buffer.allocUnsafeSlow(chunk);
+  const out = pino.destination({ fd: 1, minLength: 0, maxWrite: 2 * chunk, sync: false });
+  const bytes = Buffer.allocUnsafeSlow(chunk);
   let used = 0;
   const pass = (): void => {
     if (used === 0) return;
-    out.write(bytes.subarray(0, used));
-    bytes = Buffer.allocUnsafeSlow(chunk);
+    out.write(bytes.toString('utf8', 0, used));
     used = 0;
   };
   // A buffer that nobody flushes would keep the last lines of a quiet hour.
@@ -124,7 +123,7 @@ function bufferedOutput(): { write(line: string): void; flush(): void } {
     write(line) {
       // A character has at most three bytes.
       if (3 * line.length > chunk - used) pass();
-      if (3 * line.length > chunk) out.write(Buffer.from(line));
+      if (3 * line.length > chunk) out.write(line);
       else used += bytes.write(line, used);
     },
     flush() {
