@@ -19,6 +19,11 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
     repair: 'npm run gen',
   },
   {
+    name: 'generated: logs',
+    command: ['node', 'server/src/telemetry/logs-document.ts', '--check'],
+    repair: 'npm run gen',
+  },
+  {
     name: 'generated: operator settings',
     command: ['node', 'operator/src/generate.ts', '--check'],
     repair: 'npm run gen',

@@ -1,7 +1,11 @@
 /** From a file of a resource to the replica that serves it: two traces, and the link between them. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createLog } from '../../server/src/telemetry/log.ts';
+import { auditFields, everyLine, lineFields } from '../../server/src/telemetry/log-fields.ts';
 import { logWithin, startTracing, type Tracing } from '../../server/src/telemetry/tracing.ts';
+import { root, sourceFiles } from '../rules/sources.ts';
 import { type ReceivedSpan, SpanReceiver } from '../support/otlp.ts';
 import { aClientFile, aScopeFile, aServerFile, Product, until } from '../support/product.ts';
 
@@ -33,6 +37,8 @@ beforeAll(async () => {
   await product.write('client.yaml', aClientFile());
   await product.start({}, { tracing, log: logWithin(log, tracing) });
   await product.untilReason('Client', 'shop', 'batch', 'Ready');
+  await product.clientCredentials({ ...(await product.secret('shop', 'batch-oauth2')), 'client-secret': 'x' });
+  await product.clientCredentials(await product.secret('shop', 'batch-oauth2'), 'shop:write');
 });
 afterAll(async () => {
   await product?.end();
@@ -91,5 +97,44 @@ describe('a registration', () => {
       expect(receiver.named(`reconcile ${kind}`).length).toBeGreaterThan(0);
     const sent = Buffer.concat(receiver.bodies).toString('latin1');
     expect(sent).not.toContain((await product.secret('shop', 'batch-oauth2'))['client-secret']);
+  });
+});
+
+describe('the log of operator and server', () => {
+  const read = (): readonly Readonly<Record<string, unknown>>[] =>
+    lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+
+  it('has on every line what stands on every line, and nothing that is not on the list', () => {
+    expect(read().map(({ msg }) => msg)).toEqual(
+      expect.arrayContaining(['listening', 'request', 'request failed', 'audit event', 'stopped']),
+    );
+    const always = Object.keys(everyLine).filter((name) => name !== 'k8s.pod.name');
+    expect(read().filter((line) => always.some((name) => typeof line[name] !== 'string'))).toEqual([]);
+    const known = (line: Readonly<Record<string, unknown>>): object =>
+      line['audit'] === true ? { ...everyLine, ...auditFields } : { ...everyLine, ...lineFields };
+    expect(read().flatMap((line) => Object.keys(line).filter((name) => !(name in known(line))))).toEqual([]);
+  });
+
+  it('has messages that are constant: each stands in the sources as it is', () => {
+    const sources = [...sourceFiles('server/src'), ...sourceFiles('operator/src')]
+      .map((path) => readFileSync(join(root, path), 'utf8'))
+      .join('');
+    const messages = [...new Set(read().map(({ msg }) => String(msg)))];
+    expect(messages.filter((message) => !sources.includes(`'${message}'`))).toEqual([]);
+  });
+
+  it('names the span of a request', async () => {
+    const request = read().find(({ msg }) => msg === 'request');
+    expect(request).toMatchObject({
+      logger: 'http',
+      'request.id': expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      'http.request.method': 'POST',
+      'http.route': '/token',
+      'http.response.status_code': 401,
+      duration_ms: expect.any(Number) as number,
+      'client.address': '127.0.0.1',
+      trace_id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
+      span_id: expect.stringMatching(/^[0-9a-f]{16}$/) as string,
+    });
   });
 });

@@ -11,6 +11,8 @@ import { readTracingSettings, startTracing, type Tracing } from '../../server/sr
 import { aServer } from '../support/builders.ts';
 import { type ReceivedSpan, SpanReceiver } from '../support/otlp.ts';
 import { freePort } from '../support/ports.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
 import { authorize, authorizePath, codeFields, issuer, refreshFields, World } from '../support/world.ts';
 
 const lines: string[] = [];
@@ -203,21 +205,28 @@ async function openWorld(tracing: Tracing): Promise<World & AsyncDisposable> {
 
 describe('a process', () => {
   let folder: string;
+  let postgres: TestPostgres;
+  let databaseUrl: string;
   beforeAll(async () => {
+    postgres = await startPostgres('newest');
+    databaseUrl = await postgres.createDatabase();
     folder = await mkdtemp(join(tmpdir(), 'nauthera-tracing-'));
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  afterAll(async () => {
+    await postgres?.stop();
+    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+  });
 
   // Tells on standard error what is loaded of the library.
   const watching = `import { registerHooks } from 'node:module'; registerHooks({ resolve(name, context, next) {
     if (name.startsWith('@opentelemetry/')) console.error('LOADED ' + name); return next(name, context); } });`;
   const serve = async (name: string, environment: Readonly<Record<string, string>>): Promise<ServeProcess> => {
     const port = await freePort();
-    const args = ['--database', `pglite:${join(folder, name)}`, '--key-file', join(folder, `${name}.key`)];
+    const args = ['--key-file', join(folder, `${name}.key`)];
     const listen = ['--listen', `127.0.0.1:${port}`, '--management', `127.0.0.1:${await freePort()}`];
     const options = `--import data:text/javascript,${encodeURIComponent(watching)}`;
     const child = spawn(process.execPath, [program, 'serve', ...args, ...listen], {
-      env: { PATH: process.env.PATH, NODE_OPTIONS: options, ...environment },
+      env: { PATH: process.env.PATH, NAUTHERA_DATABASE: databaseUrl, NODE_OPTIONS: options, ...environment },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output: string[] = [];
@@ -229,7 +238,11 @@ describe('a process', () => {
         .then((response) => response.status)
         .catch(() => 0);
     // Nobody declared it: it says so, and that is an answer.
-    await expect.poll(status, { timeout: 90_000, message: output.join('') }).toBe(503);
+    await until(
+      () => `it answers:\n${output.join('')}`,
+      async () => (await status()) === 503,
+      100_000,
+    );
     const stop = (): Promise<number | null> => {
       child.kill('SIGTERM');
       return ended;

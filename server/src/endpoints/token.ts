@@ -14,6 +14,7 @@ import { answeredCode } from '../http/error-reply.ts';
 import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
+import { noteFacts } from '../http/request-facts.ts';
 import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
@@ -62,6 +63,10 @@ async function serve(parts: TokenEndpointParts, request: FastifyRequest, reply: 
     return reply.headers(noStore).send(JSON.stringify(response));
   } catch (error) {
     count(parts.metrics, progress, answeredCode(error));
+    noteFacts(request, {
+      'nauthera.client.id': progress.client?.registration.client_id,
+      'nauthera.grant_type': progress.grantType,
+    });
     throw error;
   }
 }

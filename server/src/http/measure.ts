@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { atEnd, routeOf } from './exchange.ts';
+import { factsOf } from './request-facts.ts';
 import { sourceOf } from './source.ts';
 
 export function measure(
@@ -31,6 +32,7 @@ export function measure(
         'http.response.status_code': statusCode,
         duration_ms: Math.round(milliseconds),
         'client.address': sourceOf(request.raw).address,
+        ...factsOf(request),
       });
     }
   };

@@ -1,6 +1,8 @@
 /** One span per request, named by method and route. Mounted only where there is tracing. */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { OpenSpan, Tracing } from '../telemetry/tracing.ts';
+import { atEnd } from './exchange.ts';
+import { noteFacts } from './request-facts.ts';
 import { isFromTrustedProxy, sourceOf } from './source.ts';
 
 /** To be mounted before all other hooks: what they do is part of it. */
@@ -15,16 +17,17 @@ export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
   app.addHook('onRequest', (request, reply, done) => {
     const span = begin(tracing, request);
     spans.set(request, span);
+    // Its own line is written when nothing of it is under way any more.
+    noteFacts(request, span.within(() => tracing.current()) ?? {});
     // Also for whoever hung up.
-    reply.raw.once('close', () => {
-      span.set({ 'http.response.status_code': reply.statusCode });
-      if (reply.statusCode >= 500) span.fail(String(reply.statusCode));
+    atEnd(reply.raw, ({ statusCode }) => {
+      span.set({ 'http.response.status_code': statusCode });
+      if (statusCode >= 500) span.fail(String(statusCode));
       span.end();
     });
     span.within(done);
   });
   app.addHook('preValidation', (request, _reply, done) => goOn(request, done));
-  app.addHook('onResponse', (request, _reply, done) => goOn(request, done));
 }
 
 function begin(tracing: Tracing, request: FastifyRequest): OpenSpan {

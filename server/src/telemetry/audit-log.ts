@@ -6,7 +6,7 @@ import type { Log } from './log.ts';
 export type EmitAudit = (event: AuditEvent) => void;
 
 /** An event by its names in log and table. One literal, since there is a line for each token; absent members are `undefined`. */
-function auditFields(event: AuditEvent): Readonly<Record<string, unknown>> {
+export function auditFields(event: AuditEvent): Readonly<Record<string, unknown>> {
   return {
     audit: true,
     id: event.id ?? uuidV7(),

@@ -3,7 +3,7 @@
  * come from here. Names are OpenTelemetry's semantic conventions where they have one, flat with dots; spans use the same.
  */
 export interface Field {
-  readonly type: 'string' | 'number';
+  readonly type: 'string' | 'number' | 'boolean' | 'list';
   /** One sentence without a full stop. */
   readonly about: string;
 }
@@ -79,6 +79,34 @@ export const lineFields = {
   ...errorFields,
   ...resourceFields,
   ...otherFields,
+} as const satisfies Readonly<Record<string, Field>>;
+
+/** Beside those of every line, and `trace_id`. */
+export const auditFields = {
+  audit: { type: 'boolean', about: '`true`' },
+  id: { type: 'string', about: 'Of the event: a UUID that sorts by time, the same in table and log' },
+  event: { type: 'string', about: 'What happened, such as `token.issued`' },
+  outcome: { type: 'string', about: '`success`, `refused` or `failure`' },
+  reason: { type: 'string', about: 'Why, where there is more to say' },
+  'request.id': { type: 'string', about: 'The request' },
+  trace_id: { type: 'string', about: 'Its trace; only with tracing' },
+  'client.address': { type: 'string', about: 'Where it came from' },
+  'user.id': { type: 'string', about: 'Subject of the user' },
+  'user.name': { type: 'string', about: "The directory's user name, never what was typed" },
+  directory: { type: 'string', about: '`namespace/name` of the LdapBinding' },
+  'directory.server': { type: 'string', about: 'URL of the server that answered' },
+  rule: { type: 'string', about: 'Consent rules that decided' },
+  'client.id': { type: 'string', about: 'Client id' },
+  'client.uid': { type: 'string', about: 'Uid of its Client' },
+  'client.generation': { type: 'number', about: 'Generation of its Client that allowed it' },
+  policy: { type: 'string', about: 'Client policy of the server that allowed it' },
+  'grant.id': { type: 'string', about: 'The grant' },
+  'grant.type': { type: 'string', about: 'Grant type' },
+  scopes: { type: 'list', about: 'Scopes that were given' },
+  scopes_refused: { type: 'list', about: 'Scopes that were refused' },
+  'session.id': { type: 'string', about: 'The session of the user' },
+  kid: { type: 'string', about: 'Key id of a signing key' },
+  registrations: { type: 'list', about: '`kind/id` of each registration' },
 } as const satisfies Readonly<Record<string, Field>>;
 
 type TypeOf<F extends Field> = F['type'] extends 'number' ? number : string;
