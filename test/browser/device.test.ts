@@ -4,6 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { launchChromium } from '../support/chromium.ts';
 import { basic, deviceApp, deviceFields, type StartedDevice } from '../support/devices.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { asPerson, type PersonOptions } from '../support/person.ts';
 import { freePort } from '../support/ports.ts';
 import { aDirectory, type TokenAnswer, World } from '../support/world.ts';
 
@@ -45,25 +46,7 @@ const hear = async ({ device_code }: StartedDevice) => {
   return body.error ?? 'tokens';
 };
 
-/** Afterwards Chromium has complained of nothing: no refused form, no refused resource. */
-async function person(use: (page: Page) => Promise<void>, options: { scripts?: boolean } = {}): Promise<void> {
-  const context = await browser.newContext({
-    javaScriptEnabled: options.scripts ?? false,
-    bypassCSP: options.scripts ?? false,
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => {
-    if (!/the server responded with a status of (4|5)\d\d/.test(message.text())) complaints.push(message.text());
-  });
-  page.setDefaultTimeout(20_000);
-  try {
-    await use(page);
-    expect(complaints).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const person = (use: (page: Page) => Promise<void>, options?: PersonOptions) => asPerson(browser, use, options);
 
 const at = (page: Page, name: string) => page.locator(`body[data-page="${name}"]`).waitFor();
 

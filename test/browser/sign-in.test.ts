@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aClient, aScope } from '../support/builders.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { asPerson, type PersonOptions } from '../support/person.ts';
 import { freePort } from '../support/ports.ts';
 import { aDirectory, authorizePath, World } from '../support/world.ts';
 
@@ -83,26 +84,7 @@ beforeEach(() => {
   world.memory.down = false;
 });
 
-/** A new browser without scripts. Afterwards Chromium has complained of nothing: no refused form, no refused resource. */
-async function person(use: (page: Page) => Promise<void>, options: { scripts?: boolean } = {}): Promise<void> {
-  const context = await browser.newContext({
-    javaScriptEnabled: options.scripts ?? false,
-    bypassCSP: options.scripts ?? false,
-  });
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  // Chromium notes each status of 400 and above; those are the pages on purpose.
-  page.on('console', (message) => {
-    if (!/the server responded with a status of (4|5)\d\d/.test(message.text())) complaints.push(message.text());
-  });
-  page.setDefaultTimeout(20_000);
-  try {
-    await use(page);
-    expect(complaints).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const person = (use: (page: Page) => Promise<void>, options?: PersonOptions) => asPerson(browser, use, options);
 
 const open = (page: Page, change: Readonly<Record<string, string>> = {}) =>
   page.goto(`${issuer}${authorizePath({ redirect_uri: callback, ...change })}`);

@@ -6,7 +6,7 @@ import { defaultLimits } from '../http/listener.ts';
 import { type CookieScheme, clearCookie, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
 import { type Source, sourceOf } from '../http/source.ts';
 import type { SignedInPage } from '../interaction/sealed-request.ts';
-import { type ErrorCode, errorStatus, type PageError, pageError } from '../protocol/errors.ts';
+import { pageError, statusOf } from '../protocol/errors.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
 import { newHandle } from '../tokens/handle.ts';
@@ -83,17 +83,9 @@ export function sendPage(
   return visit.reply.code(status).send(html);
 }
 
-const pageStatus: Readonly<Record<PageError, number>> = {
-  request_expired: 400,
-  cookie_missing: 400,
-  already_answered: 400,
-  logout_failed: 400,
-  not_found: 404,
-};
-
 export function sendErrorPage(visit: Visit, input: Omit<ErrorInput, keyof Frame | 'reference'>): FastifyReply {
   const { code } = input;
-  const status = code in errorStatus ? errorStatus[code as ErrorCode] : pageStatus[code as PageError];
+  const status = statusOf(code);
   if (status === 503) visit.reply.header('retry-after', '2');
   return sendPage(visit, errorPage({ ...visit.frame, reference: visit.request.id, ...input }), status);
 }

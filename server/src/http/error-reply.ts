@@ -3,7 +3,7 @@
  * goes to the log under the request's id, which the stranger is shown as a reference.
  */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type ErrorCode, errorStatus, type PageError, ProtocolError } from '../protocol/errors.ts';
+import { type ErrorCode, type PageError, ProtocolError, statusOf } from '../protocol/errors.ts';
 import { type AuthorizationResponse, errorResponse } from '../protocol/redirect-uri.ts';
 import { errorFields, type Log } from '../telemetry/log.ts';
 import { noStore, setPageHeaders } from './headers.ts';
@@ -111,14 +111,6 @@ function deliveryOf(error: unknown, request: FastifyRequest): 'json' | 'page' {
   return request.routeOptions.config?.errors ?? 'json';
 }
 
-const pageStatus: Readonly<Record<PageError, number>> = {
-  request_expired: 400,
-  cookie_missing: 400,
-  already_answered: 400,
-  logout_failed: 400,
-  not_found: 404,
-};
-
 const retrySoon = { 'retry-after': '2' } as const;
 
 function answerTo(error: unknown, realm: string): Answer {
@@ -126,8 +118,7 @@ function answerTo(error: unknown, realm: string): Answer {
     const { code, description } = error;
     // RFC 6749 §5.2: programs are told with 400, whatever a page says.
     const denied = code === 'access_denied' && error.delivery.by === 'json';
-    const known = code in errorStatus ? errorStatus[code as ErrorCode] : pageStatus[code as PageError];
-    const status = denied ? 400 : known;
+    const status = denied ? 400 : statusOf(code);
     return { code, status, description, headers: headersFor(code, description, realm) };
   }
   if (error instanceof HttpError) return error;

@@ -46,6 +46,20 @@ export const pageErrors = [
 ] as const;
 export type PageError = (typeof pageErrors)[number];
 
+const statusByCode: Readonly<Record<ErrorCode | PageError, number>> = {
+  ...errorStatus,
+  request_expired: 400,
+  cookie_missing: 400,
+  already_answered: 400,
+  logout_failed: 400,
+  not_found: 404,
+};
+
+/** HTTP status, on a page of ours or beside JSON. */
+export function statusOf(code: ErrorCode | PageError): number {
+  return statusByCode[code];
+}
+
 /** What every response to one authorization request has in common. */
 export interface ResponseFacts {
   readonly state: string | undefined;
