@@ -1,58 +1,19 @@
 /**
- * The operator beside a real API server, etcd and Postgres: `npm run bench:operator -- [--clients 5000]`. Rows: a cold start
+ * The operator beside a real API server, etcd and Postgres: `npm run bench:operator -- [--clients 5000]`; beside a recorded
+ * one with `--recorded`, `--faults` or `--propagation` (see there). `--node FLAG` is for the operator's Node. Rows: a cold start
  * that registers every Client (time until the last is Ready; memory; CPU; writes to the API), the
  * same operator idle, and a restart with nothing changed (time until it has looked at everything; writes, which must be none).
  * Times are of this machine, with the API server, etcd and Postgres on the same cores.
  */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Scene } from '../support/cluster-scene.ts';
 import { countAudit, filterAudit, writesOf } from '../support/kube-audit.ts';
 import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
-import type { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres } from '../support/postgres.ts';
-
-interface Use {
-  /** Seconds of CPU since the process began. */
-  readonly cpu: number;
-  /** MiB, now and at most. */
-  readonly resident: number;
-  readonly peak: number;
-}
-
-/** Clock ticks a second of Linux. */
-const ticks = 100;
-
-async function useOf(pid: number | undefined): Promise<Use> {
-  const [stat, status] = await Promise.all([
-    readFile(`/proc/${String(pid)}/stat`, 'utf8'),
-    readFile(`/proc/${String(pid)}/status`, 'utf8'),
-  ]);
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const mebibytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1]) / 1024;
-  return {
-    cpu: (Number(fields[11]) + Number(fields[12])) / ticks,
-    resident: mebibytes('VmRSS'),
-    peak: mebibytes('VmHWM'),
-  };
-}
-
-/** Resolves when the process has used next to no CPU for some seconds: it has nothing left to do. */
-async function quiet(operator: OperatorProcess): Promise<void> {
-  let { cpu } = await useOf(operator.pid);
-  for (let still = 0; still < 3; ) {
-    await sleep(1000);
-    const now = (await useOf(operator.pid)).cpu;
-    still = now - cpu < 0.1 ? still + 1 : 0;
-    cpu = now;
-  }
-}
-
-const row = (name: string, seconds: number, use: Use, writes: Readonly<Record<string, number>>) =>
-  console.log(
-    `${name.padEnd(28)} ${seconds.toFixed(1).padStart(7)} s  CPU ${use.cpu.toFixed(1).padStart(6)} s  RSS ${use.resident.toFixed(0).padStart(4)} MiB, peak ${use.peak.toFixed(0).padStart(4)} MiB  writes ${JSON.stringify(writes)}`,
-  );
+import { measureRecorded } from './operator-recorded.ts';
+import { measurePropagation } from './propagation.ts';
+import { quiet, row, useOf } from './usage.ts';
 
 async function createClients(scene: Scene, count: number): Promise<void> {
   let next = 0;
@@ -124,7 +85,7 @@ async function measure(scene: Scene, clients: number): Promise<void> {
   const cold = await scene.operator();
   await allReady(scene, clients);
   const coldTime = (performance.now() - began) / 1000;
-  await quiet(cold);
+  await quiet(cold.pid);
   row('cold start, all new', coldTime, await useOf(cold.pid), without(await writes(since)));
 
   const before = await useOf(cold.pid);
@@ -139,7 +100,7 @@ async function measure(scene: Scene, clients: number): Promise<void> {
   const warm = await scene.operator();
   await warm.ready();
   const readyTime = (performance.now() - began) / 1000;
-  await quiet(warm);
+  await quiet(warm.pid);
   row('restart, nothing changed', readyTime, await useOf(warm.pid), without(await writes(since)));
   const revision = await scene.revision();
   console.log(
@@ -149,10 +110,34 @@ async function measure(scene: Scene, clients: number): Promise<void> {
   await replica.stop();
 }
 
-const { values } = parseArgs({ options: { clients: { type: 'string', default: '5000' } } });
-const [cluster, postgres] = await Promise.all([TestCluster.start(), startPostgres('newest')]);
-try {
-  await measure(await Scene.make({ cluster, postgres }), Number(values.clients));
-} finally {
-  await Promise.all([cluster.stop(), postgres.stop()]);
+async function measureReal(clients: number): Promise<void> {
+  const [cluster, postgres] = await Promise.all([TestCluster.start(), startPostgres('newest')]);
+  try {
+    await measure(await Scene.make({ cluster, postgres }), clients);
+  } finally {
+    await Promise.all([cluster.stop(), postgres.stop()]);
+  }
 }
+
+const { values } = parseArgs({
+  options: {
+    clients: { type: 'string', default: '5000' },
+    recorded: { type: 'boolean', default: false },
+    propagation: { type: 'boolean', default: false },
+    faults: { type: 'boolean', default: false },
+    bundle: { type: 'boolean', default: false },
+    runs: { type: 'string', default: '1' },
+    node: { type: 'string', multiple: true, default: [] },
+  },
+});
+const options = {
+  clients: Number(values.clients),
+  perNamespace: 100,
+  bundle: values.bundle,
+  faults: values.faults,
+  runs: Number(values.runs),
+  nodeArgs: values.node,
+};
+if (values.propagation) await measurePropagation(options);
+else if (values.recorded || values.faults) await measureRecorded(options);
+else await measureReal(options.clients);

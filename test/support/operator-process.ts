@@ -14,6 +14,9 @@ export interface OperatorProcessOptions {
   /** Starts it again whenever it ends, as a Deployment does. Default false. */
   readonly restart?: boolean;
   readonly args?: readonly string[];
+  /** The program, and what Node is told before it. Default: the sources. */
+  readonly program?: string;
+  readonly nodeArgs?: readonly string[];
 }
 
 export class OperatorProcess {
@@ -46,11 +49,12 @@ export class OperatorProcess {
   }
 
   #spawn(): void {
-    const { kubeconfig, watchNamespaces, args = [] } = this.#options;
+    const { kubeconfig, watchNamespaces, args = [], nodeArgs = [] } = this.#options;
     const child = spawn(
       process.execPath,
       [
-        program,
+        ...nodeArgs,
+        this.#options.program ?? program,
         'run',
         '--kubeconfig',
         kubeconfig,

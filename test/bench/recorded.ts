@@ -1,0 +1,154 @@
+/** A recording of a real run, a registry to match it, and the program that plays the API server. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Scene } from '../support/cluster-scene.ts';
+import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
+import { type Endpoint, kubeconfigText } from '../support/kube-files.ts';
+import type { TestPostgres } from '../support/postgres.ts';
+import type { Replica } from '../support/replica.ts';
+import type { Order, Setting } from './servers/recorded-api.ts';
+import { type Recording, teller } from './servers/recorded-objects.ts';
+
+export interface Recorded {
+  readonly databaseUrl: string;
+  readonly recording: Recording;
+  readonly replicas: readonly Replica[];
+}
+
+/** One Client as everybody has them. */
+export const aClient = (scene: Scene, name: string): AnyObject =>
+  scene.aClient(name, {
+    displayName: 'An application',
+    grantTypes: ['authorization_code', 'refresh_token', 'client_credentials'],
+    // The same for all: they stand in the Secret, in base64.
+    redirectUris: ['https://app.example.com/callback', 'https://app.example.com/silent'],
+    scopes: ['openid', 'profile', 'email', 'offline_access', scene.scope('read')],
+  });
+
+/** Runs the operator on a real API server until one Client is Ready, and keeps what is there then. The API server ends. */
+export async function record(postgres: TestPostgres, replicas = 1): Promise<Recorded> {
+  const cluster = await TestCluster.start();
+  try {
+    const scene = await Scene.make({ cluster, postgres });
+    await scene.create(scene.aServer());
+    await scene.create(scene.aScope({ allowedClients: { namespaces: { from: 'All' } } }));
+    await using operator = await scene.operator();
+    const running: Replica[] = [];
+    for (let count = 0; count < replicas; count += 1) running.push(await scene.replica());
+    await scene.create(aClient(scene, 'app-template'));
+    await scene.untilReason('Client', 'shop', 'app-template');
+    await scene.untilReason('Scope', 'shop', 'read');
+    await scene.untilReason('AuthorizationServer', 'auth', 'main');
+    await scene.settled();
+    await operator.stop();
+    return { databaseUrl: scene.databaseUrl, recording: await recordingOf(scene), replicas: running };
+  } finally {
+    await cluster.stop();
+  }
+}
+
+async function recordingOf(scene: Scene): Promise<Recording> {
+  const { cluster } = scene;
+  const get = (path: string) => cluster.call('GET', path);
+  const { items } = await get(scene.path('secrets', 'auth'));
+  const [row] = await scene.sql("SELECT to_jsonb(registry) AS row FROM registry WHERE kind = 'client'");
+  const { metadata } = await get('/api/v1/namespaces/kube-system');
+  return {
+    source: metadata.uid,
+    keys: await get('/openid/v1/jwks'),
+    namespace: await get(`/api/v1/namespaces/${scene.namespaces.shop}`),
+    server: await get(scene.path('AuthorizationServer', 'auth', 'main')),
+    scope: await get(scene.path('Scope', 'shop', 'read')),
+    client: await get(scene.path('Client', 'shop', 'app-template')),
+    secret: await get(scene.path('secrets', 'shop', 'app-template-oauth2')),
+    // A single Secret says what it is; one of a list does not.
+    secrets: (items as AnyObject[]).map((one) => ({ apiVersion: 'v1', kind: 'Secret', ...one })),
+    row: row?.['row'] as Recording['row'],
+  };
+}
+
+/** The rows of as many Clients, in place of those that are there. */
+export async function fillRegistry({ databaseUrl, recording }: Recorded, clients: number, perNamespace: number) {
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  try {
+    await database.query("DELETE FROM registry WHERE kind = 'client'");
+    const tell = teller(recording, perNamespace);
+    for (let from = 0; from < clients; from += 500) {
+      const rows = Array.from({ length: Math.min(500, clients - from) }, (_, index) => tell(from + index).row);
+      await database.query('INSERT INTO registry SELECT * FROM jsonb_populate_recordset(NULL::registry, $1)', [
+        `[${rows.join(',')}]`,
+      ]);
+    }
+    await database.query('ANALYZE registry');
+  } finally {
+    await database.end();
+  }
+}
+
+export async function revisionOf({ databaseUrl }: Recorded): Promise<string> {
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  try {
+    return JSON.stringify((await database.query('SELECT epoch, n FROM registry_revision')).rows[0]);
+  } finally {
+    await database.end();
+  }
+}
+
+export class RecordedApi {
+  /** Path of a kubeconfig. */
+  readonly kubeconfig: string;
+  readonly #folder: string;
+  readonly #child: ChildProcess;
+  #orders = 0;
+
+  private constructor(folder: string, child: ChildProcess) {
+    this.#folder = folder;
+    this.kubeconfig = join(folder, 'kubeconfig');
+    this.#child = child;
+  }
+
+  static async start(setting: Setting): Promise<RecordedApi> {
+    const folder = await mkdtemp(join(tmpdir(), 'nauthera-recorded-'));
+    const path = join(folder, 'setting.json');
+    await writeFile(path, JSON.stringify(setting), { mode: 0o600 });
+    const child = fork(join(import.meta.dirname, 'servers/recorded-api.ts'), [path], { stdio: 'inherit' });
+    const api = new RecordedApi(folder, child);
+    const [endpoint] = (await once(child, 'message')) as [Endpoint];
+    await writeFile(api.kubeconfig, kubeconfigText(endpoint, 'recorded'), { mode: 0o600 });
+    return api;
+  }
+
+  ask<T>(order: Order): Promise<T> {
+    this.#orders += 1;
+    const id = this.#orders;
+    return new Promise((resolve) => {
+      const take = (message: unknown) => {
+        const answer = message as { readonly id: number; readonly said: T };
+        if (answer.id !== id) return;
+        this.#child.off('message', take);
+        resolve(answer.said);
+      };
+      this.#child.on('message', take);
+      this.#child.send({ id, order });
+    });
+  }
+
+  /** Calls by what they are, those for the Lease left out. */
+  async calls(): Promise<Readonly<Record<string, number>>> {
+    const calls = await this.ask<Record<string, number>>({ order: 'calls' });
+    return Object.fromEntries(Object.entries(calls).filter(([what]) => !what.endsWith(' leases')));
+  }
+
+  async stop(): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
