@@ -24,6 +24,11 @@ const checks: readonly { name: string; command: readonly string[]; repair: strin
     repair: 'npm run gen',
   },
   {
+    name: 'generated: audit',
+    command: ['node', 'server/src/telemetry/audit-document.ts', '--check'],
+    repair: 'npm run gen',
+  },
+  {
     name: 'generated: operator settings',
     command: ['node', 'operator/src/generate.ts', '--check'],
     repair: 'npm run gen',
