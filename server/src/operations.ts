@@ -147,24 +147,31 @@ export function addRestore(root: Command): void {
     directDatabase: migrateSettings.directDatabase,
   })
     .option('--yes', 'Does not ask.')
+    .option(
+      '--key-is-lost',
+      'Nobody has the key-encryption key any more: also removes what only it opened. New signing keys are made with a new one, and pairwise subjects are others than before.',
+    )
     .addHelpText(
       'after',
       examples(
         'restore --database postgres://owner@db/nauthera',
         'restore --yes --database-folder /etc/nauthera/database',
+        'restore --key-is-lost --database postgres://owner@db/nauthera',
       ),
     )
     .action(runRestore);
 }
 
-async function runRestore(flags: Flags): Promise<void> {
+async function runRestore({ keyIsLost, ...flags }: Flags & { readonly keyIsLost?: boolean }): Promise<void> {
   const { database: url, databaseFolder, directDatabase } = migrateSettings;
   const settings = settingsOf({ database: url, databaseFolder, directDatabase }, flags);
-  await confirm('Everybody is signed out, and every application loses the access that users gave it.', flags);
+  const more =
+    keyIsLost === true ? ' The signing keys go, and whoever is known by a pairwise subject is a stranger.' : '';
+  await confirm(`Everybody is signed out, and every application loses the access that users gave it.${more}`, flags);
   const { database, close } = await openNamedDatabase(settings, { onProblem: console.error });
   try {
     const { beginAnew } = await import('./store/restored.ts');
-    const { epoch, serving } = await beginAnew(database);
+    const { epoch, serving } = await beginAnew(database, { keyIsLost: keyIsLost === true });
     console.log(`a new epoch began: ${epoch}`);
     if (serving > 0)
       console.error(`${serving} server processes were serving meanwhile: run it once more when they are stopped`);

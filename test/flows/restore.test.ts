@@ -3,6 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { start } from '../../server/src/app.ts';
+import { holdsSealed } from '../../server/src/registry/sealed.ts';
+import type { Database } from '../../server/src/store/database.ts';
+import { openDatabase } from '../../server/src/store/open.ts';
 import { aClient, anOwner } from '../support/builders.ts';
 import { type Claims, ownClaims, secondsNow, signed, signingKey } from '../support/client-keys.ts';
 import { runServerCommand } from '../support/command.ts';
@@ -10,7 +14,16 @@ import { basic, deviceApp, deviceFields, startDevice } from '../support/devices.
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { dump, restoreDump } from '../support/postgres-backup.ts';
 import { postForm } from '../support/tokens.ts';
-import { authorize, authorizePath, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
+import {
+  authorize,
+  authorizePath,
+  codeFields,
+  issuer,
+  keyEncryptionKey,
+  refreshFields,
+  World,
+  webApp,
+} from '../support/world.ts';
 
 let postgres: TestPostgres;
 let folder = '';
@@ -142,6 +155,58 @@ describe('F56 a backup that is put back', () => {
     expect(await refresh(second, renewed.refresh_token)).toBe('given');
     expect(await second.count('audit', `event = 'restore.completed'`)).toBe(1);
     expect(await kids(second)).toEqual(await kids(worlds[0] ?? second));
+  });
+});
+
+describe('F56 the key-encryption key', () => {
+  const serving = async (database: Database, ...keyEncryptionKeys: readonly Uint8Array[]) => {
+    const at = { host: '127.0.0.1', port: 0 };
+    const server = await start({ database, listen: at, management: at, keyEncryptionKeys });
+    return {
+      server,
+      readiness: async () => (await fetch(`${server.managementUrl}/readyz`)).text(),
+      kids: async () => {
+        const { keys } = (await (await fetch(`${server.url}/jwks`)).json()) as { keys: { kid: string }[] };
+        return keys.map(({ kid }) => kid);
+      },
+    };
+  };
+  const other = Buffer.alloc(32, 9);
+
+  it('another one opens nothing: no key, no token, and it is said; with the former beside it all is well', {
+    timeout: 120_000,
+  }, async () => {
+    const databaseUrl = await postgres.createDatabase();
+    const first = await open(databaseUrl);
+    const before = await kids(first);
+    await first.stop();
+    worlds.length = 0;
+    const database = await openDatabase(databaseUrl);
+    const wrong = await serving(database, other);
+    await expect.poll(wrong.readiness, { timeout: 60_000 }).toContain('another key-encryption key');
+    const asked = await fetch(`${wrong.server.url}/token`, {
+      method: 'POST',
+      headers: { ...basic('job'), 'content-type': 'application/x-www-form-urlencoded' },
+      body: 'grant_type=client_credentials',
+    });
+    expect(asked.status).toBe(503);
+    expect(await holdsSealed(database)).toBe(true);
+    await wrong.server.stop();
+    const right = await serving(database, other, keyEncryptionKey);
+    await right.server.ready();
+    expect(await right.kids()).toEqual(before);
+    await right.server.stop();
+
+    // Nobody has it any more.
+    const ended = await runServerCommand(['restore', '--yes', '--key-is-lost'], { NAUTHERA_DATABASE: databaseUrl });
+    expect([ended.code, ended.out]).toEqual([0, expect.stringMatching(/^a new epoch began/)]);
+    expect(await holdsSealed(database)).toBe(false);
+    const anew = await serving(database, other);
+    await anew.server.ready();
+    const after = await anew.kids();
+    expect([after.length > 0, after.filter((kid) => before.includes(kid))]).toEqual([true, []]);
+    await anew.server.stop();
+    await database.close();
   });
 });
 

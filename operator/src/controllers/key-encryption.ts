@@ -37,7 +37,7 @@ export function readKeys(secret: Secret | undefined): FoundKeys {
 export function missingKey(server: ServerResource): string {
   const name = keySecretName(server);
   if (isGenerated(server))
-    return `the database holds keys, and Secret "${name}" that opens them is gone. Bring it back from a backup`;
+    return `the database holds keys, and Secret "${name}" that opens them is gone. Bring it back from a backup; where nobody has it any more, see nauthera-server restore --key-is-lost`;
   return `Secret "${name}" named in spec.keyEncryption.secretRef does not exist in namespace ${server.namespace}. Waiting for it`;
 }
 

@@ -28,11 +28,23 @@ export interface Restored {
   readonly serving: number;
 }
 
-/** To be run by the owner of the tables. May be repeated. @throws DatabaseUnavailable */
-export function beginAnew(database: Database): Promise<Restored> {
+/** What nobody opens any more without the key-encryption key: the servers and the operator make it anew with another one. */
+const unreadable = [
+  'TRUNCATE signing_keys, sealed_secrets',
+  'UPDATE registry SET sealed = NULL WHERE sealed IS NOT NULL',
+] as const;
+
+/**
+ * To be run by the owner of the tables. May be repeated.
+ *
+ * @param keyIsLost nobody has the key-encryption key any more: removes what it sealed. Default `false`
+ * @throws DatabaseUnavailable
+ */
+export function beginAnew(database: Database, { keyIsLost = false } = {}): Promise<Restored> {
   return database.alone((kysely) =>
     kysely.transaction().execute(async (transaction) => {
       await sql.raw(`TRUNCATE ${voided.join(', ')}`).execute(transaction);
+      if (keyIsLost) for (const statement of unreadable) await sql.raw(statement).execute(transaction);
       // Whoever left the rights out of the dump left those functions open to everybody.
       await closeFunctions(transaction);
       // Access tokens that are signed are refused until the last of them has run out.
