@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => deployment?.close());
 
 it(`F54, I1, I3, I5, I7, I8: everything at once while parts fail at random (seed ${seed})`, {
-  timeout: 300_000 + minutes * 120_000,
+  timeout: 600_000 + minutes * 120_000,
 }, async () => {
   const isLong = minutes > 0;
   const { history, samples, ...report } = await soak({

@@ -109,7 +109,8 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     usernames: ['ada', 'grace', 'alan'],
     loops: options.loops,
     pause: options.pause,
-    patience: 90_000,
+    // A machine that does much else may take minutes to be well again.
+    patience: 240_000,
     chainLife: 60_000,
   });
   await load.start();
