@@ -1,69 +1,98 @@
 /**
- * The images of a run, handed to the cluster by `E2E_LOAD_IMAGE`: the product from this checkout, once more under the name
- * of its next version, and one with Postgres, OpenLDAP and curl for the pods around it.
+ * The images of a run, handed to the cluster by `E2E_LOAD_IMAGE`: the product from this checkout, once more as its next
+ * minor version, and one with Postgres, OpenLDAP and curl for the pods around it. Archives are kept and made again when the
+ * sources change.
  */
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { open, readFile, rename } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { cacheFolder } from '../support/cache.ts';
 import { servicesArchive as debianFiles } from '../support/debian-archive.ts';
 import { docker, type Engine, startEngine } from '../support/engine.ts';
-import { image as built, imageArchive } from '../support/image.ts';
+import { image as built, imageArchive, imageFingerprint } from '../support/image.ts';
 
 const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
   readonly version: string;
 };
 
+function nextMinor(of: string): string {
+  const [major, minor] = of.split('.');
+  return `${major}.${Number(minor) + 1}.0`;
+}
+
 /** The chart's own names: who installs it as it stands gets this checkout. */
 export const images = {
   repository: 'nauthera/nauthera',
   tag: version,
-  /** The same programs: what an upgrade to the next version rolls out. */
-  nextTag: `${version}-next`,
+  /** The same sources, whose programs say that they are the next minor version. */
+  nextTag: nextMinor(version),
   services: 'nauthera-e2e/services:bookworm',
 } as const;
 
 export async function loadImages(command: string, say: (line: string) => void): Promise<void> {
-  const engine = await startEngine();
+  const product = cacheFolder('images', `e2e-product-${await imageFingerprint()}.tar`);
+  const services = cacheFolder('images', 'e2e-services.tar');
+  if (!existsSync(product) || !existsSync(services)) {
+    const engine = await startEngine();
+    try {
+      say('building the images of this checkout');
+      if (!existsSync(product)) await saveProduct(engine, product);
+      if (!existsSync(services)) await saveServices(engine, services);
+    } finally {
+      await engine.stop();
+    }
+  }
+  say('loading them into the cluster');
+  await load(command, product);
+  await load(command, services);
+}
+
+async function saveProduct(engine: Engine, archive: string): Promise<void> {
+  await docker(engine.host, ['load', '--input', await imageArchive(engine)]);
+  const [this_, next] = [images.tag, images.nextTag].map((tag) => `${images.repository}:${tag}`) as [string, string];
+  await docker(engine.host, ['tag', built, this_]);
+  await buildNext(engine, next);
+  await save(engine, archive, [this_, next]);
+  const folder = cacheFolder('images');
+  for (const older of await readdir(folder))
+    if (/^e2e-product.*[.]tar$/.test(older) && join(folder, older) !== archive) await rm(join(folder, older));
+}
+
+/** A layer in which the programs, which carry their version in them, have another one. */
+async function buildNext(engine: Engine, name: string): Promise<void> {
+  // Whether the text in which it stands was quoted once or twice.
+  const change = String.raw`s/(version\\*": \\*")${version.replaceAll('.', '[.]')}/\1${images.nextTag}/`;
+  const programs = '/opt/nauthera/nauthera-server.mjs /opt/nauthera/nauthera-operator.mjs';
+  const dockerfile = [
+    `FROM ${built}`,
+    'USER 0',
+    `RUN sed -E -i '${change}' ${programs} \\`,
+    `    && nauthera-server --version | grep -F 'nauthera ${images.nextTag} ' \\`,
+    `    && nauthera-operator --version | grep -F 'nauthera ${images.nextTag} '`,
+    'USER 10001:0',
+    '',
+  ].join('\n');
+  const folder = await mkdtemp(join(tmpdir(), 'nauthera-next-'));
   try {
-    say('building the image of this checkout');
-    await docker(engine.host, ['load', '--input', await imageArchive(engine)]);
-    for (const tag of [images.tag, images.nextTag])
-      await docker(engine.host, ['tag', built, `${images.repository}:${tag}`]);
-    const archive = await savedArchive(engine);
-    say('loading it into the cluster');
-    await load(command, archive);
-    say('loading the image with Postgres, OpenLDAP and curl');
-    await load(command, await servicesArchive(engine));
+    await writeFile(join(folder, 'Dockerfile'), dockerfile);
+    await docker(engine.host, ['build', '--network=host', '--tag', name, folder]);
   } finally {
-    await engine.stop();
+    await rm(folder, { recursive: true, force: true });
   }
 }
 
-async function savedArchive(engine: Engine): Promise<string> {
-  const archive = cacheFolder('images', 'e2e-product.tar');
-  const names = [images.tag, images.nextTag].map((tag) => `${images.repository}:${tag}`);
-  await docker(engine.host, ['save', '--output', archive, ...names]);
-  return archive;
+async function saveServices(engine: Engine, archive: string): Promise<void> {
+  const path = 'ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/bin';
+  await docker(engine.host, ['import', '--change', path, await debianFiles(), images.services]);
+  await save(engine, archive, [images.services]);
 }
 
-/** Made once, then kept. */
-async function servicesArchive(engine: Engine): Promise<string> {
-  const archive = cacheFolder('images', 'e2e-services.tar');
-  if (existsSync(archive)) return archive;
-  const files = await debianFiles();
-  await docker(engine.host, [
-    'import',
-    '--change',
-    'ENV PATH=/usr/lib/postgresql/15/bin:/usr/sbin:/usr/bin:/bin',
-    files,
-    images.services,
-  ]);
+async function save(engine: Engine, archive: string, names: readonly string[]): Promise<void> {
   const draft = `${archive}.${process.pid}`;
-  await docker(engine.host, ['save', '--output', draft, images.services]);
+  await docker(engine.host, ['save', '--output', draft, ...names]);
   await rename(draft, archive);
-  return archive;
 }
 
 /** Runs the command with the archive as its standard input: the file itself, which `/dev/stdin` can name. */

@@ -2,30 +2,28 @@
 import { execFile, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { helmProgram, kubePrograms } from '../support/kube-binaries.ts';
+import { type HelmMajor, helmProgram, kubePrograms } from '../support/kube-binaries.ts';
 
 const run = promisify(execFile);
-const programs = { kubectl: '', helm: '' };
-
-async function program(name: keyof typeof programs): Promise<string> {
-  if (programs[name] === '') programs[name] = name === 'helm' ? await helmProgram() : (await kubePrograms()).kubectl;
-  return programs[name];
-}
-
 /** Standard output. @throws with what the program said */
 export async function kubectl(...args: readonly string[]): Promise<string> {
-  const { stdout } = await run(await program('kubectl'), [...args], { maxBuffer: 1 << 26 });
+  const { stdout } = await run((await kubePrograms()).kubectl, [...args], { maxBuffer: 1 << 26 });
   return stdout;
 }
 
-export async function helm(...args: readonly string[]): Promise<string> {
-  const { stdout } = await run(await program('helm'), [...args], { maxBuffer: 1 << 26 });
+/** The same with Helm 4. */
+export function helm(...args: readonly string[]): Promise<string> {
+  return helmOf(4, ...args);
+}
+
+export async function helmOf(major: HelmMajor, ...args: readonly string[]): Promise<string> {
+  const { stdout } = await run(await helmProgram(major), [...args], { maxBuffer: 1 << 26 });
   return stdout;
 }
 
 /** `kubectl <args> -f -` with these documents. */
 export async function apply(yaml: string, ...args: readonly string[]): Promise<string> {
-  const child = spawn(await program('kubectl'), [...(args.length === 0 ? ['apply'] : args), '-f', '-'], {
+  const child = spawn((await kubePrograms()).kubectl, [...(args.length === 0 ? ['apply'] : args), '-f', '-'], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let out = '';

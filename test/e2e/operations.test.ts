@@ -3,25 +3,19 @@
  * applications of another namespace get tokens over its own TLS, rotate, scale, upgrade and roll back under load, lose pods,
  * uninstall. Each step stands on the one before.
  */
-import { readFile } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { images } from './images.ts';
 import { apply, eventually, get, helm, inPod, kubectl } from './kubectl.ts';
-import {
-  type Directory,
-  list,
-  namespace,
-  removeKinds,
-  restricted,
-  startDatabase,
-  startDirectory,
-  startShell,
-} from './services.ts';
+import { findInNode, killInNode, startNodeShell } from './node.ts';
+import { type Directory, list, namespace, removeKinds, startDatabase, startDirectory, startShell } from './services.ts';
+import { Traffic } from './traffic.ts';
 
 const chart = join(import.meta.dirname, '../../charts/nauthera');
-const [identity, directoryNamespace, shop] = ['e2e-identity', 'e2e-directory', 'e2e-shop'];
+const [identity, directoryNamespace, shop, node] = ['e2e-identity', 'e2e-directory', 'e2e-shop', 'e2e-node'];
 const release = ['nauthera', '--namespace', identity] as const;
 const settings = [
   '--set=authorizationServer.spec.database.secretRef.name=pg-app',
@@ -31,6 +25,7 @@ const settings = [
 const issuer = `https://default.${identity}.svc`;
 
 let directory: Directory;
+let traffic: Traffic;
 
 beforeAll(async () => {
   await removeAll();
@@ -55,12 +50,42 @@ afterEach(({ task }) => {
 
 async function removeAll(): Promise<void> {
   await helm('uninstall', ...release, '--wait', '--ignore-not-found').catch(() => undefined);
-  await kubectl('delete', 'namespace', identity, directoryNamespace, shop, '--ignore-not-found', '--timeout=240s');
+  await kubectl(
+    'delete',
+    'namespace',
+    identity,
+    directoryNamespace,
+    shop,
+    node,
+    '--ignore-not-found',
+    '--timeout=240s',
+  );
   await removeKinds();
 }
 
 const isReady = (resource: string, namespaceName: string, seconds = 240) =>
   kubectl('-n', namespaceName, 'wait', resource, '--for=condition=Ready', `--timeout=${seconds}s`);
+
+interface Pod {
+  readonly status: { readonly containerStatuses?: readonly { readonly restartCount: number }[] };
+}
+
+const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
+
+/** The chart as it will be released next: the same, with the next version. */
+async function nextChart() {
+  const folder = await mkdtemp(join(tmpdir(), 'nauthera-chart-'));
+  await cp(chart, folder, { recursive: true });
+  const file = join(folder, 'Chart.yaml');
+  const text = await readFile(file, 'utf8');
+  const changed = text.replaceAll(
+    new RegExp(`^(version|appVersion): "?${images.tag}"?$`, 'gm'),
+    `$1: "${images.nextTag}"`,
+  );
+  expect(changed.split(images.nextTag)).toHaveLength(3);
+  await writeFile(file, changed);
+  return { folder, remove: () => rm(folder, { recursive: true }) };
+}
 
 interface Deployment {
   readonly spec: {
@@ -69,34 +94,21 @@ interface Deployment {
   readonly status: { readonly readyReplicas?: number; readonly updatedReplicas?: number; readonly replicas?: number };
 }
 
-interface Load {
-  readonly good: number;
-  readonly failed: number;
-  /** Requests that met a kept connection in its last moment. */
-  readonly again: number;
-  readonly problems: readonly string[];
-}
+const serverPods = ['-l', 'app.kubernetes.io/component=server'];
+const runningPods = async (): Promise<readonly string[]> => {
+  const running = ['pods', ...serverPods, '--field-selector=status.phase=Running'];
+  const { items } = await get<{ items: { metadata: { name: string } }[] }>(identity, ...running);
+  return items.map(({ metadata }) => metadata.name);
+};
 
-/** What the application under load said last. */
-async function load(): Promise<Load> {
-  const lines = (await kubectl('-n', shop, 'logs', 'load', '--tail=1')).trim();
-  return JSON.parse(lines) as Load;
-}
-
-/** While `act` runs, and a moment longer, the application got tokens and not one request failed. */
-async function withoutFailure(act: () => Promise<unknown>): Promise<void> {
-  const before = await load();
-  await act();
-  const asked = await eventually(async () => {
-    const now = await load();
-    expect(now.good).toBeGreaterThan(before.good + 50);
-    return now;
-  });
-  expect(asked.problems).toEqual([]);
-  expect(asked.failed).toBe(0);
-  // Four connections are kept, to three pods at most: more would be requests that a server dropped.
-  expect(asked.again - before.again).toBeLessThanOrEqual(12);
-}
+const twoAreReady = () =>
+  eventually(
+    async () => {
+      const { status } = await get<Deployment>(identity, 'deployment', 'default-server');
+      expect([status.replicas, status.updatedReplicas, status.readyReplicas]).toEqual([2, 2, 2]);
+    },
+    { within: 300_000 },
+  );
 
 /** Fetches a token in the shell of the shop, with the files of the Secret alone. */
 async function fetchToken(): Promise<string> {
@@ -137,11 +149,14 @@ describe('on pods', () => {
   });
 
   it('six lines of YAML in another namespace, and a pod there has a token over verified TLS', async () => {
-    await apply(
-      ['apiVersion: auth.nauthera.io/v1alpha1', 'kind: Client', `metadata: { name: web, namespace: ${shop} }`]
-        .concat(['spec:', '  grantTypes: [client_credentials]'])
-        .join('\n'),
-    );
+    const yaml = [
+      'apiVersion: auth.nauthera.io/v1alpha1',
+      'kind: Client',
+      `metadata: { name: web, namespace: ${shop} }`,
+    ]
+      .concat(['spec:', '  grantTypes: [client_credentials]'])
+      .join('\n');
+    await apply(yaml);
     await isReady('nclient/web', shop);
     await startShell(shop, 'shell', [{ name: 'oauth2', secret: 'web-oauth2', path: '/oauth2' }]);
     const claims = decodeJwt(await fetchToken());
@@ -180,52 +195,32 @@ describe('on pods', () => {
     await isReady('nldap/people', identity);
   });
 
-  it('an application starts to fetch tokens all the time', async () => {
-    const script = await readFile(join(import.meta.dirname, 'load.mjs'), 'utf8');
+  it('an application starts to fetch tokens all the time, and people to sign in, consent, refresh and sign out', async () => {
     await apply(
       list([
         {
-          apiVersion: 'v1',
-          kind: 'ConfigMap',
-          metadata: { name: 'load', namespace: shop },
-          data: { 'load.mjs': script },
-        },
-        {
-          apiVersion: 'v1',
-          kind: 'Pod',
-          metadata: { name: 'load', namespace: shop },
+          apiVersion: 'auth.nauthera.io/v1alpha1',
+          kind: 'Client',
+          metadata: { name: 'portal', namespace: shop },
           spec: {
-            automountServiceAccountToken: false,
-            terminationGracePeriodSeconds: 1,
-            restartPolicy: 'Never',
-            securityContext: restricted.pod,
-            containers: [
-              {
-                name: 'load',
-                image: `${images.repository}:${images.tag}`,
-                command: ['node', '/script/load.mjs'],
-                securityContext: restricted.container,
-                volumeMounts: [
-                  { name: 'script', mountPath: '/script' },
-                  { name: 'oauth2', mountPath: '/oauth2' },
-                ],
-              },
-            ],
-            volumes: [
-              { name: 'script', configMap: { name: 'load' } },
-              { name: 'oauth2', secret: { secretName: 'web-oauth2' } },
-            ],
+            grantTypes: ['authorization_code', 'refresh_token'],
+            redirectUris: ['https://portal.example.com/callback'],
+            scopes: ['openid', 'profile', 'offline_access'],
           },
         },
       ]),
     );
-    await kubectl('-n', shop, 'wait', '--for=condition=Ready', 'pod/load', '--timeout=120s');
-    await eventually(async () => expect((await load()).good).toBeGreaterThan(20));
+    await isReady('nclient/portal', shop);
+    traffic = await Traffic.start(shop);
+    const sql = `SELECT count(DISTINCT user_name) > 1 FROM audit WHERE event = 'consent.given' AND directory_server = '${directory.url}'`;
+    const psql = ['psql', '-h', '/tmp', '-U', 'postgres', '-d', 'app', '-Atc', sql];
+    // The directory was asked about them.
+    await eventually(async () => expect((await inPod(identity, 'pg-rw', ...psql)).trim()).toBe('t'));
   });
 
   it('a rotated secret reaches the mounted file, and the application that keeps the old one loses no request', async () => {
     const before = await inPod(shop, 'shell', 'cat', '/oauth2/client-secret');
-    await withoutFailure(async () => {
+    await traffic.withoutFailure(async () => {
       await kubectl('-n', shop, 'annotate', 'nclient/web', 'auth.nauthera.io/rotate-secret=one');
       await eventually(async () => {
         const { data } = await get<{ data: Record<string, string> }>(shop, 'secret', 'web-oauth2');
@@ -244,7 +239,7 @@ describe('on pods', () => {
 
   it('from two replicas to three and back, no request fails', async () => {
     const scale = (replicas: number) =>
-      withoutFailure(async () => {
+      traffic.withoutFailure(async () => {
         const patch = JSON.stringify({ spec: { replicas } });
         await kubectl('-n', identity, 'patch', 'nas/default', '--type=merge', '-p', patch);
         await eventually(async () => {
@@ -258,61 +253,82 @@ describe('on pods', () => {
   });
 
   it('a pod that is deleted is replaced, and no request fails', async () => {
-    const pods = () =>
-      get<{ items: { metadata: { name: string } }[] }>(
-        identity,
-        'pods',
-        '-l',
-        'app.kubernetes.io/component=server',
-        '--field-selector=status.phase=Running',
-      );
-    const [first] = (await pods()).items;
-    await withoutFailure(async () => {
-      await kubectl('-n', identity, 'delete', 'pod', first?.metadata.name ?? '', '--wait=true');
-      await eventually(async () => {
-        const { status } = await get<Deployment>(identity, 'deployment', 'default-server');
-        expect(status.readyReplicas).toBe(2);
-      });
+    const [first = ''] = await runningPods();
+    await traffic.withoutFailure(async () => {
+      await kubectl('-n', identity, 'delete', 'pod', first, '--wait=true');
+      await twoAreReady();
     });
   });
 
-  const runs = async (tag: string): Promise<void> => {
+  it('a server that is killed comes back in its pod; what was under way is asked again, and nothing else fails', async () => {
+    await startNodeShell(node);
+    const restarts = async () => {
+      const { items } = await get<{ items: Pod[] }>(identity, 'pods', ...serverPods);
+      return items.flatMap(({ status }) => status.containerStatuses ?? []).map(({ restartCount }) => restartCount);
+    };
+    const before = await restarts();
+    await traffic.withoutLasting(async () => {
+      await killInNode(node, await findInNode(node, 'nauthera-server serve'));
+      await eventually(async () => expect(sum(await restarts())).toBe(sum(before) + 1));
+      await twoAreReady();
+    });
+  });
+
+  it('the kubelet of the node is killed and comes back, and no request fails', async () => {
+    await traffic.withoutFailure(async () => {
+      const before = await findInNode(node, 'kubelet');
+      await killInNode(node, before);
+      // Nobody runs a command in a pod without it.
+      await eventually(async () => expect([before, '']).not.toContain(await findInNode(node, 'kubelet')));
+      await kubectl('wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=120s');
+      await twoAreReady();
+    });
+    await kubectl('delete', 'namespace', node, '--timeout=120s');
+  });
+
+  const runs = async (version: string): Promise<void> => {
     await eventually(
       async () => {
-        const { spec, status } = await get<Deployment>(identity, 'deployment', 'default-server');
-        expect(spec.template.spec.containers[0]?.image).toBe(`${images.repository}:${tag}`);
-        expect([status.replicas, status.updatedReplicas, status.readyReplicas]).toEqual([2, 2, 2]);
+        const { spec } = await get<Deployment>(identity, 'deployment', 'default-server');
+        expect(spec.template.spec.containers[0]?.image).toBe(`${images.repository}:${version}`);
+        const { status } = await get<{ status: { version?: string } }>(identity, 'nas/default');
+        expect(status.version).toBe(version);
       },
       { within: 300_000 },
     );
+    await twoAreReady();
     await isReady('nas/default', identity);
   };
+  const migrations = async () => {
+    const { items } = await get<{ items: { metadata: { name: string } }[] }>(identity, 'jobs');
+    return items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('default-migrate-'));
+  };
 
-  it('an upgrade rolls the servers to the next version, and no request fails', async () => {
-    await withoutFailure(async () => {
-      await helm(
-        'upgrade',
-        ...release,
-        chart,
-        ...settings,
-        `--set=image.tag=${images.nextTag}`,
-        '--wait',
-        '--timeout',
-        '5m',
-      );
+  it('F43: an upgrade to the next minor rolls the servers, and no request fails; logins that began before end after', async () => {
+    const before = await migrations();
+    await traffic.hold('upgrade');
+    const next = await nextChart();
+    await traffic.withoutFailure(async () => {
+      await helm('upgrade', ...release, next.folder, ...settings, '--wait', '--timeout', '5m');
       await runs(images.nextTag);
+      await traffic.goOn('upgrade');
     });
+    await next.remove();
+    // Another version is another migration, also where it finds nothing to do.
+    expect(await migrations()).not.toEqual(before);
   });
 
-  it('a rollback rolls them back, and no request fails', async () => {
-    await withoutFailure(async () => {
+  it('a rollback rolls them back, and no request fails; logins that began with the newer version end with the older', async () => {
+    await traffic.hold('rollback');
+    await traffic.withoutFailure(async () => {
       await helm('rollback', 'nauthera', '1', '--namespace', identity, '--wait', '--timeout', '5m');
       await runs(images.tag);
+      await traffic.goOn('rollback');
     });
   });
 
   it('uninstalling leaves servers that serve, no finalizer, and nothing of the release', async () => {
-    await withoutFailure(() => helm('uninstall', ...release, '--wait', '--timeout', '5m'));
+    await traffic.withoutFailure(() => helm('uninstall', ...release, '--wait', '--timeout', '5m'));
     for (const [kind, where] of [
       ['nas/default', identity],
       ['nclient/web', shop],
@@ -329,8 +345,8 @@ describe('on pods', () => {
       'name',
     );
     expect(left).toBe('');
-    await kubectl('-n', shop, 'delete', 'pod', 'load', '--wait=true');
-    await kubectl('-n', shop, 'delete', 'nclient/web', '--timeout=60s');
+    await traffic.stop();
+    await kubectl('-n', shop, 'delete', 'nclient/web', 'nclient/portal', '--timeout=60s');
     await kubectl('-n', identity, 'delete', 'nas/default', '--timeout=60s');
     const kinds = 'deployments,services,serviceaccounts,poddisruptionbudgets,networkpolicies,jobs';
     const ours = ['get', kinds, '-l', 'app.kubernetes.io/part-of=nauthera', '-o', 'name'];

@@ -1,34 +1,35 @@
-/** The README's section "In a cluster", typed as it stands; the image is built and loaded as its first block says. */
+/**
+ * The README's section "In a cluster", typed as it stands (the image is built and loaded as its first block says), and then
+ * what the manual says of removing everything: of every kind of object that the cluster knows, none is left.
+ */
 import { mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { root, Terminal } from '../demo/checkout.ts';
+import { root } from '../demo/checkout.ts';
 import { type Block, readMarkdown } from '../demo/markdown.ts';
-import { helmProgram, kubePrograms } from '../support/kube-binaries.ts';
 import { images } from './images.ts';
+import { addedSince, inventory } from './inventory.ts';
 import { apply, eventually, get, helm, kubectl } from './kubectl.ts';
 import { list, namespace, removeKinds, startDatabase } from './services.ts';
+import { type as typed } from './terminal.ts';
 
 const databaseNamespace = 'e2e-database';
-let profile: string;
+let databaseUrl: string;
 let folder: string;
+let before: readonly string[];
 
 beforeAll(async () => {
   await removeAll();
   await apply(list([namespace(databaseNamespace)]));
-  const { url } = await startDatabase(databaseNamespace);
+  databaseUrl = (await startDatabase(databaseNamespace)).url;
   await kubectl('-n', databaseNamespace, 'wait', '--for=condition=Ready', 'pod/pg-rw', '--timeout=180s');
   folder = await mkdtemp(join(tmpdir(), 'nauthera-quick-start-'));
   await symlink(join(root, 'charts'), join(folder, 'charts'));
-  profile = [
-    `export KUBECONFIG='${process.env.KUBECONFIG}'`,
-    `export PATH='${dirname((await kubePrograms()).kubectl)}:${dirname(await helmProgram())}':"$PATH"`,
-    `export DATABASE_URL='${url}'`,
-    'set -eo pipefail',
-    '',
-  ].join('\n');
+  // Each namespace gets some by itself, a moment later.
+  await kubectl('-n', databaseNamespace, 'wait', '--for=create', 'configmap/kube-root-ca.crt', '--timeout=60s');
+  before = await inventory();
 }, 600_000);
 
 afterAll(async () => {
@@ -43,10 +44,38 @@ async function removeAll(): Promise<void> {
   await removeKinds();
 }
 
-async function type({ text }: Block): Promise<string> {
-  const terminal = new Terminal(`${profile}${text}`, folder);
-  expect(await terminal.exited, terminal.output).toBe(0);
-  return terminal.output;
+const type = ({ text }: Block): Promise<string> => typed(text, { folder, environment: { DATABASE_URL: databaseUrl } });
+
+/** The reader's own, and what every namespace has. */
+const reader = [
+  /^Namespace[/]nauthera-system$/,
+  /^Secret[/]nauthera-system[/]database$/,
+  /^(?:ServiceAccount[/]nauthera-system[/]default|ConfigMap[/]nauthera-system[/]kube-root-ca[.]crt)$/,
+];
+
+/** What the manual says that stays. */
+const kept = [
+  // The kinds, and what the API server makes of them.
+  /^APIService[/]v1alpha1[.]auth[.]nauthera[.]io$/,
+  /^CustomResourceDefinition[/][a-z]+[.]auth[.]nauthera[.]io$/,
+  /^AuthorizationServer[/]nauthera-system[/]default$/,
+  // Pods of the server run on and serve, with all that belongs to them.
+  /^(?:Deployment|ServiceAccount|PodDisruptionBudget|NetworkPolicy)[/]nauthera-system[/]default-server$/,
+  /^(?:ReplicaSet|Pod)[/]nauthera-system[/]default-server-/,
+  /^(?:Job|Pod)[/]nauthera-system[/]default-migrate-/,
+  /^(?:Service|EndpointSlice|Endpoints)[/]nauthera-system[/]default(?:-\w+)?$/,
+  /^ConfigMap[/]nauthera-system[/]default-ca$/,
+  /^Secret[/]nauthera-system[/]default-(?:key-encryption-key|generated-ca|generated-tls)$/,
+  /^Lease[/]nauthera-system[/]nauthera-operator$/,
+  ...reader,
+];
+
+/** Of what has come since the beginning. What goes with its owner goes a moment later. */
+async function nothingBut(patterns: readonly RegExp[]): Promise<void> {
+  await eventually(async () => {
+    const left = (await addedSince(before)).filter((one) => !patterns.some((pattern) => pattern.test(one)));
+    expect(left).toEqual([]);
+  });
 }
 
 it('README: install with helm, declare an application, get a token, remove what was made', async () => {
@@ -72,17 +101,15 @@ it('README: install with helm, declare an application, get a token, remove what 
   await type(remove);
   const { metadata } = await get<{ metadata: { finalizers?: string[] } }>('nauthera-system', 'nas', 'default');
   expect(metadata.finalizers ?? []).toEqual([]);
-  await eventually(async () => {
-    const left = await kubectl(
-      '-n',
-      'nauthera-system',
-      'get',
-      'pods',
-      '-l',
-      'app.kubernetes.io/component=operator',
-      '-o',
-      'name',
-    );
-    expect(left).toBe('');
-  });
+  await nothingBut(kept);
+  expect(await kubectl('-n', 'nauthera-system', 'get', 'pods', '-o', 'name')).toContain('default-server');
+});
+
+it('docs/how-to/uninstall.md, everything else: of every kind that the cluster knows, nothing is left', async () => {
+  const { blocks } = readMarkdown(await readFile(join(root, 'docs/how-to/uninstall.md'), 'utf8')).section(
+    'Everything else',
+  );
+  for (const block of blocks) await type(block);
+  await nothingBut(reader);
+  expect(await kubectl('api-resources', '--api-group=auth.nauthera.io', '-o', 'name')).toBe('');
 });

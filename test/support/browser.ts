@@ -11,6 +11,8 @@ export interface BrowserOptions {
   readonly issuer: string;
   /** Base URLs of servers that answer for the issuer; asked in turn. */
   readonly servers: readonly string[];
+  /** How connections are made. Default: kept ones. */
+  readonly dispatcher?: Agent;
 }
 
 export interface Form {
@@ -115,16 +117,18 @@ export class Browser {
   readonly headers = new Map<string, string>();
   readonly #issuer: URL;
   readonly #servers: readonly string[];
+  readonly #dispatcher: Agent;
   #turn = 0;
 
-  constructor({ issuer, servers }: BrowserOptions) {
+  constructor({ issuer, servers, dispatcher: own = dispatcher }: BrowserOptions) {
     this.#issuer = new URL(issuer);
     this.#servers = servers;
+    this.#dispatcher = own;
   }
 
   /** A copy with the same cookies, from here on another browser. */
   clone(): Browser {
-    const other = new Browser({ issuer: this.#issuer.href, servers: this.#servers });
+    const other = new Browser({ issuer: this.#issuer.href, servers: this.#servers, dispatcher: this.#dispatcher });
     for (const [name, value] of this.cookies) other.cookies.set(name, value);
     for (const [name, value] of this.headers) other.headers.set(name, value);
     return other;
@@ -212,7 +216,7 @@ export class Browser {
       method,
       headers,
       redirect: 'manual',
-      dispatcher,
+      dispatcher: this.#dispatcher,
       ...(body === undefined ? {} : { body }),
     };
     const response = await fetch(`${server}${target.pathname}${target.search}`, init);

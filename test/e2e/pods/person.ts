@@ -1,0 +1,103 @@
+/**
+ * A person at a browser, and the application that sends them to sign in, from a pod: the issuer's name, its certificate
+ * authority (NODE_EXTRA_CA_CERTS) and the Secret of the Client below /oauth2 are all that they know. Every request is a
+ * connection of its own, so that no two need to reach the same server.
+ */
+import { readFileSync } from 'node:fs';
+import * as oidc from 'openid-client';
+import { Agent } from 'undici';
+import { Browser, type Page } from '../../support/browser.ts';
+
+const read = (name: string): string => readFileSync(`/oauth2/${name}`, 'utf8');
+export const issuer = read('issuer-uri');
+const dispatcher = new Agent({ pipelining: 0, maxHeaderSize: 65_536 });
+
+export interface Application {
+  readonly redirectUri: string;
+  readonly scope: string;
+  /** `consent`: asks again also for what was allowed before. */
+  readonly prompt?: string;
+}
+
+export interface Account {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** On their way: what the application remembers of them, and the page that they are on. */
+export interface Visit {
+  readonly browser: Browser;
+  readonly page: Page;
+  readonly verifier: string;
+  readonly state: string;
+  readonly nonce: string;
+}
+
+const fetchAlone: oidc.CustomFetch = (url, init) => fetch(url, { ...init, dispatcher } as unknown as RequestInit);
+
+export async function configure(clientId = read('client-id'), secret?: string): Promise<oidc.Configuration> {
+  const authentication = secret === '' ? oidc.None() : oidc.ClientSecretBasic(secret ?? read('client-secret'));
+  const found = await oidc.discovery(new URL(issuer), clientId, undefined, authentication, {
+    [oidc.customFetch]: fetchAlone,
+  });
+  found[oidc.customFetch] = fetchAlone;
+  oidc.enableNonRepudiationChecks(found);
+  return found;
+}
+
+export const newBrowser = (): Browser => new Browser({ issuer, servers: [issuer], dispatcher });
+
+export function expectPage(page: Page, name: string): Page {
+  if (page.name !== name) throw new Error(`expected the page ${name}, got ${page.name}: ${page.problem ?? ''}`);
+  return page;
+}
+
+/** Sent by the application, up to the first page that is shown, or back again. */
+export async function visit(
+  configuration: oidc.Configuration,
+  { redirectUri, scope, prompt }: Application,
+  browser = newBrowser(),
+): Promise<Visit> {
+  const verifier = oidc.randomPKCECodeVerifier();
+  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
+  const url = oidc.buildAuthorizationUrl(configuration, {
+    redirect_uri: redirectUri,
+    scope,
+    ...(prompt === undefined ? {} : { prompt }),
+    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state,
+    nonce,
+  });
+  return { browser, verifier, state, nonce, page: await browser.get(url.href) };
+}
+
+/** Up to the page that asks what the application may; where that was allowed before, back at the application. */
+export async function signIn(visited: Visit, { username, password }: Account): Promise<Visit> {
+  expectPage(visited.page, 'login');
+  const page = await visited.browser.submit(visited.page, { username, password, 'sign-in': '1' });
+  return { ...visited, page };
+}
+
+export type Tokens = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+
+/** Allows it where that is asked; back at the application, which redeems the code and checks all that it got. */
+export async function allow(visited: Visit, configuration: oidc.Configuration): Promise<Tokens> {
+  const { browser, verifier, state, nonce } = visited;
+  let { page } = visited;
+  if (page.name === 'consent') page = await browser.submit(page, { decision: 'allow' });
+  if (page.name === 'consent-partial') page = await browser.get(page.link('continue') ?? '');
+  if (page.wayOut === undefined) throw new Error(`expected to be sent back, got ${page.name}: ${page.problem ?? ''}`);
+  return oidc.authorizationCodeGrant(configuration, page.wayOut, {
+    pkceCodeVerifier: verifier,
+    expectedState: state,
+    expectedNonce: nonce,
+    idTokenExpected: true,
+  });
+}
+
+/** With a hint of who they are, so that nobody is asked. @returns the page that says so */
+export async function signOut(browser: Browser, configuration: oidc.Configuration, idToken: string): Promise<Page> {
+  const url = oidc.buildEndSessionUrl(configuration, { id_token_hint: idToken });
+  return expectPage(await browser.get(url.href), 'signed-out');
+}
