@@ -21,6 +21,7 @@ import { connect, createApi, type KubernetesConnection } from './runtime/kuberne
 import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
 import { startManagement } from './runtime/management.ts';
 import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
+import { hears, type Silences } from './runtime/silence.ts';
 import { KubernetesChildren } from './sources/children-kubernetes.ts';
 import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
 import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
@@ -72,9 +73,6 @@ export interface Cluster {
 export class ClusterError extends Error {
   readonly code = 'cluster';
 }
-
-/** A leader that has heard nothing from the API server for so long is not ready: what it knows may be old. Milliseconds. */
-const deaf = 120_000;
 
 /**
  * Resolves when health can be asked for; leading and working come later, whenever the Lease and the API server allow it.
@@ -174,11 +172,11 @@ class ClusterProcess {
    * as long as the watches tell something.
    */
   hears(): boolean {
-    return Object.values(this.#silences()).every((silent) => silent !== undefined && silent <= deaf);
+    return hears(this.#silences());
   }
 
   /** Milliseconds by kind; none while this process waits for the Lease. */
-  #silences(): Readonly<Record<string, number | undefined>> {
+  #silences(): Silences {
     if (this.#parts === undefined) return {};
     const { source, secrets, configMaps, children } = this.#parts;
     return {

@@ -13,6 +13,7 @@ import { type WriteCounts, writeCountsIn } from './metrics/writes.ts';
 import type { RequestFacts } from './runtime/kubernetes-client.ts';
 import type { MetricsText } from './runtime/management.ts';
 import type { Meter } from './runtime/meter.ts';
+import type { Silences } from './runtime/silence.ts';
 
 export interface MetricsOptions {
   readonly version: string;
@@ -22,7 +23,7 @@ export interface MetricsOptions {
   /** Asked at each scrape. */
   readonly leading: () => boolean;
   /** Milliseconds since everything of a kind was heard of last, asked at each scrape. Default: nothing is watched. */
-  readonly silences?: () => Readonly<Record<string, number | undefined>>;
+  readonly silences?: () => Silences;
   /** Where they are registered. Default: a registry of its own, so that several can run in one process. */
   readonly registry?: Registry;
 }

@@ -1,6 +1,7 @@
 /** Requests to the API server, and how its watches fare. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { RequestFacts } from '../runtime/kubernetes-client.ts';
+import type { Silences } from '../runtime/silence.ts';
 import { buckets } from './buckets.ts';
 
 /** @param host of the API server */
@@ -36,10 +37,7 @@ export interface WatchProblem {
  * @param silences milliseconds since everything of a kind was heard of last; `undefined`: not known yet
  * @returns counts a list or watch that failed and begins anew
  */
-export function watchesIn(
-  registry: Registry,
-  silences: () => Readonly<Record<string, number | undefined>>,
-): (problem: WatchProblem) => void {
+export function watchesIn(registry: Registry, silences: () => Silences): (problem: WatchProblem) => void {
   const registers = [registry];
   new Gauge({
     name: 'nauthera_watch_seconds_since_last_sync',

@@ -36,7 +36,7 @@ namespace). \`request.id\` is that of the log and of the answer's \`X-Request-Id
 Sketch, for servers in the namespace \`auth\`:
 
 \`\`\`sh
-kubectl logs -n auth -l app.kubernetes.io/component=server --prefix=false | grep '"audit":true'
+kubectl logs -n auth -l app.kubernetes.io/component=server --tail=-1 | grep '"audit":true'
 \`\`\`
 
 Any collector of logs does the same with a filter on \`audit\`. From the table, for a time:

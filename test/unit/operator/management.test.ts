@@ -1,6 +1,7 @@
 import { createConnection } from 'node:net';
 import { afterEach, expect, it } from 'vitest';
 import { type Management, startManagement } from '../../../operator/src/runtime/management.ts';
+import { hears } from '../../../operator/src/runtime/silence.ts';
 
 let management: Management | undefined;
 afterEach(() => management?.close());
@@ -17,6 +18,15 @@ it('answers on loopback unless told otherwise', async () => {
   expect(management.host).toBe('127.0.0.1');
   await expect(ask('/livez')).resolves.toEqual({ status: 200, text: 'ok\n' });
   await expect(ask('/readyz')).resolves.toEqual({ status: 200, text: 'ok\n' });
+});
+
+it.each([
+  ['one that waits for the Lease watches nothing, and is ready to take over', {}, true],
+  ['everything was heard of within two minutes', { Client: 0, Secret: 120_000 }, true],
+  ['a kind has been silent for longer', { Client: 0, Secret: 120_001 }, false],
+  ['not everything is listed yet', { Client: undefined, Secret: 0 }, false],
+])('an operator: %s', (_, silences, ready) => {
+  expect(hears(silences)).toBe(ready);
 });
 
 it('readiness names what is not ready, a check that throws among them; liveness asks nobody', async () => {
