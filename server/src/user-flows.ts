@@ -220,7 +220,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       const stopSweep = startSweep({
         database: parts.background,
         onSwept: (table, rows) => metrics.sweptRows.inc({ table }, rows),
-        onExpired: (expired) => metrics.grantsEnded.inc({ cause: 'expiry' }, expired),
+        onEnded: (cause, grants) => metrics.grantsEnded.inc({ cause }, grants),
         onError: (error) => log.warn('expired rows could not be removed', errorFields(error)),
       });
       return async () => {

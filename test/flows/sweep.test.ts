@@ -1,5 +1,6 @@
 /** Expiry is decided where a row is read; the sweep only tidies up, and never takes what still counts. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { endByHand } from '../../server/src/store/ended-by-hand.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { type SweptTable, sweep } from '../../server/src/store/sweep.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -104,17 +105,25 @@ describe('F55: the sweep', () => {
     expect([table, swept[table], await world.count(table)]).toEqual([table, half, all - half]);
   });
 
-  it('tells of grants that came to the end of their time, and not of those that were ended before', async () => {
+  it('tells of grants that came to the end of their time or were ended by hand, each once', async () => {
     await granted();
     await granted();
     const old = `expires_at = now() - interval '1 second'`;
     await world.rows(`DELETE FROM grants WHERE id NOT IN (SELECT id FROM grants ORDER BY created_at DESC LIMIT 2)`);
     await world.rows(`UPDATE grants SET ${old}`);
     await world.rows(`UPDATE grants SET ended_at = now() WHERE id = (SELECT id FROM grants LIMIT 1)`);
-    const told: number[] = [];
+    const told: unknown[] = [];
     const { database } = world;
-    await sweep({ database, onSwept: () => undefined, onExpired: (grants) => told.push(grants) });
-    expect(told).toEqual([1]);
+    const round = () => sweep({ database, onSwept: () => undefined, onEnded: (...ended) => told.push(ended) });
+    await round();
+    expect(told).toEqual([['expiry', 1]]);
+    // By hand, in a process of its own: counted by one server, once.
+    await granted();
+    const { grants } = await endByHand(database, { user: 'ada' });
+    await Promise.all([round(), round()]);
+    await round();
+    expect(told.slice(1)).toEqual([['admin', grants]]);
+    expect(grants).toBeGreaterThan(0);
   });
 
   it('keeps the code of a session that may still end, though no token hangs off it any more', async () => {

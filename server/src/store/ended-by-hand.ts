@@ -5,7 +5,7 @@
 import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { insertDeliveries } from './logout-deliveries.ts';
-import { revoke, revokeGrant } from './revocations.ts';
+import { revoke, revokeGrantByHand } from './revocations.ts';
 
 export type Meant =
   /** A subject (`u_…`) or a user name as its directory writes it. */
@@ -76,7 +76,7 @@ function statementsFor(name: string, { sessions, rest }: Conditions) {
           SELECT id FROM grants WHERE ended_at IS NULL AND expires_at > now() AND ${rest} AND created_at <= ${until}
           LIMIT ${batch})
         RETURNING id, client_id, client_uid, subject, username, directory, scopes),
-      revoked AS (${revokeGrant('ended')}),
+      revoked AS (${revokeGrantByHand('ended')}),
       told AS (${insertAudit('$3', 'ended', {
         id: newAuditId,
         grant_id: 'ended.id',

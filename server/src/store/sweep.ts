@@ -49,21 +49,29 @@ function told(table: SweptTable): string {
 export interface SweepOptions {
   readonly database: Database;
   readonly onSwept: (table: SweptTable, rows: number) => void;
-  /** Grants that came to the end of their time, among those that were removed. */
-  readonly onExpired?: (grants: number) => void;
+  /** Grants that came to the end of their time, among those that were removed; or that were ended by hand since. */
+  readonly onEnded?: (cause: 'expiry' | 'admin', grants: number) => void;
   readonly onError: (error: unknown) => void;
   /** Milliseconds between two rounds; default a minute. */
   readonly every?: number;
 }
 
+// Whoever did it tells no metrics: the first server that comes counts it, and no other.
+const countByHand: Statement = {
+  name: 'grants_ended_by_hand',
+  text: 'UPDATE revocations SET by_hand = NULL WHERE by_hand',
+};
+
 /** One round over every table. A table that gave a whole batch is asked again at once. */
-export async function sweep({ database, onSwept, onExpired }: Omit<SweepOptions, 'onError' | 'every'>): Promise<void> {
+export async function sweep({ database, onSwept, onEnded }: Omit<SweepOptions, 'onError' | 'every'>): Promise<void> {
+  const { count: byHand } = await database.run(countByHand, []);
+  if (byHand > 0) onEnded?.('admin', byHand);
   for (const { table, statement } of sweeps) {
     for (let more = true; more; ) {
       const { rows, count } = await database.run<{ expired?: boolean }>(statement, []);
       if (count > 0) onSwept(table, count);
       const expired = rows.filter((row) => row.expired === true).length;
-      if (expired > 0) onExpired?.(expired);
+      if (expired > 0) onEnded?.('expiry', expired);
       more = count === batch;
     }
   }
