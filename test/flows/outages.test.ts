@@ -209,7 +209,31 @@ describe('F49: a database that takes nothing', () => {
   });
 });
 
-describe('F51: a slow network before the database', () => {
+describe('F51: a slow network', () => {
+  it('1 Mbit/s that stalls at each tenth chunk, before database and directory: chains go on, people sign in, no grant ends', async () => {
+    const first = await granted('grace');
+    const ended = await count('grants', 'ended_at IS NOT NULL');
+    const thin = { bitsPerSecond: 1_000_000, everyNthStalls: 10, stall: 300 };
+    database.thin(thin);
+    directory.thin(thin);
+    let token = first.refresh_token;
+    for (let turn = 0; turn < 5; turn++) {
+      const answers = await Promise.all([insisting(() => refresh(token)), insisting(() => refresh(token))]);
+      expect(answers.map(({ status, body }) => [status, body.error])).toEqual([
+        [200, undefined],
+        [200, undefined],
+      ]);
+      expect(answers[0]?.body.refresh_token).toBe(answers[1]?.body.refresh_token);
+      token = answers[0]?.body.refresh_token;
+    }
+    expect((await granted('alan')).refresh_token).toBeDefined();
+    database.pass();
+    directory.pass();
+    expect(database.stalled).toBeGreaterThan(0);
+    expect(directory.stalled).toBeGreaterThan(0);
+    expect(await count('grants', 'ended_at IS NOT NULL')).toBe(ended);
+  });
+
   it('200 ms each way: chains go on, no grant ends, no code is lost', async () => {
     const first = await granted('grace');
     const ended = await count('grants', 'ended_at IS NOT NULL');

@@ -3,6 +3,7 @@
  * did, so that a fault that never fired can fail its test. No privileges are needed.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface FaultProxy {
   readonly port: number;
@@ -16,6 +17,13 @@ export interface FaultProxy {
   pass(): void;
   /** Bytes wait this long in each direction. */
   delay(milliseconds: number): void;
+  /**
+   * A thin line that loses: so many bits a second in each direction of each connection, and of the chunks every so-manieth
+   * waits for as long as a lost packet is sent again after, with all behind it.
+   */
+  thin(line: { readonly bitsPerSecond: number; readonly everyNthStalls: number; readonly stall: number }): void;
+  /** Chunks that {@link thin} stalled. */
+  readonly stalled: number;
   /**
    * Bytes vanish, nothing is closed. `existing`: on connections that are open now; `new`: connections are accepted, and
    * nothing comes back; `all`: both.
@@ -42,6 +50,8 @@ export interface FaultProxy {
 }
 
 interface Pair {
+  /** What is on its way, in order, by where it goes. */
+  readonly queues: Map<Socket, Promise<void>>;
   readonly near: Socket;
   readonly far: Socket;
   swallowed: boolean;
@@ -58,6 +68,19 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
   let bytesUp = 0;
   let question: string | undefined;
   let lost = 0;
+  let line: Parameters<FaultProxy['thin']>[0] | undefined;
+  let chunks = 0;
+  let stalled = 0;
+
+  /** Milliseconds until the last byte is through. */
+  const crossing = (length: number): number => {
+    if (line === undefined) return 0;
+    const { bitsPerSecond, everyNthStalls, stall } = line;
+    chunks += 1;
+    const stalls = chunks % everyNthStalls === 0;
+    if (stalls) stalled += 1;
+    return (length * 8_000) / bitsPerSecond + (stalls ? stall : 0);
+  };
 
   const end = (pair: Pair, how: 'destroy' | 'reset' | 'end') => {
     pairs.delete(pair);
@@ -71,7 +94,14 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
     const write = () => {
       if (!pair.swallowed && !to.destroyed) to.write(chunk);
     };
-    if (wait > 0) setTimeout(write, wait).unref();
+    const before = pair.queues.get(to);
+    if (line !== undefined || before !== undefined) {
+      const queued = (before ?? Promise.resolve()).then(() => sleep(crossing(chunk.length), undefined, { ref: false }));
+      const written = queued.then(write).finally(() => {
+        if (pair.queues.get(to) === written) pair.queues.delete(to);
+      });
+      pair.queues.set(to, written);
+    } else if (wait > 0) setTimeout(write, wait).unref();
     else write();
   };
 
@@ -79,7 +109,7 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
     accepted += 1;
     if (mode === 'refuse') return near.destroy();
     const far = connect(target.port, target.host);
-    const pair: Pair = { near, far, swallowed: mode === 'black-hole', answerIsLost: false };
+    const pair: Pair = { queues: new Map(), near, far, swallowed: mode === 'black-hole', answerIsLost: false };
     pairs.add(pair);
     near.on('data', (chunk: Buffer) => {
       if (!pair.swallowed) bytesUp += chunk.length;
@@ -148,12 +178,19 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
     },
     pass() {
       mode = 'pass';
+      line = undefined;
       wait = 0;
       cut = Number.POSITIVE_INFINITY;
       question = undefined;
     },
     delay(milliseconds) {
       wait = milliseconds;
+    },
+    thin(wanted) {
+      line = wanted;
+    },
+    get stalled() {
+      return stalled;
     },
     blackHole(which) {
       if (which !== 'existing') mode = 'black-hole';
