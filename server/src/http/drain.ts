@@ -46,7 +46,7 @@ export function trackConnections(app: FastifyInstance): Drain {
     async close(cap, linger = 0) {
       closing = true;
       for (const response of answers) isLast(response);
-      if (linger > 0 && sockets.size > 0) await sleep(linger);
+      if (linger > 0 && sockets.size + handshakes.size > 0) await sleep(linger);
       const closed = app.close();
       for (const socket of handshakes.values()) socket.destroy();
       const inUse = busy();
