@@ -79,27 +79,59 @@ export function accessTokenRecord(token: NewAccessToken): Readonly<Record<string
 const insert: Statement = {
   name: 'access_token_insert',
   text: `WITH soft AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true)),
-    held AS (
-      SELECT FROM soft, jsonb_to_record($1::jsonb) AS a(grant_id uuid)
-      WHERE a.grant_id IS NULL OR EXISTS (SELECT FROM grants g WHERE g.id = a.grant_id AND ${liveGrant('g')})),
-    token AS (${insertAccessToken('$1', 'held')} RETURNING id)
-    SELECT count(*)::int AS inserted FROM token`,
+    token AS (
+      INSERT INTO access_tokens (hash, id, client_id, client_uid, grant_id, scopes, audiences, certificate, expires_at)
+      SELECT decode(a.hash, 'hex'), a.id, a.client_id, a.client_uid, a.grant_id, a.scopes, a.audiences, a.certificate,
+        now() + make_interval(secs => a.lifetime)
+      FROM soft, jsonb_to_recordset($1::jsonb) AS a(${record})
+      WHERE a.grant_id IS NULL OR EXISTS (SELECT FROM grants g WHERE g.id = a.grant_id AND ${liveGrant('g')})
+      RETURNING id)
+    SELECT id FROM token`,
 };
+
+/** So many are inserted by one statement; more of one turn of the event loop are inserted by several at once. */
+const together = 64;
 
 export interface AccessTokenStore {
   /**
-   * A token beside no other change: a client's own, or one more of a grant that holds.
+   * A token beside no other change: a client's own, or one more of a grant that holds. Those that one turn of the event loop
+   * asks for are inserted together: a statement each would cost several times what all the rest of their requests does.
    *
    * @returns `false`: its grant has ended; nothing was written.
    */
   insert(token: NewAccessToken): Promise<boolean>;
 }
 
+interface Waiting {
+  readonly token: NewAccessToken;
+  readonly resolve: (inserted: boolean) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export function accessTokenStore(database: Database): AccessTokenStore {
+  let waiting: Waiting[] = [];
+
+  const insertAll = async (batch: readonly Waiting[]): Promise<void> => {
+    try {
+      const records = batch.map(({ token }) => accessTokenRecord(token));
+      const { rows } = await database.run<{ id: string }>(insert, [JSON.stringify(records)]);
+      const inserted = new Set(rows.map(({ id }) => id));
+      for (const { token, resolve } of batch) resolve(inserted.has(token.id));
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    }
+  };
+  const flush = (): void => {
+    const all = waiting;
+    waiting = [];
+    for (let from = 0; from < all.length; from += together) void insertAll(all.slice(from, from + together));
+  };
   return {
-    async insert(token) {
-      const { rows } = await database.run<{ inserted: number }>(insert, [accessTokenJson(token)]);
-      return rows[0]?.inserted === 1;
+    insert(token) {
+      return new Promise((resolve, reject) => {
+        if (waiting.length === 0) setImmediate(flush);
+        waiting.push({ token, resolve, reject });
+      });
     },
   };
 }
