@@ -14,7 +14,7 @@ export interface RequestRow {
   readonly name: string;
   readonly role: Row['role'];
   readonly server: Running;
-  /** In flight at once; default 32. */
+  /** In flight at once; default 64. */
   readonly connections?: number;
   /** The next request; called for each. */
   readonly next: () => Request;
@@ -24,7 +24,7 @@ export interface RequestRow {
   readonly prepare?: (extent: Extent) => Promise<void>;
 }
 
-export function requestRow({ name, role, server, connections = 32, next, onAnswer, prepare }: RequestRow): Row {
+export function requestRow({ name, role, server, connections = 64, next, onAnswer, prepare }: RequestRow): Row {
   return {
     name,
     role,

@@ -58,6 +58,8 @@ export interface Verdict {
   /** Median of the rounds' ratios, and the best round. */
   readonly ratio: number;
   readonly best: number;
+  /** As {@link ratio}, of operations for the same CPU: what is left of it where others take turns on the cores. */
+  readonly cpuRatio?: number | undefined;
   readonly verdict: 'reached' | 'missed' | 'noisy' | 'generator-bound' | 'failed';
 }
 
@@ -135,9 +137,7 @@ function spreadOf(rates: readonly number[]): number {
 
 function resultOf(name: string, role: Row['role'], samples: RowResult['samples']): RowResult {
   const rates = samples.map(rateOf);
-  const cpu = samples.flatMap(({ serverCpu, operations }) =>
-    serverCpu === undefined || operations === 0 ? [] : [(serverCpu * 1e6) / operations],
-  );
+  const cpu = samples.flatMap((sample) => cpuPerOperation(sample) ?? []);
   return {
     name,
     role,
@@ -151,6 +151,12 @@ function resultOf(name: string, role: Row['role'], samples: RowResult['samples']
   };
 }
 
+/** Microseconds. */
+function cpuPerOperation(sample: Sample | undefined): number | undefined {
+  if (sample?.serverCpu === undefined || sample.operations === 0) return undefined;
+  return (sample.serverCpu * 1e6) / sample.operations;
+}
+
 function judge(target: Target, results: readonly RowResult[]): Verdict {
   const row = results.find(({ name }) => name === target.row);
   const of = results.find(({ name }) => name === target.of);
@@ -159,9 +165,14 @@ function judge(target: Target, results: readonly RowResult[]): Verdict {
     const other = of.samples[round];
     return other === undefined ? [] : [rateOf(sample) / rateOf(other)];
   });
+  const cpuRatios = row.samples.flatMap((sample, round) => {
+    const [mine, theirs] = [cpuPerOperation(sample), cpuPerOperation(of.samples[round])];
+    return mine === undefined || theirs === undefined ? [] : [theirs / mine];
+  });
+  const cpuRatio = cpuRatios.length === 0 ? undefined : median(cpuRatios);
   const ratio = median(ratios);
   const best = Math.max(...ratios);
-  return { target, ratio, best, verdict: verdictOf(target, row, of, ratio, best) };
+  return { target, ratio, best, cpuRatio, verdict: verdictOf(target, row, of, ratio, best) };
 }
 
 function verdictOf(target: Target, row: RowResult, of: RowResult, ratio: number, best: number): Verdict['verdict'] {

@@ -1,6 +1,6 @@
 /** The processes of a bench: each on the core that is meant for it, all of them ended by their id. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -102,12 +102,14 @@ async function endOf(child: ChildProcess | undefined): Promise<void> {
   clearTimeout(cut);
 }
 
-/** Seconds of CPU of a process so far; `undefined` where /proc does not tell. */
+/** Seconds of CPU of all threads of a process so far, to the nanosecond; `undefined` where /proc does not tell. */
 export function cpuOf(pid: number): number | undefined {
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return (Number(fields[11]) + Number(fields[12])) / 100;
+    let nanoseconds = 0;
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      nanoseconds += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0]);
+    }
+    return nanoseconds / 1e9;
   } catch {
     return undefined;
   }

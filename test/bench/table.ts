@@ -25,6 +25,7 @@ function line(name: string, ...columns: string[]): string {
   return `${name.padEnd(44)}${columns.map((column) => column.padStart(9)).join('')}`;
 }
 
-function sentence({ target, ratio, best, verdict }: Verdict): string {
-  return `  ${target.row}: ${ratio.toFixed(2)} × ${target.of} (best round ${best.toFixed(2)}), target ${target.atLeast.toFixed(2)}: ${verdict}`;
+function sentence({ target, ratio, best, cpuRatio, verdict }: Verdict): string {
+  const cpu = cpuRatio === undefined ? '' : `, by CPU ${cpuRatio.toFixed(2)}`;
+  return `  ${target.row}: ${ratio.toFixed(2)} × ${target.of} (best round ${best.toFixed(2)}${cpu}), target ${target.atLeast.toFixed(2)}: ${verdict}`;
 }
