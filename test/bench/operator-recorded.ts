@@ -37,6 +37,7 @@ export function sumOf(metrics: string, name: string, labels: string): number {
 
 export async function verified(operator: OperatorProcess, clients: number): Promise<void> {
   for (;;) {
+    if (operator.ends > 0) throw new Error(`the operator ended by itself:\n${operator.log}`);
     const metrics = await operator.metrics().catch(() => '');
     const passes = sumOf(metrics, 'controller_runtime_reconcile_total', 'controller="Client"');
     if (passes >= clients && sumOf(metrics, 'workqueue_depth', '') === 0) return;
