@@ -67,15 +67,21 @@ function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded
   return loaded.settings;
 }
 
-function logTo(service: string, level: 'debug' | 'info' | 'warn' | 'error', format: 'text' | 'json'): Log {
-  // Standard output belongs to results.
+interface LogTo {
+  readonly service: string;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly format: 'text' | 'json';
+  readonly stream: NodeJS.WritableStream;
+}
+
+function logTo({ service, level, format, stream }: LogTo): Log {
   return createLog({
     level,
     format,
     service,
     version,
     pod: process.env.HOSTNAME,
-    destination: { write: (line) => void process.stderr.write(line) },
+    destination: { write: (line) => void stream.write(line) },
   });
 }
 
@@ -97,7 +103,9 @@ async function runStandalone(flags: Flags): Promise<void> {
     tracingProblems(process.env),
   );
   const service = 'nauthera-standalone';
-  const { tracing, log } = await traced(service, logTo(service, logLevel, logFormat));
+  // Standard output belongs to the table.
+  const own = logTo({ service, level: logLevel, format: logFormat, stream: process.stderr });
+  const { tracing, log } = await traced(service, own);
   const end = new Ending();
   exitOnSurprises(log, end);
   const { startStandalone } = await import('./standalone.ts');
@@ -113,7 +121,11 @@ async function runStandalone(flags: Flags): Promise<void> {
   });
   const standalone = await end.unless(starting);
   console.error(`serving on ${standalone.url}, status on ${standalone.managementUrl}/status`);
-  await end.wait(standalone).finally(() => endTracing(tracing));
+  try {
+    await end.wait(standalone, () => console.error('stopping'));
+  } finally {
+    await endTracing(tracing);
+  }
 }
 
 async function runInCluster(flags: Flags): Promise<void> {
@@ -121,7 +133,8 @@ async function runInCluster(flags: Flags): Promise<void> {
   setFlagsFromString('--optimize-for-size');
   const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadRunSettings, tracingProblems(process.env));
   const service = 'nauthera-operator';
-  const { tracing, log } = await traced(service, logTo(service, logLevel, logFormat));
+  const own = logTo({ service, level: logLevel, format: logFormat, stream: process.stdout });
+  const { tracing, log } = await traced(service, own);
   const end = new Ending();
   exitOnSurprises(log, end);
   const { startCluster } = await import('./cluster.ts');
@@ -135,8 +148,13 @@ async function runInCluster(flags: Flags): Promise<void> {
     onEnd: (reason) => end.now(new Exit(1, reason)),
   });
   const cluster = await end.unless(starting);
-  console.error(`talking to ${cluster.apiServer}, health on ${cluster.managementUrl}/readyz`);
-  await end.wait(cluster).finally(() => endTracing(tracing));
+  log.info('listening', { 'nauthera.url': cluster.managementUrl });
+  log.info('talking to the API server', { 'nauthera.url': cluster.apiServer });
+  try {
+    await end.wait(cluster, () => log.info('shutting down'));
+  } finally {
+    await endTracing(tracing);
+  }
 }
 
 async function runRelease(flags: Flags): Promise<void> {
@@ -220,9 +238,10 @@ class Ending {
     process.exit(first.reason?.code ?? 0);
   }
 
-  async wait(started: Stoppable): Promise<void> {
+  /** @param tell says that it stops */
+  async wait(started: Stoppable, tell: () => void): Promise<void> {
     const reason = await this.#ended;
-    console.error('stopping');
+    tell();
     await started.stop();
     if (reason !== undefined) throw reason;
   }

@@ -49,6 +49,19 @@ describe('usage and settings', () => {
     expect(found).toBe(code);
   });
 
+  it('what it does not do of traces is refused with all other problems, and only where there is an endpoint', async () => {
+    const traces = { OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_SAMPLER: 'sometimes' };
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4317' };
+    const refused = await run(['serve', '--listen', 'nowhere'], { ...traces, ...endpoint }).ended;
+    expect([refused.code, refused.err]).toEqual([
+      2,
+      expect.stringMatching(
+        /--listen: must be[\s\S]*OTEL_EXPORTER_OTLP_PROTOCOL: must be http\/protobuf[\s\S]*OTEL_TRACES_SAMPLER: must/,
+      ),
+    ]);
+    expect((await run(['serve', '--listen', 'nowhere'], traces).ended).err).not.toContain('OTEL');
+  });
+
   it('I4: a password in a URL is never shown', async () => {
     const url = 'mysql://nauthera:geheim@db/x';
     const { code, out, err } = await run(['serve', '--database', url, '--key-file', join(folder, 'k')]).ended;
