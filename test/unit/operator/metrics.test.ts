@@ -156,7 +156,8 @@ it('count resources by how they stand, as their statuses say it', async () => {
 
 it('tell how long a generation waited to be served everywhere, and of none twice', async () => {
   const metrics = make();
-  const { concluded } = metrics.resourceCounts;
+  const concluded = (...of: Parameters<typeof metrics.resourceCounts.concluded>) =>
+    metrics.resourceCounts.concluded(...of);
   const served = (generation: number) => [condition('Programmed', 'True', 'Programmed', generation)];
   const waits = (generation: number) => [condition('Programmed', 'False', 'NotServedYet', generation)];
   const key = 'shop/web';
@@ -208,17 +209,17 @@ it('count what is written, by kind and never by name', async () => {
     putMany: (rows) => Promise.resolve(rows.map((_, at) => ({ outcome: outcomes[at] ?? 'unchanged', revision }))),
     delete: (_, uid) => Promise.resolve(uid === 'there' ? revision : null),
   };
-  const { putMany, put, delete: remove } = counted(registry, metrics.writes.registry);
+  const counting = counted(registry, metrics.writes.registry);
   const rows = ['a', 'b', 'c'].map((id) => ({
     kind: 'client' as const,
     id,
     owner: anOwner(id),
     value: aClient(id).build(),
   }));
-  await putMany(rows);
-  if (rows[0] !== undefined) await put(rows[0]);
-  await remove('directory', 'there');
-  await remove('directory', 'gone');
+  await counting.putMany(rows);
+  if (rows[0] !== undefined) await counting.put(rows[0]);
+  await counting.delete('directory', 'there');
+  await counting.delete('directory', 'gone');
   expect(await samples(metrics)).toMatchObject({
     'nauthera_registry_writes_total{kind="Client",operation="put"}': 2,
     'nauthera_registry_writes_total{kind="LdapBinding",operation="delete"}': 1,
