@@ -5,12 +5,27 @@
  */
 import { readFileSync } from 'node:fs';
 import * as oidc from 'openid-client';
-import { Agent } from 'undici';
+import { Agent, buildConnector } from 'undici';
 import { Browser, type Page } from '../../support/browser.ts';
 
 const read = (name: string): string => readFileSync(`/oauth2/${name}`, 'utf8');
 export const issuer = read('issuer-uri');
-const dispatcher = new Agent({ pipelining: 0, maxHeaderSize: 65_536 });
+
+/** A server waits five seconds for the end of a handshake: a node without time for that is no fault of a server. */
+const patienceOfServers = 4_500;
+const connectOnce = buildConnector({ timeout: 30_000 });
+const connect: buildConnector.connector = (options, done) => {
+  const attempt = (left: number): void => {
+    const started = Date.now();
+    connectOnce(options, (...result) => {
+      const [error] = result;
+      if (error !== null && left > 0 && Date.now() - started > patienceOfServers) attempt(left - 1);
+      else done(...result);
+    });
+  };
+  attempt(5);
+};
+const dispatcher = new Agent({ pipelining: 0, maxHeaderSize: 65_536, connect });
 
 export interface Application {
   readonly redirectUri: string;
