@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { everyLine, lineFields } from '../../server/src/telemetry/log-fields.ts';
 import { isOfProcess, namesIn, ownMetricsOf } from '../monitoring/metrics.ts';
 import { root } from '../rules/sources.ts';
 import { renderChart } from '../support/chart.ts';
@@ -205,6 +206,28 @@ describe('the operator of a cluster', () => {
         const { status, body } = await token(replica, credentials);
         return status === 401 && body.error === 'invalid_client';
       });
+  });
+
+  it('tells in its log which resource, of which uid and generation, and in which pass', async () => {
+    const lines = operator.log
+      .split('\n')
+      .filter((line) => line.startsWith('{') && line.endsWith('}'))
+      .map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
+    const told = lines.findLast(({ msg }) => msg === 'Ready has another reason');
+    expect(told).toMatchObject({
+      'service.name': 'nauthera-operator',
+      'service.version': expect.any(String) as string,
+      logger: 'main',
+      'k8s.namespace.name': expect.any(String) as string,
+      'nauthera.kind': expect.stringMatching(/^(?:AuthorizationServer|Client|Scope|LdapBinding)$/) as string,
+      'nauthera.name': expect.any(String) as string,
+      'nauthera.uid': expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      'nauthera.generation': expect.any(Number) as number,
+      'nauthera.reason': expect.any(String) as string,
+      'reconcile.id': expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    });
+    const known = { ...everyLine, ...lineFields };
+    expect(lines.flatMap((line) => Object.keys(line)).filter((name) => !(name in known))).toEqual([]);
   });
 
   it('tells what happened in Events, one a change', async () => {
