@@ -182,7 +182,7 @@ describe('what the documentation says', () => {
     const commands = (await blocks('sh'))
       .flatMap((text) => text.split('\n'))
       .filter((line) => line.startsWith('helm '));
-    expect(commands).toHaveLength(4);
+    expect(commands).toHaveLength(6);
     for (const command of commands.filter((line) => !line.startsWith('helm uninstall'))) {
       const args = command
         .split(' ')
