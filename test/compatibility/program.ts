@@ -2,37 +2,26 @@
  * The server of a release, kept beside its recording for the tests that run it next to this one: our own code in one file,
  * which takes its packages from the checkout that it stands in.
  */
+import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { build } from 'esbuild';
-import { filesAsText } from '../../image/src/files-as-text.ts';
 
+const run = promisify(execFile);
 const root = join(import.meta.dirname, '../..');
+const oneFile = join(root, 'image/src/one-file.ts');
 const kept = (version: string) => join(import.meta.dirname, `${version}.server.mjs.gz`);
 
 /** @param checkout of that version; its packages are installed */
 export async function keepProgram(version: string, checkout = root): Promise<void> {
-  const { outputFiles } = await build({
-    absWorkingDir: checkout,
-    entryPoints: ['server/src/main.ts'],
-    bundle: true,
-    splitting: false,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-    target: 'node26',
-    minify: true,
-    legalComments: 'none',
-    plugins: [filesAsText],
-    write: false,
-    logLevel: 'warning',
+  const { stdout } = await run(process.execPath, [oneFile, 'server/src/main.ts', '--external-packages'], {
+    cwd: checkout,
+    maxBuffer: 1 << 26,
   });
-  const [program] = outputFiles;
-  if (program === undefined) throw new Error('nothing was made');
-  await writeFile(kept(version), gzipSync(program.contents, { level: 9 }));
+  await writeFile(kept(version), gzipSync(stdout, { level: 9 }));
 }
 
 /** @returns the path of a program that Node runs; `undefined`: none was kept */

@@ -20,7 +20,7 @@ const server: Record<string, Room> = {
   // Of node:net what reads addresses.
   protocol: { pure: ['node:crypto', 'node:net'], types: ['registry/registration.ts'] },
   interaction: {
-    pure: [],
+    pure: ['node:zlib'],
     rooms: ['protocol'],
     types: ['directory/verify-consent.ts', 'directory/directory.ts', 'registry/registration.ts', 'keys/keys.ts'],
   },
@@ -93,6 +93,10 @@ const operator: Record<string, Room> = {
   sources: { rooms: ['runtime'], packages: ['@nauthera/crds', 'chokidar', 'yaml'] },
   registrations: { packages: ['@nauthera/crds', '@nauthera/server/registry'] },
   certificates: { packages: ['@peculiar/x509', 'reflect-metadata'] },
+  metrics: {
+    types: ['controllers', 'runtime'],
+    packages: ['@nauthera/crds', '@nauthera/server/registry', 'prom-client'],
+  },
   controllers: {
     rooms: ['runtime', 'registrations', 'certificates', 'sources/source.ts', 'sources/children.ts'],
     types: ['sources'],

@@ -27,8 +27,8 @@ describe('what the sources never do', () => {
         .map(() => path),
     );
     expect(inline).toEqual([]);
-    // Beside migrations: commands of somebody on duty, where no request is. Names of roles are escaped.
-    const byHand = /^server\/src\/store\/(?:migrations\/|(?:restored|roles)\.ts: )/;
+    // Beside migrations and what runs them: commands of somebody on duty, where no request is. Names of roles are escaped.
+    const byHand = /^server\/src\/store\/(?:migrations\/|(?:migrate|restored|roles)\.ts: )/;
     expect(lines(/sql\.raw\(/).filter((line) => !byHand.test(line))).toEqual([]);
     expect(lines(/\bquery\(\s*`[^`]*\$\{/)).toEqual([]);
   });
@@ -123,7 +123,8 @@ describe('what the sources never do', () => {
       (line) => !/^(?:server\/src\/command-line|(?:server|operator)\/src\/main)\.ts:/.test(line),
     );
     expect(environment).toEqual([]);
-    const commandLine = /^(?:server|operator)\/src\/(?:main|generate|config\/generate)\.ts:/;
+    const commandLine =
+      /^(?:server|operator)\/src\/(?:main|generate|config\/generate|telemetry\/(?:audit|logs)-document)\.ts:/;
     expect(lines(/process\.argv/).filter((line) => !commandLine.test(line))).toEqual([]);
   });
 
@@ -167,6 +168,6 @@ describe('A70: supply chain', () => {
         path.startsWith('node_modules/') && entry.dev !== true && entry.optional !== true && entry.link !== true,
     );
     // A budget: raise it only with a reason in the commit.
-    expect(needed.length).toBeLessThanOrEqual(320);
+    expect(needed.length).toBeLessThanOrEqual(330);
   });
 });

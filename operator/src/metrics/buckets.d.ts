@@ -1,2 +1,0 @@
-/** Upper bounds of histograms in seconds, the same as the server's. */
-export declare const buckets: number[];
