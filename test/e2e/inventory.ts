@@ -2,7 +2,8 @@
 import { kubectl } from './kubectl.ts';
 
 /** What comes and goes by itself: news, and the API server's own notes. */
-const passing = /^(?:events|events[.]events[.]k8s[.]io|componentstatuses|[^.]+[.]metrics[.]k8s[.]io)$/;
+const passing =
+  /^(?:events|events[.]events[.]k8s[.]io|componentstatuses|ipaddresses[.]networking[.]k8s[.]io|[^.]+[.]metrics[.]k8s[.]io)$/;
 
 /** `Kind/namespace/name`, without a namespace `Kind/name`, sorted. */
 export async function inventory(): Promise<readonly string[]> {

@@ -96,7 +96,9 @@ export class Traffic {
   }
 
   async #lastWords<T>(pod: string): Promise<T> {
-    return JSON.parse((await kubectl('-n', this.#namespace, 'logs', pod, '--tail=1')).trim()) as T;
+    const lines = (await kubectl('-n', this.#namespace, 'logs', pod, '--tail=20')).trim().split('\n');
+    // The runtime may warn in between.
+    return JSON.parse(lines.findLast((line) => line.startsWith('{')) ?? '') as T;
   }
 
   async #touch(file: string): Promise<void> {
