@@ -30,6 +30,8 @@ export interface ReleaseOptions {
   readonly seams?: {
     /** Milliseconds in which a leader that heard nothing may still write. Default: as the Lease promises, 10 s. */
     readonly settle?: number;
+    /** Milliseconds between two renewals of the Lease. Default 15 s. */
+    readonly renewEvery?: number;
   };
 }
 
@@ -44,9 +46,11 @@ export class ReleaseUnfinished extends Error {
 
 const leaseName = 'nauthera-operator';
 const pageSize = 500;
-const atOnce = 10;
+const atOnce = 20;
 /** Others wait so long after the last word of ours: the longest that they believe. */
 const heldFor = { ...defaultLeaseTimes, duration: 60_000 };
+/** Milliseconds from one word to the next. */
+const renewEvery = 15_000;
 
 /**
  * May be repeated; says nothing to do where the kinds are unknown.
@@ -57,29 +61,40 @@ const heldFor = { ...defaultLeaseTimes, duration: 60_000 };
 export async function release(options: ReleaseOptions): Promise<Released> {
   const { api, namespace, patience, seams } = options;
   const deadline = Date.now() + patience;
-  const held = await takeOver(api, namespace, deadline);
-  if (held.before !== '') {
+  const { holder, before } = await takeOver(api, namespace, deadline);
+  if (before !== '') {
     const settle = seams?.settle ?? defaultLeaseTimes.renewDeadline;
     options.onProgress(`waiting until the operator that leads writes no more, ${Math.ceil(settle / 1000)} s`);
     await sleep(settle);
   }
   const done = new Set<string>();
+  let renewed = Date.now();
   for (;;) {
     const found = await everyHeld(options);
     if (found.length === 0) break;
-    if (Date.now() > deadline) throw new ReleaseUnfinished(`${found.length} resources still have a finalizer of ours`);
     options.onProgress(`releasing ${found.length} resources`);
     for (let from = 0; from < found.length; from += atOnce) {
+      if (Date.now() > deadline)
+        throw new ReleaseUnfinished(`${found.length - from} resources still have a finalizer of ours`);
+      // Many resources take longer than others wait: without a word of ours they would lead, and put finalizers back.
+      if (Date.now() - renewed > (seams?.renewEvery ?? renewEvery)) {
+        await hold(api, namespace, holder);
+        renewed = Date.now();
+      }
       const batch = found.slice(from, from + atOnce);
       for (const uid of await Promise.all(batch.map((one) => free(api, one)))) if (uid !== undefined) done.add(uid);
     }
   }
-  await api.request({
-    method: 'PUT',
-    path: leasePath(namespace),
-    body: renewedLease(await look(api, namespace), Date.now()),
-  });
+  await hold(api, namespace, holder);
   return { resources: done.size };
+}
+
+/** @throws ReleaseUnfinished when somebody else holds the Lease by now */
+async function hold(api: KubernetesApi, namespace: string, holder: string): Promise<void> {
+  const lease = await look(api, namespace);
+  if (lease.holder !== holder)
+    throw new ReleaseUnfinished(`${lease.holder} leads by now: stop that operator, or another release, first`);
+  await api.request({ method: 'PUT', path: leasePath(namespace), body: renewedLease(lease, Date.now()) });
 }
 
 function leasesPath(namespace: string): string {
@@ -94,8 +109,14 @@ async function look(api: KubernetesApi, namespace: string): Promise<Lease> {
   return readLease(await api.request({ method: 'GET', path: leasePath(namespace) }));
 }
 
-/** By force: whoever leads sees it at its next renewal and ends. Who that was; empty: nobody. */
-async function takeOver(api: KubernetesApi, namespace: string, deadline: number): Promise<{ readonly before: string }> {
+interface Taken {
+  readonly holder: string;
+  /** Who led; empty: nobody. */
+  readonly before: string;
+}
+
+/** By force: whoever leads sees it at its next renewal and ends. */
+async function takeOver(api: KubernetesApi, namespace: string, deadline: number): Promise<Taken> {
   const holder = `release_${crypto.randomUUID()}`;
   for (;;) {
     try {
@@ -111,7 +132,7 @@ async function takeOver(api: KubernetesApi, namespace: string, deadline: number)
           body: freshLease(namespace, leaseName, spec),
         });
       else await api.request({ method: 'PUT', path: leasePath(namespace), body: withSpec(lease, spec) });
-      return { before: lease?.holder ?? '' };
+      return { holder, before: lease?.holder ?? '' };
     } catch (error) {
       // Its holder renewed it in between.
       if (!(error instanceof ApiError) || error.status !== 409 || Date.now() > deadline) throw error;
