@@ -149,7 +149,14 @@ describe('what helm says at the end', () => {
     expect(said).toContain(`kubectl wait -n ${namespace} authorizationserver/main --for=condition=Ready`);
     expect(said).toContain(`helm test mine -n ${namespace}`);
     expect(said).not.toContain('port-forward');
-    expect(await notes('authorizationServer.create=false')).toContain('There is no default server');
+  });
+
+  it('offers no test that is not there, and says what the server of somebody else needs', async () => {
+    const said = await notes('authorizationServer.create=false');
+    expect(said).toContain('There is no default server');
+    expect(said).toContain('auth.nauthera.io/is-default: "true"');
+    for (const without of ['authorizationServer.create=false', 'tests.enabled=false'])
+      expect(await notes(without)).not.toContain('helm test');
   });
 });
 
