@@ -38,6 +38,18 @@ describe('Markdown files', () => {
     expect(missing).toEqual([]);
   });
 
+  it.each(written)(
+    '%s: whoever reads the logs of several pods says how many lines: kubectl shows ten of each',
+    (path) => {
+      const commands = [
+        ...read(path)
+          .replaceAll(/\\\n\s*/g, ' ')
+          .matchAll(/kubectl logs [^\n|`]*/g),
+      ].map(([text]) => text);
+      expect(commands.filter((text) => /\s(-l|--selector)\b/.test(text) && !/\s--tail\b/.test(text))).toEqual([]);
+    },
+  );
+
   it('docs/README.md leads to every document beside it', () => {
     const index = read('docs/README.md');
     // Runbooks have an index of their own, which is generated from the alerts.
