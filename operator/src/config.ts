@@ -219,7 +219,7 @@ export const runSettings: SettingsOf<RunSettings> = {
   management: {
     flag: 'management',
     value: 'HOST:PORT',
-    help: '/livez and /readyz; keep it private',
+    help: '/livez, /readyz and /metrics; keep it private',
     default: '127.0.0.1:9090',
     parse: parseAddress,
   },
