@@ -47,7 +47,14 @@ const revoke: Statement = {
   text: 'SELECT registry_revoke_tokens($1, $2, $3, $4) AS outcome',
 };
 
+/** Ends its grants in batches; from the first on, nothing that the client obtained is accepted any more. */
 export async function revokeClientTokens(database: Database, fence: Fence, uid: string): Promise<void> {
-  const { rows } = await database.run<{ outcome: 'revoked' | 'absent' | 'fenced' }>(revoke, [...admission(fence), uid]);
-  if (rows[0]?.outcome === 'fenced') throw fenced();
+  for (let more = true; more; ) {
+    const { rows } = await database.run<{ outcome: 'revoked' | 'more' | 'absent' | 'fenced' }>(revoke, [
+      ...admission(fence),
+      uid,
+    ]);
+    if (rows[0]?.outcome === 'fenced') throw fenced();
+    more = rows[0]?.outcome === 'more';
+  }
 }

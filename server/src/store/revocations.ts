@@ -30,7 +30,7 @@ export function revokeGrantByHand(source: string): string {
 /** `INSERT INTO revocations …` for each value that the query gives. */
 export function revoke(kind: RevocationKind, query: string, byHand = false): string {
   return `INSERT INTO revocations (kind, value, revoked_at, expires_at${byHand ? ', by_hand' : ''})
-    SELECT '${kind}', value, now(), now() + ${keep}${byHand ? ', true' : ''} FROM (${query}) AS v(value)
+    SELECT '${kind}', value, now(), now() + ${keep}${byHand ? ', 1' : ''} FROM (${query}) AS v(value)
     ON CONFLICT (kind, value) DO UPDATE SET revoked_at = now(), expires_at = EXCLUDED.expires_at`;
 }
 

@@ -59,13 +59,15 @@ export interface SweepOptions {
 // Whoever did it tells no metrics: the first server that comes counts it, and no other.
 const countByHand: Statement = {
   name: 'grants_ended_by_hand',
-  text: 'UPDATE revocations SET by_hand = NULL WHERE by_hand',
+  text: `WITH told AS MATERIALIZED (
+      SELECT kind, value, by_hand FROM revocations WHERE by_hand > 0 LIMIT ${batch} FOR UPDATE SKIP LOCKED),
+    counted AS (UPDATE revocations r SET by_hand = NULL FROM told t WHERE r.kind = t.kind AND r.value = t.value)
+    SELECT count(*)::int AS acts, coalesce(sum(by_hand), 0)::int AS grants FROM told`,
 };
 
 /** One round over every table. A table that gave a whole batch is asked again at once. */
-export async function sweep({ database, onSwept, onEnded }: Omit<SweepOptions, 'onError' | 'every'>): Promise<void> {
-  const { count: byHand } = await database.run(countByHand, []);
-  if (byHand > 0) onEnded?.('admin', byHand);
+export async function sweep(options: Omit<SweepOptions, 'onError' | 'every'>): Promise<void> {
+  const { database, onSwept, onEnded } = options;
   for (const { table, statement } of sweeps) {
     for (let more = true; more; ) {
       const { rows, count } = await database.run<{ expired?: boolean }>(statement, []);
@@ -74,6 +76,16 @@ export async function sweep({ database, onSwept, onEnded }: Omit<SweepOptions, '
       if (expired > 0) onEnded?.('expiry', expired);
       more = count === batch;
     }
+  }
+  await tellByHand(options);
+}
+
+async function tellByHand({ database, onEnded }: Pick<SweepOptions, 'database' | 'onEnded'>): Promise<void> {
+  for (let more = true; more; ) {
+    const { rows } = await database.run<{ acts: number; grants: number }>(countByHand, []);
+    const { acts = 0, grants = 0 } = rows[0] ?? {};
+    if (grants > 0) onEnded?.('admin', grants);
+    more = acts === batch;
   }
 }
 

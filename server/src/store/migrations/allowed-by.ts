@@ -2,7 +2,7 @@
  * Which edit of a Client stands behind its row, and which policy of the server allowed it: the audit says it with everything
  * that the client does. It is no part of what is served, and a version that does not know of it leaves it as it is.
  *
- * And which grants were ended by hand, until a server has counted them.
+ * And how many grants were ended by hand, until a server has counted them.
  */
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
@@ -46,23 +46,31 @@ BEGIN
   EXECUTE replace(text_, 'NEW.id, NEW.uid)', 'NEW.id, NEW.uid, NEW.generation, NEW.policy)');
 END $do$`;
 
-/** What an operator ends with all secrets of a client. */
+/**
+ * What an operator ends with all secrets of a client, so many grants at a time: `more`, until none is left. The client's own
+ * row, which refuses every token by itself, stands from the first time on, however many grants there are; it carries their
+ * number for the server that counts them.
+ */
 const rewriteRevocation = `DO $do$
 DECLARE
   text_ text := pg_get_functiondef('registry_revoke_tokens'::regproc);
   before_ text := $id$UPDATE grants SET ended_at = now(), ended_reason = 'admin' WHERE client_id = client_ AND ended_at IS NULL;$id$;
 BEGIN
   IF position(before_ IN text_) = 0 THEN RAISE EXCEPTION 'registry_revoke_tokens ends no grants'; END IF;
-  EXECUTE replace(text_, before_, $id$WITH ended AS (
-      UPDATE grants SET ended_at = now(), ended_reason = 'admin' WHERE client_id = client_ AND ended_at IS NULL RETURNING id)
-    INSERT INTO revocations (kind, value, revoked_at, expires_at, by_hand)
-      SELECT 'grant', id::text, now(), now() + interval '65 minutes', true FROM ended
-      ON CONFLICT (kind, value) DO UPDATE SET revoked_at = now(), expires_at = excluded.expires_at;$id$);
+  EXECUTE replace(text_, before_, $id$DECLARE ended_ integer;
+  BEGIN
+    UPDATE grants SET ended_at = now(), ended_reason = 'admin'
+      WHERE id IN (SELECT g.id FROM grants g WHERE g.client_id = client_ AND g.ended_at IS NULL LIMIT 1000);
+    GET DIAGNOSTICS ended_ = ROW_COUNT;
+    UPDATE revocations SET by_hand = coalesce(by_hand, 0) + ended_
+      WHERE kind = 'client' AND value = client_ AND ended_ > 0;
+    IF ended_ = 1000 THEN RETURN 'more'; END IF;
+  END;$id$);
 END $do$`;
 
 const statements = [
   `ALTER TABLE audit ADD COLUMN client_generation bigint, ADD COLUMN policy text`,
-  `ALTER TABLE revocations ADD COLUMN by_hand boolean`,
+  `ALTER TABLE revocations ADD COLUMN by_hand integer`,
   `ALTER TABLE registry ADD COLUMN generation bigint, ADD COLUMN policy text`,
   `ALTER TYPE registry_input ADD ATTRIBUTE generation bigint, ADD ATTRIBUTE policy text`,
   rewrite,
