@@ -469,6 +469,19 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
         await expect(registry.put(client('other'))).rejects.toThrow(RegistryFenced);
       });
 
+      it('F37 a new leader believes no row before it is recorded: an older one could still change it', async () => {
+        await written(client('web'));
+        const leader = registryOf(database, { leaseTransitions: 2 });
+        const read = async () => {
+          const stored = await leader.get('client', client('web').id);
+          if (stored === null) throw new Error('it was put');
+          return stored;
+        };
+        expect(leader.stands(client('web'), await read())).toBe(false);
+        await leader.put(client('web'));
+        expect(leader.stands(client('web'), await read())).toBe(true);
+      });
+
       it('a Lease made anew counts more than transitions of the one before', async () => {
         await written(client('web'));
         await registryOf(database, { leaseCreated: 2_000, leaseTransitions: 0 }).put(client('web'));

@@ -31,15 +31,23 @@ export interface RegistryOptions {
 /** Every method throws `DatabaseUnavailable`; those that write throw `RegistryFenced`. */
 export function openRegistry(options: RegistryOptions): Registry {
   const { database, fence, sealer } = options;
+  // The first statement raises the fence, also where it changes nothing: until then an older leader could still write, and what
+  // was read may be about to change.
+  let admitted = false;
+  const putAll = async (registrations: readonly Registration[]): Promise<readonly PutResult[]> => {
+    const results = await putMany(options, registrations);
+    admitted ||= results.some(({ outcome }) => outcome !== 'invalid' && outcome !== 'held');
+    return results;
+  };
   return {
     fingerprint: (registration) => fingerprintOf(registration, sealer),
-    put: async (registration) => answered((await putMany(options, [registration]))[0]),
-    putMany: (registrations) => putMany(options, registrations),
+    put: async (registration) => answered((await putAll([registration]))[0]),
+    putMany: putAll,
     delete: (kind, uid) => remove(options, kind, uid),
     get: (kind, id) => getStored(database, kind, id),
     adopt: (from, server) => adopt(options, from, server),
     scanOwners: () => scanOwners(database, fence.source),
-    stands: (registration, stored) => stands(options, registration, stored),
+    stands: (registration, stored) => admitted && stands(options, registration, stored),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
     secretUse: (digest) => readSecretUse(database, digest),
