@@ -51,6 +51,7 @@ export function sentenceOf(error: unknown): string | undefined {
     error instanceof KeyFileInvalid ||
     error instanceof RangeError ||
     hasCode(error, 'migration_failed') ||
+    hasCode(error, 'key_in_use') ||
     isRefusedSetting(error);
   return ours ? error.message : `unexpected error: ${JSON.stringify(errorFields(error))}`;
 }

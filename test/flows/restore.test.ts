@@ -195,10 +195,19 @@ describe('F56 the key-encryption key', () => {
     const right = await serving(database, other, keyEncryptionKey);
     await right.server.ready();
     expect(await right.kids()).toEqual(before);
+    const lost = () => runServerCommand(['restore', '--yes', '--key-is-lost'], { NAUTHERA_DATABASE: databaseUrl });
+    const kept = await lost();
+    expect([kept.code, kept.out, kept.err]).toEqual([
+      1,
+      '',
+      expect.stringContaining('1 server processes serve with the key-encryption key, so it is not lost'),
+    ]);
+    expect(await holdsSealed(database)).toBe(true);
+    expect(await right.kids()).toEqual(before);
     await right.server.stop();
 
     // Nobody has it any more.
-    const ended = await runServerCommand(['restore', '--yes', '--key-is-lost'], { NAUTHERA_DATABASE: databaseUrl });
+    const ended = await lost();
     expect([ended.code, ended.out]).toEqual([0, expect.stringMatching(/^a new epoch began/)]);
     expect(await holdsSealed(database)).toBe(false);
     const anew = await serving(database, other);

@@ -3,7 +3,7 @@
  * Everything that a browser, an application or a device could still present is removed, in one transaction, and a new epoch
  * has every follower of the registry load it anew.
  */
-import { sql } from 'kysely';
+import { sql, type Transaction } from 'kysely';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database } from './database.ts';
 import { closeFunctions } from './migrations/closed-functions.ts';
@@ -34,15 +34,21 @@ const unreadable = [
   'UPDATE registry SET sealed = NULL WHERE sealed IS NOT NULL',
 ] as const;
 
+/** Server processes open what is sealed: the key is in their pods, and what it opens is not to be thrown away. */
+export class KeyInUse extends Error {
+  readonly code = 'key_in_use';
+}
+
 /**
  * To be run by the owner of the tables. May be repeated.
  *
  * @param keyIsLost nobody has the key-encryption key any more: removes what it sealed. Default `false`
- * @throws DatabaseUnavailable
+ * @throws DatabaseUnavailable, {@link KeyInUse}
  */
 export function beginAnew(database: Database, { keyIsLost = false } = {}): Promise<Restored> {
   return database.alone((kysely) =>
     kysely.transaction().execute(async (transaction) => {
+      if (keyIsLost) await requireNobodyHasKey(transaction);
       await sql.raw(`TRUNCATE ${voided.join(', ')}`).execute(transaction);
       if (keyIsLost) for (const statement of unreadable) await sql.raw(statement).execute(transaction);
       // Whoever left the rights out of the dump left those functions open to everybody.
@@ -62,4 +68,14 @@ export function beginAnew(database: Database, { keyIsLost = false } = {}): Promi
       return found;
     }),
   );
+}
+
+async function requireNobodyHasKey(transaction: Transaction<unknown>): Promise<void> {
+  const { rows } = await sql<{ having: number }>`SELECT count(*)::int AS having FROM replica_reports
+    WHERE reported_at > now() - interval '15 seconds' AND keys IN ('ready', 'rotation_overdue')`.execute(transaction);
+  const having = rows[0]?.having ?? 0;
+  if (having > 0)
+    throw new KeyInUse(
+      `${having} server processes serve with the key-encryption key, so it is not lost: read it where they do, and put it back. Nothing was changed. If it is to go all the same, stop them and wait 15 seconds`,
+    );
 }
