@@ -106,20 +106,33 @@ function packed({ parameters, ...rest }: Interaction): Buffer {
 /** Bytes of values; few are not worth the work. */
 const deflatedFrom = 1024;
 
-function unpacked(packed: Buffer): Interaction {
+/** Bytes of values; far more than a request may bring. */
+const mostInflated = 262_144;
+
+/** `null`: sealed by us, and written by a version that writes it otherwise. */
+function unpacked(packed: Buffer): Interaction | null {
   const end = packed.indexOf('\n');
   const { parameters, isDeflated, ...rest } = JSON.parse(packed.subarray(0, end).toString()) as Omit<
     Interaction,
     'parameters'
   > & { readonly parameters: readonly (readonly [string, number])[]; readonly isDeflated?: boolean };
   const tail = packed.subarray(end + 1);
-  const plain = isDeflated ? inflateRawSync(tail) : tail;
+  const plain = isDeflated ? inflated(tail) : tail;
+  if (plain === null) return null;
   let at = 0;
   const values = parameters.map(([name, length]): [string, string] => {
     at += length;
     return [name, plain.subarray(at - length, at).toString()];
   });
   return { ...rest, parameters: values };
+}
+
+function inflated(deflated: Buffer): Buffer | null {
+  try {
+    return inflateRawSync(deflated, { maxOutputLength: mostInflated });
+  } catch {
+    return null;
+  }
 }
 
 export type Opened =
@@ -132,6 +145,7 @@ export function openInteraction(sealer: Sealer, sealed: Uint8Array, browser: str
   const plain = sealer.open(sealed, ['authorization request', browser]);
   if (plain === null) return { outcome: 'unreadable' };
   const interaction = unpacked(plain);
+  if (interaction === null) return { outcome: 'unreadable' };
   const age = now - interaction.startedAt;
   if (age > sealedLifetime) return { outcome: 'forgotten', interaction };
   return { outcome: age > interactionLifetime ? 'expired' : 'open', interaction };

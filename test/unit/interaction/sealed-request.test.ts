@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { deflateRawSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   carried,
@@ -85,6 +86,22 @@ describe('a request on its way', () => {
       altered[index] = (altered[index] ?? 0) ^ 1;
       expect(open(altered).outcome).toBe('unreadable');
     }
+  });
+
+  it('what another version sealed and writes otherwise is unreadable, and nothing grows without a bound', () => {
+    const head = { ...interaction, isDeflated: true, parameters: [['state', 4]] };
+    const wrapped = (tail: Buffer) =>
+      open(
+        sealer.seal(Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), tail]), [
+          'authorization request',
+          'browser-a',
+        ]),
+      );
+    expect(wrapped(Buffer.from('plain'))).toEqual({ outcome: 'unreadable' });
+    expect(wrapped(deflateRawSync(Buffer.alloc(10_000_000)))).toEqual({ outcome: 'unreadable' });
+    expect(wrapped(deflateRawSync(Buffer.from('text')))).toMatchObject({
+      interaction: { parameters: [['state', 'text']] },
+    });
   });
 
   it.each([
