@@ -36,12 +36,16 @@ export async function openTracing(environment: Environment, traced: Traced): Pro
 
 const passedOn = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER', 'OTEL_TRACES_SAMPLER_ARG'] as const;
 
-/** What server pods are told: headers may be secret, and are for `spec.pod.env`. `undefined`: nothing, there is no endpoint. */
+/**
+ * What server pods are told, where everybody who may read a Deployment reads it: headers may be secret, and are for
+ * `spec.pod.env`. `undefined`: nothing, as there is no endpoint, or one with a password or a query.
+ */
 export function podTracing(environment: Environment): PodTracing | undefined {
   const endpoint = environment.OTEL_EXPORTER_OTLP_ENDPOINT?.trim();
   if (endpoint === undefined || !URL.canParse(endpoint) || readTracingSettings(environment).outcome !== 'on')
     return undefined;
-  const { port, protocol } = new URL(endpoint);
+  const { port, protocol, username, password, search } = new URL(endpoint);
+  if (username !== '' || password !== '' || search !== '') return undefined;
   const env = passedOn.flatMap((name): readonly [string, string][] => {
     const value = environment[name]?.trim();
     return value === undefined || value === '' ? [] : [[name, value]];

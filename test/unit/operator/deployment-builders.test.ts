@@ -339,6 +339,8 @@ describe('traces', () => {
       { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'http://c/in' },
       undefined,
     ],
+    ['one with a password', { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://user:secret@c' }, undefined],
+    ['one with a query', { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c/?key=secret' }, undefined],
     ['one, but traces are off', { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c', OTEL_SDK_DISABLED: 'true' }, undefined],
     [
       'one with headers, which may be secret',
