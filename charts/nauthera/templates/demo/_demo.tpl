@@ -22,7 +22,9 @@ app.kubernetes.io/component: {{ index . 1 }}
 {{/* The Secret with the address of the default server's database: the user's, or that of the demo. */}}
 {{- define "nauthera.databaseSecret" -}}
 {{- $given := dig "database" "secretRef" "name" "" .Values.authorizationServer.spec -}}
-{{- if and (not $given) .Values.demo.enabled -}}
+{{- if and $given .Values.demo.enabled -}}
+{{- fail "demo.enabled is for a server without a database of its own: its directory lets anybody sign in. Set demo.enabled=false, or leave authorizationServer.spec.database out" -}}
+{{- else if .Values.demo.enabled -}}
 {{- printf "%s-database" (include "nauthera.demoName" .) -}}
 {{- else -}}
 {{- $given -}}
