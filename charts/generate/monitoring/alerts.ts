@@ -9,9 +9,11 @@ const service: readonly Alert[] = [
     name: 'NautheraServerDown',
     severity: 'critical',
     for: '2m',
-    // The first part sees that no server is left, the second that one of several answers no scrape on any pod.
+    // The first part sees that no server is left (where an operator says that there is none to look after, none is missed),
+    // the second that one of several answers no scrape on any pod.
     expression: [
       'absent(nauthera_build_info{component="server"})',
+      'unless on () (absent(nauthera_resources{kind="AuthorizationServer"}) and on () max(nauthera_build_info{component="operator"}))',
       'or max by (namespace, job) (up and on (namespace, job) last_over_time(nauthera_build_info{component="server"}[1d])) == 0',
     ].join(' '),
     summary: 'No pod of an authorization server answers',

@@ -38,6 +38,19 @@ const cases: Readonly<Record<string, readonly Omit<AlertCase, 'alert'>[]>> = {
     { when: 'a server answers', series: { [server('main', 'a')]: '1x60', [up('main', 'a')]: '1x60' }, fires: [] },
     { when: 'none was ever there', series: {}, fires: [{ component: 'server' }] },
     {
+      when: 'an operator has no server to look after',
+      series: { 'nauthera_build_info{component="operator",namespace="nauthera-system"}': '1x60' },
+      fires: [],
+    },
+    {
+      when: 'an operator has one to look after',
+      series: {
+        'nauthera_build_info{component="operator",namespace="nauthera-system"}': '1x60',
+        'nauthera_resources{kind="AuthorizationServer",ready="false",reason="RolloutStuck"}': '1x60',
+      },
+      fires: [{ component: 'server' }],
+    },
+    {
       when: 'one of two servers answers no scrape any more',
       series: {
         [server('main', 'a')]: '1x5 stale',

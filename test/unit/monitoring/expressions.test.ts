@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { alertGroups } from '../../../charts/generate/monitoring/alerts.ts';
 import { dashboard } from '../../../charts/generate/monitoring/dashboard.ts';
+import { kindNames } from '../../../crds/src/kinds.ts';
 import { reasons } from '../../../crds/src/reasons.ts';
 import type { LdapOperation } from '../../../server/src/directory/ldap/operation.ts';
 import { errorStatus } from '../../../server/src/protocol/errors.ts';
@@ -62,6 +63,7 @@ const values: Readonly<Record<string, readonly string[]>> = {
   ] satisfies readonly LdapOperation['outcome'][],
   'http_server_request_duration_seconds_count http_response_status_code': Object.values(errorStatus).map(String),
   'leader_election_master_status name': ['nauthera-operator'],
+  'nauthera_resources kind': kindNames,
   'nauthera_resources ready': ['true', 'false'],
   'nauthera_resources reason': Object.keys(reasons.Client['Ready'] ?? {}),
 };
