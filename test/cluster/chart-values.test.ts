@@ -221,6 +221,11 @@ describe('the schema refuses', () => {
     ['a collector without a scheme', 'tracing.endpoint="collector.tracing:4318"', /endpoint/],
     ['a collector with a password in its address', 'tracing.endpoint="http://me:secret@collector:4318"', /endpoint/],
     ['a value of the wrong kind', 'crds.enabled="yes"', /enabled/],
+    [
+      'the directory of a first try beside a database of somebody',
+      'demo.enabled=true,authorizationServer.spec.database.secretRef.name="pg-app"',
+      /its directory lets anybody sign in/,
+    ],
   ])('%s', async (_, json, said) => {
     await expect(render(json)).rejects.toThrow(said);
   });
