@@ -129,7 +129,7 @@ describe('kubectl get', () => {
     [
       'AuthorizationServer',
       {},
-      { readyReplicas: 3, version: '0.1.0' },
+      { issuer: 'https://id.example.com', readyReplicas: 3, version: '0.1.0' },
       { ISSUER: 'https://id.example.com', REPLICAS: '3' },
       { VERSION: '0.1.0' },
     ],
