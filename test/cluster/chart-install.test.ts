@@ -4,6 +4,7 @@
  * rights of its ServiceAccount, and what runs the hook's Job stands in for the kubelet.
  */
 import { execFile } from 'node:child_process';
+import { cp, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -123,6 +124,36 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
     await helm(major, 'upgrade', 'nauthera', ...common, ...set('authorizationServer.create=false'));
     await sleep(1_000);
     expect((await get(server)).spec.replicas).toBe(4);
+  });
+
+  it('an older chart with crds.enabled=false leaves the newer kinds as they are, and the next upgrade has them again', async () => {
+    const newer = join(cluster.folder, `newer-${major}`);
+    await cp(chartFolder, newer, { recursive: true });
+    const kind = join(newer, 'templates/crds/scope.yaml');
+    const text = await readFile(kind, 'utf8');
+    await writeFile(kind, text.replace(/^( +)displayName:\n/m, '$1newer: { type: string }\n$&'));
+    const upgrade = (chart: string, ...more: readonly string[]) =>
+      helm(
+        major,
+        'upgrade',
+        'nauthera',
+        chart,
+        ...common.slice(1),
+        ...set('authorizationServer.create=false', ...more),
+      );
+    const isNewer = async () => {
+      const { spec } = await get(`${crds}/scopes.auth.nauthera.io`);
+      return 'newer' in spec.versions[0].schema.openAPIV3Schema.properties.spec.properties;
+    };
+    await upgrade(newer);
+    expect(await isNewer()).toBe(true);
+    await upgrade(chartFolder, 'crds.enabled=false');
+    expect(await isNewer()).toBe(true);
+    for (const name of names) expect((await cluster.request('GET', `${crds}/${name}`)).status).toBe(200);
+    await upgrade(newer);
+    // What a rollback does to them.
+    await upgrade(chartFolder);
+    expect(await isNewer()).toBe(false);
   });
 
   it('an uninstall keeps kinds and resources, and nothing waits for an operator that is gone', async () => {
