@@ -15,7 +15,7 @@ export interface Redeemed {
 
 /** @throws Error when anything is missing, too much, or does not verify. */
 export async function redeem(world: World, flow: ResponseTypeFlow, asked: Asked, answer: Answer): Promise<Redeemed> {
-  return flow.library === 'openid-client' ? redeemByLibrary(asked, answer) : redeemByHand(world, asked, answer);
+  return flow.readWith === 'openid-client' ? redeemByLibrary(asked, answer) : redeemByHand(world, asked, answer);
 }
 
 async function redeemByLibrary({ responseType, config, checks }: Asked, answer: Answer): Promise<Redeemed> {

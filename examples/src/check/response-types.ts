@@ -6,7 +6,7 @@ export interface ResponseTypeFlow {
   readonly responseType: string;
   readonly application: CheckedName & ('order-desk' | 'showroom' | 'wall-display');
   /** `openid-client` 6 sends three of the seven; the others are read by hand and verified with `jose`. */
-  readonly library: 'openid-client' | 'jose';
+  readonly readWith: 'openid-client' | 'jose';
   /** How it is answered when no mode is asked for. */
   readonly mode: 'query' | 'fragment';
   /** Also played with `response_mode=form_post`: one of each family. */
@@ -17,11 +17,11 @@ function flow(
   title: string,
   responseType: string,
   application: ResponseTypeFlow['application'],
-  library: ResponseTypeFlow['library'],
+  readWith: ResponseTypeFlow['readWith'],
   formPost = false,
 ): ResponseTypeFlow {
   const mode = responseType === 'code' ? 'query' : 'fragment';
-  return { title, responseType, application, library, mode, formPost };
+  return { title, responseType, application, readWith, mode, formPost };
 }
 
 export const responseTypeFlows: readonly ResponseTypeFlow[] = [

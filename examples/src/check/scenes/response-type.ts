@@ -10,7 +10,7 @@ import { claimsOf, type Scene } from './scene.ts';
 
 /** `ada` is in finance, `alan` is not. */
 export const responseTypeScenes: readonly Scene[] = responseTypeFlows.map((flow) => ({
-  title: `${flow.title} (response_type=${flow.responseType}, ${flow.application}, read by ${flow.library})`,
+  title: `${flow.title} (response_type=${flow.responseType}, ${flow.application}, read with ${flow.readWith})`,
   async play(world, report) {
     await allowed(world, report, flow);
     if (flow.formPost) await posted(world, report, flow);
