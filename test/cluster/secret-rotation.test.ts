@@ -242,10 +242,17 @@ describe('an adopted Secret', () => {
     expect(await states('late')).toEqual(['Current', 'Retiring']);
     await until('the old one is out of use', async () => (await states('late')).length === 1, soon);
     await untilRefused(credentials('late', one));
+    // Secrets of other Clients may still be tidied up.
     const writes = writesOf(
-      filterAudit((await cluster.auditEvents()).slice(before), { user: scene.user, resource: 'secrets' }),
+      filterAudit((await cluster.auditEvents()).slice(before), {
+        user: scene.user,
+        resource: 'secrets',
+        namespace: scene.namespaces.shop,
+        name: ['from-vault', 'late-oauth2'],
+      }),
     );
     expect(writes).toEqual([]);
+    expect(await scene.secret('shop', 'late-oauth2')).toBeUndefined();
     await until('Events', async () => (await events('late')).includes('OldSecretRetired'), soon);
     expect(await events('late')).toContain('SecretAdopted');
   });

@@ -35,11 +35,17 @@ function problem(doing: string, error: unknown): void {
 
 const configuration = await configure();
 
+/**
+ * From one address, twenty people a minute may sign in. Two walkers of some twenty seconds are six of them, and two groups that
+ * set out in one minute twelve.
+ */
+const rounds = 10;
+
 /** Signs in, comes back to the application a few times without being asked, and signs out. */
 async function walk(turn: number): Promise<void> {
   const first = await signIn(await visit(configuration, application), account(turn));
   let tokens = await allow(first, configuration);
-  for (let round = 0; round < 4; round++) {
+  for (let round = 0; round < rounds; round++) {
     for (let times = 0; times < 4; times++) {
       await sleep(500);
       tokens = await oidc.refreshTokenGrant(configuration, tokens.refresh_token ?? '');
@@ -100,7 +106,6 @@ async function hold(name: string): Promise<void> {
     person.catch((error: unknown) => problem(`${name}, ${['login', 'consent', 'tokens'][turn % 3]}`, error));
 }
 
-// From one address, twenty people a minute may sign in.
 for (const first of [0, 1]) void walkForEver(first);
 setInterval(() => console.log(JSON.stringify(told)), 1000);
 process.once('SIGTERM', () => process.exit(0));
