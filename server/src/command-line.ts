@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { environmentOf, flagOf, loadSettings } from './config/load.ts';
 import { migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
 import { Exit } from './exit.ts';
-import type { Done } from './key-commands.ts';
+import { type Done, type Output, outputs } from './key-commands.ts';
 
 export type Flags = Readonly<Record<string, string | undefined>>;
 
@@ -32,6 +32,13 @@ export function settingsOf<S extends Record<string, Setting<unknown>>>(
   if (more.length > 0) throw new Exit(2, more.join('\n'));
   for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
   return loaded.values;
+}
+
+/** @throws Exit when it is none of {@link outputs} */
+export function outputOf(flags: Flags): Output {
+  const output = outputs.find((one) => one === (flags.output ?? 'table'));
+  if (output === undefined) throw new Exit(2, `--output: must be one of ${outputs.join(', ')}`);
+  return output;
 }
 
 export function tell({ sentence, done }: Done): void {

@@ -5,10 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { confirm, type Flags, settingsOf, tell, withSettings } from './command-line.ts';
+import { confirm, type Flags, outputOf, settingsOf, tell, withSettings } from './command-line.ts';
 import { readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
 import { keysSettings, migrateSettings, type Setting, serveSettings } from './config/settings.ts';
-import { Exit, exitCodeOf, sentenceOf } from './exit.ts';
+import { exitCodeOf, sentenceOf } from './exit.ts';
+import { addExplain } from './explain-command.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
 import { openNamedDatabase } from './open-database.ts';
 import { addProbe, addRestore, addRevoke } from './operations.ts';
@@ -130,9 +131,8 @@ async function withKeyStore<T>(flags: Flags, work: (store: SigningKeyStore) => P
 }
 
 async function listKeys(flags: Flags): Promise<void> {
-  const { listKeys: list, outputs } = await import('./key-commands.ts');
-  const output = outputs.find((one) => one === (flags.output ?? 'table'));
-  if (output === undefined) throw new Exit(2, `--output: must be one of ${outputs.join(', ')}`);
+  const { listKeys: list } = await import('./key-commands.ts');
+  const output = outputOf(flags);
   console.log(await withKeyStore(flags, (store) => list(store, output)));
 }
 
@@ -194,6 +194,7 @@ function program(): Command {
   addRevoke(root);
   addRestore(root);
   addProbe(root);
+  addExplain(root);
   return root;
 }
 

@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
-import { confirm, examples, type Flags, settingsOf, withSettings } from './command-line.ts';
+import { confirm, examples, type Flags, outputOf, settingsOf, withSettings } from './command-line.ts';
 import { keysSettings, migrateSettings } from './config/settings.ts';
 import { Exit } from './exit.ts';
-import { type Output, outputs } from './key-commands.ts';
+import type { Output } from './key-commands.ts';
 import { openNamedDatabase } from './open-database.ts';
 import type { Finding } from './probe.ts';
 import type { Meant } from './store/ended-by-hand.ts';
@@ -41,12 +41,6 @@ async function runProbe(issuer: string, flags: Flags): Promise<void> {
   const text = show(result.findings, output);
   if (text !== '') console.log(text);
   if (result.outcome !== 'good') throw new Exit(result.outcome === 'no' ? 1 : 3, result.problem);
-}
-
-function outputOf(flags: Flags): Output {
-  const output = outputs.find((one) => one === (flags.output ?? 'table'));
-  if (output === undefined) throw new Exit(2, `--output: must be one of ${outputs.join(', ')}`);
-  return output;
 }
 
 function readCa(file: string): string {

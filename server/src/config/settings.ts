@@ -159,6 +159,12 @@ export const migrateSettings = {
   },
 } as const satisfies Record<string, Setting<unknown>>;
 
+/** `nauthera-server explain …`: registrations, and the key that opens the passwords of service accounts. */
+export const explainSettings = { database, databaseFolder, keyFile } as const satisfies Record<
+  string,
+  Setting<unknown>
+>;
+
 /** `nauthera-server keys …`. */
 export const keysSettings = { database, databaseFolder } as const satisfies Record<string, Setting<unknown>>;
 

@@ -13,6 +13,7 @@ import {
   type DirectoryPort,
   DirectoryUnavailable,
   type DirectoryUser,
+  type LookedUp,
 } from './directory.ts';
 import type { Found } from './ldap/find.ts';
 import { type DirectoryPorts, LdapDirectory } from './ldap/ldap-directory.ts';
@@ -38,7 +39,17 @@ export interface DirectoriesOptions {
   readonly connect?: Connect;
 }
 
+/** What one directory says of a typed name. */
+export type Finding = { readonly directory: string; readonly priority: number } & (
+  | { readonly outcome: 'found'; readonly user: DirectoryUser }
+  /** `several`: entries share the name, so nobody signs in with it. `not_asked`: its `matches` leave the name out. */
+  | { readonly outcome: 'nobody' | 'several' | 'not_asked' }
+  | { readonly outcome: 'unavailable'; readonly detail: string }
+);
+
 export interface Directories extends DirectoryPort {
+  /** For explanations: what every directory says of the name, in the order in which they count. */
+  findEverywhere(username: string, signal: AbortSignal): Promise<readonly Finding[]>;
   /** What this replica found last, for its report; directories not looked at yet are absent. */
   probes(): readonly DirectoryProbe[];
   /** Runs after each look at a directory that changed what {@link probes} says. */
@@ -85,8 +96,8 @@ class RegisteredDirectories implements Directories {
   constructor(options: DirectoriesOptions) {
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
-    this.#ports = portsOf(options);
     this.#prober = createProber(() => [...this.#directories.values()], options.log);
+    this.#ports = portsOf(options, this.#prober);
     this.#follow();
     this.#unfollow = options.snapshots.onSwap(() => this.#follow());
   }
@@ -107,11 +118,20 @@ class RegisteredDirectories implements Directories {
   }
 
   /** In the order in which they count; among equals by id, so that every replica agrees. */
-  #responsibleFor(username: string): readonly LdapDirectory[] {
+  #inOrder(): readonly LdapDirectory[] {
     const priority = (one: LdapDirectory) => one.registered.value.priority;
-    return [...this.#directories.values()]
-      .filter((one) => nameMatches(one.registered.value.matches, username))
-      .toSorted((one, other) => priority(one) - priority(other) || (one.id < other.id ? -1 : 1));
+    return [...this.#directories.values()].toSorted(
+      (one, other) => priority(one) - priority(other) || (one.id < other.id ? -1 : 1),
+    );
+  }
+
+  #responsibleFor(username: string): readonly LdapDirectory[] {
+    return this.#inOrder().filter((one) => nameMatches(one.registered.value.matches, username));
+  }
+
+  findEverywhere(username: string, signal: AbortSignal): Promise<readonly Finding[]> {
+    const limit = within(signal, this.#limits.lookup);
+    return Promise.all(this.#inOrder().map((one) => findingOf(one, username, limit)));
   }
 
   async find(username: string, signal: AbortSignal): Promise<Candidate> {
@@ -161,9 +181,24 @@ class RegisteredDirectories implements Directories {
     return directory.lookup(entryId, within(signal, this.#limits.lookup));
   }
 
+  async lookupMany(
+    id: string,
+    entryIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, LookedUp>> {
+    const directory = this.#directories.get(id);
+    if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
+    return directory.lookupMany(entryIds, signal);
+  }
+
   servers(): readonly ServerState[] {
     return [...this.#directories.values()].flatMap(({ id, servers }) =>
-      servers.map(({ url, down, counts }) => ({ directory: id, server: url, up: !down, connections: counts })),
+      servers.map(({ url, health, counts }) => ({
+        directory: id,
+        server: url,
+        up: health.state !== 'open',
+        connections: counts,
+      })),
     );
   }
 
@@ -187,8 +222,10 @@ class RegisteredDirectories implements Directories {
   }
 }
 
-function portsOf({ serviceBinds, fingerprintKey, connect, observe, clock, log }: DirectoriesOptions): DirectoryPorts {
+function portsOf(options: DirectoriesOptions, prober: Prober): DirectoryPorts {
+  const { serviceBinds, fingerprintKey, connect, observe, clock, log } = options;
   return {
+    onFailure: (directory, server) => prober.tryAgain(directory, server),
     ledger: serviceBinds,
     fingerprintKey,
     connect: connect ?? connectTls,
@@ -201,6 +238,21 @@ function portsOf({ serviceBinds, fingerprintKey, connect, observe, clock, log }:
 
 function within(signal: AbortSignal, milliseconds: number): AbortSignal {
   return AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(milliseconds))]);
+}
+
+async function findingOf(directory: LdapDirectory, username: string, signal: AbortSignal): Promise<Finding> {
+  const { id, registered } = directory;
+  const from = { directory: id, priority: registered.value.priority };
+  if (!isUsername(username) || !nameMatches(registered.value.matches, username))
+    return { ...from, outcome: 'not_asked' };
+  try {
+    const [only, ...more] = await directory.findAll(username, signal);
+    if (only === undefined) return { ...from, outcome: 'nobody' };
+    return more.length > 0 ? { ...from, outcome: 'several' } : { ...from, outcome: 'found', user: only.user };
+  } catch (error) {
+    if (!(error instanceof DirectoryUnavailable)) throw error;
+    return { ...from, outcome: 'unavailable', detail: error.detail };
+  }
 }
 
 type Settled<T> = { readonly directory: LdapDirectory; readonly value: T } | { readonly error: unknown };

@@ -133,7 +133,7 @@ function isNeeded({ needed = [] }: ConsentQuestion, scope: string): boolean {
   return needed.includes(scope);
 }
 
-interface ScopeAnswer {
+export interface ScopeAnswer {
   readonly scope: string;
   readonly allowed: boolean;
   /** Allowed: the rules that held. Refused: those that name the scope. */
@@ -145,7 +145,11 @@ interface ScopeAnswer {
  * `access.groups` decides: only a rule that names it can refuse it. Every other scope that no rule names follows
  * `unlisted_scopes`, the built-in ones too.
  */
-function askRules(user: DirectoryUser, { consent_rules, unlisted_scopes }: ConsentRules, scope: string): ScopeAnswer {
+export function askRules(
+  user: DirectoryUser,
+  { consent_rules, unlisted_scopes }: ConsentRules,
+  scope: string,
+): ScopeAnswer {
   const naming = consent_rules.filter((rule) => rule.scopes.includes(scope));
   if (naming.length === 0) return { scope, allowed: scope === 'openid' || unlisted_scopes === 'allow', rules: [] };
   const holding = naming.filter((rule) => holds(rule, user));
@@ -172,10 +176,24 @@ function confirmedClaims(
     .map(({ name }) => name);
 }
 
+export interface RuleConditions {
+  /** Whether the user is in one of the rule's groups; a rule without groups asks for none. */
+  readonly isMember: boolean;
+  /** Whether the entry matches the rule's filter; a rule without one asks for nothing. */
+  readonly matchesFilter: boolean;
+}
+
+export function conditionsOf(rule: ConsentRules['consent_rules'][number], user: DirectoryUser): RuleConditions {
+  return {
+    isMember: rule.groups.length === 0 || isMemberOfOne(user, rule.groups),
+    matchesFilter: rule.filter === undefined || user.rulesMatchedByFilter.includes(rule.name),
+  };
+}
+
 /** Conditions of one rule must all hold; one that states none holds for everybody. */
 function holds(rule: ConsentRules['consent_rules'][number], user: DirectoryUser): boolean {
-  if (rule.groups.length > 0 && !isMemberOfOne(user, rule.groups)) return false;
-  return rule.filter === undefined || user.rulesMatchedByFilter.includes(rule.name);
+  const { isMember, matchesFilter } = conditionsOf(rule, user);
+  return isMember && matchesFilter;
 }
 
 /**

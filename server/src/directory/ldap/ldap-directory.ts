@@ -5,10 +5,11 @@
 import type { KeyObject } from 'node:crypto';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { Registered } from '../../registry/snapshot.ts';
-import { type AuthenticationOutcome, DirectoryUnavailable, type DirectoryUser } from '../directory.ts';
+import { type AuthenticationOutcome, DirectoryUnavailable, type DirectoryUser, type LookedUp } from '../directory.ts';
 import { authenticate, authenticateNobody } from './authenticate.ts';
 import { FilterProblem } from './filter.ts';
 import { type Asking, type Found, findAgain, findUsers } from './find.ts';
+import { findMany } from './find-many.ts';
 import { type UserReading, userReading } from './search.ts';
 import { createServer, type LdapServer, type ServerPorts } from './server.ts';
 import { createServiceBindGate, type ServiceBindLedger } from './service-bind.ts';
@@ -25,6 +26,8 @@ export interface DirectoryPorts {
   readonly time: () => number;
   /** A user name found two entries, so nobody can sign in with it. */
   readonly onAmbiguous: (directory: string) => void;
+  /** A server failed, so it has to be tried again some time. */
+  readonly onFailure: (directory: LdapDirectory, server: LdapServer) => void;
 }
 
 export class LdapDirectory {
@@ -45,7 +48,9 @@ export class LdapDirectory {
     this.registered = registered;
     this.targets = targets;
     this.reading = orProblem(() => userReading(id, registration), FilterProblem);
-    this.servers = usable.map((target) => createServer(target, registration, { ...ports, directory: id, gate }));
+    const onFailure = (server: LdapServer) => ports.onFailure(this, server);
+    const serverPorts = { ...ports, directory: id, gate, onFailure };
+    this.servers = usable.map((target) => createServer(target, registration, serverPorts));
     this.#asking = {
       id,
       servers: this.servers,
@@ -62,10 +67,14 @@ export class LdapDirectory {
     return problem;
   }
 
+  /** Every entry of that name: nobody signs in by a name of several. @throws DirectoryUnavailable */
+  async findAll(username: string, signal: AbortSignal): Promise<readonly Found[]> {
+    return (await findUsers(this.#asking, this.#usable().byName(username), signal)).found;
+  }
+
   /** `null`: nobody, or nobody alone. @throws DirectoryUnavailable */
   async find(username: string, signal: AbortSignal): Promise<Found | null> {
-    const { found } = await findUsers(this.#asking, this.#usable().byName(username), signal);
-    const [only, ...more] = found;
+    const [only, ...more] = await this.findAll(username, signal);
     if (more.length > 0) this.#onAmbiguous(this.id);
     return only === undefined || more.length > 0 ? null : only;
   }
@@ -83,6 +92,11 @@ export class LdapDirectory {
   /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
   async lookup(entryId: string, signal: AbortSignal): Promise<DirectoryUser | null> {
     return (await findAgain(this.#asking, entryId, signal))?.user ?? null;
+  }
+
+  /** Whoever is not in the map is gone. @throws DirectoryUnavailable */
+  lookupMany(entryIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, LookedUp>> {
+    return findMany(this.#asking, entryIds, signal);
   }
 
   close(): void {
