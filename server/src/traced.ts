@@ -59,6 +59,8 @@ export function tracedDirectory(directory: DirectoryPort, tracing: Tracing): Dir
       tracing.step('directory.search', () => directory.lookup(reference, signal), {
         'nauthera.directory': reference.directory,
       }),
+    lookupMany: (id, entryIds, signal) =>
+      tracing.step('directory.search', () => directory.lookupMany(id, entryIds, signal), { 'nauthera.directory': id }),
   };
 }
 

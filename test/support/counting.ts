@@ -95,6 +95,10 @@ export class Counters {
         this.searches += 1;
         return directory.lookup(reference, signal);
       },
+      lookupMany: (id, entryIds, signal) => {
+        this.searches += 1;
+        return directory.lookupMany(id, entryIds, signal);
+      },
     };
   }
 

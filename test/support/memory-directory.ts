@@ -78,6 +78,18 @@ export class MemoryDirectory implements DirectoryPort {
     return person === undefined || person.deleted ? null : this.#read(person);
   }
 
+  async lookupMany(_directory: string, entryIds: readonly string[]): Promise<ReadonlyMap<string, DirectoryUser>> {
+    this.searches += 1;
+    await this.beforeLookup();
+    if (this.down) return this.#unavailable();
+    return new Map(
+      entryIds.flatMap((entryId) => {
+        const person = this.people.get(entryId.replace('entry-', ''));
+        return person === undefined || person.deleted ? [] : [[entryId, this.#read(person)] as const];
+      }),
+    );
+  }
+
   #unavailable(): Promise<never> {
     return Promise.reject(new DirectoryUnavailable(memoryDirectoryId, 'a test says so'));
   }

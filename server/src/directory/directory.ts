@@ -36,6 +36,9 @@ export function knownClaims(user: DirectoryUser): Readonly<Record<string, ClaimV
   return { ...user.claims, groups: user.groups.map((group) => group.name) };
 }
 
+/** One of many users read anew. `unreadable`: the entry is there, and lacks what every entry has. */
+export type LookedUp = DirectoryUser | 'unreadable';
+
 /** What a search by typed name found. An unknown name carries the same work and the same limits as a known one. */
 export type Candidate =
   | { readonly known: true; readonly user: DirectoryUser; readonly throttleKey: string }
@@ -81,4 +84,16 @@ export interface DirectoryPort {
    * @throws DirectoryUnavailable, also when the directory is not registered: then nobody has said that the user left
    */
   lookup(reference: { directory: string; entryId: string }, signal: AbortSignal): Promise<DirectoryUser | null>;
+  /**
+   * As {@link lookup}, for 100 entries at most: one search with an OR filter, on one server (and one for groups per user where
+   * groups are entries of their own). An id that is not in the map: a complete search found nobody, while the directory shows
+   * other people.
+   *
+   * @throws DirectoryUnavailable, also when the answer was not whole: a size or time limit, a busy server, a referral
+   */
+  lookupMany(
+    directory: string,
+    entryIds: readonly string[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, LookedUp>>;
 }

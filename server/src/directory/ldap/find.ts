@@ -68,7 +68,7 @@ export async function findUsers(
 }
 
 /** For nobody too: the number of questions must not tell who is known. */
-async function findGroups(
+export async function findGroups(
   asking: Asking,
   searcher: Searcher,
   users: readonly RawEntry[],

@@ -2,7 +2,7 @@
  * PURE. What is asked about a user, and what the answers mean: one search brings identity, account state, claims and what
  * consent rules look at.
  */
-import { AndFilter, EqualityFilter } from 'ldapts';
+import { AndFilter, EqualityFilter, OrFilter } from 'ldapts';
 import { parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
@@ -23,6 +23,10 @@ export interface UserReading {
   byName(username: string): SearchCommand;
   /** `null`: no entry has such an id. */
   byId(entryId: string): SearchCommand | null;
+  /** All of them in one search. `null`: no entry has any such id. */
+  byIds(entryIds: readonly string[]): SearchCommand | null;
+  /** @throws EntryProblem */
+  idOf(entry: EntryReader): string;
   /** Any one of the users, to see what the service account may read. */
   readonly anyone: SearchCommand;
   /** @throws EntryProblem */
@@ -68,6 +72,14 @@ export function userReading(directory: string, registration: DirectoryRegistrati
       const filters = [new EqualityFilter({ attribute: subject, value }), template.open];
       return { ...command, filter: new AndFilter({ filters }) };
     },
+    byIds(entryIds) {
+      const values = entryIds.map((id) => idValue(subject, id)).filter((value) => value !== null);
+      if (values.length === 0) return null;
+      const anyOf = new OrFilter({ filters: values.map((value) => new EqualityFilter({ attribute: subject, value })) });
+      // One more than there can be: that two entries share an id must show.
+      return { ...command, filter: new AndFilter({ filters: [anyOf, template.open] }), sizeLimit: values.length + 1 };
+    },
+    idOf: (entry) => entryIdOf(entry, subject),
     anyone: { ...command, filter: template.open, sizeLimit: 1 },
     requireReadable: (raw) => void identify(readEntry(raw)),
     read(entry, found, server, now) {

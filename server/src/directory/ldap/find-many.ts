@@ -1,0 +1,92 @@
+/** Reading many users anew: one search for all of them, on one server, and what their groups take. */
+import { DirectoryUnavailable, type LookedUp } from '../directory.ts';
+import type { RawEntry } from './answers.ts';
+import { askServers, entriesOf, type FoundEntries } from './ask.ts';
+import { EntryProblem, readEntry } from './entry.ts';
+import { type Asking, findGroups, questionOf } from './find.ts';
+import type { Searcher } from './server.ts';
+
+/** An OR filter of more is longer than some directories read. */
+export const mostAtOnce = 100;
+
+interface Answered {
+  readonly server: string;
+  readonly users: FoundEntries;
+  /** Groups of each user, in the same order. */
+  readonly groups: readonly (readonly RawEntry[])[];
+}
+
+/**
+ * The entries by their immutable ids. Whoever is not in the map is gone: the search was complete, nothing leads elsewhere,
+ * and the directory shows other people.
+ *
+ * @throws DirectoryUnavailable, also when nobody can say of some of them whether they are there
+ */
+export async function findMany(
+  asking: Asking,
+  entryIds: readonly string[],
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, LookedUp>> {
+  if (entryIds.length > mostAtOnce) throw new RangeError(`at most ${mostAtOnce} at once`);
+  const command = asking.reading().byIds(entryIds);
+  if (command === null) return new Map();
+  const answered = await askServers(questionOf(asking, signal, undefined), (asked) =>
+    asked.search(async (searcher): Promise<Answered> => {
+      const users = await entriesOf(searcher, command);
+      if (users.entries.length === 0) await requireAnybody(asking, searcher);
+      const groups: (readonly RawEntry[])[] = [];
+      for (const entry of users.entries) groups.push(await findGroups(asking, searcher, [entry]));
+      return { server: asked.url, users, groups };
+    }, signal),
+  );
+  return readAll(asking, entryIds, answered);
+}
+
+/** A service account that lost its rights, and a search base that was emptied, look as if everybody had left. */
+async function requireAnybody(asking: Asking, searcher: Searcher): Promise<void> {
+  const { entries } = await entriesOf(searcher, asking.reading().anyone);
+  if (entries.length === 0) throw new DirectoryUnavailable(asking.id, 'it shows nobody at all');
+}
+
+function readAll(
+  asking: Asking,
+  entryIds: readonly string[],
+  { server, users, groups }: Answered,
+): ReadonlyMap<string, LookedUp> {
+  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail);
+  const wanted = new Set(entryIds);
+  const found = new Map<string, LookedUp>();
+  let nameless = false;
+  for (const [index, raw] of users.entries.entries()) {
+    const id = idOf(asking, raw);
+    if (id === null) nameless = true;
+    else if (!wanted.has(id)) throw unavailable('it answered with another entry than was asked for');
+    else if (found.has(id)) throw unavailable('an immutable id names several entries');
+    else found.set(id, readOne(asking, raw, groups[index] ?? [], server));
+  }
+  const missing = found.size < wanted.size;
+  if (missing && users.elsewhere) {
+    throw unavailable('a referral leads elsewhere, so nobody can say that an entry is gone');
+  }
+  if (missing && nameless) throw unavailable('an entry has no readable id, so nobody can say whose it is');
+  return found;
+}
+
+function idOf(asking: Asking, raw: RawEntry): string | null {
+  try {
+    return asking.reading().idOf(readEntry(raw));
+  } catch (error) {
+    if (error instanceof EntryProblem) return null;
+    throw error;
+  }
+}
+
+/** One entry that cannot be read says nothing about the others. */
+function readOne(asking: Asking, raw: RawEntry, groups: readonly RawEntry[], server: string): LookedUp {
+  try {
+    return asking.reading().read(readEntry(raw), groups, server, asking.time());
+  } catch (error) {
+    if (error instanceof EntryProblem) return 'unreadable';
+    throw error;
+  }
+}
