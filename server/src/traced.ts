@@ -55,6 +55,17 @@ export function tracedDirectory(directory: DirectoryPort, tracing: Tracing): Dir
         if (outcome.outcome === 'rejected') span.set({ 'error.type': outcome.reason });
         return outcome;
       }),
+    findAgain: (reference, signal) =>
+      tracing.step('directory.search', () => directory.findAgain(reference, signal), {
+        'nauthera.directory': reference.directory,
+      }),
+    changePassword: (candidate, current, next, signal) =>
+      tracing.step('directory.change_password', async (span) => {
+        if (candidate.known) span.set({ 'nauthera.directory': candidate.user.directory });
+        const outcome = await directory.changePassword(candidate, current, next, signal);
+        if (outcome.outcome === 'rejected') span.set({ 'error.type': outcome.reason });
+        return outcome;
+      }),
     lookup: (reference, signal) =>
       tracing.step('directory.search', () => directory.lookup(reference, signal), {
         'nauthera.directory': reference.directory,

@@ -91,6 +91,14 @@ export class Counters {
         this.binds += 1;
         return directory.authenticate(candidate, password, signal);
       },
+      findAgain: (reference, signal) => {
+        this.searches += 1;
+        return directory.findAgain(reference, signal);
+      },
+      changePassword: (candidate, current, next, signal) => {
+        this.binds += 1;
+        return directory.changePassword(candidate, current, next, signal);
+      },
       lookup: (reference, signal) => {
         this.searches += 1;
         return directory.lookup(reference, signal);

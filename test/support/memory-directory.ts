@@ -7,6 +7,7 @@ import {
   type DirectoryPort,
   DirectoryUnavailable,
   type DirectoryUser,
+  type PasswordChange,
 } from '../../server/src/directory/directory.ts';
 
 export const memoryDirectoryId = 'shop/people';
@@ -25,6 +26,8 @@ export class MemoryDirectory implements DirectoryPort {
   readonly people = new Map<string, Person>();
   /** Nobody can be asked. */
   down = false;
+  /** What is said of a new password. */
+  readonly refusedPasswords = new Map<string, PasswordChange>();
   searches = 0;
   binds = 0;
   /** Runs before each bind is answered; for tests that hold several back until all are there. */
@@ -67,7 +70,24 @@ export class MemoryDirectory implements DirectoryPort {
     }
     return person.account === 'active'
       ? ({ outcome: 'accepted' } as const)
-      : ({ outcome: 'rejected', reason: person.account } as const);
+      : ({ outcome: 'rejected', reason: person.account, bound: true } as const);
+  }
+
+  async findAgain({ entryId }: { entryId: string }): Promise<Candidate> {
+    return this.find(entryId.replace('entry-', ''));
+  }
+
+  async changePassword(candidate: Candidate, current: string, next: string): Promise<PasswordChange> {
+    this.binds += 1;
+    await this.beforeBind();
+    if (this.down) return this.#unavailable();
+    const person = candidate.known ? this.people.get(candidate.user.username) : undefined;
+    if (person === undefined || person.password !== current) return { outcome: 'rejected', reason: 'credentials' };
+    const refusal = this.refusedPasswords.get(next);
+    if (refusal !== undefined) return refusal;
+    person.password = next;
+    if (person.account === 'must_change_password') person.account = 'active';
+    return { outcome: 'changed' };
   }
 
   async lookup({ entryId }: { entryId: string }): Promise<DirectoryUser | null> {

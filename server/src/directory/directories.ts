@@ -14,6 +14,7 @@ import {
   DirectoryUnavailable,
   type DirectoryUser,
   type LookedUp,
+  type PasswordChange,
 } from './directory.ts';
 import type { Found } from './ldap/find.ts';
 import { type DirectoryPorts, LdapDirectory } from './ldap/ldap-directory.ts';
@@ -169,6 +170,37 @@ class RegisteredDirectories implements Directories {
     return found === null
       ? directory.authenticateNobody(password, limit)
       : directory.authenticate(found, password, limit);
+  }
+
+  async findAgain(
+    { directory: id, entryId }: { directory: string; entryId: string },
+    signal: AbortSignal,
+  ): Promise<Candidate> {
+    const directory = this.#directories.get(id);
+    if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
+    const start = this.#ports.now();
+    const found = await directory.findAgain(entryId, within(signal, this.#limits.lookup));
+    const known: Known = { directory, found, spent: this.#ports.now() - start };
+    if (found === null) return this.#keep({ known: false, directory: id, throttleKey: `gone:${id} ${entryId}` }, known);
+    const { user } = found;
+    return this.#keep({ known: true, user, throttleKey: `entry:${user.subject}` }, known);
+  }
+
+  async changePassword(
+    candidate: Candidate,
+    current: string,
+    next: string,
+    signal: AbortSignal,
+  ): Promise<PasswordChange> {
+    const known = this.#known.get(candidate);
+    if (known === undefined && candidate.known) throw new TypeError('changePassword takes what find returned');
+    const wrong = { outcome: 'rejected', reason: 'credentials' } as const;
+    if (known === undefined || !isPassword(current)) return wrong;
+    const { directory, found, spent } = known;
+    const limit = within(signal, Math.max(0, this.#limits.login - spent));
+    if (found !== null) return directory.changePassword(found, { current, next }, limit);
+    await directory.authenticateNobody(current, limit);
+    return wrong;
   }
 
   async lookup(

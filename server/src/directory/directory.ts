@@ -6,7 +6,23 @@
 /** JSON value of a claim read from an entry. */
 export type ClaimValue = string | number | boolean | readonly ClaimValue[] | { readonly [name: string]: ClaimValue };
 
-export type AccountState = 'active' | 'locked' | 'disabled' | 'expired' | 'must_change_password';
+/**
+ * Whether an account may be used now. `expired`: the account itself. `password_expired`: without grace; with it the account is
+ * active and {@link DirectoryUser.warnings} says so. `outside_hours`: it will be active again without anybody doing anything.
+ */
+export const accountStates = [
+  'active',
+  'locked',
+  'disabled',
+  'expired',
+  'must_change_password',
+  'password_expired',
+  'outside_hours',
+] as const;
+export type AccountState = (typeof accountStates)[number];
+
+/** `password_grace`: the password has expired and is taken a few times more; `password_expires`: soon. For the log alone. */
+export type AccountWarning = 'password_grace' | 'password_expires';
 
 /** One entry as read by one search: who it is, what it may do, what is known of it. Never stored as a whole. */
 export interface DirectoryUser {
@@ -23,6 +39,8 @@ export interface DirectoryUser {
   /** Display name; the user name when the entry has none. */
   readonly name: string;
   readonly account: AccountState;
+  /** Left out: none. */
+  readonly warnings?: readonly AccountWarning[];
   /** Group names (the group's name attribute) and DNs, for `access.groups` and consent rules; compared case-insensitively. */
   readonly groups: readonly { readonly name: string; readonly dn: string }[];
   /** Mapped claims, `email_verified` included when `email` is mapped. `groups` is not among them. */
@@ -48,7 +66,23 @@ export type AuthenticationOutcome =
   /** `user`: the entry as it is now, where the bind itself changed what {@link DirectoryPort.find} had read (an outlived lock). */
   | { readonly outcome: 'accepted'; readonly user?: DirectoryUser }
   /** `state` is told apart only when the directory confirmed the password; otherwise it is `credentials`. */
-  | { readonly outcome: 'rejected'; readonly reason: 'credentials' | Exclude<AccountState, 'active'> };
+  | {
+      readonly outcome: 'rejected';
+      readonly reason: 'credentials' | Exclude<AccountState, 'active'>;
+      /** The directory let them bind all the same, so that they could change their password there. */
+      readonly bound?: true;
+    };
+
+/** What a directory says of a new password. `no_match_policy`: not as its rules want it, without saying which of them. */
+export const passwordHints = ['too_short', 'in_history', 'too_young', 'no_match_policy', 'unknown'] as const;
+export type PasswordHint = (typeof passwordHints)[number];
+
+export type PasswordChange =
+  | { readonly outcome: 'changed' }
+  /** `credentials`: the current password is not right. `not_allowed`: this user changes no password there. */
+  | { readonly outcome: 'rejected'; readonly reason: 'credentials' | 'not_allowed' }
+  /** The new one is refused. */
+  | { readonly outcome: 'rejected'; readonly reason: 'quality'; readonly hint: PasswordHint };
 
 /** The directory could not be asked: nothing was decided, nothing may be issued. */
 export class DirectoryUnavailable extends Error {
@@ -84,6 +118,21 @@ export interface DirectoryPort {
    * @throws DirectoryUnavailable, also when the directory is not registered: then nobody has said that the user left
    */
   lookup(reference: { directory: string; entryId: string }, signal: AbortSignal): Promise<DirectoryUser | null>;
+  /**
+   * As {@link lookup}, for somebody who is about to prove again who they are: what {@link authenticate} and
+   * {@link changePassword} take. A user who is gone is a candidate whom nobody knows.
+   *
+   * @throws DirectoryUnavailable
+   */
+  findAgain(reference: { directory: string; entryId: string }, signal: AbortSignal): Promise<Candidate>;
+  /**
+   * Changes the password of the found entry, bound as that entry with the current one. `candidate` is the very value that
+   * {@link find} or {@link findAgain} returned; for an unknown one an equal bind is made. What cannot be a password is
+   * refused before anything is sent.
+   *
+   * @throws DirectoryUnavailable: nothing was changed, or the answer to the change was lost
+   */
+  changePassword(candidate: Candidate, current: string, next: string, signal: AbortSignal): Promise<PasswordChange>;
   /**
    * As {@link lookup}, for 100 entries at most: one search with an OR filter, on one server (and one for groups per user where
    * groups are entries of their own). An id that is not in the map: a complete search found nobody, while the directory shows

@@ -18,7 +18,9 @@ describe('answers that are right', () => {
     expect(read(bindAnswer(7, 49))).toEqual({ kind: 'bind', id: 7, code: 49, policy: null });
     expect(read(bindAnswer(7, 49, hex('3003 810100')))).toMatchObject({ policy: 'password_expired' });
     expect(read(bindAnswer(7, 0, hex('3003 810102')))).toMatchObject({ policy: 'change_after_reset' });
-    expect(read(bindAnswer(7, 0, hex('3008 a003 800105 810106')))).toMatchObject({ policy: 'other' });
+    expect(read(bindAnswer(7, 0, hex('3008 a003 800105 810106')))).toMatchObject({ policy: 'too_short' });
+    expect(read(bindAnswer(7, 49, hex('3003 810101')))).toMatchObject({ policy: 'other' });
+    expect(read(bindAnswer(7, 49, hex('3003 81017f')))).toMatchObject({ policy: 'other' });
     expect(read(bindAnswer(7, 0, hex('3005 a003 800105')))).toMatchObject({ policy: null });
     expect(read(bindAnswer(7, 0, hex('3000')))).toMatchObject({ policy: null });
   });
@@ -36,6 +38,13 @@ describe('answers that are right', () => {
         ],
       },
     });
+  });
+  it.each([
+    ['a modification', 0x67],
+    ['an extended operation', 0x78],
+  ])('of %s, with the words for programs', (_title, tag) => {
+    const answer = message(5, element(tag, hex('0a0113 0400 0402 6e6f')));
+    expect(read(answer)).toEqual({ kind: 'modified', id: 5, code: 19, policy: null, diagnostic: 'no' });
   });
   it('done and notice', () => {
     expect(read(doneAnswer(3, 4))).toEqual({ kind: 'done', id: 3, code: 4 });
@@ -57,7 +66,8 @@ describe('A45: answers that are wrong end in one error', () => {
     'a set that does not fit': operation(0x64, '0400 3007 3005 040161 31ff'),
     'a DN that is no text': operation(0x64, '0401ff 3000'),
     'an operation that nobody asked for': operation(0x63, ''),
-    'an extended answer to no question': operation(0x78, '0a0100 0400 0400'),
+    'an extended answer cut after the code': operation(0x78, '0a0100'),
+    'an answer to a modification without anything': operation(0x67, ''),
     'a high tag number': operation(0x7f, ''),
     'no operation': message(2, Buffer.alloc(0)),
     'octets after the end': message(2, Buffer.concat([element(0x65, hex('0a0100 0400 0400')), hex('a000 0500')])),

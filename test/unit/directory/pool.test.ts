@@ -24,6 +24,7 @@ function poolOf(size: number, oldest = 1000) {
         },
         bind: () => Promise.reject(new Error('not here')),
         search: () => Promise.reject(new Error('not here')),
+        changePassword: () => Promise.reject(new Error('not here')),
         destroy() {
           if (!open) return;
           open = false;

@@ -7,13 +7,48 @@ export interface RawEntry {
 }
 
 /** Errors that a password policy response names (draft-behera-ldap-password-policy-10 §6.2). */
-export type PolicyError = 'password_expired' | 'change_after_reset' | 'other';
+export type PolicyError =
+  | 'password_expired'
+  | 'change_after_reset'
+  | 'modification_not_allowed'
+  | 'old_password_needed'
+  | 'poor_quality'
+  | 'too_short'
+  | 'too_young'
+  | 'in_history'
+  | 'other';
+
+/** What it warns of: sign-ins that are left with an expired password, or seconds until it expires. */
+export type PolicyWarning =
+  | { readonly kind: 'grace'; readonly left: number }
+  | { readonly kind: 'expires'; readonly seconds: number };
+
+interface Policy {
+  readonly error: PolicyError | null;
+  readonly warning: PolicyWarning | null;
+}
 
 export type Answer =
-  | { readonly kind: 'bind'; readonly id: number; readonly code: number; readonly policy: PolicyError | null }
+  /** `diagnostic`: the server's own words, for programs alone. */
+  | {
+      readonly kind: 'bind';
+      readonly id: number;
+      readonly code: number;
+      readonly policy: PolicyError | null;
+      readonly warning: PolicyWarning | null;
+      readonly diagnostic: string;
+    }
   | { readonly kind: 'entry'; readonly id: number; readonly entry: RawEntry }
   | { readonly kind: 'reference'; readonly id: number }
   | { readonly kind: 'done'; readonly id: number; readonly code: number }
+  /** Of a modification or an extended operation. `diagnostic`: the server's own words, for programs alone. */
+  | {
+      readonly kind: 'modified';
+      readonly id: number;
+      readonly code: number;
+      readonly policy: PolicyError | null;
+      readonly diagnostic: string;
+    }
   /** The server is about to close (RFC 4511 §4.4). */
   | { readonly kind: 'notice' };
 
@@ -26,6 +61,7 @@ const tag = {
   bind: 0x61,
   entry: 0x64,
   done: 0x65,
+  modified: 0x67,
   reference: 0x73,
   extended: 0x78,
   controls: 0xa0,
@@ -93,11 +129,11 @@ export function readAnswer(message: Buffer): Answer {
   const id = parts.readNumber(tag.integer);
   const operation = parts.read();
   const inside = new Elements(operation.value);
-  const policy = parts.done ? null : readControls(parts.read(tag.controls).value);
+  const { error: policy, warning } = parts.done ? noPolicy : readControls(parts.read(tag.controls).value);
   if (!parts.done) throw new MalformedAnswer('octets after the controls');
   switch (operation.tag) {
     case tag.bind:
-      return { kind: 'bind', id, code: readResult(inside), policy };
+      return { kind: 'bind', id, policy, warning, ...readDiagnosed(inside) };
     case tag.done:
       return { kind: 'done', id, code: readResult(inside) };
     case tag.entry:
@@ -106,7 +142,9 @@ export function readAnswer(message: Buffer): Answer {
       return { kind: 'reference', id };
     case tag.extended:
       if (id === 0) return { kind: 'notice' };
-      break;
+      return { kind: 'modified', id, policy, ...readDiagnosed(inside) };
+    case tag.modified:
+      return { kind: 'modified', id, policy, ...readDiagnosed(inside) };
   }
   throw new MalformedAnswer(`operation ${operation.tag} was not asked for`);
 }
@@ -117,6 +155,12 @@ function readResult(inside: Elements): number {
   inside.read(tag.octets);
   inside.read(tag.octets);
   return code;
+}
+
+function readDiagnosed(inside: Elements): { readonly code: number; readonly diagnostic: string } {
+  const code = inside.readNumber(tag.enumerated);
+  inside.read(tag.octets);
+  return { code, diagnostic: textOf(inside.read(tag.octets).value) ?? '' };
 }
 
 function readEntry(inside: Elements): RawEntry {
@@ -134,9 +178,11 @@ function readEntry(inside: Elements): RawEntry {
   return { dn, attributes };
 }
 
-function readControls(bytes: Buffer): PolicyError | null {
+const noPolicy: Policy = { error: null, warning: null };
+
+function readControls(bytes: Buffer): Policy {
   const list = new Elements(bytes);
-  let policy: PolicyError | null = null;
+  let policy = noPolicy;
   while (!list.done) {
     const control = new Elements(list.read(tag.sequence).value);
     const type = textOf(control.read(tag.octets).value);
@@ -148,15 +194,30 @@ function readControls(bytes: Buffer): PolicyError | null {
   return policy;
 }
 
-function readPolicy(bytes: Buffer): PolicyError | null {
+const policyErrors: readonly PolicyError[] = [
+  'password_expired',
+  'other',
+  'change_after_reset',
+  'modification_not_allowed',
+  'old_password_needed',
+  'poor_quality',
+  'too_short',
+  'too_young',
+  'in_history',
+];
+
+function readPolicy(bytes: Buffer): Policy {
   const members = new Elements(new Elements(bytes).read(tag.sequence).value);
+  let { error, warning } = noPolicy;
   while (!members.done) {
-    if (members.nextTag !== 0x81) {
-      members.read();
-      continue;
-    }
-    const error = members.readNumber(0x81);
-    return error === 0 ? 'password_expired' : error === 2 ? 'change_after_reset' : 'other';
+    if (members.nextTag === 0x81) error = policyErrors[members.readNumber(0x81)] ?? 'other';
+    else if (members.nextTag === 0xa0) warning = readWarning(new Elements(members.read(0xa0).value));
+    else members.read();
   }
-  return null;
+  return { error, warning };
+}
+
+function readWarning(choice: Elements): PolicyWarning | null {
+  if (choice.nextTag === 0x80) return { kind: 'expires', seconds: choice.readNumber(0x80) };
+  return choice.nextTag === 0x81 ? { kind: 'grace', left: choice.readNumber(0x81) } : null;
 }

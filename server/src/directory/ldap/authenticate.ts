@@ -1,7 +1,8 @@
 /** Whether a password is right: a bind as the entry that was found, on a connection that only ever binds. */
 import { randomBytes } from 'node:crypto';
-import type { AuthenticationOutcome } from '../directory.ts';
+import type { AccountWarning, AuthenticationOutcome, DirectoryUser } from '../directory.ts';
 import { isPassword } from '../typed.ts';
+import type { PolicyWarning } from './answers.ts';
 import { askServers } from './ask.ts';
 import type { BindAnswer } from './connection.ts';
 import { type Asking, type Found, findAgain, nobodysDn, questionOf } from './find.ts';
@@ -19,13 +20,14 @@ export async function authenticate(
   if (!isPassword(password)) return wrongCredentials;
   const { server, entryId } = found.user;
   const answer = await bind(asking, found.dn, password, signal, server);
-  if (answer.code !== 0) return refusalOf(answer);
-  if (answer.policy === 'change_after_reset') return { outcome: 'rejected', reason: 'must_change_password' };
-  // The directory let the user in: a lock that it went by is over, and its entry says so now.
+  if (answer.code !== 0) return refusalOf(asking, answer);
+  if (answer.policy === 'change_after_reset') return { outcome: 'rejected', reason: 'must_change_password', bound: true };
+  // The directory let the user in: what it went by, such as a lock, is over, and its entry says so now.
   const now = found.mayBeOutlived ? await findAgain(asking, entryId, signal, server) : found;
   if (now === null) return wrongCredentials;
   const { account } = now.user;
-  return account === 'active' ? { outcome: 'accepted', user: now.user } : { outcome: 'rejected', reason: account };
+  if (account === 'active') return { outcome: 'accepted', user: warned(now.user, answer.warning) };
+  return { outcome: 'rejected', reason: account, bound: true };
 }
 
 /**
@@ -48,9 +50,9 @@ export async function authenticateNobody(
  * Result codes by which directories refuse a user (RFC 4511 appendix A.1): 49 is the common one; 19, 50 and 53 are how
  * some say locked or disabled; 32, 34 and 48 that there is nothing to bind as.
  */
-const refusals: ReadonlySet<number> = new Set([19, 32, 34, 48, 49, 50, 53]);
+export const refusals: ReadonlySet<number> = new Set([19, 32, 34, 48, 49, 50, 53]);
 
-class BindUndecided extends Error {
+export class BindUndecided extends Error {
   constructor(resultCode: number) {
     super(`a bind ended with result code ${resultCode}`);
   }
@@ -71,7 +73,14 @@ function bind(
   });
 }
 
-/** OpenLDAP says "expired" only to those who know the password; nothing else confirms one. */
-function refusalOf({ code, policy }: BindAnswer): Rejected {
-  return code === 49 && policy === 'password_expired' ? { outcome: 'rejected', reason: 'expired' } : wrongCredentials;
+function refusalOf(asking: Asking, answer: BindAnswer): Rejected {
+  const reason = asking.reading().vendor.confirmedBy(answer);
+  return reason === null ? wrongCredentials : { outcome: 'rejected', reason };
+}
+
+/** What the entry and the bind warned of, each once. */
+function warned(user: DirectoryUser, warning: PolicyWarning | null): DirectoryUser {
+  if (warning === null) return user;
+  const told: AccountWarning = warning.kind === 'grace' ? 'password_grace' : 'password_expires';
+  return { ...user, warnings: [...new Set([...(user.warnings ?? []), told])] };
 }

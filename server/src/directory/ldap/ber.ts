@@ -32,6 +32,14 @@ export function readHeader(
   return { tag, valueAt, end: valueAt + bytes.readUIntBE(start + 2, octets) };
 }
 
+/** One TLV with a definite length. */
+export function writeElement(tag: number, value: Buffer): Buffer {
+  const { length } = value;
+  const header = length < 0x80 ? [tag, length] : [tag, 0x82, length >>> 8, length & 0xff];
+  if (length > 0xffff) throw new RangeError('more than is ever sent');
+  return Buffer.concat([Buffer.from(header), value]);
+}
+
 /** The elements inside one constructed value, in order. */
 export class Elements {
   readonly #bytes: Buffer;

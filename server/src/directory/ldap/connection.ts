@@ -3,9 +3,10 @@
  * on it is bound for certain. One operation at a time; whatever goes wrong ends it.
  */
 import type { Socket } from 'node:net';
-import { BindRequest, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
-import { type Answer, MessageStream, type PolicyError, type RawEntry, readAnswer } from './answers.ts';
+import { BindRequest, Control, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
+import { type Answer, MessageStream, type PolicyError, type PolicyWarning, type RawEntry, readAnswer } from './answers.ts';
 import { MalformedAnswer } from './ber.ts';
+import { type PasswordCommand, passwordRequest } from './password-request.ts';
 
 export type LostReason = 'timeout' | 'closed' | 'malformed' | 'stopped';
 
@@ -23,6 +24,16 @@ export class ConnectionLost extends Error {
 export interface BindAnswer {
   readonly code: number;
   readonly policy: PolicyError | null;
+  readonly warning: PolicyWarning | null;
+  /** The server's own words, for programs alone. */
+  readonly diagnostic: string;
+}
+
+export interface ModifyAnswer {
+  readonly code: number;
+  readonly policy: PolicyError | null;
+  /** The server's own words, for programs alone. */
+  readonly diagnostic: string;
 }
 
 export interface SearchCommand {
@@ -32,6 +43,8 @@ export interface SearchCommand {
   readonly attributes: readonly string[];
   /** The server is asked for so many entries at most; more than that is malformed. */
   readonly sizeLimit: number;
+  /** It is asked to name no other places where more may be (MS-ADTS §3.1.1.3.4.1.4). Default `false`. */
+  readonly domainScope?: boolean;
 }
 
 export interface SearchAnswer {
@@ -53,6 +66,12 @@ export interface Connection {
   bind(dn: string, password: string, limits: OperationLimits, withPolicy?: boolean): Promise<BindAnswer>;
   /** @throws ConnectionLost; TypeError on a connection that has not bound with success */
   search(command: SearchCommand, limits: OperationLimits): Promise<SearchAnswer>;
+  /**
+   * Asks for a new password for the one as whom it is bound.
+   *
+   * @throws ConnectionLost; TypeError for an empty password, and on a connection that has not bound with success
+   */
+  changePassword(command: PasswordCommand, limits: OperationLimits): Promise<ModifyAnswer>;
   /** Ends it at once. */
   destroy(): void;
   /** Runs once when it ends, however that comes. */
@@ -61,6 +80,8 @@ export interface Connection {
 
 /** Bytes that a server may send during one operation. */
 export const bytesPerOperation = 4 * 1024 * 1024;
+
+const domainScopeControl = '1.2.840.113556.1.4.1339';
 
 export function openConnection(socket: Socket): Connection {
   return new LdapConnection(socket);
@@ -107,7 +128,8 @@ class LdapConnection implements Connection {
       (messageId) => new BindRequest({ messageId, dn, password, controls }).write(),
       (one) => {
         if (one.kind !== 'bind') throw new MalformedAnswer('no answer to a bind');
-        return { code: one.code, policy: one.policy };
+        const { code, policy, warning, diagnostic } = one;
+        return { code, policy, warning, diagnostic };
       },
       limits,
     );
@@ -117,10 +139,26 @@ class LdapConnection implements Connection {
 
   async search(command: SearchCommand, limits: OperationLimits): Promise<SearchAnswer> {
     if (this.#open && !this.#bound) throw new TypeError('a search needs a bound connection');
-    const { base: baseDN, scope, filter, attributes, sizeLimit } = command;
+    const { base: baseDN, scope, filter, attributes, sizeLimit, domainScope = false } = command;
+    const controls = domainScope ? [new Control(domainScopeControl)] : [];
     const timeLimit = Math.ceil(limits.milliseconds / 1000);
-    const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit };
+    const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit, controls };
     return this.#run((messageId) => new SearchRequest({ messageId, ...what }).write(), takeSearch(sizeLimit), limits);
+  }
+
+  async changePassword(command: PasswordCommand, limits: OperationLimits): Promise<ModifyAnswer> {
+    if (this.#open && !this.#bound) throw new TypeError('a change of a password needs a bound connection');
+    // RFC 3062 §2: without a new password the server makes one up.
+    if (command.current === '' || command.next === '') throw new TypeError('a password cannot be empty');
+    return this.#run<ModifyAnswer>(
+      (messageId) => passwordRequest(messageId, command),
+      (one) => {
+        if (one.kind !== 'modified') throw new MalformedAnswer('no answer to a modification');
+        const { code, policy, diagnostic } = one;
+        return { code, policy, diagnostic };
+      },
+      limits,
+    );
   }
 
   destroy(): void {
@@ -211,6 +249,7 @@ function takeSearch(sizeLimit: number): Take<SearchAnswer> {
       case 'done':
         return { code: answer.code, entries, references };
       case 'bind':
+      case 'modified':
       case 'notice':
         throw new MalformedAnswer('no answer to a search');
     }

@@ -5,11 +5,19 @@
 import type { KeyObject } from 'node:crypto';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { Registered } from '../../registry/snapshot.ts';
-import { type AuthenticationOutcome, DirectoryUnavailable, type DirectoryUser, type LookedUp } from '../directory.ts';
+import {
+  type AuthenticationOutcome,
+  DirectoryUnavailable,
+  type DirectoryUser,
+  type LookedUp,
+  type PasswordChange,
+} from '../directory.ts';
 import { authenticate, authenticateNobody } from './authenticate.ts';
 import { FilterProblem } from './filter.ts';
 import { type Asking, type Found, findAgain, findUsers } from './find.ts';
 import { findMany } from './find-many.ts';
+import { changePassword, type PasswordTyped } from './password-change.ts';
+import type { PasswordCommand } from './password-request.ts';
 import { type UserReading, userReading } from './search.ts';
 import { createServer, type LdapServer, type ServerPorts } from './server.ts';
 import { createServiceBindGate, type ServiceBindLedger } from './service-bind.ts';
@@ -90,6 +98,17 @@ export class LdapDirectory {
   }
 
   /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
+  findAgain(entryId: string, signal: AbortSignal): Promise<Found | null> {
+    return findAgain(this.#asking, entryId, signal);
+  }
+
+  /** As the user, never as the service account. @throws DirectoryUnavailable */
+  changePassword(found: Found, typed: PasswordTyped, signal: AbortSignal): Promise<PasswordChange> {
+    const way = passwordWays[this.registered.value.vendor] ?? 'extended';
+    return changePassword(this.#asking, found, typed, way, signal);
+  }
+
+  /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
   async lookup(entryId: string, signal: AbortSignal): Promise<DirectoryUser | null> {
     return (await findAgain(this.#asking, entryId, signal))?.user ?? null;
   }
@@ -103,6 +122,8 @@ export class LdapDirectory {
     for (const server of this.servers) server.close();
   }
 }
+
+const passwordWays: Readonly<Partial<Record<string, PasswordCommand['way']>>> = { active_directory: 'unicode_pwd' };
 
 function orProblem<T, P extends Error>(make: () => T, problem: abstract new (...parts: never[]) => P): T | P {
   try {

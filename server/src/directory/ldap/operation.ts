@@ -5,9 +5,9 @@ export interface LdapOperation {
   readonly directory: string;
   /** URL as registered. */
   readonly server: string;
-  readonly operation: 'connect' | 'bind' | 'search';
+  readonly operation: 'connect' | 'bind' | 'search' | 'modify';
   readonly purpose: Purpose;
-  /** `refused`: a bind that ended with another result than success. */
+  /** `refused`: a bind or a modification that ended with another result than success. */
   readonly outcome: 'success' | 'refused' | 'failed';
   readonly milliseconds: number;
 }

@@ -4,19 +4,23 @@ import {
   type BindAnswer,
   type Connection,
   ConnectionLost,
+  type ModifyAnswer,
   openConnection,
   type SearchAnswer,
   type SearchCommand,
 } from './connection.ts';
-import { createHealth, type Health } from './health.ts';
+import { type Attempt, createHealth, type Health } from './health.ts';
 import { type Measured, measuredAt, type OperationPorts } from './operation.ts';
-import { createPool, type Loan, type Pool } from './pool.ts';
+import type { PasswordCommand } from './password-request.ts';
+import { createPool, type Loan, type Pool, PoolBusy } from './pool.ts';
 import type { ServiceBindGate } from './service-bind.ts';
 import type { Connect, Purpose, ServerTarget } from './target.ts';
 
 export interface ServerPorts extends OperationPorts {
   readonly connect: Connect;
   readonly gate: ServiceBindGate;
+  /** It failed, so it has to be tried again some time. */
+  readonly onFailure: (server: LdapServer) => void;
 }
 
 /** Searches on one connection of the search pool. */
@@ -26,21 +30,31 @@ export interface Searcher {
 
 export interface LdapServer {
   readonly url: string;
-  /** Whether it failed three times in a row a short while ago: then others are asked first. */
-  readonly skipped: boolean;
-  /** Whether it failed three times in a row, and has not succeeded since. */
-  readonly down: boolean;
+  readonly target: ServerTarget;
+  readonly health: Pick<Health, 'state' | 'failedAt' | 'dueIn' | 'begin' | 'trial'>;
+  /** Milliseconds within which it answers any one operation, or has failed. */
+  readonly patience: number;
+  /** Ends an attempt by what was thrown. */
+  fail(attempt: Attempt, error: unknown): void;
   /** @throws ConnectionLost, PoolBusy, ServiceBindRefused, ServiceBindFailed, errors of connecting */
   search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** As {@link search}; the code decides whether the connection is kept. */
   bind(dn: string, password: string, withPolicy: boolean, signal: AbortSignal): Promise<BindAnswer>;
+  /** As {@link bind}, on a connection of its own on which the user's password can be changed; the caller destroys it. */
+  bindApart(dn: string, password: string, withPolicy: boolean, signal: AbortSignal): Promise<BoundApart>;
   /** A connection of its own, bound as the service account after `onConnected`; the caller destroys it. */
   probe(onConnected: () => void, signal: AbortSignal): Promise<Searcher & Pick<Connection, 'destroy'>>;
   /** Connections now, of both kinds, and those who wait for one. */
   readonly counts: Pool['counts'];
-  noteFailure(): void;
-  noteSuccess(): void;
   close(): void;
+}
+
+/** A user's own connection; it goes into no pool. */
+export interface BoundApart {
+  readonly answer: BindAnswer;
+  /** @throws ConnectionLost: nobody knows then whether the password was changed */
+  changePassword(command: PasswordCommand): Promise<ModifyAnswer>;
+  destroy(): void;
 }
 
 const searchConnections = 4;
@@ -58,22 +72,25 @@ export function createServer(target: ServerTarget, settings: Settings, ports: Se
 
 class Server implements LdapServer {
   readonly url: string;
-  readonly #target: ServerTarget;
+  readonly target: ServerTarget;
+  readonly health: Health;
+  readonly patience: number;
   readonly #settings: Settings;
   readonly #ports: ServerPorts;
   readonly #measured: Measured;
-  readonly #health: Health;
   readonly #searches: Pool;
   readonly #binds: Pool;
 
   constructor(target: ServerTarget, settings: Settings, ports: ServerPorts) {
     const { now } = ports;
     this.url = target.url;
-    this.#target = target;
+    this.target = target;
     this.#settings = settings;
     this.#ports = ports;
     this.#measured = measuredAt(target.url, ports);
-    this.#health = createHealth(now);
+    this.health = createHealth(now);
+    // A little less than its own limit: that of a whole login may end at the same moment.
+    this.patience = 0.9 * Math.min(...Object.values(settings.timeouts));
     this.#searches = createPool({
       size: searchConnections,
       oldest: 30 * minute,
@@ -90,14 +107,6 @@ class Server implements LdapServer {
       now,
       open: () => this.#connect('bind', endless),
     });
-  }
-
-  get skipped(): boolean {
-    return this.#health.skipped;
-  }
-
-  get down(): boolean {
-    return this.#health.down;
   }
 
   get counts(): Pool['counts'] {
@@ -122,6 +131,26 @@ class Server implements LdapServer {
     });
   }
 
+  async bindApart(dn: string, password: string, withPolicy: boolean, signal: AbortSignal): Promise<BoundApart> {
+    const limits = { milliseconds: this.#settings.timeouts.bind, signal };
+    const connection = await this.#connect('bind', signal);
+    const bind = () => connection.bind(dn, password, limits, withPolicy);
+    try {
+      const answer = await this.#measured('bind', 'bind', bind, ({ code }) => outcomeOf(code));
+      return {
+        answer,
+        changePassword: (command) => {
+          const change = () => connection.changePassword(command, limits);
+          return this.#measured('modify', 'bind', change, ({ code }) => outcomeOf(code));
+        },
+        destroy: () => connection.destroy(),
+      };
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+  }
+
   async probe(onConnected: () => void, signal: AbortSignal): Promise<Searcher & Pick<Connection, 'destroy'>> {
     const connection = await this.#connect('probe', signal);
     onConnected();
@@ -129,12 +158,13 @@ class Server implements LdapServer {
     return { ...this.#searcherOn(connection, 'probe', signal), destroy: () => connection.destroy() };
   }
 
-  noteFailure(): void {
-    this.#health.fail();
-  }
-
-  noteSuccess(): void {
-    this.#health.succeed();
+  fail(attempt: Attempt, error: unknown): void {
+    attempt.fail();
+    if (isSilence(error)) {
+      this.#searches.distrust();
+      this.#binds.distrust();
+    }
+    this.#ports.onFailure(this);
   }
 
   close(): void {
@@ -145,7 +175,7 @@ class Server implements LdapServer {
   #connect(purpose: Purpose, signal: AbortSignal): Promise<Connection> {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(this.#settings.timeouts.connect)]);
     return this.#measured('connect', purpose, async () =>
-      openConnection(await this.#ports.connect(this.#target, purpose, limit)),
+      openConnection(await this.#ports.connect(this.target, purpose, limit)),
     );
   }
 
@@ -165,6 +195,12 @@ class Server implements LdapServer {
     const limits = { milliseconds: this.#settings.timeouts.search, signal };
     return { search: (command) => this.#measured('search', purpose, () => connection.search(command, limits)) };
   }
+}
+
+/** What is closed says so when it is used again; what was swallowed keeps silent for a whole time-out, each time. */
+function isSilence(error: unknown): boolean {
+  if (error instanceof ConnectionLost) return error.reason === 'timeout' || error.reason === 'stopped';
+  return error instanceof PoolBusy || (error instanceof Error && error.name === 'TimeoutError');
 }
 
 const outcomeOf = (code: number) => (code === 0 ? 'success' : 'refused');
