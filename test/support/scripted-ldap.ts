@@ -4,7 +4,7 @@ import { createServer, type TLSSocket } from 'node:tls';
 import { MessageStream } from '../../server/src/directory/ldap/answers.ts';
 import { Elements } from '../../server/src/directory/ldap/ber.ts';
 import { bindAnswer } from './ber.ts';
-import { makeAuthority } from './certificates.ts';
+import { makeAuthority, type TestAuthority } from './certificates.ts';
 
 export interface ScriptedRequest {
   readonly id: number;
@@ -30,8 +30,9 @@ const operations = new Map<number, ScriptedRequest['operation']>([
   [0x42, 'unbind'],
 ]);
 
-export async function startScriptedLdap(): Promise<ScriptedServer> {
-  const authority = await makeAuthority('Scripted CA');
+/** @param given who issues its certificate; default: an authority of its own, whom nobody trusts */
+export async function startScriptedLdap(given?: TestAuthority): Promise<ScriptedServer> {
+  const authority = given ?? (await makeAuthority('Scripted CA'));
   const { certificatePem, privateKeyPem } = await authority.issue();
   const requests: ScriptedRequest[] = [];
   let script = (request: ScriptedRequest): void => {

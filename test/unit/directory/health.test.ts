@@ -1,26 +1,104 @@
-import { expect, it } from 'vitest';
-import { createHealth } from '../../../server/src/directory/ldap/health.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Attempt, createHealth, type Health } from '../../../server/src/directory/ldap/health.ts';
 
-it('a server is skipped for 5 to 30 s after failures, and down until it succeeds', () => {
-  let now = 0;
-  const health = createHealth(() => now);
-  const state = () => [health.skipped, health.down];
-  for (const failure of [1, 2]) {
-    health.fail();
-    expect([failure, ...state()]).toEqual([failure, false, false]);
+let now = 0;
+let health: Health;
+beforeEach(() => {
+  now = 0;
+  health = createHealth(() => now);
+});
+
+const begin = (): Attempt => {
+  const attempt = health.begin();
+  if (attempt === null) throw new Error('somebody else is trying');
+  return attempt;
+};
+const fails = (times: number) => {
+  for (let time = 0; time < times; time += 1) begin().fail();
+};
+
+it('one failure is a doubt, three in a row open the circuit, a success closes it', () => {
+  const states = [health.state];
+  for (let failure = 0; failure < 3; failure += 1) {
+    fails(1);
+    states.push(health.state);
   }
-  health.fail();
-  expect(state()).toEqual([true, true]);
-  now += 5000;
-  // It is tried again: an alert that would take that for a recovery never lasts.
-  expect(state()).toEqual([false, true]);
-  for (let more = 0; more < 9; more += 1) health.fail();
-  now += 29_999;
-  expect(state()).toEqual([true, true]);
-  now += 1;
-  expect(state()).toEqual([false, true]);
-  health.succeed();
-  expect(state()).toEqual([false, false]);
-  health.fail();
-  expect(state()).toEqual([false, false]);
+  begin().succeed();
+  states.push(health.state);
+  fails(2);
+  begin().succeed();
+  fails(2);
+  states.push(health.state);
+  expect(states).toEqual(['well', 'doubted', 'doubted', 'open', 'well', 'doubted']);
+});
+
+it('it is due to be tried 5 s after a failure, later with each trial that fails, after 30 s at the latest', () => {
+  expect(health.dueIn).toBe(0);
+  fails(1);
+  expect(health.dueIn).toBe(5000);
+  fails(2);
+  const pauses = [health.dueIn];
+  for (let trial = 0; trial < 5; trial += 1) {
+    now += health.dueIn;
+    expect(health.dueIn).toBe(0);
+    fails(1);
+    pauses.push(health.dueIn);
+  }
+  expect(pauses).toEqual([5000, 10_000, 20_000, 30_000, 30_000, 30_000]);
+  begin().succeed();
+  expect(health.dueIn).toBe(0);
+  fails(3);
+  expect(health.dueIn).toBe(5000);
+});
+
+describe('an open circuit', () => {
+  beforeEach(() => fails(3));
+
+  it.each(['succeeded', 'failed', 'left'] as const)(
+    'has one trial at a time, whose end others hear: %s',
+    async (end) => {
+      const trial = begin();
+      const heard = [health.trial, health.trial];
+      expect([health.begin(), health.begin()]).toEqual([null, null]);
+      if (end === 'succeeded') trial.succeed();
+      else if (end === 'failed') trial.fail();
+      else trial.leave();
+      expect(await Promise.all(heard)).toEqual([end, end]);
+      expect(health.trial).toBeNull();
+      expect(health.state).toBe(end === 'succeeded' ? 'well' : 'open');
+      expect(health.begin()).not.toBeNull();
+    },
+  );
+
+  it('is not opened further by what began before', () => {
+    now += 1000;
+    const due = health.dueIn;
+    health = createHealth(() => now);
+    const all = [1, 2, 3, 4, 5].map(begin);
+    for (const one of all) one.fail();
+    expect(health.dueIn).toBe(due + 1000);
+  });
+});
+
+it('an answer to what was asked before the last failure proves nothing', () => {
+  const early = begin();
+  fails(1);
+  early.succeed();
+  expect(health.state).toBe('doubted');
+  begin().succeed();
+  expect(health.state).toBe('well');
+});
+
+it('only the first end of an attempt counts', () => {
+  const attempt = begin();
+  attempt.succeed();
+  attempt.fail();
+  attempt.leave();
+  expect(health.state).toBe('well');
+  const other = begin();
+  now += 7;
+  expect(other.age).toBe(7);
+  other.leave();
+  other.fail();
+  expect(health.state).toBe('well');
 });

@@ -159,4 +159,16 @@ describe('the pool', () => {
     loan.release(true);
     expect(pool.counts).toEqual({ idle: 1, lent: 0, waiting: 0 });
   });
+
+  it('lends nothing any more that was there when it was told to distrust it', async () => {
+    const { pool, made } = poolOf(3);
+    const [one, two] = [await pool.borrow(never), await pool.borrow(never)];
+    one.release(true);
+    pool.distrust();
+    two.release(true);
+    expect(made.map((connection) => connection.open)).toEqual([false, false]);
+    const later = await pool.borrow(never);
+    later.release(true);
+    expect([made.length, made[2]?.open, pool.counts]).toEqual([3, true, { idle: 1, lent: 0, waiting: 0 }]);
+  });
 });

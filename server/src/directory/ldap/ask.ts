@@ -2,6 +2,7 @@
 import { DirectoryUnavailable } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import { ConnectionLost, type SearchCommand } from './connection.ts';
+import type { Attempt } from './health.ts';
 import { PoolBusy } from './pool.ts';
 import type { LdapServer, Searcher } from './server.ts';
 import { ServiceBindRefused } from './service-bind.ts';
@@ -29,25 +30,49 @@ export async function askServers<T>(question: Question, ask: (server: LdapServer
   const { directory, signal } = question;
   let last: unknown = new Error('it has no servers');
   for (const server of inOrder(question)) {
+    const attempt = await turnAt(server, signal);
+    if (attempt === null) {
+      last = new Error('its servers failed, and are tried by somebody else');
+      continue;
+    }
     try {
       const answer = await ask(server);
-      server.noteSuccess();
+      attempt.succeed();
       return answer;
     } catch (error) {
       last = error;
       if (error instanceof ServiceBindRefused || !isOutage(error)) break;
-      if (!isOurs(error, signal)) server.noteFailure();
+      if (!isOurs(error, attempt, server, signal)) server.fail(attempt, error);
       if (signal.aborted) break;
+    } finally {
+      attempt.leave();
     }
   }
   if (!isOutage(last)) throw last;
   throw new DirectoryUnavailable(directory, wordsOf(last), { cause: last });
 }
 
-/** One that failed repeatedly is asked after the others, but it is asked: it may be the only one that is back. */
+const ranks = { well: 0, doubted: 1, open: 2 } as const;
+
+/**
+ * Those that are well in order of preference, the preferred one before all. One that failed is asked after them until it
+ * has proven itself, so that nobody pays for it twice; of several, the one whose failure is the longest ago: time that is
+ * up before the last of them is reached must not be spent on the same ones again.
+ */
 function inOrder({ servers, preferred }: Question): readonly LdapServer[] {
-  const rank = (server: LdapServer) => (server.skipped ? 2 : 0) + (server.url === preferred ? 0 : 1);
-  return servers.toSorted((one, other) => rank(one) - rank(other));
+  const rank = ({ url, health }: LdapServer) => ranks[health.state] * 2 + (url === preferred ? 0 : 1);
+  const failedAt = ({ health }: LdapServer) => (health.state === 'well' ? 0 : health.failedAt);
+  return servers.toSorted((one, other) => rank(one) - rank(other) || failedAt(one) - failedAt(other));
+}
+
+/** A server whose circuit is open is asked by one at a time; who comes meanwhile shares what that one finds out. */
+async function turnAt(server: LdapServer, signal: AbortSignal): Promise<Attempt | null> {
+  for (;;) {
+    const attempt = server.health.begin();
+    if (attempt !== null || signal.aborted) return attempt;
+    const outcome = await orAborted(server.health.trial, signal);
+    if (outcome !== 'succeeded' && outcome !== 'left') return null;
+  }
 }
 
 /** Mistakes of ours are no outage. */
@@ -62,9 +87,22 @@ function wordsOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
 }
 
-/** The server did nothing wrong: we had no connection free, or no time left. */
-function isOurs(error: unknown, signal: AbortSignal): boolean {
-  return error instanceof PoolBusy || (signal.aborted && error instanceof ConnectionLost && error.reason === 'stopped');
+/**
+ * The server did nothing wrong: we had no connection free, or no time left. One that had the time of a whole operation did
+ * not use it.
+ */
+function isOurs(error: unknown, { age }: Attempt, { patience }: LdapServer, signal: AbortSignal): boolean {
+  if (error instanceof PoolBusy && !error.opening) return true;
+  const stopped = error instanceof PoolBusy || (error instanceof ConnectionLost && error.reason === 'stopped');
+  return stopped && signal.aborted && age < patience;
+}
+
+function orAborted<T>(work: Promise<T> | null, signal: AbortSignal): Promise<T | undefined> {
+  const { promise, resolve } = Promise.withResolvers<T | undefined>();
+  const stop = () => resolve(undefined);
+  signal.addEventListener('abort', stop, { once: true });
+  void work?.then(resolve, stop);
+  return promise.finally(() => signal.removeEventListener('abort', stop));
 }
 
 const resultCode = { success: 0, sizeLimitExceeded: 4 };

@@ -1,40 +1,118 @@
-/** PURE but for the clock it is given. The memory of a server's failures. */
+/**
+ * PURE but for the clock it is given. What is known of a server's health: a circuit breaker. A server that failed once is
+ * doubted: others are asked before it until it has proven itself. After three failures in a row its circuit is open: it is
+ * asked by one attempt at a time, and only one that succeeds closes it.
+ */
 export interface Health {
-  /** Others are asked first, for a while. */
-  readonly skipped: boolean;
-  /** It failed so often in a row that it was skipped, and has not succeeded since: what people are told. */
-  readonly down: boolean;
-  fail(): void;
-  succeed(): void;
+  readonly state: 'well' | 'doubted' | 'open';
+  /** When it failed last; never: minus infinity. */
+  readonly failedAt: number;
+  /** Milliseconds until it is due to be tried again; 0: now, or there is nothing to find out. */
+  readonly dueIn: number;
+  /** `null`: its circuit is open, and somebody is trying: see {@link trial}. */
+  begin(): Attempt | null;
+  /** What the one attempt at an open circuit comes to; `null`: nobody tries. */
+  readonly trial: Promise<Outcome> | null;
 }
 
-const failuresUntilSkipped = 3;
-const shortestSkip = 5000;
-const longestSkip = 30_000;
+export type Outcome = 'succeeded' | 'failed' | 'left';
+
+/** One operation on the way. The first of the three that is called counts, and one of them must be. */
+export interface Attempt {
+  /** Milliseconds since it began. */
+  readonly age: number;
+  /** Proves the server well, unless it failed since this began: then the answer says nothing of now. */
+  succeed(): void;
+  fail(): void;
+  /** Nothing was found out about the server. */
+  leave(): void;
+}
+
+export const failuresUntilOpen = 3;
+const shortestPause = 5000;
+const longestPause = 30_000;
 
 /**
- * Three failures in a row: skipped for 5 s, then twice as long after each further one, up to 30 s.
+ * The circuit is tried again after 5 s, then after twice as long with each trial that fails, up to 30 s.
  *
  * @param now milliseconds, monotonic
  */
 export function createHealth(now: () => number): Health {
-  let failures = 0;
-  let until = Number.NEGATIVE_INFINITY;
-  return {
-    get skipped() {
-      return now() < until;
-    },
-    get down() {
-      return failures >= failuresUntilSkipped;
-    },
-    fail() {
-      failures += 1;
-      const over = failures - failuresUntilSkipped;
-      if (over >= 0) until = now() + Math.min(longestSkip, shortestSkip * 2 ** Math.min(over, 10));
-    },
-    succeed() {
-      failures = 0;
-      until = Number.NEGATIVE_INFINITY;
-    },
-  };
+  return new CircuitBreaker(now);
+}
+
+class CircuitBreaker implements Health {
+  readonly #now: () => number;
+  #failures = 0;
+  /** All that were ever noted. */
+  #noted = 0;
+  #failedTrials = 0;
+  #trial: Promise<Outcome> | null = null;
+  failedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  get state(): Health['state'] {
+    if (this.#failures === 0) return 'well';
+    return this.#failures < failuresUntilOpen ? 'doubted' : 'open';
+  }
+
+  get dueIn(): number {
+    if (this.#failures === 0) return 0;
+    const pause = Math.min(longestPause, shortestPause * 2 ** Math.min(this.#failedTrials, 10));
+    return Math.max(0, this.failedAt + pause - this.#now());
+  }
+
+  get trial(): Promise<Outcome> | null {
+    return this.#trial;
+  }
+
+  begin(): Attempt | null {
+    const isTrial = this.state === 'open';
+    if (!isTrial) return this.#attempt((outcome) => this.#note(outcome, false));
+    if (this.#trial !== null) return null;
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    this.#trial = promise;
+    return this.#attempt((outcome) => {
+      this.#trial = null;
+      this.#note(outcome, true);
+      resolve(outcome);
+    });
+  }
+
+  #attempt(settle: (outcome: Outcome) => void): Attempt {
+    const now = this.#now;
+    const since = now();
+    const notedBefore = this.#noted;
+    let settled = false;
+    const once = (outcome: Outcome) => {
+      if (settled) return;
+      settled = true;
+      settle(outcome === 'succeeded' && this.#noted !== notedBefore ? 'left' : outcome);
+    };
+    return {
+      get age() {
+        return now() - since;
+      },
+      succeed: () => once('succeeded'),
+      fail: () => once('failed'),
+      leave: () => once('left'),
+    };
+  }
+
+  #note(outcome: Outcome, isTrial: boolean): void {
+    if (outcome === 'succeeded') {
+      this.#failures = 0;
+      this.#failedTrials = 0;
+    }
+    if (outcome !== 'failed') return;
+    // What began before the circuit opened tells nothing new when it fails too.
+    if (this.state === 'open' && !isTrial) return;
+    this.#failures += 1;
+    this.#noted += 1;
+    if (isTrial) this.#failedTrials += 1;
+    this.failedAt = this.#now();
+  }
 }

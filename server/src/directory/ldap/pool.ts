@@ -7,6 +7,12 @@ import type { Connection } from './connection.ts';
 /** Nobody is served at the moment: everything is lent, and the queue is full or did not move. */
 export class PoolBusy extends Error {
   readonly code = 'pool_busy';
+  /** It was being opened when the time was up. */
+  readonly opening: boolean;
+  constructor(message: string, opening = false) {
+    super(message);
+    this.opening = opening;
+  }
 }
 
 export interface PoolOptions {
@@ -32,6 +38,8 @@ export interface Pool {
   borrow(signal: AbortSignal): Promise<Loan>;
   /** Idle and lent connections, and those who wait. */
   readonly counts: { readonly idle: number; readonly lent: number; readonly waiting: number };
+  /** Every connection there is now is used no more: the server, or the way to it, may have lost them without a word. */
+  distrust(): void;
   /** Destroys what is idle now and what is lent when it comes back; nothing is lent any more. */
   close(): void;
 }
@@ -48,6 +56,7 @@ interface Waiter {
 interface Kept {
   readonly connection: Connection;
   readonly since: number;
+  readonly generation: number;
 }
 
 export function createPool(options: PoolOptions): Pool {
@@ -60,6 +69,7 @@ class ConnectionPool implements Pool {
   #idle: Kept[] = [];
   #lent = 0;
   #closed = false;
+  #generation = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -75,9 +85,14 @@ class ConnectionPool implements Pool {
     return kept === undefined ? orLeave(this.#open(), signal) : this.#lend(kept, true);
   }
 
+  distrust(): void {
+    this.#generation += 1;
+    for (const { connection } of this.#idle.splice(0)) connection.destroy();
+  }
+
   close(): void {
     this.#closed = true;
-    for (const { connection } of this.#idle.splice(0)) connection.destroy();
+    this.distrust();
     for (const waiter of this.#waiters.slice()) waiter.fail(new PoolBusy('the registration changed'));
   }
 
@@ -121,8 +136,9 @@ class ConnectionPool implements Pool {
     }
   }
 
-  #isUsable({ connection, since }: Kept): boolean {
-    return !this.#closed && connection.open && this.#options.now() - since < this.#options.oldest;
+  #isUsable({ connection, since, generation }: Kept): boolean {
+    const trusted = !this.#closed && generation === this.#generation;
+    return trusted && connection.open && this.#options.now() - since < this.#options.oldest;
   }
 
   async #open(): Promise<Loan> {
@@ -131,7 +147,7 @@ class ConnectionPool implements Pool {
       connection.onEnd(() => {
         this.#idle = this.#idle.filter((kept) => kept.connection !== connection);
       });
-      return this.#lend({ connection, since: this.#options.now() }, false);
+      return this.#lend({ connection, since: this.#options.now(), generation: this.#generation }, false);
     } catch (error) {
       this.#givePlace();
       throw error;
@@ -160,7 +176,7 @@ function orLeave(opening: Promise<Loan>, signal: AbortSignal): Promise<Loan> {
     let left = false;
     const leave = () => {
       left = true;
-      reject(new PoolBusy('stopped while a connection was opened'));
+      reject(new PoolBusy('stopped while a connection was opened', true));
     };
     if (signal.aborted) leave();
     else signal.addEventListener('abort', leave, { once: true });

@@ -8,6 +8,7 @@ import type { RawEntry } from './answers.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
+import type { Attempt } from './health.ts';
 import type { LdapDirectory } from './ldap-directory.ts';
 import { no, ok, placeOf, withPort, wordsOf } from './probe-words.ts';
 import type { LdapServer, Searcher } from './server.ts';
@@ -18,30 +19,44 @@ import { tlsProblem } from './tls-problem.ts';
 type BindStep = NonNullable<DirectoryServerProbe['bind']>;
 type BaseStep = NonNullable<DirectoryServerProbe['searchBase']>;
 
-export async function probeDirectory(
-  directory: LdapDirectory,
-  signal: AbortSignal,
-): Promise<readonly DirectoryServerProbe[]> {
-  const { targets, servers, registered } = directory;
-  if (targets instanceof TargetProblem) {
-    const reason = targets.part === 'servers' ? 'ConnectFailed' : 'CertificateUntrusted';
-    return registered.value.servers.map((url) => ({ url, tls: no(reason, targets.message) }));
-  }
-  return Promise.all(
-    targets.flatMap((target, index) => {
-      const server = servers[index];
-      return server === undefined ? [] : [probeServer(directory, target, server, signal)];
-    }),
-  );
+/** What is found at every server, without the servers where there is a problem with the registration itself. */
+export function registrationProblem({ targets, registered }: LdapDirectory): readonly DirectoryServerProbe[] | null {
+  if (!(targets instanceof TargetProblem)) return null;
+  const reason = targets.part === 'servers' ? 'ConnectFailed' : 'CertificateUntrusted';
+  return registered.value.servers.map((url) => ({ url, tls: no(reason, targets.message) }));
 }
 
-async function probeServer(
+/** @throws what the ledger of service binds throws, or the signal's reason */
+export async function probeServer(
   directory: LdapDirectory,
-  target: ServerTarget,
   server: LdapServer,
   signal: AbortSignal,
 ): Promise<DirectoryServerProbe> {
-  const { url } = target;
+  const attempt = await ownTurnAt(server, signal);
+  try {
+    return await probeWith(attempt, directory, server, signal);
+  } finally {
+    attempt.leave();
+  }
+}
+
+/** Where the circuit is open a probe is the trial, after one that is under way. */
+async function ownTurnAt(server: LdapServer, signal: AbortSignal): Promise<Attempt> {
+  for (;;) {
+    const attempt = server.health.begin();
+    if (attempt !== null) return attempt;
+    await server.health.trial;
+    signal.throwIfAborted();
+  }
+}
+
+async function probeWith(
+  attempt: Attempt,
+  directory: LdapDirectory,
+  server: LdapServer,
+  signal: AbortSignal,
+): Promise<DirectoryServerProbe> {
+  const { url, target } = server;
   let connected = false;
   let searcher: Awaited<ReturnType<LdapServer['probe']>>;
   try {
@@ -49,17 +64,17 @@ async function probeServer(
       connected = true;
     }, signal);
   } catch (error) {
-    if (!(error instanceof ServiceBindRefused)) server.noteFailure();
+    if (!(error instanceof ServiceBindRefused)) server.fail(attempt, error);
     if (!connected) return { url, tls: await tlsProblem(target, error, signal) };
     return { url, tls: ok, bind: bindProblem(directory, target, error) };
   }
   try {
     const searchBase = await searchBaseStep(directory, target, searcher);
-    if (searchBase.ok) server.noteSuccess();
+    if (searchBase.ok) attempt.succeed();
     return { url, tls: ok, bind: ok, searchBase };
   } catch (error) {
     // It went away between two steps: the first of them is what to look at.
-    server.noteFailure();
+    server.fail(attempt, error);
     return {
       url,
       tls: no(
