@@ -4,6 +4,7 @@ import { consentRule } from './consent-rule.ts';
 import { choice, duration, entry, group, item, keyed, set, text, whole } from './field.ts';
 import { dnText, groupSearch, userSearch } from './ldap-search.ts';
 import { authorizationServerRef, configMapKeyRef, secretKeyRef } from './references.ts';
+import { mostSampleUsers, sampleUserState, sampleUsers } from './sample-users.ts';
 import { computed, status } from './status.ts';
 import { attributeName, claimName, claimNotReserved, plainText, printable } from './text-rules.ts';
 import { ldapsUrl } from './uri-rules.ts';
@@ -172,6 +173,13 @@ export const ldapBindingSpec = group(
       default: 'Allow',
       example: 'Deny',
     }),
+    passwordChange: choice(['Off', 'Allowed'], {
+      what: 'Whether users change their password here: on their account page, and when a sign-in shows that the directory wants a new one. The directory is asked as the user, never as the service account, and its own rules decide.',
+      allowed:
+        'Off, Allowed (Password Modify of RFC 3062, in Active Directory the attribute unicodePwd; the directory must let users write their own password)',
+      default: 'Off',
+      example: 'Allowed',
+    }),
     timeouts: group(
       {
         connect: timeout('Time for the connection and the TLS handshake.'),
@@ -206,6 +214,7 @@ export const ldapBindingSpec = group(
         },
       ),
     ),
+    sampleUsers,
   },
   {
     what: 'The directory and what it decides.',
@@ -267,6 +276,14 @@ export const ldapBindingStatus = status({
       max: 8,
       example: [{ url: 'ldaps://ldap1.example.com', state: 'Up' }],
       leftOut: 'not probed yet',
+    }),
+  ),
+  sampleUsers: Type.Optional(
+    keyed('username', sampleUserState, {
+      what: 'What a sign-in with each of spec.sampleUsers would find here, as of the last look at the directory that succeeded; a look is taken every 30 s, and a change counts when two reports tell it.',
+      max: mostSampleUsers,
+      example: [{ username: 'ada', outcome: 'Found', account: 'Active' }],
+      leftOut: 'none is named in spec, or nobody has looked yet',
     }),
   ),
 });

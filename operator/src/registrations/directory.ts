@@ -46,6 +46,7 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
       ...(filter === undefined ? {} : { filter }),
     })),
     unlisted_scopes: spec.unlistedScopes === 'Deny' ? 'deny' : 'allow',
+    ...(spec.passwordChange === 'Allowed' ? { password_change: 'allowed' as const } : {}),
     timeouts: {
       connect: durationMilliseconds(spec.timeouts.connect),
       bind: durationMilliseconds(spec.timeouts.bind),
@@ -53,6 +54,7 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
     },
     priority: spec.priority,
     matches: { suffixes: spec.matches?.suffixes ?? [], names: spec.matches?.names ?? [] },
+    ...(spec.sampleUsers === undefined ? {} : { sample_users: [...spec.sampleUsers] }),
   };
 }
 

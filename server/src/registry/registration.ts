@@ -326,7 +326,7 @@ export const DirectoryRegistration = Type.Object(
      * key-encryption key in the table, and never part of a fingerprint, a log or an error.
      */
     bind_password: text(1024),
-    vendor: literals(['openldap', 'generic']),
+    vendor: literals(['active_directory', 'openldap', '389ds', 'generic']),
     subject_namespace: text(256),
     user_search: Type.Object(
       {
@@ -377,12 +377,28 @@ export const DirectoryRegistration = Type.Object(
       { maxItems: 50 },
     ),
     unlisted_scopes: literals(['allow', 'deny']),
+    /** Users change their password here; left out: they do not. */
+    password_change: Type.Optional(literals(['allowed'])),
     /** Milliseconds. */
     timeouts: Type.Object({ connect: lifetime, bind: lifetime, search: lifetime }, closed),
     /** Lower is asked first. */
     priority: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
     /** Which user names belong here; both empty: all. Compared case-insensitively. */
     matches: Type.Object({ suffixes: list(text(256), 50), names: list(text(256), 50) }, closed),
+    /** How signed-in users are looked at again; left out: every minute. */
+    recheck: Type.Optional(
+      Type.Object(
+        {
+          /** Seconds. */
+          every: Type.Optional(Type.Integer({ minimum: 10, maximum: 3600 })),
+          /** A word that was not given before lets one round go on that would end many. */
+          confirmed: Type.Optional(text(256)),
+        },
+        closed,
+      ),
+    ),
+    /** Names of whom the report tells what a sign-in would find; left out: of nobody. */
+    sample_users: Type.Optional(list(text(256), 5)),
   },
   closed,
 );

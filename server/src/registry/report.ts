@@ -15,6 +15,35 @@ export interface DirectoryServerProbe {
   readonly searchBase?: ProbeStep<'SearchBaseNotFound' | 'SearchNotPermitted' | 'InvalidFilter'>;
 }
 
+/** What a sign-in with a sample name would find. Lists are bounded and in a fixed order; no value of a claim is in it. */
+export type SampleUser = { readonly username: string } & (
+  | { readonly outcome: 'nobody' | 'several' | 'not_asked' | 'unreadable' }
+  | {
+      readonly outcome: 'found';
+      /** An `AccountState`. */
+      readonly account: string;
+      readonly subject: string;
+      /** Names of the first of them. */
+      readonly groups: readonly string[];
+      readonly groupCount: number;
+      /** Names. */
+      readonly claims: readonly string[];
+      readonly rules: readonly { readonly rule: string; readonly holds: boolean; readonly why: string }[];
+      readonly scopes: readonly {
+        readonly scope: string;
+        readonly allowed: boolean;
+        readonly rules: readonly string[];
+        readonly why: string;
+      }[];
+    }
+);
+
+/** A round of the sweep for leavers that ended nobody, as it would have ended too many. */
+export interface SweepReport {
+  readonly users: number;
+  readonly leavers: number;
+}
+
 export interface DirectoryProbe {
   /** Id of the directory registration. */
   readonly directory: string;
@@ -22,6 +51,10 @@ export interface DirectoryProbe {
   readonly uid: string;
   readonly fingerprint: string;
   readonly servers: readonly DirectoryServerProbe[];
+  /** Left out: the last round ended as it should, or nobody has looked yet. */
+  readonly sweepHalted?: SweepReport;
+  /** In the order of the registration, as of the last look that found an answer; left out: no such names, or none yet. */
+  readonly samples?: readonly SampleUser[];
 }
 
 export interface ReplicaReport {

@@ -8,6 +8,7 @@ import {
   filterForm,
   ldap,
   placeholder,
+  plain,
   printable,
   type Verdict,
 } from './words.ts';
@@ -24,9 +25,11 @@ export const directories: readonly Verdict[] = [
     emailVerified: { mode: 'Attribute', attribute: 'mailVerified' },
     consentRules: [{ name: 'orders', scopes: ['orders:read'], groups: ['shop-staff'], filter: '(employeeType=staff)' }],
     unlistedScopes: 'Deny',
+    passwordChange: 'Allowed',
     timeouts: { connect: '500ms' },
     priority: 0,
     matches: { suffixes: ['@example.com'] },
+    sampleUsers: ['ada', 'grace@example.com'],
   }),
   ldap(
     'clear text',
@@ -112,6 +115,17 @@ export const directories: readonly Verdict[] = [
     'spec.consentRules[0].scopes: is required, for example [orders:read]',
   ),
   ldap('patience', { timeouts: { search: '10s' } }, 'spec.timeouts.search: must be from 100ms to 3s'),
+  ldap(
+    'more sample users than status has room for',
+    { sampleUsers: ['a', 'b', 'c', 'd', 'e', 'f'] },
+    'spec.sampleUsers: has 6 items, at most 5 are allowed',
+  ),
+  ldap(
+    'a sample user twice',
+    { sampleUsers: ['ada', 'ada'] },
+    'spec.sampleUsers[1]: is the same as spec.sampleUsers[0]: list it once',
+  ),
+  ldap('a sample user of two lines', { sampleUsers: ['ada\nadmin'] }, `spec.sampleUsers[0]: ${plain}`),
   ldap('a priority below zero', { priority: -1 }, 'spec.priority: must be from 0 to 1000000'),
   ldap('half a priority', { priority: 1.5 }, 'spec.priority: must be a whole number'),
   ldap('a subject namespace with a space', { subjectNamespace: 'a b' }, `spec.subjectNamespace: ${printable}`),

@@ -189,9 +189,11 @@ describe('an accepted LdapBinding', () => {
         emailVerified: { mode: 'Attribute', attribute: 'mailVerified' },
         consentRules: [{ name: 'staff', scopes: ['email'], groups: ['staff'], filter: '(employeeType=staff)' }],
         unlistedScopes: 'Deny',
+        passwordChange: 'Allowed',
         timeouts: { connect: '500ms' },
         priority: 7,
         matches: { suffixes: ['@example.com'] },
+        sampleUsers: ['ada'],
       },
       inputs: { caBundle: bundle({ 'ca.crt': pem }) },
     });
@@ -219,6 +221,7 @@ describe('an accepted LdapBinding', () => {
         timeouts: { connect: 500, bind: 1000, search: 1000 },
         priority: 7,
         matches: { suffixes: ['@example.com'], names: [] },
+        sample_users: ['ada'],
       },
     });
     expect(result.status).toEqual({

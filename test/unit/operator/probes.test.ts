@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { standing } from '../../../crds/src/index.ts';
 import { ProbeHistory } from '../../../operator/src/controllers/ldap-binding/probe-history.ts';
 import { judgeProbes } from '../../../operator/src/controllers/ldap-binding/probes.ts';
-import type { DirectoryServerProbe, LiveReport } from '../../../server/src/registry/index.ts';
+import type { DirectoryServerProbe, LiveReport, SampleUser } from '../../../server/src/registry/index.ts';
 
 const ok = { ok: true } as const;
 const a = 'ldaps://a';
@@ -137,7 +137,8 @@ describe('two equal reports count', () => {
     reportedAt,
     ...more,
   });
-  const states = (findings: ReturnType<ProbeHistory['take']>) =>
+  const nothing = { found: new Map(), samples: new Map() };
+  const states = (findings: Pick<ReturnType<ProbeHistory['take']>, 'found'>) =>
     [...findings.found.values()].map(([probe]) => (probe?.tls?.ok === true ? 'up' : 'away'));
 
   it('the first finding counts at once, another one when it is repeated', () => {
@@ -160,14 +161,35 @@ describe('two equal reports count', () => {
     ]);
   });
 
+  it('what is found of sample users counts in the same way, and by itself', () => {
+    const sample = (outcome: 'nobody' | 'several'): SampleUser => ({ username: 'ada', outcome });
+    const of = (reportedAt: number, samples: readonly SampleUser[] | undefined, server = up(a)) =>
+      report(reportedAt, undefined, {
+        directories: [{ ...subject, servers: [server], ...(samples === undefined ? {} : { samples }) }],
+      });
+    const history = new ProbeHistory();
+    const seen = [
+      history.take([of(1, [sample('nobody')])], subject),
+      history.take([of(2, [sample('several')], unreachable(a))], subject),
+      history.take([of(3, [sample('several')])], subject),
+      history.take([of(4, undefined)], subject),
+    ];
+    expect(seen.map(({ samples, pending, ...more }) => [samples.get('r1'), ...states(more), pending])).toEqual([
+      [[sample('nobody')], 'up', false],
+      [[sample('nobody')], 'up', true],
+      [[sample('several')], 'up', false],
+      [[sample('several')], 'up', true],
+    ]);
+  });
+
   it('a report about an older registration, or of a dead replica, says nothing', () => {
     const history = new ProbeHistory();
     expect(history.take([report(1, up(a))], { ...subject, fingerprint: 'f2' })).toEqual({
-      found: new Map(),
+      ...nothing,
       pending: true,
     });
-    expect(history.take([report(1, up(a))], { ...subject, uid: 'u2' })).toEqual({ found: new Map(), pending: true });
-    expect(history.take([report(1, up(a), { live: false })], subject)).toEqual({ found: new Map(), pending: false });
+    expect(history.take([report(1, up(a))], { ...subject, uid: 'u2' })).toEqual({ ...nothing, pending: true });
+    expect(history.take([report(1, up(a), { live: false })], subject)).toEqual({ ...nothing, pending: false });
   });
 
   it('a new registration begins anew', () => {

@@ -14,6 +14,7 @@ import { gatherLdapBinding } from './inputs.ts';
 import { directoryIdOf, type LdapBindingInputs, type LdapBindingPlan, planLdapBinding } from './plan.ts';
 import { ProbeHistory } from './probe-history.ts';
 import { judgeProbes } from './probes.ts';
+import { sampleUsersInStatus } from './samples.ts';
 
 const probeTypes = ['TLSReady', 'BindSucceeded', 'SearchBaseFound'] as const;
 
@@ -76,7 +77,7 @@ function lookedAt({ binding, passwordSecret, caBundle }: LdapBindingInputs): rea
 
 interface Found {
   readonly conditions: readonly ConditionDraft[];
-  readonly status: Pick<LdapBindingStatus, 'activeServer' | 'servers'>;
+  readonly status: Pick<LdapBindingStatus, 'activeServer' | 'servers' | 'sampleUsers'>;
   readonly pending: boolean;
 }
 
@@ -99,7 +100,11 @@ function findings(registry: RegistryHandle | undefined, history: ProbeHistory, s
     return { conditions: probeTypes.map((type) => blocked(type, blocker)), status: {}, pending: false };
   }
   const fingerprint = registry.registry.fingerprint(registration);
-  const { found, pending } = history.take(registry.reports, { directory: plan.id, uid: binding.uid, fingerprint });
+  const { found, samples, pending } = history.take(registry.reports, {
+    directory: plan.id,
+    uid: binding.uid,
+    fingerprint,
+  });
   if (found.size === 0)
     return {
       ...before(
@@ -116,13 +121,28 @@ function findings(registry: RegistryHandle | undefined, history: ProbeHistory, s
   const { activeServer, servers, conditions } = verdict;
   return {
     conditions,
-    status: { ...(activeServer === undefined ? {} : { activeServer }), servers: [...servers] },
+    status: {
+      ...(activeServer === undefined ? {} : { activeServer }),
+      servers: [...servers],
+      ...sampleUsers(binding, samples),
+    },
     pending,
   };
 }
 
+function sampleUsers(
+  { spec, status, specGeneration }: WithSpec<'LdapBinding'>,
+  found: ReturnType<ProbeHistory['take']>['samples'],
+): Pick<LdapBindingStatus, 'sampleUsers'> {
+  // Verdicts of other rules are no answer for these.
+  const shown = status.observedGeneration < specGeneration ? [] : status.sampleUsers;
+  const users = sampleUsersInStatus({ names: spec.sampleUsers, found, shown });
+  return users.length === 0 ? {} : { sampleUsers: [...users] };
+}
+
 /** Nobody has looked yet: what is known of this content stays, a restart of the replicas rewrites nothing. */
-function before({ status, specGeneration }: WithSpec<'LdapBinding'>, anyReplica: boolean): Omit<Found, 'pending'> {
+function before(binding: WithSpec<'LdapBinding'>, anyReplica: boolean): Omit<Found, 'pending'> {
+  const { status, specGeneration } = binding;
   const known = (type: string): Condition | undefined =>
     status.conditions.find((condition) => condition.type === type && condition.observedGeneration >= specGeneration);
   const conditions = probeTypes.map((type, index): ConditionDraft => {
@@ -138,6 +158,10 @@ function before({ status, specGeneration }: WithSpec<'LdapBinding'>, anyReplica:
   const { activeServer, servers } = status;
   return {
     conditions: degraded === undefined ? conditions : [...conditions, degraded],
-    status: { ...(activeServer === undefined ? {} : { activeServer }), ...(servers === undefined ? {} : { servers }) },
+    status: {
+      ...(activeServer === undefined ? {} : { activeServer }),
+      ...(servers === undefined ? {} : { servers }),
+      ...sampleUsers(binding, new Map()),
+    },
   };
 }

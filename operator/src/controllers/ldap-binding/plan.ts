@@ -37,7 +37,7 @@ export interface LdapBindingPlan extends Intent {
   readonly accepted: ConditionDraft;
   readonly status: Omit<
     LdapBindingStatus,
-    'conditions' | 'observedGeneration' | 'lastHandled' | 'activeServer' | 'servers'
+    'conditions' | 'observedGeneration' | 'lastHandled' | 'activeServer' | 'servers' | 'sampleUsers'
   >;
 }
 

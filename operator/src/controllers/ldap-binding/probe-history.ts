@@ -1,11 +1,17 @@
 /** A finding counts at once where there was none, and otherwise after two equal reports: one lost packet moves nothing. */
 import { isDeepStrictEqual } from 'node:util';
-import type { DirectoryServerProbe, LiveReport } from '@nauthera/server/registry';
+import type { DirectoryProbe, DirectoryServerProbe, LiveReport, SampleUser } from '@nauthera/server/registry';
+
+/** What was reported last, and what counts. */
+interface Settling<T> {
+  readonly last: T;
+  readonly settled: T;
+}
 
 interface Seen {
   readonly reportedAt: number;
-  readonly last: readonly DirectoryServerProbe[];
-  readonly settled: readonly DirectoryServerProbe[];
+  readonly servers: Settling<readonly DirectoryServerProbe[]>;
+  readonly samples: Settling<readonly SampleUser[]>;
 }
 
 export interface Subject {
@@ -17,6 +23,8 @@ export interface Subject {
 export interface Findings {
   /** By live replica. */
   readonly found: ReadonlyMap<string, readonly DirectoryServerProbe[]>;
+  /** What sign-ins of sample users would find, by live replica. */
+  readonly samples: ReadonlyMap<string, readonly SampleUser[]>;
   /** A live replica has not looked yet, or its last report differs from the one before. */
   readonly pending: boolean;
 }
@@ -39,12 +47,16 @@ export class ProbeHistory {
         pending = true;
         continue;
       }
-      const seen = next(known.get(report.replica), report.reportedAt, probe.servers);
+      const seen = next(known.get(report.replica), report.reportedAt, probe);
       replicas.set(report.replica, seen);
-      if (!isDeepStrictEqual(seen.last, seen.settled)) pending = true;
+      if (!isSettled(seen.servers) || !isSettled(seen.samples)) pending = true;
     }
     this.#seen.set(subject.directory, { fingerprint: subject.fingerprint, replicas });
-    return { found: new Map([...replicas].map(([replica, { settled }]) => [replica, settled])), pending };
+    return {
+      found: new Map([...replicas].map(([replica, { servers }]) => [replica, servers.settled])),
+      samples: new Map([...replicas].map(([replica, { samples }]) => [replica, samples.settled])),
+      pending,
+    };
   }
 
   forget(directory: string): void {
@@ -52,9 +64,18 @@ export class ProbeHistory {
   }
 }
 
-function next(before: Seen | undefined, reportedAt: number, probes: readonly DirectoryServerProbe[]): Seen {
-  if (before === undefined) return { reportedAt, last: probes, settled: probes };
-  if (before.reportedAt === reportedAt) return before;
-  const settled = isDeepStrictEqual(before.last, probes) ? probes : before.settled;
-  return { reportedAt, last: probes, settled };
+function next(before: Seen | undefined, reportedAt: number, { servers, samples = [] }: DirectoryProbe): Seen {
+  if (before?.reportedAt === reportedAt) return before;
+  return {
+    reportedAt,
+    servers: settling(before?.servers, servers),
+    samples: settling(before?.samples, samples),
+  };
 }
+
+function settling<T>(before: Settling<T> | undefined, reported: T): Settling<T> {
+  if (before === undefined) return { last: reported, settled: reported };
+  return { last: reported, settled: isDeepStrictEqual(before.last, reported) ? reported : before.settled };
+}
+
+const isSettled = ({ last, settled }: Settling<unknown>): boolean => isDeepStrictEqual(last, settled);
