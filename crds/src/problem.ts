@@ -30,11 +30,19 @@ function cut(text: string): string {
   return characters.length <= longest ? flat : `${characters.slice(0, longest - 1).join('')}…`;
 }
 
+/** `dropped`: left out without a word, as where the API server knows more fields than this version does. */
+export type UnknownFields = 'refused' | 'dropped';
+
 /** Collects problems and stops at a number that nobody reads. */
 export class Problems {
   static readonly limit = 50;
+  readonly unknownFields: UnknownFields;
   readonly #list: Problem[] = [];
   #ofShape = 0;
+
+  constructor(unknownFields: UnknownFields = 'refused') {
+    this.unknownFields = unknownFields;
+  }
 
   get list(): readonly Problem[] {
     return this.#list;

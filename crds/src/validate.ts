@@ -2,7 +2,7 @@
 import { apiVersion } from './api.ts';
 import { type Kind, kinds } from './kinds.ts';
 import { checkMetadata } from './metadata.ts';
-import { type Problem, Problems, show } from './problem.ts';
+import { type Problem, Problems, show, type UnknownFields } from './problem.ts';
 import type { Resource, ResourceByKind } from './resource.ts';
 import { pendingStatus } from './status.ts';
 import { isRecord, type Structural } from './structural.ts';
@@ -17,12 +17,19 @@ export type Validation<K extends Kind = Kind> =
  * Defaults, schema and rules, in the order of the API server: rules run only where the shape is sound. Never throws, and
  * takes no longer than the bounds of the schema allow, whatever `next` is.
  *
- * @param next a parsed document; its `status` is kept if it is sound and never a reason to refuse
+ * @param next a parsed document; its `status` is kept if what is known in it is sound, and never a reason to refuse
  * @param old the same resource before the edit, if there was one: rules about changes are checked against it
+ * @param unknownFields default `refused`. `dropped` is for what an API server has taken already: what it knows and this version
+ * does not came with a newer one
  * @returns at most 50 problems, in the order of the schema
  */
-export function validate<K extends Kind>(kind: K, next: unknown, old?: Resource): Validation<K> {
-  const problems = new Problems();
+export function validate<K extends Kind>(
+  kind: K,
+  next: unknown,
+  old?: Resource,
+  unknownFields?: UnknownFields,
+): Validation<K> {
+  const problems = new Problems(unknownFields);
   if (!isRecord(next)) {
     problems.add({ path: '', message: 'must be a map of fields: apiVersion, kind, metadata, spec', found: show(next) });
     return { ok: false, problems: problems.list };
@@ -67,7 +74,8 @@ function specOf(kind: Kind, value: unknown, old: { value: unknown } | undefined,
 function statusOf(kind: Kind, value: unknown): unknown {
   const schema = kinds[kind].schema.properties?.['status'];
   if (schema === undefined || value === undefined || value === null) return structuredClone(pendingStatus);
-  const problems = new Problems();
+  // What a newer version wrote is no reason to forget what this one knows of: secrets, and which wishes were heard.
+  const problems = new Problems('dropped');
   const result = walk(schema, value, { path: 'status', problems });
   return problems.count === 0 ? result : structuredClone(pendingStatus);
 }

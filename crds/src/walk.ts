@@ -118,6 +118,7 @@ export function refuseUnknown(
   place: Place,
   below: readonly string[] = [],
 ): void {
+  if (place.problems.unknownFields === 'dropped') return;
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
     if (place.problems.full) return;

@@ -58,11 +58,12 @@ export function idOf({ namespace, name }: { readonly namespace: string; readonly
   return `${namespace}/${name}`;
 }
 
-/** Validated anew: a resource may be older than a rule. */
+/** Validated anew: a resource may be older than a rule. What only a newer version knows is left out. */
 export function observe<K extends Kind>(kind: K, object: ResourceObject): ObservedObject<K> {
   const { metadata, spec, status } = object;
   const { name, namespace = '', uid, generation = 0, deletionTimestamp } = metadata;
-  const verdict = validate(kind, { apiVersion, kind, metadata: { name, namespace }, spec, status });
+  const whole = { apiVersion, kind, metadata: { name, namespace }, spec, status };
+  const verdict = validate(kind, whole, undefined, 'dropped');
   const finalizer = finalizers[kind];
   return {
     kind,

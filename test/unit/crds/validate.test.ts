@@ -101,6 +101,27 @@ describe('the document as a whole', () => {
     expect(accepted('Client', { ...client, status: { conditions: 'odd' } }).status).toEqual(pendingStatus);
   });
 
+  it('what only a newer version knows in a status is no reason to forget the rest of it', () => {
+    const status = { ...pendingStatus, clientId: 'shop.web' };
+    expect(accepted('Client', { ...client, status: { ...status, newer: { at: 1 } } }).status).toEqual(status);
+  });
+
+  it('unknown fields are dropped where that is asked for, and what is known is judged as ever', () => {
+    const next = manifest('Client', { redirectUris: ['https://a.example/cb'], newer: { deep: [1] } });
+    expect(validate('Client', next).ok).toBe(false);
+    const dropped = validate('Client', next, undefined, 'dropped');
+    expect(dropped.ok && dropped.resource).toEqual(
+      accepted('Client', manifest('Client', { redirectUris: ['https://a.example/cb'] })),
+    );
+    const wrong = validate(
+      'Client',
+      manifest('Client', { redirectUris: ['http://a.example'], newer: 1 }),
+      undefined,
+      'dropped',
+    );
+    expect(wrong.ok ? [] : wrong.problems.map(({ path }) => path)).toEqual(['spec.redirectUris[0]']);
+  });
+
   it('defaults are copies: changing one resource changes no other', () => {
     accepted('Client', client).spec.scopes.push('added');
     expect(accepted('Client', client).spec.scopes).toEqual(['openid', 'profile', 'email']);
