@@ -11,7 +11,7 @@ import { mutualTls } from './mutual-tls.ts';
 import { admission } from './namespace-selection.ts';
 import { outbound, trustedProxies } from './networks.ts';
 import { autoscaling, pod, replicas } from './pod.ts';
-import { secretRef } from './references.ts';
+import { bundleRef, secretRef } from './references.ts';
 import { computed, status } from './status.ts';
 import { tls } from './tls.ts';
 import { trustedClusters } from './trusted-clusters.ts';
@@ -49,6 +49,12 @@ export const authorizationServerSpec = group(
             'Its entries are those of secretRef, with another user.',
             'nauthera-migrator-database',
             'migrations use secretRef, and one role does everything',
+          ),
+          caBundleRef: bundleRef(
+            'The certificates (PEM) that issue the one of the database. With them every connection to it is TLS, and the server must show a certificate of that authority with its name in it, whatever sslmode says. They take the place of an entry ca.crt in the Secrets.',
+            'ca.crt',
+            'pg-ca',
+            'an entry ca.crt of the Secret with the connection says it, or sslmode in its uri',
           ),
         },
         {

@@ -10,7 +10,7 @@ export const reasonMeanings: Readonly<Record<Reason, string>> = {
   BindRejected: 'The directory refused DN or password of the service account',
   BindSucceeded: 'The service account signs in',
   Blocked: 'Something before it failed; the message names the condition',
-  CaNotFound: 'The ConfigMap with the certificates to trust, or its key, is not there',
+  CaNotFound: 'The object with the certificates to trust, or its key, is not there',
   CertificateExpired: 'The certificate has expired',
   CertificateNameMismatch: 'The certificate is for another name than the one that is connected to',
   CertificateUntrusted: 'The certificate leads to no authority that is trusted here',

@@ -68,6 +68,7 @@ const tables = {
       ...waiting,
       SecretNotFound: R('server owner'),
       SecretKeyNotFound: R('server owner'),
+      CaNotFound: R('server owner'),
       DatabaseUnreachable: R('server owner'),
       DatabaseLoginFailed: S('server owner'),
       DatabaseTlsFailed: S('server owner'),

@@ -1,6 +1,6 @@
 /** PURE. References to other objects. None names a namespace, except the one that an AuthorizationServer must answer. */
 import { Type } from 'typebox';
-import { group, text } from './field.ts';
+import { choice, group, text } from './field.ts';
 import { dataKey, namespaceName, objectName } from './text-rules.ts';
 
 const secretName = (what: string, example: string) =>
@@ -54,6 +54,42 @@ export const configMapKeyRef = (what: string, key: string, example: string, left
         }),
       },
       { what, allowed: 'a ConfigMap in the namespace of this object', example: { name: example }, leftOut },
+    ),
+  );
+
+/** One key of a ConfigMap or a Secret in the resource's own namespace, with certificates. */
+export const bundleRef = (what: string, key: string, example: string, leftOut: string) =>
+  Type.Optional(
+    group(
+      {
+        kind: choice(['ConfigMap', 'Secret'], {
+          what: 'Where the certificates stand. Of a Secret the pods get this key alone.',
+          allowed: 'ConfigMap, Secret',
+          default: 'ConfigMap',
+          example: 'Secret',
+        }),
+        name: text({
+          what: 'Name of the ConfigMap or Secret.',
+          max: 253,
+          rules: [objectName],
+          allowed: 'name of an object in the namespace of this object',
+          example,
+        }),
+        key: text({
+          what: 'Key inside it.',
+          max: 253,
+          rules: [dataKey],
+          allowed: 'a key of that ConfigMap or Secret',
+          default: key,
+          example: key,
+        }),
+      },
+      {
+        what,
+        allowed: 'a ConfigMap or a Secret in the namespace of this object',
+        example: { kind: 'Secret', name: example },
+        leftOut,
+      },
     ),
   );
 

@@ -215,6 +215,7 @@ class ClusterProcess {
     const registries = new ServerRegistries({
       source,
       secrets,
+      configMaps,
       fence: { source: name, ...fenceOf(leadership) },
       events,
       onWrite: this.metrics.writes.registry,

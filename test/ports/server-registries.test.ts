@@ -7,8 +7,10 @@ import type { ServerResource } from '../../operator/src/controllers/attachment.t
 import { ServerRegistries } from '../../operator/src/controllers/server-registries.ts';
 import type { NewSecret, ResourceSource, Secret, SecretStore } from '../../operator/src/sources/source.ts';
 import { DatabaseUnavailable, type Registration } from '../../server/src/registry/index.ts';
+import { makeAuthority } from '../support/certificates.ts';
 import { freePort } from '../support/ports.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { speakTls } from '../support/postgres-access.ts';
 import { aSecret, aServerResource } from '../unit/operator/resources.ts';
 
 let postgres: TestPostgres;
@@ -53,6 +55,7 @@ async function aWorld(
   uris: Readonly<Record<string, string>>,
   servers: readonly ServerResource[] = [],
   secrets = new Secrets(),
+  configMaps: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
 ) {
   for (const [name, uri] of Object.entries(uris)) secrets.all.set(name, aSecret(name, { uri }));
   const told: Told = { states: [], recovered: [], events: [] };
@@ -60,6 +63,9 @@ async function aWorld(
   const registries = new ServerRegistries({
     source,
     secrets,
+    configMaps: {
+      read: (namespace, name) => Promise.resolve(configMaps[name] && { namespace, name, data: configMaps[name] }),
+    },
     fence: { source: 'test', leaseCreated: 1, leaseTransitions: 0 },
     events: { record: (_, { reason }) => told.events.push(reason) },
     onProblem: () => undefined,
@@ -228,6 +234,35 @@ describe('the database of an AuthorizationServer', () => {
       expect(ready.message).toContain('Secret "pg"');
       expect(ready.message).not.toMatch(/wrong|127\.0\.0\.1/);
       expect(registries.registryOf('auth/main')).toBeUndefined();
+    });
+  });
+
+  describe.skipIf(process.env.DATABASE_URL !== undefined)('whose authority stands in an object of its own', () => {
+    let authority: string;
+    beforeAll(async () => {
+      const made = await makeAuthority('Database CA');
+      authority = made.pem;
+      await speakTls(postgres.url, await made.issue({ names: ['localhost'], addresses: ['127.0.0.1'] }));
+    });
+    const opened = async (caBundleRef: object, bundle: string) => {
+      const secrets = new Secrets();
+      secrets.all.set('pg-ca', aSecret('pg-ca', { 'ca.crt': bundle, 'ca.key': 'canary' }));
+      const uris = { pg: as(await postgres.createDatabase(), 'postgres', '', 'sslmode=disable') };
+      const { registries } = await aWorld(uris, [], secrets, { 'pg-ca': { 'ca.crt': bundle } });
+      const server = aServerResource({ database: { secretRef: { name: 'pg' }, caBundleRef } }, { name: 'a', uid: 'a' });
+      return settled(registries, server);
+    };
+
+    it.each([
+      ['Secret, as CloudNativePG makes it', { kind: 'Secret', name: 'pg-ca' }],
+      ['ConfigMap', { name: 'pg-ca' }],
+    ])('is checked against it: %s', async (_, reference) => {
+      const { ready, looked } = await opened(reference, authority);
+      expect(ready).toMatchObject({ status: 'True', reason: 'SingleRole' });
+      expect(looked.map(({ name }) => name)).toEqual(['pg', 'pg-ca', 'a-key-encryption-key']);
+      expect(JSON.stringify(looked)).not.toContain('canary');
+      const { ready: refused } = await opened(reference, (await makeAuthority('Another CA')).pem);
+      expect(refused).toMatchObject({ status: 'False', reason: 'DatabaseTlsFailed' });
     });
   });
 

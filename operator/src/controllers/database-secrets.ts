@@ -1,6 +1,6 @@
 /** Which connections the Secrets of an AuthorizationServer name, pure: one for all, or one each for three roles. */
 import type { ConditionDraft } from '../runtime/conditions.ts';
-import type { Secret } from '../sources/source.ts';
+import type { ConfigMap, Secret } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
 import { refuseUrl, userOf } from './database-url.ts';
 
@@ -38,19 +38,30 @@ export const databaseFields = [
 
 export type Refused = { readonly ready: ConditionDraft };
 
+/** A ConfigMap or a Secret with certificates. */
+export type Bundle = Pick<ConfigMap, 'data'>;
+
+const certificate = '-----BEGIN CERTIFICATE-----';
+const noCertificate = 'holds no certificate in PEM';
 const hint = 'that your database operator wrote, e.g. <cluster>-app';
 
-/** @param secrets by the field that names them; `undefined`: it does not exist */
+/**
+ * @param secrets by the field that names them; `undefined`: it does not exist
+ * @param bundle what `spec.database.caBundleRef` names; `undefined`: it does not exist
+ */
 export function connectionsOf(
   server: ServerResource,
   secrets: Readonly<Partial<Record<Field, Secret>>>,
+  bundle?: Bundle,
 ): NamedConnections | Refused {
   const { database } = server.spec;
+  const authorities = authoritiesOf(server, bundle);
+  if (authorities !== undefined && 'ready' in authorities) return authorities;
   const found = new Map<Field, NamedConnection>();
   for (const field of databaseFields) {
     const name = database?.[field]?.name;
     if (name === undefined && field !== 'secretRef') continue;
-    const connection = connectionOf(server, field, name, secrets[field]);
+    const connection = connectionOf(server, field, name, secrets[field], authorities?.ca);
     if ('ready' in connection) return connection;
     found.set(field, connection);
   }
@@ -73,11 +84,39 @@ function refused(reason: string, message: string): Refused {
   return { ready: { type: 'DatabaseReady', status: 'False', reason, message } };
 }
 
+/** `undefined`: none are named. */
+function authoritiesOf(
+  { namespace, spec }: ServerResource,
+  bundle: Bundle | undefined,
+): { readonly ca: string } | Refused | undefined {
+  const reference = spec.database?.caBundleRef;
+  if (reference === undefined) return undefined;
+  const { kind, name, key } = reference;
+  const field = 'spec.database.caBundleRef';
+  if (bundle === undefined)
+    return refused(
+      'CaNotFound',
+      `${kind} "${name}" named in ${field} does not exist in namespace ${namespace}. Waiting for it${kind === 'ConfigMap' ? '; for a Secret add kind: Secret' : ''}`,
+    );
+  const ca = bundle.data[key];
+  if (ca === undefined) {
+    const keys = Object.keys(bundle.data).sort().join(', ');
+    return refused(
+      'CaNotFound',
+      `${kind} "${name}" has no key "${key}" (keys: ${keys}). Add it, or name another key in ${field}`,
+    );
+  }
+  if (!ca.includes(certificate))
+    return refused('DatabaseTlsFailed', `${kind} "${name}", key "${key}": ${noCertificate}. Correct it, or ${field}`);
+  return { ca };
+}
+
 function connectionOf(
   { namespace }: ServerResource,
   field: Field,
   name: string | undefined,
   secret: Secret | undefined,
+  authorities: string | undefined,
 ): NamedConnection | Refused {
   if (name === undefined)
     return refused('SecretNotFound', `spec.database.${field} is left out. Name the Secret ${hint}`);
@@ -86,7 +125,8 @@ function connectionOf(
       'SecretNotFound',
       `Secret "${name}" named in spec.database.${field} does not exist in namespace ${namespace}. Waiting for it; name the one ${hint}`,
     );
-  const { uri, 'direct-uri': directUrl, 'ca.crt': ca } = secret.data;
+  const { uri, 'direct-uri': directUrl, 'ca.crt': beside } = secret.data;
+  const ca = authorities ?? beside;
   if (uri === undefined) {
     const keys = Object.keys(secret.data).sort().join(', ');
     return refused(
@@ -98,7 +138,7 @@ function connectionOf(
   const problem =
     refuseUrl(uri, where('uri')) ?? (directUrl === undefined ? undefined : refuseUrl(directUrl, where('direct-uri')));
   if (problem !== undefined) return refused(problem.reason, problem.message);
-  if (ca !== undefined && !ca.includes('-----BEGIN CERTIFICATE-----'))
-    return refused('DatabaseTlsFailed', `${where('ca.crt')}: holds no certificate in PEM. Correct that Secret`);
+  if (ca !== undefined && !ca.includes(certificate))
+    return refused('DatabaseTlsFailed', `${where('ca.crt')}: ${noCertificate}. Correct that Secret`);
   return { secret: name, url: uri, directUrl, ca };
 }

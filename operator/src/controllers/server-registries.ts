@@ -2,11 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { DatabaseUnavailable, type Fence, RegistryFenced } from '@nauthera/server/registry';
 import type { ConditionDraft } from '../runtime/conditions.ts';
-import type { Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
+import type { ConfigMapReader, Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
 import { nameOf, type ServerResource } from './attachment.ts';
 import type { OnRegistryWrite } from './counted-registry.ts';
 import { explainFailure } from './database-failure.ts';
-import { connectionsOf, databaseFields } from './database-secrets.ts';
+import { type Bundle, connectionsOf, databaseFields } from './database-secrets.ts';
 import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
 import type { OrphanTimes } from './orphans.ts';
 import type { Looked } from './polling.ts';
@@ -18,6 +18,7 @@ import type { EventSink } from './world.ts';
 export interface ServerRegistriesOptions {
   readonly source: ResourceSource;
   readonly secrets: SecretStore;
+  readonly configMaps: Pick<ConfigMapReader, 'read'>;
   readonly fence: Fence;
   readonly events: EventSink;
   /** One line about something that repairs itself, without a secret. */
@@ -125,10 +126,11 @@ export class ServerRegistries implements Registries {
       if (secret !== undefined) named[field] = secret;
       looked.push({ kind: 'Secret', namespace, name, found: secret });
     }
+    const bundle = await this.#bundle(server, looked);
     const keySecret = await secrets.read(namespace, keyName);
     looked.push({ kind: 'Secret', namespace, name: keyName, found: keySecret });
     const { database } = this.#entry(server);
-    const found = connectionsOf(server, named);
+    const found = connectionsOf(server, named, bundle);
     if ('ready' in found) {
       // A Secret that is gone for a moment, or was broken by an edit, ends nothing that runs.
       database.wantNothing();
@@ -153,6 +155,17 @@ export class ServerRegistries implements Registries {
       ...(found.roles === undefined ? {} : { roles: found.roles }),
       looked,
     };
+  }
+
+  /** What `spec.database.caBundleRef` names. */
+  async #bundle({ namespace, spec }: ServerResource, looked: Looked[]): Promise<Bundle | undefined> {
+    const reference = spec.database?.caBundleRef;
+    if (reference === undefined) return undefined;
+    const { kind, name, key } = reference;
+    const { secrets, configMaps } = this.#options;
+    const found = await (kind === 'Secret' ? secrets : configMaps).read(namespace, name);
+    looked.push({ kind, namespace, name, found: found?.data[key] });
+    return found;
   }
 
   async reachForRemoval(server: Observed<'AuthorizationServer'>): Promise<void> {

@@ -231,6 +231,14 @@ export const servers: readonly Verdict[] = [
     { database: { secretRef: { name: 'a/b' } } },
     `spec.database.secretRef.name: ${objectName}`,
   ),
+  server('authorities of the database in a Secret', {
+    database: { secretRef: { name: 'pg-app' }, caBundleRef: { kind: 'Secret', name: 'pg-ca' } },
+  }),
+  server(
+    'a path as a bundle',
+    { database: { caBundleRef: { name: 'a/b' } } },
+    `spec.database.caBundleRef.name: ${objectName}`,
+  ),
   server(
     'a code for an hour',
     { lifetimes: { authorizationCode: '1h' } },

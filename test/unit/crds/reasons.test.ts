@@ -43,6 +43,7 @@ const table = {
       ...any,
       SecretNotFound: 'R',
       SecretKeyNotFound: 'R',
+      CaNotFound: 'R',
       DatabaseUnreachable: 'R',
       DatabaseLoginFailed: 'S',
       DatabaseTlsFailed: 'S',

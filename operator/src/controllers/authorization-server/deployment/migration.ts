@@ -16,10 +16,11 @@ export interface Migration {
  */
 export function migrationsOf(context: DeploymentContext): readonly Migration[] {
   const secret = databaseSecret(context, 'migration') ?? '';
-  const { databaseRoles } = context;
+  const { databaseRoles, server } = context;
+  const trusted = Object.values(server.spec.database?.caBundleRef ?? {});
   const granted = databaseRoles === undefined ? [] : [databaseRoles.server, databaseRoles.operator];
   const images = [...new Set([context.settings.image, imageOf(context)])];
-  return images.map((image) => ({ image, digest: shortDigest([image, secret, ...granted]) }));
+  return images.map((image) => ({ image, digest: shortDigest([image, secret, ...granted, ...trusted]) }));
 }
 
 /** Names of roles are no secret: who they are shows in the database's own list of sessions. */

@@ -61,10 +61,23 @@ export function databaseSecret({ server }: DeploymentContext, component: Compone
 function database(context: DeploymentContext, component: Component): PodPart {
   const secret = databaseSecret(context, component);
   if (secret === undefined) return {};
+  const { volumes, volumeMounts } = secretFolder('database', secret);
   return {
-    ...secretFolder('database', secret),
+    volumes: withAuthorities(context, secret) ?? volumes,
+    volumeMounts,
     env: [{ name: 'NAUTHERA_DATABASE_FOLDER', value: `${folder}/database` }],
   };
+}
+
+/** The same folder, in which `ca.crt` is what `caBundleRef` names: of a Secret that key alone, beside which the authority's own may stand. */
+function withAuthorities({ server }: DeploymentContext, secret: string): readonly JsonObject[] | undefined {
+  const reference = server.spec.database?.caBundleRef;
+  if (reference === undefined) return undefined;
+  const { kind, name, key } = reference;
+  const file = { name, items: [{ key, path: 'ca.crt' }] };
+  // Of two of one name the later counts.
+  const sources = [{ secret: { name: secret } }, kind === 'Secret' ? { secret: file } : { configMap: file }];
+  return [{ name: 'database', projected: { sources, defaultMode: 0o440 } }];
 }
 
 function keyEncryption({ server }: DeploymentContext, component: Component): PodPart {
