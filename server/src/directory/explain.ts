@@ -42,7 +42,7 @@ export function explain(user: DirectoryUser, rules: ConsentRules, scopes: Iterab
   };
 }
 
-function judgeRule(rule: Rule, user: DirectoryUser): RuleVerdict {
+export function judgeRule(rule: Rule, user: DirectoryUser): RuleVerdict {
   const { isMember, matchesFilter } = conditionsOf(rule, user);
   const { name, scopes } = rule;
   return {
@@ -68,7 +68,7 @@ function reasonOf(
   return reasons.length === 0 ? 'it states no condition' : reasons.join(' and ');
 }
 
-function judgeScope(user: DirectoryUser, rules: ConsentRules, scope: string): ScopeVerdict {
+export function judgeScope(user: DirectoryUser, rules: ConsentRules, scope: string): ScopeVerdict {
   const { allowed, rules: names } = askRules(user, rules, scope);
   return { scope, allowed, rules: names, why: sourceOf(scope, names, allowed, rules) };
 }

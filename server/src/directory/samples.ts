@@ -2,7 +2,7 @@
 import { builtInScopes } from '../protocol/terms.ts';
 import type { SampleUser } from '../registry/report.ts';
 import { DirectoryUnavailable, type DirectoryUser, knownClaims } from './directory.ts';
-import { explain } from './explain.ts';
+import { judgeRule, judgeScope } from './explain.ts';
 import { EntryProblem } from './ldap/entry.ts';
 import type { LdapDirectory } from './ldap/ldap-directory.ts';
 import { isUsername, nameMatches } from './typed.ts';
@@ -44,10 +44,13 @@ async function look(directory: LdapDirectory, username: string, signal: AbortSig
   }
 }
 
-/** PURE. Scopes that no rule names are other people's too: the built-in ones alone are told. */
+/**
+ * PURE. Scopes that no rule names are other people's too: the built-in ones alone are told. What is not shown is not judged
+ * either: whoever writes rules must not decide how long every sign-in waits for this.
+ */
 export function sampleOf(username: string, user: DirectoryUser, rules: ConsentRules): SampleUser {
   const named = rules.consent_rules.flatMap(({ scopes }) => scopes);
-  const verdicts = explain(user, rules, [...named, ...builtInScopes]);
+  const shown = [...new Set([...named, ...builtInScopes])].slice(0, most.scopes);
   return {
     username,
     outcome: 'found',
@@ -56,15 +59,14 @@ export function sampleOf(username: string, user: DirectoryUser, rules: ConsentRu
     groups: namesIn(user.groups.map(({ name }) => name)).slice(0, most.groups),
     groupCount: user.groups.length,
     claims: namesIn(Object.keys(knownClaims(user))).slice(0, most.claims),
-    rules: verdicts.rules
-      .slice(0, most.rules)
-      .map(({ rule, holds, why }) => ({ rule, holds, why: clipped(why, most.why) })),
-    scopes: verdicts.scopes.slice(0, most.scopes).map(({ scope, allowed, rules: asked, why }) => ({
-      scope,
-      allowed,
-      rules: asked.slice(0, most.rulesOfScope),
-      why: clipped(why, most.why),
-    })),
+    rules: rules.consent_rules.slice(0, most.rules).map((one) => {
+      const { rule, holds, why } = judgeRule(one, user);
+      return { rule, holds, why: clipped(why, most.why) };
+    }),
+    scopes: shown.map((one) => {
+      const { scope, allowed, rules: asked, why } = judgeScope(user, rules, one);
+      return { scope, allowed, rules: asked.slice(0, most.rulesOfScope), why: clipped(why, most.why) };
+    }),
   };
 }
 

@@ -1,6 +1,9 @@
-import type { LdapBindingStatus } from '@nauthera/crds';
+import { kinds, type LdapBindingStatus } from '@nauthera/crds';
 import { describe, expect, it } from 'vitest';
+import { Problems } from '../../../crds/src/problem.ts';
+import { walk } from '../../../crds/src/walk.ts';
 import { sampleUsersInStatus } from '../../../operator/src/controllers/ldap-binding/samples.ts';
+import { sampleOf } from '../../../server/src/directory/samples.ts';
 import type { SampleUser } from '../../../server/src/registry/index.ts';
 
 type Shown = NonNullable<LdapBindingStatus['sampleUsers']>;
@@ -102,5 +105,47 @@ describe('what replicas found of sample users, in status', () => {
           found: new Map(order.map((replica) => [replica, [replica === 'r1' ? nobody('ada') : ada()]])),
         }),
       ).toEqual([notFound('ada')]);
+  });
+
+  it('the same answer again changes nothing', () => {
+    const found = { r1: [ada(), nobody('grace')], r2: [nobody('grace'), ada()] };
+    const names = ['ada', 'grace'];
+    const shown = [...inStatus(found, { names })];
+    expect(inStatus(found, { names, shown })).toEqual(shown);
+  });
+
+  it('the largest report fits into what the schema of the status allows', () => {
+    const many = (count: number, word: string) => Array.from({ length: count }, (_, at) => `${word}${at}`);
+    const long = 'ü'.repeat(300);
+    const user = {
+      directory: 'shop/people',
+      server: 'ldaps://a',
+      subject: `u_${'s'.repeat(43)}`,
+      entryId: 'id',
+      username: 'ada',
+      name: 'Ada',
+      account: 'active',
+      groups: [...many(300, long), '', 'a'].map((name) => ({ name, dn: 'cn=a' })),
+      claims: Object.fromEntries(many(90, 'claim').map((name) => [name, 1])),
+      rulesMatchedByFilter: [],
+    } as const;
+    const rules = {
+      unlisted_scopes: 'allow' as const,
+      consent_rules: many(50, 'rule').map((name) => ({
+        name,
+        scopes: ['shared', ...many(49, `scope-of-${name}-`)],
+        groups: many(50, long),
+      })),
+    };
+    const names = many(5, 'n'.repeat(255));
+    const found = new Map([['r1', names.map((name) => sampleOf(name, user, rules))]]);
+    const status = { sampleUsers: sampleUsersInStatus({ names, found, shown: undefined }) };
+    const problems = new Problems();
+    const schema = kinds.LdapBinding.schema.properties?.['status'];
+    if (schema === undefined) throw new Error('no schema of the status');
+    walk(schema, { ...status, observedGeneration: 1, conditions: [] }, { path: 'status', problems });
+    expect(problems.list).toEqual([]);
+    expect(status.sampleUsers).toHaveLength(5);
+    expect(JSON.stringify(status).length).toBeLessThan(200_000);
   });
 });
