@@ -1,9 +1,12 @@
 /** The commonest mistakes of people who write resources: what `kubectl` tells whoever made them, word by word. */
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeAuthority } from '../support/certificates.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { askForToken } from '../support/cluster-tokens.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { steadyTable, untilGolden } from '../support/kubectl-table.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
@@ -432,5 +435,19 @@ describe('what kubectl get and describe tell', () => {
 
   it('M16: the Secret that was there is as it was', async () => {
     expect(await scene.secret('shop', 'there')).toEqual({ a: 'b' });
+  });
+
+  it('kubectl get -A -o wide tells all of them at once', { timeout: 120_000 }, async () => {
+    const { auth, shop } = scene.namespaces;
+    const masks = [
+      [auth, 'auth'],
+      [shop, 'shop'],
+      [`localhost:${slapd.port}`, 'localhost:636'],
+    ] as const;
+    const look = async () => {
+      const { stdout } = await cluster.kubectl(['get', 'nas,nclient,nscope,nldap', '-A', '-o', 'wide']);
+      return steadyTable(stdout, { masks });
+    };
+    await untilGolden(join(import.meta.dirname, 'golden/mistakes.txt'), look, () => sleep(5_000));
   });
 });

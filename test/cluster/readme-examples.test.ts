@@ -1,8 +1,10 @@
 /** What lies in `examples/cluster`, applied with kubectl: the good is served, and each mistake says what is wrong. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { judgedByArgo } from '../support/argo-health.ts';
 import type { AnyObject } from '../support/kube-cluster.ts';
+import { steadyTable, untilGolden } from '../support/kubectl-table.ts';
 import { until } from '../support/product.ts';
 import { home, TenantsWorld } from './tenants-world.ts';
 
@@ -62,6 +64,14 @@ it('kubectl get tells it in columns, and kubectl diff has nothing to say', async
       'Warning  PolicyViolation',
     ),
   );
+});
+
+it('kubectl get -A -o wide tells the whole story', { timeout: 120_000 }, async () => {
+  const look = async () => {
+    const { stdout } = await world.cluster.kubectl(['get', 'nas,nclient,nscope,nldap', '-A', '-o', 'wide']);
+    return steadyTable(stdout, { masks: [] });
+  };
+  await untilGolden(join(import.meta.dirname, 'golden/examples.txt'), look, () => sleep(5_000));
 });
 
 it('GitOps: tools that apply the same again, by either side, find nothing to do, then and once the operator has seen it', async () => {
