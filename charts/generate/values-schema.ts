@@ -117,7 +117,7 @@ const around: Readonly<Record<string, JsonSchema>> = {
     prometheusRule: group({ enabled: flag, labels: texts }),
     dashboard: group({ enabled: flag, labels: texts }),
   }),
-  tracing: group({ endpoint: { type: 'string', pattern: '^(https?://[^/?#@]+(/[^?#]*)?)?$' } }),
+  tracing: group({ endpoint: { type: 'string', pattern: '^(https?://[^/?#@]+(/[^?#]*)?)?$' }, cidrs }),
   tests: group({ enabled: flag, caConfigMap: optionalName }),
   uninstall: group({ releaseFinalizers: flag }),
   demo: group({ enabled: flag, postgres: group({ image: { type: 'string', minLength: 1 } }) }),

@@ -350,7 +350,7 @@ class ClusterProcess {
     const { serverImagePullPolicy: pullPolicy, serverImagePullSecrets: pullSecrets } = this.#options;
     return {
       children,
-      settings: { image, pullPolicy, pullSecrets, tracing: podTracing(this.#options.environment ?? {}) },
+      settings: { image, pullPolicy, pullSecrets, tracing: podTracing(this.#options.environment ?? {}, this.#options.tracingCidrs) },
       turns: new Turns(Date.now),
       slots: new MigrationSlots(Date.now),
     };

@@ -1,4 +1,5 @@
 /** What each command of the operator can be told. */
+import { isIP } from 'node:net';
 import {
   type Address,
   isComplete,
@@ -149,6 +150,8 @@ export interface RunSettings {
   readonly serverImage: string | undefined;
   readonly serverImagePullPolicy: 'Always' | 'IfNotPresent' | 'Never';
   readonly serverImagePullSecrets: readonly string[];
+  /** Of the collector of traces, as the network policies of servers let it be reached. Empty: anywhere. */
+  readonly tracingCidrs: readonly string[];
   /** In the operator's namespace. Left out: nobody hands over a default server. */
   readonly defaultServerConfigMap: string | undefined;
   readonly workers: number;
@@ -203,6 +206,13 @@ export const runSettings: SettingsOf<RunSettings> = {
     default: '',
     parse: parseSecretNames,
   },
+  tracingCidrs: {
+    flag: 'tracing-cidrs',
+    value: 'NETWORKS',
+    help: 'networks of the collector of traces, separated by commas: server pods reach its port there alone (default: anywhere)',
+    default: '',
+    parse: parseNetworks,
+  },
   defaultServerConfigMap: {
     flag: 'default-server-config-map',
     value: 'NAME',
@@ -238,6 +248,7 @@ export function loadRunSettings(sources: SettingSources): Loaded<RunSettings> {
     serverImage: loader.load('serverImage', rules.serverImage),
     serverImagePullPolicy: loader.load('serverImagePullPolicy', rules.serverImagePullPolicy),
     serverImagePullSecrets: loader.load('serverImagePullSecrets', rules.serverImagePullSecrets),
+    tracingCidrs: loader.load('tracingCidrs', rules.tracingCidrs),
     defaultServerConfigMap: loader.load('defaultServerConfigMap', rules.defaultServerConfigMap),
     workers: loader.load('workers', rules.workers),
     management: loader.load('management', rules.management),
@@ -320,6 +331,18 @@ function parseSecretNames(value: string): readonly string[] {
   if (!found.every((name) => /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name)))
     throw new Error('is no list of names of Secrets');
   return found;
+}
+
+function parseNetworks(value: string): readonly string[] {
+  const networks = [...new Set(value.split(',').map((network) => network.trim()))].filter((one) => one !== '');
+  if (!networks.every(isNetwork)) throw new Error('is no list of networks such as 10.2.0.0/16 or fd00::/8');
+  return networks;
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', length = '', ...more] = text.split('/');
+  const bits = { 4: 32, 6: 128 }[isIP(address)];
+  return more.length === 0 && bits !== undefined && /^\d{1,3}$/.test(length) && Number(length) <= bits;
 }
 
 function parseNamespaces(value: string): readonly string[] {

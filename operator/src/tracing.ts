@@ -39,8 +39,9 @@ const passedOn = ['OTEL_EXPORTER_OTLP_ENDPOINT', 'OTEL_TRACES_SAMPLER', 'OTEL_TR
 /**
  * What server pods are told, where everybody who may read a Deployment reads it: headers may be secret, and are for
  * `spec.pod.env`. `undefined`: nothing, as there is no endpoint, or one with a password or a query.
+ * @param cidrs networks of the collector; empty: anywhere
  */
-export function podTracing(environment: Environment): PodTracing | undefined {
+export function podTracing(environment: Environment, cidrs: readonly string[] = []): PodTracing | undefined {
   const endpoint = environment.OTEL_EXPORTER_OTLP_ENDPOINT?.trim();
   if (endpoint === undefined || !URL.canParse(endpoint) || readTracingSettings(environment).outcome !== 'on')
     return undefined;
@@ -50,5 +51,5 @@ export function podTracing(environment: Environment): PodTracing | undefined {
     const value = environment[name]?.trim();
     return value === undefined || value === '' ? [] : [[name, value]];
   });
-  return { env: Object.fromEntries(env), port: Number(port) || (protocol === 'https:' ? 443 : 80) };
+  return { env: Object.fromEntries(env), port: Number(port) || (protocol === 'https:' ? 443 : 80), cidrs };
 }

@@ -100,6 +100,7 @@ export const chartCases: readonly ChartCase[] = [
   one('metrics.dashboard.enabled', true),
   one('metrics.dashboard.labels', { grafana: 'platform' }, 'metrics.dashboard.enabled=true'),
   one('tracing.endpoint', 'http://collector.tracing:4318'),
+  one('tracing.cidrs', ['10.3.0.0/16'], 'tracing.endpoint="http://collector.tracing:4318"'),
   one('tests.enabled', false),
   one('tests.caConfigMap', 'company-ca'),
   one('uninstall.releaseFinalizers', false),

@@ -45,6 +45,7 @@ export class OperatorHere {
       serverImage,
       serverImagePullPolicy: 'IfNotPresent' as const,
       serverImagePullSecrets: [],
+      tracingCidrs: [],
       defaultServerConfigMap,
       workers: 10,
       management: { host: '127.0.0.1', port: 0 },

@@ -110,6 +110,7 @@ describe('settings of run', () => {
         serverImage: undefined,
         serverImagePullPolicy: 'IfNotPresent',
         serverImagePullSecrets: [],
+        tracingCidrs: [],
         defaultServerConfigMap: undefined,
         workers: 10,
         management: { host: '127.0.0.1', port: 9090 },
@@ -130,12 +131,22 @@ describe('settings of run', () => {
     });
   });
 
+  it('networks of a collector are a list', () => {
+    expect(run({ flags: { tracingCidrs: '10.3.0.0/16, fd00::/8' } })).toMatchObject({
+      settings: { tracingCidrs: ['10.3.0.0/16', 'fd00::/8'] },
+    });
+  });
+
   it.each([
     [{ watchNamespaces: 'auth,,shop' }, '--watch-namespaces'],
     [{ watchNamespaces: 'auth/../shop' }, '--watch-namespaces'],
     [{ namespace: 'Auth' }, '--namespace'],
     [{ watchSecrets: 'yes' }, '--watch-secrets "yes" (from the command line) must be one of true, false'],
     [{ kubeconfig: '' }, '--kubeconfig'],
+    [{ tracingCidrs: 'collector' }, '--tracing-cidrs'],
+    [{ tracingCidrs: '10.3.0.7' }, '--tracing-cidrs'],
+    [{ tracingCidrs: '10.3.0.0/33' }, '--tracing-cidrs'],
+    [{ tracingCidrs: 'fd00::/8,10.3.0.0/16/2' }, '--tracing-cidrs'],
   ])('%j is refused', (flags, problem) => {
     expect(run({ flags })).toMatchObject({ problems: [expect.stringContaining(problem)] });
   });

@@ -56,6 +56,7 @@ const containerOf = (context: DeploymentContext, kind: 'Deployment' | 'Job' = 'D
   (podOf(context, kind)['containers'] as readonly JsonObject[])[0] ?? {};
 
 const everything: Spec = {
+  database: { secretRef: { name: 'pg-app' }, caBundleRef: { kind: 'Secret', name: 'pg-ca' } },
   replicas: 3,
   autoscaling: { minReplicas: 3, maxReplicas: 6, targetCpuPercent: 60 },
   pod: {
@@ -107,6 +108,30 @@ describe('golden', () => {
   });
 });
 
+describe('authorities of the database in an object of their own', () => {
+  const naming = (caBundleRef?: object) =>
+    aContext({ database: { secretRef: { name: 'pg-app' }, ...(caBundleRef === undefined ? {} : { caBundleRef }) } });
+  const volumeOf = (context: DeploymentContext, kind: 'Deployment' | 'Job') =>
+    (podOf(context, kind)['volumes'] as readonly JsonObject[]).find(({ name }) => name === 'database');
+
+  it.each(['Deployment', 'Job'] as const)('%s: one key of it is mounted as ca.crt, over that of the Secret', (kind) => {
+    const file = { name: 'pg-ca', items: [{ key: 'root.pem', path: 'ca.crt' }] };
+    const sources = (context: DeploymentContext) => member(volumeOf(context, kind) ?? {}, 'projected')['sources'];
+    const ref = { name: 'pg-ca', key: 'root.pem' };
+    const secret = { secret: { name: 'pg-app' } };
+    expect(sources(naming({ kind: 'Secret', ...ref }))).toEqual([secret, { secret: file }]);
+    expect(sources(naming(ref))).toEqual([secret, { configMap: file }]);
+  });
+
+  it('a migration that failed without them is made again with them, and none because of this version', () => {
+    const digest = (ref?: object) => migrationsOf(naming(ref))[0]?.digest;
+    expect(
+      new Set([digest(), digest({ name: 'a' }), digest({ name: 'b' }), digest({ kind: 'Secret', name: 'a' })]).size,
+    ).toBe(4);
+    expect(digest()).toBe(migrationsOf(aContext())[0]?.digest);
+  });
+});
+
 /** https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted, and what this product adds. */
 it.each([
   ['none chosen', {}, undefined],
@@ -142,13 +167,16 @@ describe.each([
     it('only Secrets and an empty folder are mounted', () => {
       for (const volume of pod['volumes'] as readonly JsonObject[])
         expect(Object.keys(volume).filter((key) => key !== 'name')).toSatisfy(([type]: string[]) =>
-          ['secret', 'emptyDir'].includes(type ?? ''),
+          ['secret', 'projected', 'emptyDir'].includes(type ?? ''),
         );
     });
 
     it('what is secret is readable for nobody else', () => {
-      const secrets = (pod['volumes'] as readonly JsonObject[]).map((volume) => member(volume, 'secret'));
-      for (const secret of secrets.filter((one) => 'secretName' in one)) expect(secret['defaultMode']).toBe(0o440);
+      const modes = (pod['volumes'] as readonly JsonObject[]).flatMap((volume) =>
+        [member(volume, 'secret'), member(volume, 'projected')].flatMap(({ defaultMode }) => defaultMode ?? []),
+      );
+      expect(modes.length).toBeGreaterThan(0);
+      expect(new Set(modes)).toEqual(new Set([0o440]));
     });
 
     it('has limits of memory and requests, and no shell anywhere', () => {
@@ -298,6 +326,7 @@ describe('traces', () => {
     tracing: {
       env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318', OTEL_TRACES_SAMPLER_ARG: '1' },
       port: 4318,
+      cidrs: [],
     },
   } as const;
   const variables = (context: DeploymentContext, kind: 'Deployment' | 'Job' = 'Deployment') =>
@@ -317,6 +346,17 @@ describe('traces', () => {
     ]);
     expect(ports(context)).toContain(4318);
     expect(variables(context, 'Job')).toEqual([]);
+  });
+
+  it('may go into the networks of the collector alone, where those were given', () => {
+    const egress = (cidrs: readonly string[]) => {
+      const context = aContext({}, { settings: { ...settings, tracing: { ...settings.tracing, cidrs } } });
+      const rules = only(context, 'NetworkPolicy')['egress'] as readonly { ports: readonly { port: number }[] }[];
+      return rules.filter(({ ports: [first] }) => first?.port === 4318);
+    };
+    const ports = [{ protocol: 'TCP', port: 4318 }];
+    expect(egress([])).toEqual([{ ports }]);
+    expect(egress(['10.3.0.0/16'])).toEqual([{ to: [{ ipBlock: { cidr: '10.3.0.0/16' } }], ports }]);
   });
 
   it('what the server says goes before that, and stands there once', () => {
@@ -345,7 +385,7 @@ describe('traces', () => {
     [
       'one with headers, which may be secret',
       { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c', OTEL_EXPORTER_OTLP_HEADERS: 'a=b' },
-      { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c' }, port: 443 },
+      { env: { OTEL_EXPORTER_OTLP_ENDPOINT: 'https://c' }, port: 443, cidrs: [] },
     ],
     [
       'one and a sampler',
@@ -361,6 +401,7 @@ describe('traces', () => {
           OTEL_TRACES_SAMPLER_ARG: '0.5',
         },
         port: 4318,
+        cidrs: [],
       },
     ],
   ])('of an operator with %s', (_, environment, expected) => {

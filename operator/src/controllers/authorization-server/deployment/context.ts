@@ -20,6 +20,8 @@ export interface PodTracing {
   readonly env: Readonly<Record<string, string>>;
   /** Port of the receiver. */
   readonly port: number;
+  /** Networks of the receiver. Empty: it may be anywhere. */
+  readonly cidrs: readonly string[];
 }
 
 export interface DeploymentContext {

@@ -46,9 +46,9 @@ export function networkPolicy(context: DeploymentContext): Manifest | undefined 
   };
 }
 
-/** To whoever takes the traces, wherever that is: a name may lead anywhere. */
+/** To whoever takes the traces, in networks that were given or wherever that is: a name may lead anywhere. */
 function tracesOf({ settings: { tracing } }: DeploymentContext): readonly JsonObject[] {
-  return tracing === undefined || tracing.port === 443 ? [] : [{ ports: tcp([tracing.port]) }];
+  return tracing === undefined || tracing.port === 443 ? [] : [outward(tracing.cidrs, [tracing.port])];
 }
 
 function outward(cidrs: readonly string[] | undefined, ports: readonly number[]): JsonObject {
