@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { documentedValues } from '../../charts/generate/values-document.ts';
+import { imagesIn } from '../../image/src/image-list.ts';
 import { chartFolder, helmAs, renderWholeChart } from '../support/chart.ts';
 import { helmProgram } from '../support/kube-binaries.ts';
 import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
@@ -160,6 +161,16 @@ describe('what helm says at the end', () => {
   });
 });
 
+it('the list of images names every image in it: ours, and in a first try the Postgres beside it', async () => {
+  const ours = 'nauthera/nauthera:9.9.9';
+  const postgres = 'registry.example.com/postgres:18';
+  expect(imagesIn(await render('image.tag="9.9.9"'))).toEqual([ours]);
+  const rendered = await render('image.tag="9.9.9"', 'demo.enabled=true', `demo.postgres.image="${postgres}"`);
+  expect(imagesIn(rendered)).toEqual([ours, postgres]);
+  const named = rendered.split('\n').filter((line) => /^[^#]*\bimage\b.*[:=].*[:@]/.test(line));
+  expect(named.filter((line) => ![ours, postgres].some((image) => line.includes(image)))).toEqual([]);
+});
+
 describe('what the documentation says', () => {
   const pages = ['install-with-helm', 'use-a-private-registry', 'uninstall', 'monitor'];
   /** Their YAML is no values. */
@@ -176,7 +187,7 @@ describe('what the documentation says', () => {
 
   it('each block of values is taken', async () => {
     const values = await blocks('yaml');
-    expect(values).toHaveLength(4);
+    expect(values).toHaveLength(5);
     for (const value of values) {
       const text = await render(
         ...Object.entries(parse(value) as object).map(([key, one]) => `${key}=${JSON.stringify(one)}`),
