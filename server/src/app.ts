@@ -122,6 +122,7 @@ function run({
   heartbeat.start();
   directories?.onProbe(() => heartbeat.soon());
   directories?.start();
+  flows.recheck.onHalted(() => heartbeat.soon());
   const stopFlows = flows.start();
   return async () => {
     pressure.stop();

@@ -62,6 +62,8 @@ export interface Seams {
   readonly onLdapOperation?: (operation: LdapOperation) => void;
   /** Names and certificates of calls that are made on a client's word. */
   readonly outbound?: Pick<OutboundPorts, 'resolve' | 'ca'>;
+  /** Nobody looks at signed-in users by themselves. */
+  readonly recheck?: 'off';
   /** Is asked in place of the registered directories. */
   readonly directory?: DirectoryPort;
 }

@@ -17,6 +17,7 @@ import type { Clock } from './protocol/time.ts';
 import { createFollower, type Follower } from './registry/follow.ts';
 import { createHeartbeat, type Heartbeat } from './registry/heartbeat.ts';
 import type { ServerRegistration } from './registry/registration.ts';
+import type { DirectoryProbe, SweepReport } from './registry/report.ts';
 import { createSecretUses, type SecretUses } from './registry/secret-uses.ts';
 import { type AccessTokenStore, accessTokenStore } from './store/access-tokens.ts';
 import type { Database } from './store/database.ts';
@@ -157,6 +158,7 @@ export function createParts(options: ServerOptions): Parts {
     audit,
     metrics,
     tracing,
+    rechecks: seams.recheck !== 'off',
   });
   const readiness = createReadiness({
     registry: () => ({ declared: server() !== undefined, confirmedAt: finite(follower.confirmedAt) }),
@@ -169,7 +171,11 @@ export function createParts(options: ServerOptions): Parts {
     database: background,
     replica,
     follower,
-    details: () => ({ directories: directories.probes(), keys: reportedKeys(), untrustedProxy: proxies.isUntrusted() }),
+    details: () => ({
+      directories: withSweeps(directories.probes(), flows.recheck.halted()),
+      keys: reportedKeys(),
+      untrustedProxy: proxies.isUntrusted(),
+    }),
     secretUses,
     onProblem: (problem) => log.named('registry').warn('the report of this replica', { 'error.detail': problem }),
   });
@@ -220,6 +226,16 @@ function followRegistry({ database, sealer, log, audit, tracing }: FollowParts):
       log.warn('a registration is left out', { 'nauthera.kind': kind, 'nauthera.id': id, 'error.detail': problem });
       audit({ event: 'registration.rejected', outcome: 'refused', reason: problem, registrations: [`${kind}/${id}`] });
     },
+  });
+}
+
+function withSweeps(
+  probes: readonly DirectoryProbe[],
+  halted: ReadonlyMap<string, SweepReport>,
+): readonly DirectoryProbe[] {
+  return probes.map((probe) => {
+    const sweepHalted = halted.get(probe.directory);
+    return sweepHalted === undefined ? probe : { ...probe, sweepHalted };
   });
 }
 

@@ -30,6 +30,7 @@ import type { OutboundGate } from './outbound/gate.ts';
 import { claimsOfScope } from './protocol/claims.ts';
 import { deviceCodeGrant } from './protocol/terms.ts';
 import type { Clock } from './protocol/time.ts';
+import { createRecheck, type Recheck } from './recheck/worker.ts';
 import type { ServerRegistration } from './registry/registration.ts';
 import type { SnapshotSource } from './registry/snapshot.ts';
 import { accessTokenStore } from './store/access-tokens.ts';
@@ -40,10 +41,13 @@ import type { Database, Stop } from './store/database.ts';
 import { deviceAnswerStore } from './store/device-answers.ts';
 import { deviceCodeStore } from './store/device-codes.ts';
 import { sessionEndStore } from './store/ended-sessions.ts';
+import { goneDirectoryStore } from './store/gone-directories.ts';
 import { grantStore } from './store/grants.ts';
+import { leaverStore } from './store/leavers.ts';
 import { loginAttemptStore } from './store/login-attempts.ts';
 import { logoutDeliveryStore } from './store/logout-deliveries.ts';
 import { presentedTokenStore } from './store/presented-tokens.ts';
+import { recheckStore } from './store/rechecks.ts';
 import { refreshTokenStore } from './store/refresh-tokens.ts';
 import { createRevocationList } from './store/revocation-list.ts';
 import { revocationStore } from './store/revocations.ts';
@@ -80,9 +84,12 @@ export interface UserFlowParts {
   readonly metrics: Metrics;
   /** `undefined`: nothing is traced. */
   readonly tracing: Tracing | undefined;
+  /** `false`: signed-in users are not looked at again by themselves. */
+  readonly rechecks: boolean;
 }
 
 export interface UserFlows {
+  readonly recheck: Pick<Recheck, 'halted' | 'onHalted'>;
   readonly grants: Pick<Grants, 'authorization_code' | 'refresh_token' | typeof deviceCodeGrant>;
   mount(http: FastifyInstance, authenticate: AuthenticateClient): void;
   /** Only what applications call, and no person. */
@@ -133,6 +140,18 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     log: parts.log.named('logout'),
     metrics,
   });
+  const recheck = createRecheck({
+    rechecks: recheckStore(parts.background),
+    leavers: leaverStore(parts.background, () => logouts.soon()),
+    gone: goneDirectoryStore(parts.background, () => logouts.soon()),
+    grants: grantStore(parts.background),
+    directory,
+    snapshot,
+    clock,
+    audit,
+    log: parts.log.named('recheck'),
+    metrics,
+  });
   const sessionEnds = sessionEndStore(database, () => logouts.soon());
   const tokens = refreshTokenStore(database);
   const accessTokens = accessTokenStore(database);
@@ -170,6 +189,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     mountRevocation(http, { authenticate, keys, tokens: presented, audit, metrics });
   };
   return {
+    recheck,
     mountForClients,
     grants: {
       authorization_code: authorizationCode({ codes, server, audit, metrics }),
@@ -217,6 +237,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
     start() {
       const stopRevocations = revocations.start();
       const stopLogouts = logouts.start();
+      const stopRecheck = parts.rechecks ? recheck.start() : () => Promise.resolve();
       const stopSweep = startSweep({
         database: parts.background,
         onSwept: (table, rows) => metrics.sweptRows.inc({ table }, rows),
@@ -224,7 +245,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
         onError: (error) => log.warn('expired rows could not be removed', errorFields(error)),
       });
       return async () => {
-        await Promise.all([stopRevocations(), stopLogouts(), stopSweep()]);
+        await Promise.all([stopRevocations(), stopLogouts(), stopRecheck(), stopSweep()]);
       };
     },
   };

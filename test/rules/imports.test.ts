@@ -55,6 +55,10 @@ const server: Record<string, Room> = {
     rooms: ['protocol', 'tokens', 'outbound/gate.ts', 'telemetry'],
     types: ['store', 'registry', 'keys/keys.ts'],
   },
+  recheck: {
+    rooms: ['protocol', 'directory/directory.ts', 'directory/verify-consent.ts', 'grants/regrant.ts', 'telemetry'],
+    types: ['store', 'registry'],
+  },
   outbound: { rooms: ['protocol'], packages: [] },
   telemetry: {
     rooms: ['protocol'],

@@ -11,7 +11,7 @@ import type { Database, Runner, Statement } from '../../server/src/store/databas
 import { type Cost, type CostName, costs } from './costs.ts';
 
 /** Written by background work alone. */
-const backgroundTables = ['replica_reports', 'signing_keys', 'sealed_secrets'];
+const backgroundTables = ['recheck_rounds', 'recheck_buckets', 'replica_reports', 'signing_keys', 'sealed_secrets'];
 
 export class Counters {
   statements = 0;

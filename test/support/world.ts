@@ -46,6 +46,8 @@ export interface WorldOptions {
   /** Default: {@link MemoryDirectory} with `ada`; `registered`: the directories that are registered, over LDAP. */
   readonly directory?: DirectoryPort | 'registered';
   readonly options?: Partial<ServerOptions>;
+  /** Signed-in users are looked at again by themselves, as in earnest. Default `false`: no test waits for a sweep unawares. */
+  readonly rechecks?: boolean;
   /** Counts what requests cost: {@link World.counters}. Default `false`. */
   readonly counting?: boolean;
 }
@@ -151,6 +153,7 @@ export class World {
         pressure: { maxDelay: Number.POSITIVE_INFINITY },
         ...options,
         seams: {
+          ...(this.#options.rechecks === true ? {} : { recheck: 'off' as const }),
           ...(directory === undefined ? {} : { directory }),
           ...this.#counters?.seams(directory),
           ...options?.seams,

@@ -4,8 +4,6 @@
  */
 import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
 import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
-import { claimsByName } from '../protocol/claims.ts';
-import { nothingAsked } from '../protocol/claims-request.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../protocol/time.ts';
@@ -16,6 +14,7 @@ import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { stepOf, type Tracing } from '../telemetry/tracing.ts';
 import type { GrantContext, RequestOf } from './grant.ts';
+import { questionAbout } from './regrant.ts';
 
 export interface RefreshGatePorts {
   readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
@@ -56,19 +55,7 @@ export async function askDirectory(
   const askedAt = ports.clock.now();
   const verification = await stepOf(ports.tracing, 'consent.verify', async () => {
     const { rules, user } = await lookUp(ports, refreshing, grant);
-    return verifyConsent(user, rules, {
-      grantId: grant.id,
-      clientId: registration.client_id,
-      accessGroups: registration.access_groups,
-      onRefusedScope: registration.consent.on_refused_scope,
-      scopes,
-      claims: claimsByName(
-        grant.asked ?? nothingAsked,
-        registration.scopes,
-        (scope) => ports.snapshot.current.scope(scope)?.value.claims,
-      ),
-      askedAt,
-    });
+    return verifyConsent(user, rules, questionAbout(grant, registration, ports.snapshot.current, { scopes, askedAt }));
   });
   if (verification.outcome === 'verified') return verification.consent;
   const { reason, refused } = verification;

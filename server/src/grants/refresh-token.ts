@@ -2,15 +2,14 @@
  * A refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14). The order is the point: read, ask the directory, and only
  * then rotate. Rotating first would burn the token whenever the directory is down.
  */
-import { knownClaims } from '../directory/directory.ts';
-import { claimsForIdToken, release } from '../protocol/claims.ts';
+import { claimsForIdToken } from '../protocol/claims.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
 import { isWithin } from '../protocol/scope.ts';
 import { certificateMethods } from '../protocol/terms.ts';
 import { epochSeconds } from '../protocol/time.ts';
-import type { ClientRegistration, ServerRegistration } from '../registry/registration.ts';
+import type { ServerRegistration } from '../registry/registration.ts';
 import type { AccessTokenStore, NewAccessToken } from '../store/access-tokens.ts';
 import type { Grant as UserGrant } from '../store/grants.ts';
 import type { RefreshTokenState, RefreshTokenStore } from '../store/refresh-tokens.ts';
@@ -24,6 +23,7 @@ import type { Grant } from './grant.ts';
 import { refreshBoundTo } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 import { askDirectory, eventOf, invalid, type RefreshGatePorts, type Refreshing } from './refresh-gate.ts';
+import { releasedAgain } from './regrant.ts';
 
 export interface RefreshTokenPorts extends RefreshGatePorts {
   readonly tokens: RefreshTokenStore;
@@ -149,18 +149,6 @@ async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant:
   ports.metrics.grantsEnded.inc({ cause: 'replay' });
 }
 
-/** What a scope's owner wrote into it after the yes is not given before somebody is asked, unless nobody has to be. */
-function claimsAgreed(
-  { snapshot }: RefreshTokenPorts,
-  { consent }: ClientRegistration,
-  scope: string,
-  { agreed }: UserGrant,
-): readonly string[] | undefined {
-  const registered = snapshot.current.scope(scope)?.value;
-  const isImplicit = consent.mode === 'implicit' || registered?.consent === 'implicit';
-  return isImplicit ? registered?.claims : registered?.claims.filter((claim) => agreed.includes(claim));
-}
-
 /** `null`: the token was spent, or the grant ended, while the directory was asked. */
 async function rotate(
   ports: RefreshTokenPorts,
@@ -174,12 +162,7 @@ async function rotate(
     throw jsonError('invalid_scope', 'none of the requested scopes is allowed any more');
   }
   const accessToken = opaqueToken(ports, refreshing, scopes, { grant, endsIn });
-  const released = release(
-    consent,
-    grant.asked,
-    (scope) => claimsAgreed(ports, client.registration, scope, grant),
-    knownClaims(consent.user),
-  );
+  const released = releasedAgain(grant, client.registration, ports.snapshot.current, consent);
   const successor = isKept(client) ? undefined : newHandle();
   const event = eventOf(refreshing, grant, {
     event: 'token.refreshed',

@@ -20,6 +20,8 @@ const voided = [
   'device_codes',
   'authorization_requests',
   'consents',
+  'recheck_rounds',
+  'recheck_buckets',
 ] as const;
 
 export interface Restored {

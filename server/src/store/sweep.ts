@@ -28,6 +28,8 @@ const conditions = {
   secret_uses: `used_at < now() - interval '400 days'`,
   // Given up long before, by a worker that could still do it.
   logout_deliveries: `created_at < now() - interval '2 days'`,
+  // Those of a round are made anew by the next one.
+  recheck_buckets: `leased_until < now() - interval '1 day'`,
   audit: `time < now() - interval '90 days'`,
 } as const;
 export type SweptTable = keyof typeof conditions;

@@ -33,6 +33,10 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
   'device.started': line('A device asked for a code'),
   'device.approved': both('A user said yes to a device, and the directory confirmed it'),
   'device.denied': both('A user said no to a device, or the directory did'),
+  'password.changed': both('A user changed their password in the directory; other sessions of theirs ended'),
+  'password.refused': both(
+    'A user did not change their password, `reason` says why: `credentials` (the current one was wrong), `not_allowed`, what the directory said of the new one (`too_short`, `in_history`, `too_young`, `no_match_policy`, `unknown`); where a limit refused it, a line alone',
+  ),
   'client.authentication_failed': line(
     'A client did not prove who it is. An id that is not registered is not named: it may be a password that was typed there',
   ),
@@ -45,5 +49,9 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
   'key.activated': row('A signing key signs from now on'),
   'key.retired': row('A signing key was removed, after its last token'),
   'key.revoked': row('A signing key is refused everywhere'),
+  'leaver.ended': both(
+    'The sweep found that a user left; every session and grant of theirs ended. `reason` is `gone`, or the state of the account',
+  ),
+  'sweep.halted': both('The sweep would have ended too many users of a directory, and ended nobody'),
   'restore.completed': row('A backup was put back: nothing that was given before counts any more'),
 };

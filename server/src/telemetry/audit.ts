@@ -24,6 +24,8 @@ export const auditEvents = [
   'device.started',
   'device.approved',
   'device.denied',
+  'password.changed',
+  'password.refused',
   'client.authentication_failed',
   'registration.put',
   'registration.deleted',
@@ -34,6 +36,8 @@ export const auditEvents = [
   'key.activated',
   'key.retired',
   'key.revoked',
+  'leaver.ended',
+  'sweep.halted',
   'restore.completed',
 ] as const;
 export type AuditEventName = (typeof auditEvents)[number];

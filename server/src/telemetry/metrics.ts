@@ -44,6 +44,10 @@ export interface Metrics {
   readonly ldapServerUp: Gauge<'directory' | 'server'>;
   readonly ldapConnections: Gauge<'directory' | 'server' | 'state'>;
   readonly ldapWaiting: Gauge<'directory'>;
+  readonly recheckUsers: CounterTally<'directory' | 'outcome'>;
+  readonly recheckLastSuccess: Gauge<'directory'>;
+  readonly recheckInterval: Gauge<'directory'>;
+  readonly recheckHalted: Gauge<'directory'>;
   readonly sweptRows: CounterTally<'table'>;
   readonly logoutDeliveries: CounterTally<'outcome'>;
   readonly logoutPending: Gauge;
@@ -135,6 +139,23 @@ export function createMetrics(registry: Registry): Metrics {
     ldapWaiting: gauge('ldap_waiting', 'Who waits for a connection to a directory', 'directory'),
     logoutDeliveries: counter('logout_deliveries_total', 'Logout tokens sent to applications', 'outcome'),
     logoutPending: gauge('logout_pending', 'Applications that still have to be told of a logout'),
+    recheckUsers: counter(
+      'recheck_users_total',
+      'Signed-in users looked at by the sweep for leavers',
+      'directory',
+      'outcome',
+    ),
+    recheckLastSuccess: gauge(
+      'recheck_last_success_timestamp_seconds',
+      'When the sweep for leavers last looked at everybody and ended those who left',
+      'directory',
+    ),
+    recheckInterval: gauge('recheck_interval_seconds', 'How often everybody is to be looked at', 'directory'),
+    recheckHalted: gauge(
+      'recheck_halted',
+      'Whether the sweep for leavers ends nobody (1), as it would end too many',
+      'directory',
+    ),
     sweptRows: counter('sweep_rows_total', 'Expired rows removed', 'table'),
     buildInfo: gauge('build_info', 'What runs', 'component', 'version', 'revision'),
     countAudit: (event) => auditEvents.inc({ event }),

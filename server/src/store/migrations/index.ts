@@ -17,6 +17,7 @@ import { type IndexMigration, inUseIndexes } from './in-use-indexes.ts';
 import { keyRotation } from './key-rotation.ts';
 import { keyWishes } from './key-wishes.ts';
 import { logout } from './logout.ts';
+import { recheck } from './recheck.ts';
 import { registrationEvents } from './registration-events.ts';
 import { registry } from './registry.ts';
 import { secretUses } from './secret-uses.ts';
@@ -51,4 +52,5 @@ export const migrations: Readonly<Record<string, Migration | IndexMigration>> = 
   '0022_traceparents': traceparents,
   '0023_allowed_by': allowedBy,
   '0024_in_use_indexes': inUseIndexes,
+  '0025_recheck': recheck,
 };

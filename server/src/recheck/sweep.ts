@@ -1,0 +1,175 @@
+/** One step of the sweep of one directory: whatever is next, done by whichever replica comes. */
+import { randomUUID } from 'node:crypto';
+import { type DirectoryPort, DirectoryUnavailable, type LookedUp } from '../directory/directory.ts';
+import type { Clock } from '../protocol/time.ts';
+import type { DirectoryRegistration } from '../registry/registration.ts';
+import type { SnapshotSource } from '../registry/snapshot.ts';
+import type { GrantStore } from '../store/grants.ts';
+import type { LeaverStore } from '../store/leavers.ts';
+import type { Bucket, Leaver, RecheckStore, Standing } from '../store/rechecks.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import { errorFields, type Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { judge, usersOf } from './judge.ts';
+
+export interface SweepPorts {
+  readonly rechecks: RecheckStore;
+  readonly leavers: LeaverStore;
+  readonly grants: Pick<GrantStore, 'end'>;
+  readonly directory: Pick<DirectoryPort, 'lookupMany'>;
+  readonly snapshot: SnapshotSource;
+  readonly clock: Clock;
+  readonly audit: EmitAudit;
+  readonly log: Log;
+  readonly metrics: Metrics;
+}
+
+/** Seconds from one look at a user to the next, unless the registration says otherwise. */
+export const defaultInterval = 60;
+/**
+ * Of the interval, after which the next round begins: what is left is for looking at everybody and ending those who left, so
+ * that the interval holds from the moment at which somebody is disabled.
+ */
+const periodOf = (interval: number): number => (interval * 5) / 6;
+/** Milliseconds for a look at a hundred users, their groups included. */
+const longestLook = 10_000;
+/** Seconds until a lot is tried again whose directory could not be asked. */
+const againIn = 3;
+/** Milliseconds until another look at what other replicas are at. */
+const soon = 1_000;
+/** Milliseconds between two looks at a directory's round, at most: what other replicas found is told by this one, too. */
+const lookEvery = 30_000;
+/** By the database's clock, so not a moment too early. */
+const slack = 20;
+
+export interface Swept {
+  /** Milliseconds until the next step is due. */
+  readonly next: number;
+  /** `undefined`: another replica was at it. */
+  readonly standing: Standing | undefined;
+}
+
+export function intervalOf({ recheck }: Pick<DirectoryRegistration, 'recheck'>): number {
+  return recheck?.every ?? defaultInterval;
+}
+
+/** @throws whatever the database throws; nothing is lost then, the lot comes again when its lease is over */
+export async function sweepStep(
+  ports: SweepPorts,
+  directory: string,
+  registration: DirectoryRegistration,
+  signal: AbortSignal,
+): Promise<Swept> {
+  const lease = randomUUID();
+  const standing = await ports.rechecks.claim(directory, periodOf(intervalOf(registration)), lease);
+  if (standing === null) return { next: soon, standing: undefined };
+  const { state, bucket, allGiven, unlooked, dueIn } = standing;
+  if (bucket !== undefined) {
+    const isLooked = await look(ports, { directory, registration, lease, signal }, bucket);
+    return { next: isLooked ? 0 : againIn * 1000, standing };
+  }
+  if (state === 'ending') return { next: (await endSome(ports, directory)) ? 0 : soon, standing };
+  if (state === 'looking') {
+    const isDecided = allGiven && unlooked === 0 && (await decide(ports, directory, registration));
+    return { next: isDecided ? 0 : soon, standing };
+  }
+  return { next: Math.min(lookEvery, dueIn * 1000 + slack), standing };
+}
+
+interface Look {
+  readonly directory: string;
+  readonly registration: DirectoryRegistration;
+  readonly lease: string;
+  readonly signal: AbortSignal;
+}
+
+/** `false`: the directory could not be asked. What changed is written first: whoever is cut off is followed by another look. */
+async function look(
+  ports: SweepPorts,
+  { directory, registration, lease, signal }: Look,
+  bucket: Bucket,
+): Promise<boolean> {
+  const { rechecks, metrics, snapshot, clock } = ports;
+  const users = usersOf(bucket);
+  const count = (outcome: 'kept' | 'unknown', by: number): void => metrics.recheckUsers.inc({ directory, outcome }, by);
+  const askedAt = clock.now();
+  let found: ReadonlyMap<string, LookedUp>;
+  try {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(longestLook)]);
+    found =
+      users.length === 0
+        ? new Map()
+        : await ports.directory.lookupMany(
+            directory,
+            users.map(({ entryId }) => entryId),
+            limit,
+          );
+  } catch (error) {
+    if (!(error instanceof DirectoryUnavailable)) throw error;
+    count('unknown', users.length);
+    ports.log.warn('signed-in users could not be looked at', {
+      'nauthera.directory': directory,
+      ...errorFields(error),
+    });
+    await rechecks.handBack(directory, lease, againIn);
+    return false;
+  }
+  const { leavers, unknown, renewals, ruledOut } = judge(users, found, {
+    directory,
+    rules: registration,
+    current: snapshot.current,
+    askedAt,
+  });
+  if (renewals.sessions.length + renewals.grants.length > 0) await rechecks.renew(withIds(renewals, ports.audit));
+  for (const { grantId, event } of ruledOut) {
+    const told = { ...event, id: uuidV7() };
+    await ports.grants.end(grantId, 'rule', told);
+    ports.audit(told);
+    metrics.grantsEnded.inc({ cause: 'rule' });
+  }
+  if (await rechecks.settle(directory, lease, users.length, leavers)) {
+    count('kept', users.length - leavers.length - unknown);
+    count('unknown', unknown);
+  }
+  return true;
+}
+
+function withIds<R extends { readonly events: readonly AuditEvent[] }>(renewals: R, audit: EmitAudit): R {
+  const events = renewals.events.map((event) => ({ ...event, id: uuidV7() }));
+  for (const event of events) audit(event);
+  return { ...renewals, events };
+}
+
+async function decide(ports: SweepPorts, directory: string, { recheck }: DirectoryRegistration): Promise<boolean> {
+  const event: AuditEvent = { id: uuidV7(), event: 'sweep.halted', outcome: 'refused', reason: 'too_many', directory };
+  const verdict = await ports.rechecks.decide(directory, recheck?.confirmed, event);
+  if (verdict === null) return false;
+  if (verdict.halted && verdict.anew) {
+    ports.audit(event);
+    ports.log.error('the sweep would have ended too many users', {
+      'nauthera.directory': directory,
+      count: verdict.leavers,
+    });
+  }
+  return true;
+}
+
+/** `false`: nothing was left. */
+async function endSome({ leavers, audit, metrics }: SweepPorts, directory: string): Promise<boolean> {
+  const eventOf = ({ subject, username, reason }: Leaver): AuditEvent => ({
+    id: uuidV7(),
+    event: 'leaver.ended',
+    outcome: 'success',
+    reason,
+    userId: subject,
+    userName: username,
+    directory,
+  });
+  const ended = await leavers.endSome(directory, eventOf);
+  if (ended === null) return false;
+  for (const event of ended.events) audit(event);
+  metrics.grantsEnded.inc({ cause: 'leaver' }, ended.grants);
+  metrics.recheckUsers.inc({ directory, outcome: 'ended' }, ended.events.length);
+  return true;
+}

@@ -1,0 +1,137 @@
+/** The sweep for leavers, step by step, over a world's database: as a replica runs it, and when a test says so. */
+import { hash, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Registry } from 'prom-client';
+import type { DirectoryPort } from '../../server/src/directory/directory.ts';
+import { systemClock } from '../../server/src/keys/key-set.ts';
+import { createSealer } from '../../server/src/keys/sealer.ts';
+import { type SweepPorts, sweepStep } from '../../server/src/recheck/sweep.ts';
+import { createFollower, type Follower } from '../../server/src/registry/follow.ts';
+import type { Database } from '../../server/src/store/database.ts';
+import { grantStore } from '../../server/src/store/grants.ts';
+import { leaverStore } from '../../server/src/store/leavers.ts';
+import { recheckStore, type Standing } from '../../server/src/store/rechecks.ts';
+import type { AuditEvent } from '../../server/src/telemetry/audit.ts';
+import { silentLog } from '../../server/src/telemetry/log.ts';
+import { createMetrics } from '../../server/src/telemetry/metrics.ts';
+import { memoryDirectoryId } from './memory-directory.ts';
+import { keyEncryptionKey, type World } from './world.ts';
+
+export interface Sweeping {
+  readonly ports: SweepPorts;
+  /** Names of its statements, since the start or the last `splice`. */
+  readonly statements: string[];
+  readonly audited: AuditEvent[];
+  /** One step, with what the registry says now. */
+  step(directory?: string): Promise<Standing | undefined>;
+  /** Makes a round due and runs steps until it is over. Where the directory cannot be asked there is no such end. */
+  round(directory?: string): Promise<Standing>;
+  count(outcome: 'kept' | 'ended' | 'unknown', directory?: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export async function openSweeping(
+  world: World,
+  directory: Pick<DirectoryPort, 'lookupMany'> = world.memory,
+): Promise<Sweeping> {
+  const statements: string[] = [];
+  const audited: AuditEvent[] = [];
+  const database = telling(world.database, statements);
+  const follower = createFollower({ database: world.database, sealer: createSealer([keyEncryptionKey]) });
+  await follower.start();
+  const metrics = createMetrics(new Registry());
+  const rechecks = recheckStore(database);
+  const ports: SweepPorts = {
+    rechecks,
+    leavers: leaverStore(database),
+    grants: grantStore(database),
+    directory,
+    snapshot: follower,
+    clock: systemClock,
+    audit: (event) => void audited.push(event),
+    log: silentLog,
+    metrics,
+  };
+  const step: Sweeping['step'] = async (id = memoryDirectoryId) => {
+    await upToDate(world, follower);
+    const registration = follower.current.directory(id)?.value;
+    if (registration === undefined) throw new Error(`${id} is not registered`);
+    return (await sweepStep(ports, id, registration, new AbortController().signal)).standing;
+  };
+  return {
+    ports,
+    statements,
+    audited,
+    step,
+    async round(id = memoryDirectoryId) {
+      await recheckStore(world.database).ensure(id);
+      await makeDue(world, id);
+      for (let steps = 0; steps < 500; steps += 1) {
+        const standing = await step(id);
+        if (standing?.state === 'done') return standing;
+      }
+      throw new Error('the round does not end');
+    },
+    async count(outcome, id = memoryDirectoryId) {
+      const { values } = (await metrics.registry.getMetricsAsJSON()).find(
+        ({ name }) => name === 'nauthera_recheck_users_total',
+      ) as unknown as { values: readonly { labels: { directory: string; outcome: string }; value: number }[] };
+      return values.find(({ labels }) => labels.directory === id && labels.outcome === outcome)?.value ?? 0;
+    },
+    stop: () => follower.stop(),
+  };
+}
+
+async function upToDate(world: World, follower: Follower): Promise<void> {
+  const [revision] = await world.rows<{ n: number }>('SELECT n FROM registry_revision');
+  for (const deadline = Date.now() + 60_000; follower.current.revision.n < (revision?.n ?? 0); await sleep(20)) {
+    if (Date.now() > deadline) throw new Error('the registry was not read');
+  }
+}
+
+/** As if the last round had begun long ago. */
+export async function makeDue(world: World, directory = memoryDirectoryId): Promise<void> {
+  await world.rows(`UPDATE recheck_rounds SET began_at = '-infinity' WHERE directory = $1`, [directory]);
+}
+
+/** Signs people in without a browser: a session each, as a sign-in leaves it. */
+export async function seat(world: World, usernames: readonly string[]): Promise<void> {
+  for (const username of usernames) {
+    const subject = `u_${hash('sha256', username, 'base64url')}`;
+    await world.rows(
+      `INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, auth_time, last_seen_at,
+        idle_seconds, expires_at)
+      VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8::jsonb, now(), now(), 3600, now() + interval '1 hour')`,
+      [
+        Buffer.from(randomUUID()),
+        randomUUID(),
+        subject,
+        memoryDirectoryId,
+        `entry-${username}`,
+        username,
+        `${username} of the shop`,
+        JSON.stringify({
+          name: `${username} of the shop`,
+          email: `${username}@example.com`,
+          email_verified: false,
+          groups: world.memory.people.get(username)?.groups ?? [],
+        }),
+      ],
+    );
+  }
+}
+
+function telling(database: Database, names: string[]): Database {
+  return new Proxy(database, {
+    get(target, member) {
+      if (member === 'run') {
+        return ((statement, values) => {
+          names.push(statement.name);
+          return target.run(statement, values);
+        }) satisfies Database['run'];
+      }
+      const value: unknown = Reflect.get(target, member, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
