@@ -13,6 +13,7 @@ import { mountLanguage } from './endpoints/language.ts';
 import { mountLogin } from './endpoints/login.ts';
 import { mountLogos } from './endpoints/logos.ts';
 import { mountLogout } from './endpoints/logout.ts';
+import { mountPassword } from './endpoints/password.ts';
 import { mountRevocation } from './endpoints/revocation.ts';
 import { mountSignOut } from './endpoints/sign-out.ts';
 import { createUserCodeTries } from './endpoints/user-code-tries.ts';
@@ -46,6 +47,7 @@ import { grantStore } from './store/grants.ts';
 import { leaverStore } from './store/leavers.ts';
 import { loginAttemptStore } from './store/login-attempts.ts';
 import { logoutDeliveryStore } from './store/logout-deliveries.ts';
+import { passwordChangeStore } from './store/password-changes.ts';
 import { presentedTokenStore } from './store/presented-tokens.ts';
 import { recheckStore } from './store/rechecks.ts';
 import { refreshTokenStore } from './store/refresh-tokens.ts';
@@ -222,6 +224,7 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountContinue(http, ports);
       const logoutPorts = { ...ports, sessionEnds, deliveries: logoutDeliveryStore(database) };
       mountAccount(http, { ...logoutPorts, accounts: accountStore(database) });
+      mountPassword(http, { ...ports, changes: passwordChangeStore(database, () => logouts.soon()) });
       mountLogout(http, logoutPorts);
       mountSignOut(http, logoutPorts);
       mountDevice(http, {

@@ -2,18 +2,25 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Browser, Page } from '../support/browser.ts';
 import { deviceApp, enterCode, startDevice } from '../support/devices.ts';
-import { authorize, authorizePath, signIn, World, webApp } from '../support/world.ts';
+import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { aDirectory, authorize, authorizePath, signIn, World, webApp } from '../support/world.ts';
 
 let offset = 0;
 let world: World;
 beforeAll(async () => {
   const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
   const shop = webApp('shop.web', { post_logout_redirect_uris: ['https://shop.example.com/bye'] });
-  world = await World.open({ replicas: 2, options: { clock }, clients: [shop, deviceApp()] });
+  world = await World.open({
+    replicas: 2,
+    options: { clock },
+    clients: [shop, deviceApp()],
+    directories: { [memoryDirectoryId]: aDirectory({ password_change: 'allowed' }) },
+  });
   world.memory.add('bob');
 });
 afterAll(() => world?.stop());
 beforeEach(async () => {
+  world.memory.add('ada');
   for (const table of ['authorization_codes', 'consents', 'login_attempts']) await world.rows(`DELETE FROM ${table}`);
 });
 afterEach(() => {
@@ -140,6 +147,20 @@ const forms: Readonly<Record<string, Form>> = {
     cookiesLost: 'login',
     sessionLost: 'login',
     somebodyElse: 'account',
+  },
+  password: {
+    open: async (browser) => {
+      world.memory.add('ada');
+      await signedIn(browser);
+      const typed = { current_password: 'password-of-ada', new_password: 'another', new_password_again: 'another' };
+      return { page: await browser.get('/password'), fields: { ...typed, change: '1' } };
+    },
+    done: 'password',
+    // The form lives as long as its session.
+    late: 'password',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'password',
   },
   'sign-out': {
     open: async (browser) => {

@@ -25,6 +25,8 @@ import {
   type LoginInput,
   languageNames,
   loginPage,
+  type PasswordInput,
+  passwordPage,
   type RequestedScope,
   requestedLanguage,
   type SignedOutInput,
@@ -185,6 +187,13 @@ export const accountInput = (more: Partial<AccountInput> = {}): AccountInput => 
   ...more,
 });
 
+export const passwordInput = (more: Partial<PasswordInput> = {}): PasswordInput => ({
+  ...frame,
+  form: form('/password'),
+  username: user.username,
+  ...more,
+});
+
 export const chooseAccountInput = (more: Partial<ChooseAccountInput> = {}): ChooseAccountInput => ({
   ...frame,
   form: form('/choose-account'),
@@ -300,11 +309,17 @@ export function samplePages(language: Language = english): Readonly<Record<strin
       account: '/account',
     }),
     'device-done-stopped': deviceDonePage({ ...frame, ...look, outcome: 'stopped' }),
-    account: accountPage(accountInput(look)),
+    account: accountPage(accountInput({ ...look, password: '/password' })),
     'account-empty': accountPage(accountInput({ ...look, applications: [] })),
     'account-sign-out-all': accountPage(accountInput({ ...look, question: 'sign-out-all' })),
     'account-remove': accountPage(accountInput({ ...look, question: { remove: { id: 'uid', client } } })),
     'account-remove-all': accountPage(accountInput({ ...look, question: 'remove-all' })),
+    password: passwordPage(passwordInput({ ...look, account: '/account' })),
+    'password-refused': passwordPage(passwordInput({ ...look, account: '/account', problem: 'in_history' })),
+    'password-required': passwordPage(passwordInput({ ...look, required: { client } })),
+    'password-required-refused': passwordPage(passwordInput({ ...look, required: { client }, problem: 'credentials' })),
+    'password-required-own-page': passwordPage(passwordInput({ ...look, required: {}, problem: 'too_young' })),
+    'password-done': passwordPage(passwordInput({ ...look, account: '/account', done: true })),
     'account-long': accountPage(
       accountInput({
         ...look,

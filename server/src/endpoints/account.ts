@@ -12,11 +12,12 @@ import {
   accountQuestions,
   type QuestionForAll,
 } from '../views/index.ts';
+import { allowsPasswordChange } from './credentials.ts';
 import { claimsOfOwners } from './interaction.ts';
 import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
 import { finish, type LogoutPorts } from './session-end.ts';
 import { clientText, scopeText } from './texts.ts';
-import { goTo, openVisit, sendPage, type Visit } from './visit.ts';
+import { goTo, openVisit, pathOf, sendPage, type Visit } from './visit.ts';
 
 export interface AccountPorts extends LogoutPorts {
   readonly accounts: AccountStore;
@@ -65,6 +66,7 @@ async function show(
       sessions: account.sessions.map((one) => sessionText(one, session.id)),
       applications,
       question: one === undefined ? question : { remove: one },
+      password: allowsPasswordChange(visit, session.directory) ? pathOf(visit, 'password') : undefined,
     }),
   );
 }

@@ -25,6 +25,8 @@ export interface Accepted {
 export type Attempt =
   | Accepted
   | { readonly outcome: 'problem'; readonly problem: LoginProblem }
+  /** The password was right, the directory wants another one, and lets the user choose it here. */
+  | { readonly outcome: 'must_change' }
   | { readonly outcome: 'unavailable'; readonly directory: string };
 
 export interface Typed {
@@ -79,7 +81,10 @@ async function searchChargeBind(
   const outcome = await ports.directory.authenticate(candidate, typed.password, signal);
   const user = userNow(candidate, outcome);
   const problem = problemOf(user, outcome);
-  if (problem !== null || user === null) return rejected(ports, visit, going, candidate, problem ?? 'credentials');
+  if (problem !== null || user === null) {
+    const attempt = await rejected(ports, visit, going, candidate, problem ?? 'credentials');
+    return user !== null && mustChange(visit, user, outcome) ? { outcome: 'must_change' } : attempt;
+  }
   return {
     outcome: 'accepted',
     fresh: { user, askedAt },
@@ -98,6 +103,17 @@ function problemOf(user: DirectoryUser | null, outcome: AuthenticationOutcome): 
   if (outcome.outcome === 'rejected') return outcome.reason;
   // The bind succeeded, so the password is confirmed, and the entry says why that is not enough.
   return user !== null && user.account !== 'active' ? user.account : null;
+}
+
+/** Only where the directory let them bind all the same: nobody else could change anything there as themselves. */
+function mustChange(visit: Visit, { directory }: DirectoryUser, outcome: AuthenticationOutcome): boolean {
+  if (outcome.outcome !== 'rejected' || outcome.bound !== true) return false;
+  const due = outcome.reason === 'must_change_password' || outcome.reason === 'password_expired';
+  return due && allowsPasswordChange(visit, directory);
+}
+
+export function allowsPasswordChange({ snapshot }: Visit, directory: string): boolean {
+  return snapshot.directory(directory)?.value.password_change === 'allowed';
 }
 
 function throttled(
@@ -121,15 +137,23 @@ async function rejected(
   candidate: Candidate,
   problem: LoginProblem,
 ): Promise<Attempt> {
-  const event = failure(visit, going, candidate, problem);
+  // People hear no more than the directory confirmed; administrators hear what stands in the entry.
+  const hidden = problem === 'credentials' && candidate.known && candidate.user.account !== 'active';
+  const reason = hidden ? candidate.user.account : problem;
+  const event = failure(visit, going, candidate, reason);
   await ports.attempts.failed(event);
   ports.emitAudit(event);
-  ports.metrics.logins.inc({
-    directory: directoryOf(candidate),
-    outcome: problem === 'credentials' ? 'rejected' : problem === 'must_change_password' ? 'must_change' : problem,
-  });
+  ports.metrics.logins.inc({ directory: directoryOf(candidate), outcome: loginOutcomes[reason] ?? reason });
   return { outcome: 'problem', problem };
 }
+
+/** Words of the metric that are not those of the reason. */
+const loginOutcomes: Readonly<Record<string, string>> = {
+  credentials: 'rejected',
+  must_change_password: 'must_change',
+  password_expired: 'must_change',
+  outside_hours: 'hours',
+};
 
 function directoryOf(candidate: Candidate): string {
   return (candidate.known ? candidate.user.directory : candidate.directory) ?? 'none';

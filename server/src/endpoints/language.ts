@@ -45,7 +45,8 @@ function requestAgain(ports: FlowPorts, visit: Visit, parameters: Parameters): s
   const { note: _note, ...rest } = interaction;
   const note = typed(parameters);
   const next: Interaction = note === undefined ? rest : { ...rest, note };
-  return pathOf(visit, 'login', { [requestField]: sealText(ports, next, browser) });
+  const page = interaction.changing === undefined ? 'login' : 'password';
+  return pathOf(visit, page, { [requestField]: sealText(ports, next, browser) });
 }
 
 function typed(parameters: Parameters): Note | undefined {

@@ -54,6 +54,7 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
   if (parameters.has('cancel')) {
     // A page of ours has nobody to tell: its form shows no Cancel.
     if (going.client === undefined) return again(interaction);
+    ports.metrics.authorizationRequests.inc({ response_type: going.request.responseType, outcome: 'access_denied' });
     const cancelled: Interaction = { ...interaction, note: { kind: 'cancelled' } };
     return goTo(visit, 'continue', { [requestField]: sealText(ports, cancelled, browser) });
   }
@@ -82,6 +83,11 @@ async function signIn(
       if (going.client !== undefined) noteUnavailable(ports, visit, going, attempt.directory);
       ports.metrics.logins.inc({ directory: attempt.directory, outcome: 'unavailable' });
       return show(ports, visit, { ...going.interaction, note: unreachable }, browser);
+    case 'must_change': {
+      const { note: _note, ...rest } = going.interaction;
+      const next: Interaction = { ...rest, changing: username };
+      return goTo(visit, 'password', { [requestField]: sealText(ports, next, browser) });
+    }
     case 'accepted':
       return accept(ports, visit, going, attempt, browser);
   }
@@ -90,7 +96,7 @@ async function signIn(
 const unreachable: Note = { kind: 'unavailable', who: 'directory', retry: 'login' };
 
 /** The password was right: the dispatcher again, then one statement for whatever it says. */
-async function accept(
+export async function accept(
   ports: FlowPorts,
   visit: Visit,
   going: Going | PageSignIn,
@@ -189,12 +195,14 @@ type Outcome = { readonly audit: readonly AuditEvent[] } & (
   | { readonly prepared?: undefined; readonly request?: StoredRequest }
 );
 
-function succeeded(visit: Visit, going: Going | PageSignIn, answerer: Answerer, { server }: DirectoryUser): AuditEvent {
+function succeeded(visit: Visit, going: Going | PageSignIn, answerer: Answerer, user: DirectoryUser): AuditEvent {
+  const [warning] = user.warnings ?? [];
   return audited({
     ...facts(visit, going, answerer),
     event: 'login.succeeded',
     outcome: 'success',
-    directoryServer: server,
+    ...(warning === undefined ? {} : { reason: warning }),
+    directoryServer: user.server,
   });
 }
 

@@ -31,7 +31,7 @@ export const problemField = 'problem';
 
 /** A target of one of our pages, with a request that travels sealed. */
 export function carriesRequest(target: string): boolean {
-  return /^[^?]*\/(?:login|choose-account|consent|continue)\?request=/.test(target);
+  return /^[^?]*\/(?:login|password|choose-account|consent|continue)\?request=/.test(target);
 }
 
 export function sealText(ports: FlowPorts, interaction: Interaction, browser: string): string {
@@ -94,6 +94,8 @@ const problems: Readonly<Record<Exclude<LoginProblem, 'throttled'>, NonNullable<
   disabled: { code: 'account_disabled' },
   expired: { code: 'account_expired' },
   must_change_password: { code: 'password_expired' },
+  password_expired: { code: 'password_expired' },
+  outside_hours: { code: 'account_unusable' },
 };
 
 function problemOf(problem: LoginProblem): NonNullable<LoginInput['problems']>[number] {

@@ -24,6 +24,8 @@ export type Note =
       /** As typed, to be filled in again. */
       readonly username: string;
     }
+  /** The page for a new password has something to say. */
+  | { readonly kind: 'password'; readonly problem: PasswordProblem }
   /** Nothing was given; `retry` is what the person did, to be done again. */
   | { readonly kind: 'unavailable'; readonly who: 'directory' | 'us'; readonly retry: 'login' | 'allow' }
   /** The request ends: the person did not sign in, or the directory said no. Nothing is in the answer but that. */
@@ -37,12 +39,31 @@ export const loginProblems = [
   'disabled',
   'expired',
   'must_change_password',
+  'password_expired',
+  'outside_hours',
   'throttled',
 ] as const;
 export type LoginProblem = (typeof loginProblems)[number];
 
+/** What can go wrong with a new password; no word of it says what was typed. */
+export const passwordProblems = [
+  'current_missing',
+  'new_missing',
+  'mismatch',
+  'same',
+  'too_long',
+  'credentials',
+  'too_short',
+  'in_history',
+  'too_young',
+  'refused',
+  'not_allowed',
+  'throttled',
+] as const;
+export type PasswordProblem = (typeof passwordProblems)[number];
+
 /** Pages of ours that somebody signs in for, without a client. */
-export type SignedInPage = 'device' | 'account';
+export type SignedInPage = 'device' | 'account' | 'password';
 
 export interface Interaction {
   /** Id of the grant that this request gives; unique, so it also makes the form single-use. */
@@ -56,6 +77,8 @@ export interface Interaction {
   readonly parameters: readonly (readonly [string, string])[];
   readonly signedIn?: string;
   readonly switching?: boolean;
+  /** Who has just shown a password that the directory wants changed, as typed. It opens the page for that and nothing else. */
+  readonly changing?: string;
   /** Session that was chosen on the page of accounts. */
   readonly chosen?: string;
   /** Subject of the verified `id_token_hint`, as the client knows it: the answer is about nobody else. */

@@ -32,7 +32,7 @@ export interface EndedSession {
   readonly event: AuditEvent;
 }
 
-export type SessionEnd = 'logout' | 'account_page';
+export type SessionEnd = 'logout' | 'account_page' | 'password_changed';
 
 interface EndedRow {
   id: string;
@@ -44,8 +44,15 @@ interface EndedRow {
   audit_id: string;
 }
 
-/** @param which which sessions; `$1` is the reason, `$2` the audit event, one row of which is written per session. */
-const end = (name: string, which: string): Statement => ({
+/**
+ * @param which which sessions; `$1` is the reason, `$2` the audit event, one row of which is written per session.
+ * @param beside what the same statement does besides, whether or not a session ends
+ */
+export const endOfSessions = (
+  name: string,
+  which: string,
+  beside: Readonly<Record<string, string>> = {},
+): Statement => ({
   name,
   text: `WITH ended AS (
       UPDATE sessions s SET ended_at = now(), ended_reason = $1 WHERE s.ended_at IS NULL AND ${which}
@@ -63,7 +70,9 @@ const end = (name: string, which: string): Statement => ({
       user_name: 'ended.username',
       directory: 'ended.directory',
       session_id: 'ended.id',
-    })} RETURNING id, session_id)
+    })} RETURNING id, session_id)${Object.entries(beside)
+      .map(([as, what]) => `,\n    ${as} AS (${what})`)
+      .join('')}
     SELECT ended.id, ended.subject, ended.username, ended.directory, ${clientsJson('ended.id')} AS clients,
       (SELECT count(*)::int FROM grants_ended g WHERE g.session_id = ended.id) AS grants,
       (SELECT a.id::text FROM audit_row a WHERE a.session_id = ended.id) AS audit_id
@@ -71,9 +80,9 @@ const end = (name: string, which: string): Statement => ({
 });
 
 // Idle ones too: who signs out after a long evening still wants the applications to hear of it.
-const endOfBrowser = end('session_end', `s.handle = $3 AND s.browser = $4 AND s.id = $5`);
-const endOfSubject = end('session_end_own', `s.subject = $3 AND s.id = $4`);
-const endAllOfSubject = end('sessions_end_all', `s.subject = $3`);
+const endOfBrowser = endOfSessions('session_end', `s.handle = $3 AND s.browser = $4 AND s.id = $5`);
+const endOfSubject = endOfSessions('session_end_own', `s.subject = $3 AND s.id = $4`);
+const endAllOfSubject = endOfSessions('sessions_end_all', `s.subject = $3`);
 
 const read: Statement = {
   name: 'session_clients',
@@ -104,14 +113,25 @@ export interface SessionEndStore {
   endAllOfSubject(subject: string, reason: SessionEnd, event: EndEvent): Promise<readonly EndedSession[]>;
 }
 
+/** Runs an {@link endOfSessions}. @param values from `$3` on */
+export async function runEnd(
+  database: Database,
+  statement: Statement,
+  onOwed: () => void,
+  reason: SessionEnd,
+  event: EndEvent,
+  values: readonly unknown[],
+): Promise<readonly EndedSession[]> {
+  const written = { ...event, event: 'session.ended', outcome: 'success', reason } as const;
+  const { rows } = await database.run<EndedRow>(statement, [reason, auditJson(written), ...values]);
+  if (rows.some(({ clients }) => clients.length > 0)) onOwed();
+  return rows.map((row) => endedOf(row, written));
+}
+
 /** @param onOwed runs after a commit that owes logout tokens, or may. */
 export function sessionEndStore(database: Database, onOwed: () => void): SessionEndStore {
-  const run = async (statement: Statement, reason: SessionEnd, event: EndEvent, values: readonly unknown[]) => {
-    const written = { ...event, event: 'session.ended', outcome: 'success', reason } as const;
-    const { rows } = await database.run<EndedRow>(statement, [reason, auditJson(written), ...values]);
-    if (rows.some(({ clients }) => clients.length > 0)) onOwed();
-    return rows.map((row) => endedOf(row, written));
-  };
+  const run = (statement: Statement, reason: SessionEnd, event: EndEvent, values: readonly unknown[]) =>
+    runEnd(database, statement, onOwed, reason, event, values);
   return {
     async read({ handle, browser }) {
       const { rows } = await database.run<EndedRow & { name: string }>(read, [digest(handle), digest(browser)]);

@@ -110,7 +110,7 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
 
 /** Typed names end up here too, and people type passwords into the name field: only a digest is kept. */
 export function attemptKey(
-  kind: 'entry' | 'address' | 'user_code_person' | 'user_code_address',
+  kind: 'entry' | 'address' | 'user_code_person' | 'user_code_address' | 'password_form',
   value: string,
 ): Buffer {
   return digest(`${kind}\0${value}`);

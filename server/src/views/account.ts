@@ -58,6 +58,8 @@ export interface AccountInput extends Frame {
   readonly sessions: readonly AccountSession[];
   readonly applications: readonly AccountApplication[];
   readonly question?: AccountQuestion | undefined;
+  /** Path of the page for a new password, where the directory lets this user have one. */
+  readonly password?: string | undefined;
 }
 
 export function accountPage(input: AccountInput): string {
@@ -72,7 +74,7 @@ ${hiddenFields(input.form)}${question === undefined ? lists(input) : ask(input, 
   });
 }
 
-function lists({ language, sessions, applications }: AccountInput): SafeHtml {
+function lists({ language, sessions, applications, password }: AccountInput): SafeHtml {
   return html`<h2 id="sessions">${language.say('account.sessions')}</h2>
 <ul class="rows" aria-labelledby="sessions">
 ${sessions.map((session) => sessionRow(language, session))}</ul>
@@ -85,7 +87,7 @@ ${
 ${applications.map((application) => applicationRow(language, application))}</ul>
 <p class="buttons"><button id="remove-all" name="remove-all" value="ask">${language.say('account.remove-all')}</button></p>
 `
-}<p class="buttons"><button class="quiet" id="use-another" name="use-another" value="1">${language.say('login.use-another')}</button></p>
+}<p class="buttons">${password !== undefined && html`<a class="button" id="password" href="${ownHref(password)}">${language.say('account.password')}</a>\n`}<button class="quiet" id="use-another" name="use-another" value="1">${language.say('login.use-another')}</button></p>
 `;
 }
 

@@ -45,5 +45,6 @@ export {
   requestedLanguage,
 } from './messages.ts';
 export type { Branding, ClientText, Form, Frame, HiddenField } from './page.ts';
+export { type PasswordInput, type PasswordProblem, passwordPage } from './password.ts';
 export type { ClaimText, RequestedScope, ScopeText } from './scopes.ts';
 export { type SignedOutInput, type SignOutInput, signedOutPage, signOutPage } from './sign-out.ts';

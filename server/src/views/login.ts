@@ -1,4 +1,5 @@
 /** Sign in; also: confirm that it is you (`prompt=login`, `max_age`). */
+import { field } from './field.ts';
 import { html, type SafeHtml } from './html.ts';
 import { httpsHref, ownHref } from './links.ts';
 import { name } from './messages.ts';
@@ -25,7 +26,7 @@ export interface LoginInput extends Frame {
   /** Left out: the sign-in is for a page of ours, and there is nobody to go back to with a Cancel. */
   readonly client?: ClientText | undefined;
   /** The page of ours that the sign-in is for. */
-  readonly page?: 'device' | 'account' | undefined;
+  readonly page?: 'device' | 'account' | 'password' | undefined;
   /** Where the person will go back to, from `placeOf`. */
   readonly host?: string | undefined;
   /** What was typed before, or `login_hint`. */
@@ -108,28 +109,6 @@ function getHelp({ language, branding }: LoginInput): SafeHtml | undefined {
   return href === undefined
     ? undefined
     : html`\n<p class="fine documents"><a id="get-help" href="${href}" rel="noopener noreferrer">${language.say('login.help')}</a></p>`;
-}
-
-interface Field {
-  readonly id: 'username' | 'password';
-  readonly label: string;
-  readonly hint?: string | undefined;
-  readonly attributes: SafeHtml;
-  readonly focus: boolean;
-  readonly problems: readonly FieldProblem[];
-}
-
-function field({ id, label, hint, attributes, focus, problems }: Field): SafeHtml {
-  const problem = problems.find((one) => one.field === id);
-  const described = [
-    ...(hint === undefined ? [] : [`${id}-hint`]),
-    ...(problem === undefined ? [] : [`${id}-problem`]),
-  ];
-  const invalid = problem && html` aria-invalid="true"`;
-  const by = described.length > 0 && html` aria-describedby="${described.join(' ')}"`;
-  return html`<p class="field"><label for="${id}"><bdi>${label}</bdi></label>
-${hint !== undefined && html`<span class="fine" id="${id}-hint"><bdi>${hint}</bdi></span>\n`}${problem && html`<span class="wrong" id="${id}-problem">${problem.text}</span>\n`}<input id="${id}" name="${id}" ${attributes} required${focus && html` autofocus`}${invalid}${by}></p>
-`;
 }
 
 /** Where a problem belongs to one field. A refused pair is shown at the field that can still be changed. */

@@ -71,6 +71,7 @@ export interface Page {
     | 'device-confirm'
     | 'device-done'
     | 'account'
+    | 'password'
     | 'sign-out'
     | 'signed-out'
     | 'error';

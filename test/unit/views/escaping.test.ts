@@ -9,6 +9,7 @@ import {
   devicePage,
   errorPage,
   loginPage,
+  passwordPage,
 } from '../../../server/src/views/index.ts';
 import {
   chooseAccountInput,
@@ -18,6 +19,7 @@ import {
   errorInput,
   loginInput,
   partialInput,
+  passwordInput,
 } from '../../support/sample-pages.ts';
 import { decode, skeletonOf } from './markup.ts';
 
@@ -65,6 +67,11 @@ const fields: readonly Field[] = [
   ),
   field('login', 'name of a hidden field', (name) =>
     loginPage(loginInput({ form: { action: '/login', fields: [{ name, value: '' }] } })),
+  ),
+  field('password', 'username', (username) => passwordPage(passwordInput({ username }))),
+  field('password', 'client.name', (name) => passwordPage(passwordInput({ required: { client: { name } } }))),
+  field('password', 'hidden field', (value) =>
+    passwordPage(passwordInput({ form: { action: '/password', fields: [{ name: 'request', value }] } })),
   ),
   field('choose-account', 'client.name', (name) => chooseAccountPage(chooseAccountInput({ client: { name } }))),
   ...(['id', 'name', 'username'] as const).map((part) =>

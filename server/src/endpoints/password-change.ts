@@ -1,0 +1,167 @@
+/**
+ * One try at a new password, wherever it was asked for: search, charge, change, in this order. A wrong current password counts
+ * as a wrong one at a sign-in does. Of passwords nothing is told to log or audit, not even how long they are.
+ */
+import { type Candidate, DirectoryUnavailable, type PasswordChange } from '../directory/directory.ts';
+import { departureOf } from '../http/departure.ts';
+import { networkOf } from '../http/source.ts';
+import type { PasswordProblem } from '../interaction/sealed-request.ts';
+import type { Parameters } from '../protocol/parameters.ts';
+import type { Charged } from '../store/login-attempts.ts';
+import type { PasswordChangeStore } from '../store/password-changes.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import { allowsPasswordChange } from './credentials.ts';
+import { audited, type FlowPorts } from './flow.ts';
+import type { Visit } from './visit.ts';
+
+export interface PasswordPorts extends FlowPorts {
+  readonly changes: PasswordChangeStore;
+}
+
+export interface NewPassword {
+  readonly current: string;
+  readonly next: string;
+}
+
+export interface Changing {
+  /** Looks for whoever it is about. */
+  readonly find: (signal: AbortSignal) => Promise<Candidate>;
+  readonly typed: NewPassword;
+  /** The plain value of the browser's cookie. */
+  readonly browser: string;
+  /** Unique for the page that was shown: sent twice, it changes once. */
+  readonly form: string;
+  readonly clientUid?: string | undefined;
+  /** The session that asks; left out: nobody is signed in. */
+  readonly sessionId?: string | undefined;
+}
+
+export type Attempt =
+  | { readonly outcome: 'changed'; readonly charged: Charged }
+  /** This very form changed it a moment ago. */
+  | { readonly outcome: 'used' }
+  | { readonly outcome: 'problem'; readonly problem: PasswordProblem }
+  | { readonly outcome: 'unavailable'; readonly directory: string };
+
+/** What no directory is asked about. `null`: nothing is wrong with how it was typed. */
+export function readNewPassword(parameters: Parameters): NewPassword | PasswordProblem {
+  const [current = '', next = '', again = ''] = ['current_password', 'new_password', 'new_password_again'].map((name) =>
+    parameters.get(name),
+  );
+  if (current === '') return 'current_missing';
+  if (next === '') return 'new_missing';
+  if (next !== again) return 'mismatch';
+  if (next === current) return 'same';
+  if (Array.from(next).length > 128) return 'too_long';
+  return { current, next };
+}
+
+export async function tryToChange(ports: PasswordPorts, visit: Visit, changing: Changing): Promise<Attempt> {
+  try {
+    return await searchChargeChange(ports, visit, changing);
+  } catch (error) {
+    if (error instanceof DirectoryUnavailable) return { outcome: 'unavailable', directory: error.directory };
+    throw error;
+  }
+}
+
+async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: Changing): Promise<Attempt> {
+  const { typed, browser, clientUid, sessionId } = changing;
+  const signal = departureOf(visit.reply);
+  const candidate = await changing.find(signal);
+  const subject = candidate.known ? candidate.user.subject : undefined;
+  const charged = await ports.attempts.charge({
+    address: networkOf(visit.source.address),
+    limitFactor: visit.source.limitFactor,
+    throttleKey: candidate.throttleKey,
+    subject,
+    clientUid,
+    handle: visit.handle,
+    browser,
+  });
+  if (!charged.allowed) return throttled(ports, visit, candidate, charged, sessionId);
+  const off = candidate.known && !allowsPasswordChange(visit, candidate.user.directory);
+  const outcome: PasswordChange = off
+    ? { outcome: 'rejected', reason: 'not_allowed' }
+    : await ports.directory.changePassword(candidate, typed.current, typed.next, signal);
+  if (outcome.outcome === 'rejected') return refused(ports, visit, changing, candidate, outcome);
+  const keep = charged.session?.subject === subject ? charged.session?.id : undefined;
+  const event = about(visit, candidate, sessionId, { event: 'password.changed', outcome: 'success' });
+  const ended = await ports.changes.changed({
+    subject: subject ?? '',
+    keep,
+    throttleKey: candidate.throttleKey,
+    form: changing.form,
+    audit: event,
+    ends: { requestId: visit.request.id, clientAddress: visit.source.address },
+  });
+  ports.emitAudit(event);
+  for (const one of ended) {
+    ports.emitAudit(one.event);
+    ports.metrics.grantsEnded.inc({ cause: 'user' }, one.grants);
+  }
+  return { outcome: 'changed', charged };
+}
+
+function throttled(
+  ports: PasswordPorts,
+  visit: Visit,
+  candidate: Candidate,
+  { limiter = 'login_account' }: Charged,
+  sessionId: string | undefined,
+): Attempt {
+  // As at a sign-in: a line of the log alone, a flood must not fill the table.
+  ports.emitAudit(
+    about(visit, candidate, sessionId, { event: 'password.refused', outcome: 'refused', reason: limiter }),
+  );
+  ports.metrics.rateLimited.inc({ limiter });
+  return { outcome: 'problem', problem: 'throttled' };
+}
+
+async function refused(
+  ports: PasswordPorts,
+  visit: Visit,
+  { form, sessionId }: Changing,
+  candidate: Candidate,
+  refusal: Extract<PasswordChange, { outcome: 'rejected' }>,
+): Promise<Attempt> {
+  const reason = refusal.reason === 'quality' ? refusal.hint : refusal.reason;
+  const event = about(visit, candidate, sessionId, { event: 'password.refused', outcome: 'refused', reason });
+  const confirmed = refusal.reason === 'quality';
+  const { used } = await ports.changes.refused({
+    audit: event,
+    form,
+    ...(confirmed ? { throttleKey: candidate.throttleKey } : {}),
+  });
+  ports.emitAudit(event);
+  if (used && refusal.reason === 'credentials') return { outcome: 'used' };
+  return { outcome: 'problem', problem: problemOf(refusal) };
+}
+
+function problemOf(refusal: Extract<PasswordChange, { outcome: 'rejected' }>): PasswordProblem {
+  if (refusal.reason !== 'quality') return refusal.reason;
+  return refusal.hint === 'no_match_policy' || refusal.hint === 'unknown' ? 'refused' : refusal.hint;
+}
+
+/** Names the directory's user, never what was typed. */
+function about(
+  visit: Visit,
+  candidate: Candidate,
+  sessionId: string | undefined,
+  event: Pick<AuditEvent, 'event' | 'outcome' | 'reason'>,
+): AuditEvent {
+  return audited({
+    ...event,
+    requestId: visit.request.id,
+    clientAddress: visit.source.address,
+    ...(sessionId === undefined ? {} : { sessionId }),
+    ...(candidate.known
+      ? {
+          userId: candidate.user.subject,
+          userName: candidate.user.username,
+          directory: candidate.user.directory,
+          directoryServer: candidate.user.server,
+        }
+      : {}),
+  });
+}
