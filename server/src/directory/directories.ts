@@ -21,6 +21,7 @@ import { type DirectoryPorts, LdapDirectory } from './ldap/ldap-directory.ts';
 import type { LdapOperation } from './ldap/operation.ts';
 import type { LdapServer } from './ldap/server.ts';
 import type { ServiceBindLedger } from './ldap/service-bind.ts';
+import { type ResolveSrv, resolveSrvHere } from './ldap/srv.ts';
 import { type Connect, connectTls } from './ldap/target.ts';
 import { createProber, type Prober } from './prober.ts';
 import { isPassword, isUsername, nameMatches, unknownThrottleKey } from './typed.ts';
@@ -38,6 +39,10 @@ export interface DirectoriesOptions {
   readonly limits?: { readonly login: number; readonly lookup: number };
   /** How connections are opened; default: TLS as `ldap/target.ts` says. */
   readonly connect?: Connect;
+  /** Who is asked for the servers of a domain; default: the resolvers of this system. */
+  readonly resolveSrv?: ResolveSrv;
+  /** Milliseconds until it is asked again; default: a minute. */
+  readonly lookUpEvery?: number;
 }
 
 /** What one directory says of a typed name. */
@@ -71,6 +76,8 @@ export interface ServerState {
   readonly connections: LdapServer['counts'];
 }
 
+/** Resolvers keep an answer for as long as its records allow, so asking costs little and hears of a change when they do. */
+const defaultLookUpEvery = 60_000;
 const defaultLimits = { login: 3000, lookup: 2000 };
 
 /** What was found, behind the candidate's back: DNs go nowhere else. */
@@ -255,12 +262,17 @@ class RegisteredDirectories implements Directories {
 }
 
 function portsOf(options: DirectoriesOptions, prober: Prober): DirectoryPorts {
-  const { serviceBinds, fingerprintKey, connect, observe, clock, log } = options;
+  const { serviceBinds, fingerprintKey, connect, resolveSrv, lookUpEvery, observe, clock, log } = options;
   return {
     onFailure: (directory, server) => prober.tryAgain(directory, server),
     ledger: serviceBinds,
     fingerprintKey,
     connect: connect ?? connectTls,
+    resolveSrv: resolveSrv ?? resolveSrvHere,
+    lookUpEvery: lookUpEvery ?? defaultLookUpEvery,
+    random: Math.random,
+    onLookUpFailed: (id, code) =>
+      log.warn('DNS names no servers of a directory', { 'nauthera.directory': id, 'error.type': code }),
     observe: observe ?? (() => undefined),
     now: () => performance.now(),
     time: () => clock.now(),

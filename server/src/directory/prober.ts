@@ -129,6 +129,8 @@ class DirectoryProber implements Prober {
     const look = async () => {
       const watched = this.#watched.get(directory);
       if (watched === undefined) return;
+      // Which servers there are may be a question to DNS.
+      await directory.ready(AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(longest)]));
       // One that failed is tried when it is due, and not before.
       const { found, retries } = watched;
       const isDue = (server: LdapServer) => !retries.has(server) || !found.has(server);

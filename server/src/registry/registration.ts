@@ -312,12 +312,12 @@ const searchScope = literals(['base', 'one', 'sub']);
 /** A directory (an LdapBinding); its id is `<namespace>/<name>`. */
 export const DirectoryRegistration = Type.Object(
   {
-    /** `ldaps://host[:port]`, in order of preference. */
-    servers: Type.Array(Type.String({ pattern: '^ldaps://', maxLength: 512 }), {
-      minItems: 1,
-      maxItems: 8,
-      uniqueItems: true,
-    }),
+    /** `ldaps://host[:port]`, in order of preference; none where DNS names them. */
+    servers: Type.Array(Type.String({ pattern: '^ldaps://', maxLength: 512 }), { maxItems: 8, uniqueItems: true }),
+    /** The domain whose SRV records name the servers, inside of it; left out: they are listed. */
+    srv_domain: Type.Optional(
+      Type.String({ pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])*[a-z]([-a-z0-9]*[a-z0-9])?$', maxLength: 253 }),
+    ),
     /** PEM certificates that are trusted for these servers alone; left out: the system's. */
     ca_bundle: Type.Optional(text(262_144)),
     bind_dn: text(1024),
@@ -353,7 +353,16 @@ export const DirectoryRegistration = Type.Object(
           scope: searchScope,
           /** `{}` stands for the user's DN. */
           filter: text(1024),
-          attributes: Type.Object({ name: text(128) }, closed),
+          attributes: Type.Object(
+            {
+              name: text(128),
+              /** Attribute of the user whose value takes the place of `{}`; left out: the user's DN. */
+              user: Type.Optional(text(128)),
+            },
+            closed,
+          ),
+          /** Groups inside groups are followed. */
+          nested: Type.Optional(Type.Boolean()),
         },
         closed,
       ),

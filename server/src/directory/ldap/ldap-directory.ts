@@ -16,12 +16,14 @@ import { authenticate, authenticateNobody } from './authenticate.ts';
 import { FilterProblem } from './filter.ts';
 import { type Asking, type Found, findAgain, findUsers } from './find.ts';
 import { findMany } from './find-many.ts';
+import { type Members, membersOf } from './members.ts';
 import { changePassword, type PasswordTyped } from './password-change.ts';
 import type { PasswordCommand } from './password-request.ts';
 import { type UserReading, userReading } from './search.ts';
 import { createServer, type LdapServer, type ServerPorts } from './server.ts';
 import { createServiceBindGate, type ServiceBindLedger } from './service-bind.ts';
-import { type Connect, type ServerTarget, TargetProblem, targetsOf } from './target.ts';
+import type { ResolveSrv } from './srv.ts';
+import type { Connect, ServerTarget, TargetProblem } from './target.ts';
 
 export interface DirectoryPorts {
   readonly ledger: ServiceBindLedger;
@@ -36,32 +38,42 @@ export interface DirectoryPorts {
   readonly onAmbiguous: (directory: string) => void;
   /** A server failed, so it has to be tried again some time. */
   readonly onFailure: (directory: LdapDirectory, server: LdapServer) => void;
+  readonly resolveSrv: ResolveSrv;
+  /** Milliseconds until DNS is asked again for the servers of a domain. */
+  readonly lookUpEvery: number;
+  /** From 0 to 1, 1 excluded. */
+  readonly random: () => number;
+  /** DNS did not say which servers there are; `code`: why. */
+  readonly onLookUpFailed: (directory: string, code: string) => void;
 }
 
 export class LdapDirectory {
   readonly id: string;
   readonly registered: Registered<DirectoryRegistration>;
-  readonly targets: readonly ServerTarget[] | TargetProblem;
   readonly reading: UserReading | FilterProblem;
-  readonly servers: readonly LdapServer[];
+  readonly #members: Members;
   readonly #asking: Asking;
   readonly #onAmbiguous: DirectoryPorts['onAmbiguous'];
 
   constructor(id: string, registered: Registered<DirectoryRegistration>, ports: DirectoryPorts) {
     const registration = registered.value;
     const gate = createServiceBindGate(id, registration, ports.ledger, ports.fingerprintKey);
-    const targets = orProblem(() => targetsOf(registration.servers, registration.ca_bundle), TargetProblem);
-    const usable = targets instanceof TargetProblem ? [] : targets;
     this.id = id;
     this.registered = registered;
-    this.targets = targets;
     this.reading = orProblem(() => userReading(id, registration), FilterProblem);
     const onFailure = (server: LdapServer) => ports.onFailure(this, server);
     const serverPorts = { ...ports, directory: id, gate, onFailure };
-    this.servers = usable.map((target) => createServer(target, registration, serverPorts));
+    const members = membersOf(registration, {
+      ...ports,
+      make: (target: ServerTarget) => createServer(target, registration, serverPorts),
+      onLookUpFailed: (code) => ports.onLookUpFailed(id, code),
+    });
+    this.#members = members;
     this.#asking = {
       id,
-      servers: this.servers,
+      get servers() {
+        return members.servers;
+      },
       userBase: registration.user_search.base,
       reading: () => this.#usable(),
       time: ports.time,
@@ -69,14 +81,30 @@ export class LdapDirectory {
     this.#onAmbiguous = ports.onAmbiguous;
   }
 
+  /** As they are now, in order of preference. */
+  get servers(): readonly LdapServer[] {
+    return this.#members.servers;
+  }
+
+  /** Why it has no servers; `null`: it has some. */
+  get problem(): TargetProblem | null {
+    return this.#members.problem;
+  }
+
+  /** Resolves when it is known which servers there are, or that nobody knows, or with the signal. */
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#members.ready(signal);
+  }
+
   #usable(): UserReading {
-    const problem = this.targets instanceof TargetProblem ? this.targets : this.reading;
+    const problem = this.problem ?? this.reading;
     if (problem instanceof Error) throw new DirectoryUnavailable(this.id, problem.message, { cause: problem });
     return problem;
   }
 
   /** Every entry of that name: nobody signs in by a name of several. @throws DirectoryUnavailable */
   async findAll(username: string, signal: AbortSignal): Promise<readonly Found[]> {
+    await this.ready(signal);
     return (await findUsers(this.#asking, this.#usable().byName(username), signal)).found;
   }
 
@@ -98,7 +126,8 @@ export class LdapDirectory {
   }
 
   /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
-  findAgain(entryId: string, signal: AbortSignal): Promise<Found | null> {
+  async findAgain(entryId: string, signal: AbortSignal): Promise<Found | null> {
+    await this.ready(signal);
     return findAgain(this.#asking, entryId, signal);
   }
 
@@ -110,16 +139,17 @@ export class LdapDirectory {
 
   /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
   async lookup(entryId: string, signal: AbortSignal): Promise<DirectoryUser | null> {
-    return (await findAgain(this.#asking, entryId, signal))?.user ?? null;
+    return (await this.findAgain(entryId, signal))?.user ?? null;
   }
 
   /** Whoever is not in the map is gone. @throws DirectoryUnavailable */
-  lookupMany(entryIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, LookedUp>> {
+  async lookupMany(entryIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, LookedUp>> {
+    await this.ready(signal);
     return findMany(this.#asking, entryIds, signal);
   }
 
   close(): void {
-    for (const server of this.servers) server.close();
+    this.#members.close();
   }
 }
 

@@ -13,17 +13,19 @@ import type { LdapDirectory } from './ldap-directory.ts';
 import { no, ok, placeOf, withPort, wordsOf } from './probe-words.ts';
 import type { LdapServer, Searcher } from './server.ts';
 import { ServiceBindFailed, ServiceBindRefused } from './service-bind.ts';
-import { type ServerTarget, TargetProblem } from './target.ts';
+import type { ServerTarget } from './target.ts';
 import { tlsProblem } from './tls-problem.ts';
 
 type BindStep = NonNullable<DirectoryServerProbe['bind']>;
 type BaseStep = NonNullable<DirectoryServerProbe['searchBase']>;
 
-/** What is found at every server, without the servers where there is a problem with the registration itself. */
-export function registrationProblem({ targets, registered }: LdapDirectory): readonly DirectoryServerProbe[] | null {
-  if (!(targets instanceof TargetProblem)) return null;
-  const reason = targets.part === 'servers' ? 'ConnectFailed' : 'CertificateUntrusted';
-  return registered.value.servers.map((url) => ({ url, tls: no(reason, targets.message) }));
+/** What is to be told of every server where the registration, or DNS, gives none that could be asked. */
+export function registrationProblem({ problem, registered }: LdapDirectory): readonly DirectoryServerProbe[] | null {
+  if (problem === null) return null;
+  const { servers, srv_domain: domain } = registered.value;
+  const reason = problem.part === 'servers' ? 'ConnectFailed' : 'CertificateUntrusted';
+  const urls = domain === undefined ? servers : [`_ldaps._tcp.${domain}`];
+  return urls.map((url) => ({ url, tls: no(reason, problem.message) }));
 }
 
 /** @throws what the ledger of service binds throws, or the signal's reason */

@@ -1,6 +1,6 @@
 /** Where a directory's servers are, and connections to them: TLS 1.2 or newer, certificate and name checked, or nothing. */
 import { X509Certificate } from 'node:crypto';
-import { isIP, type Socket } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
 import { checkServerIdentity, connect, createSecureContext, type SecureContext, type TLSSocket } from 'node:tls';
 
 export interface ServerTarget {
@@ -77,7 +77,14 @@ function contextOf(caBundle: string | undefined): SecureContext {
   }
 }
 
-export const connectTls: Connect = (target, _purpose, signal) =>
+export const connectTls: Connect = tlsConnector();
+
+/** @param lookup how names become addresses; default: as this system does it. The certificate is compared with the name. */
+export function tlsConnector(lookup?: LookupFunction): Connect {
+  return (target, _purpose, signal) => connectWith(lookup, target, signal);
+}
+
+const connectWith = (lookup: LookupFunction | undefined, target: ServerTarget, signal: AbortSignal): Promise<Socket> =>
   new Promise((resolve, reject) => {
     if (signal.aborted) return reject(asError(signal.reason));
     const socket = connect({
@@ -88,6 +95,7 @@ export const connectTls: Connect = (target, _purpose, signal) =>
       checkServerIdentity: (_name, certificate) => checkServerIdentity(target.host, certificate),
       secureContext: target.context,
       rejectUnauthorized: true,
+      ...(lookup === undefined ? {} : { lookup }),
     });
     const fail = (reason: unknown) => {
       signal.removeEventListener('abort', aborted);
