@@ -63,6 +63,7 @@ beforeAll(async () => {
     directories: {
       [memoryDirectoryId]: aDirectory({
         consent_rules: [{ name: 'orders', scopes: ['shop:orders'], groups: ['order-managers'] }],
+        password_change: 'allowed',
       }),
     },
   });
@@ -130,6 +131,45 @@ describe('sign in and consent', () => {
       await page.keyboard.press('Enter');
       expect(await arrival()).toMatchObject({ state: 'the-state', iss: issuer, code: expect.any(String) });
       await expect.poll(() => page.title()).toBe('The application');
+    });
+  });
+
+  it('with the keyboard alone: a new password that the directory wants first', async () => {
+    world.memory.add('grace', { account: 'must_change_password' });
+    await person(async (page) => {
+      await open(page, asking);
+      await at(page, 'login');
+      await page.locator('#username:focus').waitFor();
+      await page.keyboard.type('grace');
+      await page.keyboard.press('Tab');
+      await page.keyboard.type('password-of-grace');
+      await page.keyboard.press('Enter');
+      await at(page, 'password');
+      await page.locator('#current_password:focus').waitFor();
+      for (const typed of ['password-of-grace', 'another password', 'another pasword']) {
+        await page.keyboard.type(typed);
+        if (typed !== 'another pasword') await page.keyboard.press('Tab');
+      }
+      await page.keyboard.press('Enter');
+      await page.locator('#problem:focus').waitFor();
+      await expect.poll(() => page.title()).toBe('Error: Choose a new password to go on – Acme');
+      for (const id of ['current_password', 'new_password', 'new_password_again'])
+        expect(await page.locator(`#${id}`).inputValue()).toBe('');
+      await page.fill('#current_password', 'password-of-grace');
+      await page.fill('#new_password', 'another password');
+      await page.fill('#new_password_again', 'another password');
+      await page.keyboard.press('Enter');
+      await at(page, 'consent');
+      await page.goto(`${issuer}/account`);
+      await page.click('#password');
+      await at(page, 'password');
+      await page.fill('#current_password', 'another password');
+      await page.fill('#new_password', 'yet another one');
+      await page.fill('#new_password_again', 'yet another one');
+      await page.click('#change');
+      await expect.poll(() => page.title()).toBe('Your password was changed – Acme');
+      await page.click('#account');
+      await at(page, 'account');
     });
   });
 
