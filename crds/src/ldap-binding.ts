@@ -192,6 +192,13 @@ export const ldapBindingSpec = group(
         example: { connect: '500ms' },
       },
     ),
+    recheck: duration({
+      what: 'How soon a user who was disabled or deleted, or no longer fits the rules, loses sessions and grants. Signed-in users are looked at again that often, a hundred with one search.',
+      min: '10s',
+      max: '1h',
+      default: '60s',
+      example: '5m',
+    }),
     priority: whole({
       what: 'Order in which directories are asked for a user name: the lower number first.',
       min: 0,

@@ -121,6 +121,10 @@ export const eventWords = {
     [...server, 'LdapBinding'],
     'It serves again; or every server of the directory answers again',
   ),
+  SweepStopped: warning(
+    ['LdapBinding'],
+    'A look for users who left would have ended over a fifth of them, and over ten: it ended nobody',
+  ),
   FinalizerReleased: warning(
     [...server, ...client, 'Scope'],
     'It was let go although its database was away for ten minutes; what is registered there ends when it is back',

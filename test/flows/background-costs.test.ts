@@ -78,7 +78,8 @@ describe('signing keys', () => {
 describe('a replica that nobody asks', () => {
   it('sends at most three statements a second, and writes its report alone', async () => {
     const names: string[] = [];
-    const world = await World.open({ options: { seams: { database: (database) => told(database, names) } } });
+    const seams = { database: (database: Database) => told(database, names) };
+    const world = await World.open({ rechecks: true, options: { seams } });
     try {
       // What starting costs is over once the first report was written.
       await expect.poll(() => names, { timeout: 60_000 }).toContain('replica_report_put');
@@ -96,7 +97,13 @@ describe('a replica that nobody asks', () => {
       expect(count('signing_keys_load')).toBeLessThanOrEqual(most(4));
       expect(count('replica_report_put')).toBeLessThanOrEqual(most(5));
       expect(count('logout_claim')).toBeLessThanOrEqual(most(20));
+      expect(count('directories_gone')).toBeLessThanOrEqual(most(15));
+      // With nobody signed in a round is three looks; the next one is not due within this time.
+      expect(count('recheck_claim', 'recheck_decide')).toBeLessThanOrEqual(4);
       const known = [
+        'directories_gone',
+        'recheck_claim',
+        'recheck_decide',
         'logout_claim',
         'revocations_recent',
         'registry_revision',

@@ -1,8 +1,12 @@
 /** I2: whoever left loses sessions and grants by the sweep, on a definite answer alone, and never all at once. */
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sweepStep } from '../../server/src/recheck/sweep.ts';
+import { DatabaseUnavailable } from '../../server/src/store/database.ts';
+import { goneDirectoryStore } from '../../server/src/store/gone-directories.ts';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
 import { anOwner } from '../support/builders.ts';
+import { never } from '../support/directories.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { makeDue, openSweeping, type Sweeping, seat } from '../support/sweeping.ts';
@@ -371,6 +375,23 @@ describe('several replicas', () => {
     expect(await signedIn(...people)).toEqual([people[1]]);
   });
 
+  it('one whose database was away when it had looked: the lot comes again, and nobody ends twice', async () => {
+    const people = newPeople(2);
+    await seat(world, people);
+    personCalled(people[0] ?? '').deleted = true;
+    await makeDueNow();
+    const { rechecks } = sweeping.ports;
+    const away = () => Promise.reject(new DatabaseUnavailable('away'));
+    const cutOff = { ...sweeping.ports, rechecks: { ...rechecks, settle: away } };
+    await expect(sweepStep(cutOff, memoryDirectoryId, aDirectory(mailRule), never)).rejects.toThrow(
+      DatabaseUnavailable,
+    );
+    await world.rows(`UPDATE recheck_buckets SET leased_until = now()`);
+    await finishRound();
+    expect(await signedIn(...people)).toEqual([people[1]]);
+    expect(await world.count('audit', `event = 'leaver.ended'`)).toBe(1);
+  });
+
   it('one that is cut off between deciding and ending leaves it to the next', async () => {
     const people = newPeople(2);
     await seat(world, people);
@@ -408,6 +429,78 @@ async function makeDueNow(): Promise<void> {
   await recheckStore(world.database).ensure(memoryDirectoryId);
   await makeDue(world);
 }
+
+describe('a directory that was deleted', () => {
+  const gone = () => goneDirectoryStore(world.database);
+  let declared = `directory ${memoryDirectoryId}`;
+  const declareAnew = async (uid: string) => {
+    declared = uid;
+    await world.served({
+      kind: 'directory',
+      id: memoryDirectoryId,
+      owner: { ...anOwner(uid), namespace: 'shop', name: 'people' },
+      value: aDirectory(mailRule),
+    });
+  };
+  const remove = async () => {
+    const revision = await world.registry.delete('directory', anOwner(declared).uid);
+    await world.serves(revision?.n ?? 0);
+  };
+  const passes = (minutes: number) =>
+    world.rows(`UPDATE recheck_rounds SET gone_since = gone_since - make_interval(mins => ${minutes})`);
+
+  it('waits ten minutes, in which nobody can refresh and nothing ends; one made anew finds all as it was', async () => {
+    const name = newPerson();
+    const first = await granted(name, offline);
+    await recheckStore(world.database).ensure(memoryDirectoryId);
+    expect(await gone().look()).toEqual([]);
+    await remove();
+    expect(await gone().look()).toEqual([]);
+    await passes(9);
+    expect(await gone().look()).toEqual([]);
+    expect(await gone().end(memoryDirectoryId)).toEqual({ sessions: 0, grants: 0 });
+    expect(await refresh(first.refresh_token)).toMatchObject({
+      status: 503,
+      body: { error: 'temporarily_unavailable' },
+    });
+    await declareAnew('directory made anew');
+    await passes(9);
+    expect(await gone().look()).toEqual([]);
+    expect((await refresh(first.refresh_token)).status).toBe(200);
+    expect(await signedIn(name)).toEqual([name]);
+    expect(await world.rows('SELECT gone_since FROM recheck_rounds')).toEqual([{ gone_since: null }]);
+  });
+
+  it('then ends sessions and grants of its users, and tells applications', async () => {
+    const name = newPerson();
+    const first = await granted(name, offline);
+    const { code } = await authorize(world.browser(), offline, name);
+    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await remove();
+    await gone().look();
+    await passes(11);
+    // It came back between the look and the end.
+    await declareAnew('directory back in time');
+    expect(await gone().end(memoryDirectoryId)).toEqual({ sessions: 0, grants: 0 });
+    await remove();
+    await gone().look();
+    await passes(11);
+    expect(await gone().look()).toEqual([memoryDirectoryId]);
+    expect(await gone().end(memoryDirectoryId)).toEqual({ sessions: 2, grants: 1 });
+    await declareAnew('directory too late');
+    expect((await refresh(first.refresh_token)).body.error).toBe('invalid_grant');
+    expect((await world.token(codeFields(code))).body.error).toBe('invalid_grant');
+    expect(await signedIn(name)).toEqual([]);
+    expect(await world.count('logout_deliveries')).toBeGreaterThan(0);
+    expect(
+      await world.rows(`SELECT DISTINCT event, user_name FROM audit WHERE reason = 'directory_deleted' ORDER BY event`),
+    ).toEqual([
+      { event: 'grant.ended', user_name: name },
+      { event: 'session.ended', user_name: name },
+    ]);
+    expect(await world.count('recheck_rounds')).toBe(0);
+  });
+});
 
 async function finishRound(): Promise<void> {
   for (let steps = 0; steps < 100; steps += 1) if ((await sweeping.step())?.state === 'done') return;

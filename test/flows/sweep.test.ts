@@ -48,6 +48,7 @@ const ends: readonly [SweptTable, string][] = [
   ['revocations', `expires_at = now() - interval '1 second'`],
   ['used_assertions', `keep_until = now() - interval '1 second'`],
   ['secret_uses', `used_at = now() - interval '401 days'`],
+  ['recheck_buckets', `leased_until = now() - interval '25 hours'`],
   ['logout_deliveries', `created_at = now() - interval '49 hours'`],
   ['audit', `time = now() - interval '91 days'`],
 ];
@@ -148,6 +149,7 @@ describe('F55: the sweep', () => {
     access_tokens: `SELECT n::text::bytea, gen_random_uuid(), 'shop.web', 'uid', NULL::uuid, '{}'::text[], '{shop.web}'::text[], now(), now() + interval '1 hour'`,
     used_assertions: `SELECT n::text::bytea, now() + interval '1 hour'`,
     secret_uses: `SELECT n::text, now()`,
+    recheck_buckets: `SELECT 'shop/people', n, 1, '', 'x', NULL::uuid, now()`,
     logout_deliveries: `SELECT n::text, 'uid', 'shop.web', 'u_ada'`,
   };
 

@@ -95,7 +95,7 @@ export async function makeDue(world: World, directory = memoryDirectoryId): Prom
 }
 
 /** Signs people in without a browser: a session each, as a sign-in leaves it. */
-export async function seat(world: World, usernames: readonly string[]): Promise<void> {
+export async function seat(world: World, usernames: readonly string[], directory = memoryDirectoryId): Promise<void> {
   for (const username of usernames) {
     const subject = `u_${hash('sha256', username, 'base64url')}`;
     await world.rows(
@@ -106,7 +106,7 @@ export async function seat(world: World, usernames: readonly string[]): Promise<
         Buffer.from(randomUUID()),
         randomUUID(),
         subject,
-        memoryDirectoryId,
+        directory,
         `entry-${username}`,
         username,
         `${username} of the shop`,

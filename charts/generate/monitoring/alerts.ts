@@ -49,6 +49,19 @@ const service: readonly Alert[] = [
     description: `${replica} skips {{ $labels.server }} of the directory {{ $labels.directory }} since it fails; others of that directory are asked in its place. First: is that host up, and its certificate valid?`,
   },
   {
+    name: 'NautheraLeaverSweepLate',
+    severity: 'critical',
+    for: '5m',
+    // The newest word of any replica: each tells what all of them found.
+    expression: [
+      'time() - max by (namespace, job, directory) (nauthera_recheck_last_success_timestamp_seconds)',
+      '> 3 * max by (namespace, job, directory) (nauthera_recheck_interval_seconds) + 60',
+      'or max by (namespace, job, directory) (nauthera_recheck_halted) == 1',
+    ].join(' '),
+    summary: 'Users who left may still be signed in',
+    description: `Signed-in users of the directory {{ $labels.directory }} are looked at too late by ${where}, or nobody's access is ended since too many seem to have left at once. First: kubectl describe ldapbinding; SweepStopped says how many, everything else is a directory that does not answer.`,
+  },
+  {
     name: 'NautheraRegistryStale',
     severity: 'critical',
     for: '1m',

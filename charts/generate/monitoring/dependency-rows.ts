@@ -59,6 +59,30 @@ export const directoryRow: Row = {
       unit: 'short',
       queries: [sum('nauthera_ldap_waiting', ['directory'])],
     },
+    {
+      title: 'Signed-in users looked at again',
+      description:
+        'A second. ended: they left, and so did their sessions and grants. unknown: the directory could not be asked, or their entry not be read.',
+      unit: 'ops',
+      queries: [rate('nauthera_recheck_users_total', ['directory', 'outcome'])],
+    },
+    {
+      title: 'Age of the last full look, in intervals',
+      description:
+        'How long ago everybody was looked at, by what spec.recheck asks for. From 3 on NautheraLeaverSweepLate fires; it also does where too many seem to have left at once.',
+      unit: 'none',
+      redFrom: 3,
+      queries: [
+        {
+          expression: `(time() - max by (directory) (nauthera_recheck_last_success_timestamp_seconds{${ofServer}})) / max by (directory) (nauthera_recheck_interval_seconds{${ofServer}})`,
+          legend: legendOf(['directory']),
+        },
+        {
+          expression: `max by (directory) (nauthera_recheck_halted{${ofServer}})`,
+          legend: 'halted: {{directory}}',
+        },
+      ],
+    },
   ],
 };
 

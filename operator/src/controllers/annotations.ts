@@ -11,6 +11,9 @@ export const adoptFromAnnotation = `${prefix}adopt-from`;
 /** Let an AuthorizationServer go although Clients are served by it. */
 export const confirmDeletionAnnotation = `${prefix}confirm-deletion`;
 
+/** Let the sweep for leavers end as many as it was stopped at, once. */
+export const confirmLeaversAnnotation = `${prefix}confirm-leavers`;
+
 /** Replace the pods, one after the other. */
 export const restartAnnotation = `${prefix}restart`;
 /** Leave what was made in the cluster alone, while it is `true`. */

@@ -1,12 +1,12 @@
 /**
  * PURE. What is told of servers that fail or are back where `Ready` alone would not say so: the pods of an AuthorizationServer
- * that served, and the directory servers of an LdapBinding of which others serve on.
+ * that served, the directory servers of an LdapBinding of which others serve on, and its sweep for leavers.
  */
 import type { AuthorizationServerStatus, Kind, LdapBindingStatus, ResourceByKind } from '@nauthera/crds';
 
 export interface DegradationEvent {
   readonly type: 'Normal' | 'Warning';
-  readonly reason: 'ServerDegraded' | 'ServerRecovered';
+  readonly reason: 'ServerDegraded' | 'ServerRecovered' | 'SweepStopped';
   readonly note: string;
 }
 
@@ -44,6 +44,9 @@ function ofDirectory(before: LdapBindingStatus, after: LdapBindingStatus): Degra
   const [was, is] = [before, after].map(({ conditions }) =>
     conditions.find(({ type, status }) => type === 'Degraded' && status === 'True'),
   );
+  if (is?.reason === 'SweepStopped') {
+    return was?.reason === is.reason ? undefined : { type: 'Warning', reason: 'SweepStopped', note: is.message };
+  }
   if (was === undefined && is !== undefined) return { type: 'Warning', reason: 'ServerDegraded', note: is.message };
   // It also ends when the last of them fails: then `Ready` says so.
   const all = after.servers ?? [];

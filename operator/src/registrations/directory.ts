@@ -9,6 +9,8 @@ export interface DirectoryFacts {
   readonly bindPassword: string;
   /** PEM; `undefined`: the system's. */
   readonly caBundle: string | undefined;
+  /** Lets the sweep for leavers end many, once for each value; `undefined`: nobody said so. */
+  readonly confirmedLeavers?: string | undefined;
 }
 
 export function subjectNamespaceOf({
@@ -54,8 +56,20 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
     },
     priority: spec.priority,
     matches: { suffixes: spec.matches?.suffixes ?? [], names: spec.matches?.names ?? [] },
+    ...recheck(facts),
     ...(spec.sampleUsers === undefined ? {} : { sample_users: [...spec.sampleUsers] }),
   };
+}
+
+/** As the server has it by default: nothing. */
+const defaultRecheck = 60;
+
+function recheck({ spec, confirmedLeavers }: DirectoryFacts): Pick<DirectoryRegistration, 'recheck'> {
+  const seconds = Math.round(durationMilliseconds(spec.recheck) / 1000);
+  const every = seconds === defaultRecheck ? {} : { every: seconds };
+  const confirmed = confirmedLeavers === undefined || confirmedLeavers === '' ? {} : { confirmed: confirmedLeavers };
+  const both = { ...every, ...confirmed };
+  return Object.keys(both).length === 0 ? {} : { recheck: both };
 }
 
 const searchScopes = { Base: 'base', One: 'one', Sub: 'sub' } as const;

@@ -9,9 +9,9 @@ import type { LeaverStore } from '../store/leavers.ts';
 import type { Bucket, Leaver, RecheckStore, Standing } from '../store/rechecks.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
-import { errorFields, type Log } from '../telemetry/log.ts';
+import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { judge, usersOf } from './judge.ts';
+import { type Held, type Judgement, judge, usersOf } from './judge.ts';
 
 export interface SweepPorts {
   readonly rechecks: RecheckStore;
@@ -48,6 +48,10 @@ export interface Swept {
   readonly next: number;
   /** `undefined`: another replica was at it. */
   readonly standing: Standing | undefined;
+  /** Users were looked at. */
+  readonly isLooked?: true;
+  /** Users should have been looked at, and the directory could not be asked. */
+  readonly problem?: DirectoryUnavailable;
 }
 
 export function intervalOf({ recheck }: Pick<DirectoryRegistration, 'recheck'>): number {
@@ -66,8 +70,8 @@ export async function sweepStep(
   if (standing === null) return { next: soon, standing: undefined };
   const { state, bucket, allGiven, unlooked, dueIn } = standing;
   if (bucket !== undefined) {
-    const isLooked = await look(ports, { directory, registration, lease, signal }, bucket);
-    return { next: isLooked ? 0 : againIn * 1000, standing };
+    const problem = await look(ports, { directory, registration, lease, signal }, bucket);
+    return problem === undefined ? { next: 0, standing, isLooked: true } : { next: againIn * 1000, standing, problem };
   }
   if (state === 'ending') return { next: (await endSome(ports, directory)) ? 0 : soon, standing };
   if (state === 'looking') {
@@ -84,55 +88,56 @@ interface Look {
   readonly signal: AbortSignal;
 }
 
-/** `false`: the directory could not be asked. What changed is written first: whoever is cut off is followed by another look. */
-async function look(
-  ports: SweepPorts,
-  { directory, registration, lease, signal }: Look,
-  bucket: Bucket,
-): Promise<boolean> {
-  const { rechecks, metrics, snapshot, clock } = ports;
+/** Why the directory could not be asked; `undefined`: it was. */
+async function look(ports: SweepPorts, asked: Look, bucket: Bucket): Promise<DirectoryUnavailable | undefined> {
+  const { directory, registration, lease, signal } = asked;
   const users = usersOf(bucket);
-  const count = (outcome: 'kept' | 'unknown', by: number): void => metrics.recheckUsers.inc({ directory, outcome }, by);
-  const askedAt = clock.now();
+  const askedAt = ports.clock.now();
   let found: ReadonlyMap<string, LookedUp>;
   try {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(longestLook)]);
-    found =
-      users.length === 0
-        ? new Map()
-        : await ports.directory.lookupMany(
-            directory,
-            users.map(({ entryId }) => entryId),
-            limit,
-          );
+    found = await lookUp(ports, asked, users);
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
-    count('unknown', users.length);
-    ports.log.warn('signed-in users could not be looked at', {
-      'nauthera.directory': directory,
-      ...errorFields(error),
-    });
-    await rechecks.handBack(directory, lease, againIn);
-    return false;
+    if (!signal.aborted) ports.metrics.recheckUsers.inc({ directory, outcome: 'unknown' }, users.length);
+    await ports.rechecks.handBack(directory, lease, signal.aborted ? 0 : againIn);
+    return error;
   }
-  const { leavers, unknown, renewals, ruledOut } = judge(users, found, {
+  const facts = { directory, rules: registration, current: ports.snapshot.current, askedAt };
+  await write(ports, asked, judge(users, found, facts), users.length);
+  return undefined;
+}
+
+function lookUp(
+  ports: SweepPorts,
+  { directory, signal }: Look,
+  users: readonly Held[],
+): Promise<ReadonlyMap<string, LookedUp>> {
+  if (users.length === 0) return Promise.resolve(new Map());
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(longestLook)]);
+  return ports.directory.lookupMany(
     directory,
-    rules: registration,
-    current: snapshot.current,
-    askedAt,
-  });
-  if (renewals.sessions.length + renewals.grants.length > 0) await rechecks.renew(withIds(renewals, ports.audit));
+    users.map(({ entryId }) => entryId),
+    limit,
+  );
+}
+
+/** The lot is settled last: whoever is cut off before is followed by another look. */
+async function write(
+  { rechecks, grants, audit, metrics }: SweepPorts,
+  { directory, lease }: Look,
+  { leavers, unknown, renewals, ruledOut }: Judgement,
+  users: number,
+): Promise<void> {
+  if (renewals.sessions.length + renewals.grants.length > 0) await rechecks.renew(withIds(renewals, audit));
   for (const { grantId, event } of ruledOut) {
     const told = { ...event, id: uuidV7() };
-    await ports.grants.end(grantId, 'rule', told);
-    ports.audit(told);
+    await grants.end(grantId, 'rule', told);
+    audit(told);
     metrics.grantsEnded.inc({ cause: 'rule' });
   }
-  if (await rechecks.settle(directory, lease, users.length, leavers)) {
-    count('kept', users.length - leavers.length - unknown);
-    count('unknown', unknown);
-  }
-  return true;
+  if (!(await rechecks.settle(directory, lease, users, leavers))) return;
+  metrics.recheckUsers.inc({ directory, outcome: 'kept' }, users - leavers.length - unknown);
+  metrics.recheckUsers.inc({ directory, outcome: 'unknown' }, unknown);
 }
 
 function withIds<R extends { readonly events: readonly AuditEvent[] }>(renewals: R, audit: EmitAudit): R {

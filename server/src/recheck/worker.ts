@@ -38,26 +38,27 @@ export function createRecheck(ports: RecheckPorts): Recheck {
     else halted.set(directory, report);
     for (const listener of listeners) listener();
   };
-  const sweep = async (directory: string, signal: AbortSignal): Promise<number> => {
-    const registration = ports.snapshot.current.directory(directory)?.value;
-    if (registration === undefined) return afterFailure;
-    const { next, standing } = await sweepStep(ports, directory, registration, signal);
-    if (standing !== undefined) {
-      tell(ports, directory, {
-        registration,
-        finishedAt: standing.finishedAt,
-        isHalted: standing.halted !== undefined,
-      });
-      note(directory, standing.halted);
-    }
-    return next;
-  };
   const begin = (directory: string): (() => Promise<void>) => {
     let isKnown = false;
+    let isFailing = false;
     return repeat(ports, directory, async (signal) => {
+      const registration = ports.snapshot.current.directory(directory)?.value;
+      if (registration === undefined) return afterFailure;
       if (!isKnown) await ports.rechecks.ensure(directory);
-      isKnown = true;
-      return sweep(directory, signal);
+      const { next, standing, isLooked, problem } = await sweepStep(ports, directory, registration, signal);
+      // Without a standing another replica is at it, or somebody removed the row.
+      isKnown = standing !== undefined;
+      if (problem !== undefined && !isFailing && !signal.aborted) {
+        const fields = { 'nauthera.directory': directory, ...errorFields(problem) };
+        ports.log.warn('signed-in users could not be looked at', fields);
+      }
+      if (isLooked === true || problem !== undefined) isFailing = problem !== undefined;
+      if (standing !== undefined && !signal.aborted) {
+        const { finishedAt, halted: isHalted } = standing;
+        tell(ports, directory, { registration, finishedAt, isHalted: isHalted !== undefined });
+        note(directory, isHalted);
+      }
+      return next;
     });
   };
   const follow = (): void => {

@@ -28,8 +28,9 @@ const conditions = {
   secret_uses: `used_at < now() - interval '400 days'`,
   // Given up long before, by a worker that could still do it.
   logout_deliveries: `created_at < now() - interval '2 days'`,
-  // Those of a round are made anew by the next one.
-  recheck_buckets: `leased_until < now() - interval '1 day'`,
+  // A round that was cut off, for however long, goes on with its own; the next one makes them anew.
+  recheck_buckets: `leased_until < now() - interval '1 day' AND NOT EXISTS (SELECT FROM recheck_rounds d
+    WHERE d.directory = recheck_buckets.directory AND d.round = recheck_buckets.round AND d.state <> 'done')`,
   audit: `time < now() - interval '90 days'`,
 } as const;
 export type SweptTable = keyof typeof conditions;

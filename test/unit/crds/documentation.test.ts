@@ -119,6 +119,7 @@ describe('no text is taken as it comes', () => {
       'Client.refreshToken.idle': '5m to 8760h',
       'Client.refreshToken.absolute': '5m to 8760h',
       'LdapBinding.timeouts.connect': '100ms to 3s',
+      'LdapBinding.recheck': '10s to 1h',
       'LdapBinding.timeouts.bind': '100ms to 3s',
       'LdapBinding.timeouts.search': '100ms to 3s',
     });

@@ -32,6 +32,10 @@ const replica = (name: string, more = '') => `nauthera_${name}{${more}${of('main
 const main: Labels = { namespace: 'identity', job: 'main' };
 const mainA: Labels = { ...main, instance: 'a' };
 
+const recheck = (name: string, pod: string) =>
+  `nauthera_recheck_${name}{directory="identity/people",${of('main', pod)}}`;
+const people: Labels = { ...main, directory: 'identity/people' };
+
 /** Seconds since 1970 are those of the test: time() is 0 at its beginning. */
 const cases: Readonly<Record<string, readonly Omit<AlertCase, 'alert'>[]>> = {
   NautheraServerDown: [
@@ -82,6 +86,45 @@ const cases: Readonly<Record<string, readonly Omit<AlertCase, 'alert'>[]>> = {
         [up('somebody-else', 'd')]: '0x60',
       },
       fires: [],
+    },
+  ],
+  NautheraLeaverSweepLate: [
+    {
+      when: 'one replica knows of a full look that another has not heard of',
+      series: {
+        [recheck('last_success_timestamp_seconds', 'a')]: '0+30x60',
+        [recheck('last_success_timestamp_seconds', 'b')]: '0x60',
+        [recheck('interval_seconds', 'a')]: '60x60',
+        [recheck('halted', 'a')]: '0x60',
+      },
+      fires: [],
+    },
+    {
+      when: 'nobody was looked at for more than three intervals and a minute, for five minutes',
+      series: {
+        [recheck('last_success_timestamp_seconds', 'a')]: '0x60',
+        [recheck('interval_seconds', 'a')]: '60x60',
+        [recheck('halted', 'a')]: '0x60',
+      },
+      fires: [people],
+    },
+    {
+      when: 'an interval that is long is given its time',
+      series: {
+        [recheck('last_success_timestamp_seconds', 'a')]: '0x60',
+        [recheck('interval_seconds', 'a')]: '600x60',
+        [recheck('halted', 'a')]: '0x60',
+      },
+      fires: [],
+    },
+    {
+      when: 'a replica says that too many seem to have left',
+      series: {
+        [recheck('last_success_timestamp_seconds', 'a')]: '0+30x60',
+        [recheck('interval_seconds', 'a')]: '60x60',
+        [recheck('halted', 'a')]: '1x60',
+      },
+      fires: [people],
     },
   ],
   NautheraTokenErrors: [

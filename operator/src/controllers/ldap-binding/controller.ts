@@ -3,6 +3,7 @@
 import type { Condition, LdapBindingStatus } from '@nauthera/crds';
 import { stepOf } from '@nauthera/server/tracing';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
+import { asks, confirmLeaversAnnotation } from '../annotations.ts';
 import { nameOf, type WithSpec } from '../attachment.ts';
 import type { KindController, Reconciled } from '../kind.ts';
 import { type Looked, Polling } from '../polling.ts';
@@ -15,6 +16,7 @@ import { directoryIdOf, type LdapBindingInputs, type LdapBindingPlan, planLdapBi
 import { ProbeHistory } from './probe-history.ts';
 import { judgeProbes } from './probes.ts';
 import { sampleUsersInStatus } from './samples.ts';
+import { sweepStopped } from './sweep.ts';
 
 const probeTypes = ['TLSReady', 'BindSucceeded', 'SearchBaseFound'] as const;
 
@@ -40,7 +42,10 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
         previous: binding.status.conditions,
         sameAsBefore: true,
       });
-      const found = findings(gathered.registry, history, { binding, plan, condition });
+      const found = withSweep(findings(gathered.registry, history, { binding, plan, condition }), gathered.registry, {
+        directory: plan.id,
+        uid: binding.uid,
+      });
       const conditions = [plan.resolvedRefs, plan.accepted, condition, ...found.conditions];
       const settled = conditions.every(({ status }) => status === 'True');
       return {
@@ -49,6 +54,9 @@ export function ldapBindingController(world: World): KindController<'LdapBinding
         readyMessage: `${condition.message}; ${found.status.activeServer ?? ''} answers`,
         outcome: outcomeOf(settled, polling.next(nameOf(binding), lookedAt(gathered.inputs))),
         pending: pending || found.pending,
+        ...(plan.action === 'put' && asks(binding, confirmLeaversAnnotation)
+          ? { acted: [confirmLeaversAnnotation] }
+          : {}),
         registry: gathered.registry,
         references: gathered.references,
         failure,
@@ -128,6 +136,17 @@ function findings(registry: RegistryHandle | undefined, history: ProbeHistory, s
     },
     pending,
   };
+}
+
+/** That nobody is ended weighs more than a server of which others take the place. */
+function withSweep(
+  found: Found,
+  registry: RegistryHandle | undefined,
+  directory: Parameters<typeof sweepStopped>[1],
+): Found {
+  const stopped = sweepStopped(registry?.reports ?? [], directory);
+  if (stopped === undefined) return found;
+  return { ...found, conditions: [...found.conditions.filter(({ type }) => type !== 'Degraded'), stopped] };
 }
 
 function sampleUsers(

@@ -4,6 +4,7 @@ import type { StoredRegistration } from '@nauthera/server/registry';
 import { registerDirectory, subjectNamespaceOf } from '../../registrations/directory.ts';
 import { blocked, type ConditionDraft } from '../../runtime/conditions.ts';
 import type { ConfigMap, Observed, Secret } from '../../sources/source.ts';
+import { confirmLeaversAnnotation, valueOf } from '../annotations.ts';
 import {
   type Attachment,
   nameOf,
@@ -135,6 +136,7 @@ function registrationOf(
       spec: binding.spec,
       bindPassword: known.password,
       caBundle: known.caBundle,
+      confirmedLeavers: valueOf(binding, confirmLeaversAnnotation),
     }),
     withdrawn,
   };

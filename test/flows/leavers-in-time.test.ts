@@ -1,0 +1,141 @@
+/** I2, T_off: the sweep as it runs in earnest, with its shortest interval, against a real directory and a real database. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
+import { registrationOf } from '../support/directories.ts';
+import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { type ScriptedServer, startScriptedLdap } from '../support/scripted-ldap.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedDn } from '../support/slapd-seed.ts';
+import { seat } from '../support/sweeping.ts';
+import { authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
+
+const hungId = 'shop/hung';
+const patience = { timeout: 120_000, interval: 250 };
+const names = ['eve', 'bob'];
+let slapd: Slapd;
+let hung: ScriptedServer;
+let postgres: TestPostgres;
+let world: World;
+const operations: LdapOperation[] = [];
+
+beforeAll(async () => {
+  [slapd, hung, postgres] = await Promise.all([startSlapd(), startScriptedLdap(), startPostgres('newest')]);
+  await slapd.add(
+    names
+      .map(
+        (uid) =>
+          `dn: ${seedDn(uid)}\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: ${uid}\ndisplayName: ${uid}\nuserPassword: password-of-${uid}\n`,
+      )
+      .join('\n'),
+  );
+  const people = registrationOf(slapd, { recheck: { every: 10 }, member_of_attribute: 'memberOf' });
+  delete people.group_search;
+  world = await World.open({
+    databaseUrl: await postgres.createDatabase(),
+    clients: [webApp()],
+    directory: 'registered',
+    directories: {
+      [memoryDirectoryId]: people,
+      [hungId]: {
+        ...people,
+        servers: [hung.url],
+        ca_bundle: hung.caPem,
+        subject_namespace: hungId,
+        timeouts: { connect: 2000, bind: 2000, search: 2000 },
+        matches: { suffixes: [], names: ['nobody-of-these'] },
+      },
+    },
+    replicas: 2,
+    rechecks: true,
+    options: { seams: { onLdapOperation: (operation) => void operations.push(operation) } },
+  });
+});
+afterAll(async () => {
+  await world?.stop();
+  await Promise.all([slapd?.close(), hung?.[Symbol.asyncDispose](), postgres?.stop()]);
+});
+
+const isActive = async (token: string | undefined): Promise<unknown> => {
+  const response = await world.fetch(`${issuer}/introspect`, {
+    method: 'POST',
+    headers: {
+      authorization: `Basic ${Buffer.from('shop.web:secret-of-shop.web').toString('base64')}`,
+      'content-type': 'application/x-www-form-urlencoded',
+    },
+    body: new URLSearchParams({ token: token ?? '' }).toString(),
+  });
+  return ((await response.json()) as { active?: unknown }).active;
+};
+
+const rounds = async (): Promise<number> => {
+  const text = 'SELECT round FROM recheck_rounds WHERE directory = $1';
+  return (await world.rows<{ round: number }>(text, [memoryDirectoryId]))[0]?.round ?? 0;
+};
+const searches = (): number =>
+  operations.filter(
+    ({ operation, purpose, directory }) =>
+      operation === 'search' && purpose === 'search' && directory === memoryDirectoryId,
+  ).length;
+
+describe('a user who is disabled in the directory', () => {
+  it('loses sessions, grants and tokens by the sweep alone, while another directory does not answer', async () => {
+    const granted = async (name: string) => {
+      const { code } = await authorize(world.browser(), { scope: 'openid offline_access' }, name);
+      return (await world.token(codeFields(code))).body;
+    };
+    const [eve, bob] = [await granted('eve'), await granted('bob')];
+    await seat(world, ['somebody'], hungId);
+    expect(await isActive(eve.access_token)).toBe(true);
+    const from = { rounds: await rounds(), searches: searches() };
+    await slapd.lock(seedDn('eve'));
+    await expect.poll(() => isActive(eve.access_token), patience).toBe(false);
+    // Two replicas, and one search a round for all who are signed in; one round may have begun before.
+    const asked = searches() - from.searches;
+    expect(asked).toBeGreaterThanOrEqual(1);
+    expect(asked).toBeLessThanOrEqual((await rounds()) - from.rounds + 1);
+    expect((await world.token(refreshFields(eve.refresh_token))).body.error).toBe('invalid_grant');
+    expect(await world.rows(`SELECT user_name, reason FROM audit WHERE event = 'leaver.ended'`)).toEqual([
+      { user_name: 'eve', reason: 'locked' },
+    ]);
+    expect((await world.token(refreshFields(bob.refresh_token))).status).toBe(200);
+    // The one that hangs was asked, and has ended nobody.
+    await expect.poll(() => hung.requests.some(({ operation }) => operation === 'search'), patience).toBe(true);
+    expect(await world.count('sessions', `directory = '${hungId}' AND ended_at IS NULL`)).toBe(1);
+  });
+});
+
+describe('metrics', () => {
+  it('tell on every replica when everybody was last looked at, and that nothing is halted', async () => {
+    for (const { managementUrl } of world.servers) {
+      const scrape = async () => (await fetch(`${managementUrl}/metrics`)).text();
+      await expect.poll(scrape, patience).toMatch(/nauthera_recheck_interval_seconds\{directory="shop\/people"\} 10\n/);
+      const text = await scrape();
+      expect(text).toContain('nauthera_recheck_halted{directory="shop/people"} 0');
+      const at = Number(
+        /nauthera_recheck_last_success_timestamp_seconds\{directory="shop\/people"\} (\S+)/.exec(text)?.[1],
+      );
+      expect(Math.abs(Date.now() / 1000 - at)).toBeLessThan(600);
+    }
+  });
+});
+
+describe('a server that is away', () => {
+  it('ends nobody, however many rounds it misses', async () => {
+    await slapd.pause();
+    const unknown = async () =>
+      (
+        await Promise.all(
+          world.servers.map(async ({ managementUrl }) => (await fetch(`${managementUrl}/metrics`)).text()),
+        )
+      )
+        .map((text) =>
+          Number(/recheck_users_total\{directory="shop\/people",outcome="unknown"\} (\d+)/.exec(text)?.[1] ?? 0),
+        )
+        .reduce((sum, one) => sum + one, 0);
+    const before = await unknown();
+    await expect.poll(unknown, patience).toBeGreaterThan(before);
+    expect(await world.count('sessions', `username = 'bob' AND ended_at IS NULL`)).toBe(1);
+    slapd.resume();
+  });
+});
