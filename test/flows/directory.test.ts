@@ -176,7 +176,7 @@ describe('the account', () => {
     await replace(seedDn('zoe'), 'pwdReset', 'TRUE');
     expect(await stateNow()).toBe('must_change_password');
     expect(await people.login('zoe', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
-    expect(await right()).toEqual({ outcome: 'rejected', reason: 'must_change_password' });
+    expect(await right()).toEqual({ outcome: 'rejected', reason: 'must_change_password', bound: true });
   });
 
   it('a bind after which the password must change is not followed by another on that connection', async () => {
@@ -201,7 +201,7 @@ describe('the account', () => {
     );
     try {
       await asNew();
-      await expect.poll(right, { timeout: 60_000 }).toEqual({ outcome: 'rejected', reason: 'expired' });
+      await expect.poll(right, { timeout: 60_000 }).toEqual({ outcome: 'rejected', reason: 'password_expired' });
       expect(await people.login('zoe', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
     } finally {
       await slapd.modify(`dn: cn=default,ou=policies,${seedSuffix}\nchangetype: modify\nreplace: pwdMaxAge\n`);

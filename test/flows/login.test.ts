@@ -67,6 +67,8 @@ describe('the sign-in page', () => {
     ['disabled', 'Your account is switched off.'],
     ['expired', 'Your account has expired.'],
     ['must_change_password', 'Your password has expired. Choose a new one.'],
+    ['password_expired', 'Your password has expired. Choose a new one.'],
+    ['outside_hours', 'Your account cannot be used at this time.'],
   ] as const)('A32: %s, told only after the password was right', async (account, problem) => {
     const browser = world.browser();
     const person = world.memory.add(username, { account });

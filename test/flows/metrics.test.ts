@@ -106,6 +106,8 @@ describe('what happens', () => {
     world.memory.add('former', { account: 'expired' });
     world.memory.add('fresh', { account: 'must_change_password' });
     world.memory.add('off', { account: 'disabled' });
+    world.memory.add('stale', { account: 'password_expired' });
+    world.memory.add('asleep', { account: 'outside_hours' });
   });
   afterAll(() => world?.stop());
 
@@ -124,6 +126,9 @@ describe('what happens', () => {
     ['disabled', 'off', undefined],
     ['expired', 'former', undefined],
     ['must_change', 'fresh', undefined],
+    ['must_change', 'stale', undefined],
+    ['hours', 'asleep', undefined],
+    ['locked', 'locked', 'wrong'],
     ['success', 'ada', undefined],
   ])('a sign-in that ends as %s (%s)', async (outcome, name, password) => {
     const series = `logins_total{directory="shop/people",outcome="${outcome}"}`;

@@ -171,7 +171,7 @@ describe('the directory at each refresh', () => {
     expect((await refresh(first.refresh_token)).status).toBe(200);
   });
 
-  it.each(['locked', 'disabled', 'expired', 'must_change_password', 'deleted'] as const)(
+  it.each(['locked', 'disabled', 'expired', 'must_change_password', 'password_expired', 'deleted'] as const)(
     'A32, I2: an account that is %s: every session and grant of that person ends',
     async (how) => {
       const browser = world.browser();
@@ -199,6 +199,18 @@ describe('the directory at each refresh', () => {
       expect((await granted()).refresh_token).toBeDefined();
     },
   );
+
+  it('outside the hours of the account: refused, and nothing ends: the same token is good again when they begin', async () => {
+    const first = await granted();
+    person().account = 'outside_hours';
+    const refused = await refresh(first.refresh_token);
+    expect([refused.status, refused.body.error]).toEqual([400, 'invalid_grant']);
+    person().account = 'active';
+    expect((await refresh(first.refresh_token)).status).toBe(200);
+    expect(
+      await world.rows(`SELECT reason FROM audit WHERE event = 'grant.ended' AND user_name = $1`, [username]),
+    ).toEqual([]);
+  });
 
   it('an answer about somebody else gives nothing, spends nothing and ends nothing', async () => {
     const first = await granted();

@@ -83,8 +83,11 @@ export type Verification =
   | { readonly outcome: 'verified'; readonly consent: VerifiedConsent }
   | {
       readonly outcome: 'refused';
-      /** `account_inactive` and `not_a_member` end more than this request: see the refresh grant. */
-      readonly reason: 'account_inactive' | 'not_a_member' | 'scope_refused';
+      /**
+       * `account_inactive` and `not_a_member` end more than this request: see the refresh grant. `outside_hours` ends nothing
+       * but it: the account is as it was when its hours begin again.
+       */
+      readonly reason: 'account_inactive' | 'outside_hours' | 'not_a_member' | 'scope_refused';
       readonly refused: readonly RefusedScope[];
     };
 
@@ -97,6 +100,7 @@ export function verifyConsent(
   rules: ConsentRules,
   question: ConsentQuestion,
 ): Verification {
+  if (user?.account === 'outside_hours') return { outcome: 'refused', reason: 'outside_hours', refused: [] };
   if (user === null || user.account !== 'active') {
     return { outcome: 'refused', reason: 'account_inactive', refused: [] };
   }

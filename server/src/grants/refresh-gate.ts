@@ -60,7 +60,10 @@ export async function askDirectory(
   if (verification.outcome === 'verified') return verification.consent;
   const { reason, refused } = verification;
   if (reason === 'account_inactive') await endLeaver(ports, refreshing, grant);
-  else {
+  // Nothing ends: the same token is good again when the hours of the account begin.
+  else if (reason === 'outside_hours') {
+    ports.audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'refused', reason }));
+  } else {
     const asked = [...new Set(refused.flatMap((one) => one.rules))];
     await end(ports, refreshing, grant, {
       reason,

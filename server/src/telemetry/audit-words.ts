@@ -26,7 +26,9 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
   'code.issued': line('An application was given an authorization code; its row is that of the yes'),
   'token.issued': both('Tokens were issued. What a client got for itself (`client_credentials`) is a line alone'),
   'token.refreshed': both('A refresh token was used; `rule` names the consent rules that decided again'),
-  'token.refused': line('A refresh token was refused for now, as the directory could not be asked; nothing was spent'),
+  'token.refused': line(
+    'A refresh token was refused for now: the directory could not be asked, or the account is outside its hours. Nothing was spent',
+  ),
   'token.revoked': both('A token was revoked by its client, or all of a client by hand or with its secret'),
   'grant.ended': both('What a user allowed a client ended; `reason` says why'),
   'replay.detected': both('A code or refresh token that was spent came again; its grant ended'),

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto';
 import { contextClaims } from '../protocol/claims.ts';
 import type { ContextClaim } from '../protocol/claims-request.ts';
 import { reservedClaims } from '../protocol/client-metadata.ts';
+import { endpointPaths } from '../protocol/endpoints.ts';
 import { after, type EpochSeconds, type Seconds } from '../protocol/time.ts';
 
 export const idTokenType = 'JWT';
@@ -48,8 +49,21 @@ export interface IdTokenFields {
   readonly binding?: IdTokenBinding;
 }
 
+/** Groups that an ID token carries; a longer list would not fit into a header or a cookie. */
+export const mostGroupsInToken = 200;
+
+/** More groups than that are a distributed claim (OpenID Connect Core §5.6.2): the userinfo endpoint has them all. */
+function withoutManyGroups(issuer: string, claims: IdTokenFields['claims']): IdTokenFields['claims'] {
+  const { groups, ...others } = claims;
+  if (!Array.isArray(groups) || groups.length <= mostGroupsInToken) return claims;
+  const endpoint = `${issuer.replace(/\/$/, '')}${endpointPaths.userinfo}`;
+  return { ...others, _claim_names: { groups: 'userinfo' }, _claim_sources: { userinfo: { endpoint } } };
+}
+
 export function idTokenClaims(fields: IdTokenFields): Readonly<Record<string, unknown>> {
-  const about = Object.entries(fields.claims).filter(([name]) => !reservedClaims.includes(name));
+  const about = Object.entries(withoutManyGroups(fields.issuer, fields.claims)).filter(
+    ([name]) => !reservedClaims.includes(name),
+  );
   return {
     ...Object.fromEntries(about),
     iss: fields.issuer,

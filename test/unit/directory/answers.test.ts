@@ -15,13 +15,24 @@ const hex = (text: string) => Buffer.from(text.replaceAll(' ', ''), 'hex');
 
 describe('answers that are right', () => {
   it('bind, with and without a word of the password policy', () => {
-    expect(read(bindAnswer(7, 49))).toEqual({ kind: 'bind', id: 7, code: 49, policy: null });
+    expect(read(bindAnswer(7, 49))).toEqual({
+      kind: 'bind',
+      id: 7,
+      code: 49,
+      policy: null,
+      warning: null,
+      diagnostic: '',
+    });
     expect(read(bindAnswer(7, 49, hex('3003 810100')))).toMatchObject({ policy: 'password_expired' });
     expect(read(bindAnswer(7, 0, hex('3003 810102')))).toMatchObject({ policy: 'change_after_reset' });
     expect(read(bindAnswer(7, 0, hex('3008 a003 800105 810106')))).toMatchObject({ policy: 'too_short' });
     expect(read(bindAnswer(7, 49, hex('3003 810101')))).toMatchObject({ policy: 'other' });
     expect(read(bindAnswer(7, 49, hex('3003 81017f')))).toMatchObject({ policy: 'other' });
-    expect(read(bindAnswer(7, 0, hex('3005 a003 800105')))).toMatchObject({ policy: null });
+    expect(read(bindAnswer(7, 0, hex('3005 a003 800105')))).toMatchObject({
+      policy: null,
+      warning: { kind: 'expires', seconds: 5 },
+    });
+    expect(read(bindAnswer(7, 0, hex('3005 a003 810102')))).toMatchObject({ warning: { kind: 'grace', left: 2 } });
     expect(read(bindAnswer(7, 0, hex('3000')))).toMatchObject({ policy: null });
   });
   it('entry', () => {

@@ -60,9 +60,12 @@ function answer(one: Case) {
 }
 
 describe('the account', () => {
-  it.each<AccountState>(['locked', 'disabled', 'expired', 'must_change_password'])('%s confirms nothing', (account) =>
-    expect(answer({ user: { account } })).toBe('account_inactive'),
+  it.each<AccountState>(['locked', 'disabled', 'expired', 'must_change_password', 'password_expired'])(
+    '%s confirms nothing',
+    (account) => expect(answer({ user: { account } })).toBe('account_inactive'),
   );
+  it('outside its hours confirms nothing, and is nobody who left', () =>
+    expect(answer({ user: { account: 'outside_hours' } })).toBe('outside_hours'));
   it('that nobody found confirms nothing', () => expect(answer({ user: null })).toBe('account_inactive'));
   it('is looked at before membership and rules', () =>
     expect(answer({ user: { account: 'locked' }, ask: { accessGroups: ['other'], scopes: [] } })).toBe(

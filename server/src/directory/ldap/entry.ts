@@ -20,6 +20,8 @@ export interface EntryReader {
   /** @throws EntryProblem when there is none, several, or what is no text */
   one(attribute: string): string;
   bytes(attribute: string): readonly Buffer[];
+  /** Whether only some of its values are here (`;range=`), so that nobody knows them all. */
+  inParts(attribute: string): boolean;
 }
 
 /** @throws EntryProblem */
@@ -39,6 +41,7 @@ export function readEntry(raw: RawEntry): EntryReader {
   return {
     dn: raw.dn,
     bytes,
+    inParts: (attribute) => [...attributes.keys()].some((key) => key.startsWith(`${attribute.toLowerCase()};range=`)),
     texts,
     name(attribute) {
       const values = texts(attribute);

@@ -27,8 +27,12 @@ const deepest = 16;
 const placeholder = '{}';
 
 export interface FilterTemplate {
-  /** The template with the value in every place that waits for it. */
-  fill(value: string | Buffer): Filter;
+  /**
+   * The template with the value in every place that waits for it.
+   *
+   * @param equality what stands in the place of an equality; default: the equality
+   */
+  fill(value: string | Buffer, equality?: (attribute: string, value: string) => Filter): Filter;
   /** The template with "has the attribute at all" in those places: every entry that some value would find. */
   readonly open: Filter;
 }
@@ -42,10 +46,10 @@ export function parseTemplate(text: string): FilterTemplate {
   }
   if (places === 0) throw new FilterProblem('{} is missing: without it every name finds the same entries');
   return {
-    fill: (value) =>
+    fill: (value, equality) =>
       replacePlaces(tree, (leaf) =>
         leaf instanceof EqualityFilter
-          ? new EqualityFilter({ attribute: leaf.attribute, value })
+          ? (equality?.(leaf.attribute, value.toString()) ?? new EqualityFilter({ attribute: leaf.attribute, value }))
           : // Its writer takes text only; values that are bytes never reach such a template.
             new ExtensibleFilter({
               rule: leaf.rule,
@@ -59,6 +63,17 @@ export function parseTemplate(text: string): FilterTemplate {
       return new PresenceFilter({ attribute: attribute === '' ? 'objectClass' : attribute });
     }),
   };
+}
+
+/** LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS §3.1.1.3.4.4.3): membership through groups inside groups. */
+const chain = '1.2.840.113556.1.4.1941';
+
+/** As `fill`, with each equality that waits for the value as one that follows groups inside groups. */
+export function inChain(template: FilterTemplate, dn: string): Filter {
+  return template.fill(
+    dn,
+    (attribute, value) => new ExtensibleFilter({ rule: chain, matchType: attribute, dnAttributes: false, value }),
+  );
 }
 
 /**

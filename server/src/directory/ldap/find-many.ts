@@ -3,7 +3,7 @@ import { DirectoryUnavailable, type LookedUp } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import { askServers, entriesOf, type FoundEntries } from './ask.ts';
 import { EntryProblem, readEntry } from './entry.ts';
-import { type Asking, findGroups, questionOf } from './find.ts';
+import { type Asking, findGroupsOf, questionOf, usersOf } from './find.ts';
 import type { Searcher } from './server.ts';
 
 /** An OR filter of more is longer than some directories read. */
@@ -32,10 +32,10 @@ export async function findMany(
   if (command === null) return new Map();
   const answered = await askServers(questionOf(asking, signal, undefined), (asked) =>
     asked.search(async (searcher): Promise<Answered> => {
-      const users = await entriesOf(searcher, command);
+      const users = await usersOf(asking, searcher, command);
       if (users.entries.length === 0) await requireAnybody(asking, searcher);
       const groups: (readonly RawEntry[])[] = [];
-      for (const entry of users.entries) groups.push(await findGroups(asking, searcher, [entry]));
+      for (const entry of users.entries) groups.push(await findGroupsOf(asking, searcher, [entry]));
       return { server: asked.url, users, groups };
     }, signal),
   );

@@ -2,9 +2,11 @@
 import { randomUUID } from 'node:crypto';
 import { DirectoryUnavailable, type DirectoryUser } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
-import { askServers, entriesOf, type Question } from './ask.ts';
+import { askServers, entriesOf, type FoundEntries, type Question } from './ask.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
+import { findGroups } from './find-groups.ts';
+import { withoutRanges } from './ranges.ts';
 import type { UserReading } from './search.ts';
 import type { LdapServer, Searcher } from './server.ts';
 
@@ -53,8 +55,8 @@ export async function findUsers(
   const reading = asking.reading();
   const { server, users, groups } = await askServers(questionOf(asking, signal, preferred), (asked) =>
     asked.search(async (searcher) => {
-      const entries = await entriesOf(searcher, command);
-      return { server: asked.url, users: entries, groups: await findGroups(asking, searcher, entries.entries) };
+      const entries = await usersOf(asking, searcher, command);
+      return { server: asked.url, users: entries, groups: await findGroupsOf(asking, searcher, entries.entries) };
     }, signal),
   );
   const found = readOrUnavailable(asking.id, () =>
@@ -67,16 +69,24 @@ export async function findUsers(
   return { found, elsewhere: users.elsewhere };
 }
 
-/** For nobody too: the number of questions must not tell who is known. */
-export async function findGroups(
+/** Groups of the one entry; of nobody where there is none, or several. @throws what searching throws */
+export function findGroupsOf(
   asking: Asking,
   searcher: Searcher,
   users: readonly RawEntry[],
 ): Promise<readonly RawEntry[]> {
-  const [only, ...more] = users;
-  const alone = only !== undefined && more.length === 0 && only.dn !== '';
-  const command = asking.reading().groups.searchFor(alone ? only.dn : nobodysDn(asking));
-  return command === null ? [] : (await entriesOf(searcher, command)).entries;
+  const [only = null, ...more] = users;
+  return findGroups(searcher, asking.reading().groups, more.length === 0 ? only : null, nobodysDn(asking));
+}
+
+/** Entries of a search, with all groups that they list. @throws what searching throws */
+export async function usersOf(asking: Asking, searcher: Searcher, command: SearchCommand): Promise<FoundEntries> {
+  const users = await entriesOf(searcher, command);
+  const { listed } = asking.reading().groups;
+  if (listed === null) return users;
+  const entries: RawEntry[] = [];
+  for (const entry of users.entries) entries.push(await withoutRanges(searcher, entry, listed));
+  return { ...users, entries };
 }
 
 /**

@@ -1,37 +1,61 @@
 /** PURE. Groups of a user: entries of their own that name the user, or DNs that the user's entry lists. */
-
+import { EqualityFilter, type Filter, OrFilter } from 'ldapts';
 import { type DistinguishedName, isUnder, parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, type EntryReader, readEntry } from './entry.ts';
-import { FilterProblem, type FilterTemplate, parseTemplate } from './filter.ts';
+import { FilterProblem, type FilterTemplate, inChain, parseTemplate } from './filter.ts';
+import { primaryGroupOf } from './vendors/active-directory.ts';
 
 type Groups = DirectoryUser['groups'];
 
 /** A user in more groups than this is not judged by some of them. */
 export const mostGroups = 1000;
 
+/** Levels of groups that are followed, those of the user included. */
+export const deepestGroups = 10;
+
+/** An OR filter of more is longer than some directories read. */
+export const groupsAtOnce = 100;
+
 export interface GroupReading {
-  /** Attribute of the user's entry that is needed, if any. */
-  readonly attribute: string | null;
-  /** The search for groups of this user; `null` where the entry itself lists them or nobody asks for groups. */
-  searchFor(userDn: string): SearchCommand | null;
+  /** Attributes of the user's entry that are needed. */
+  readonly attributes: readonly string[];
+  /** The one of them that lists groups; a directory may show it in ranges. */
+  readonly listed: string | null;
+  /**
+   * The search for groups of this user; `null` where the entry itself lists them or nobody asks for groups.
+   *
+   * @param user `null`: of somebody whom nobody knows, under this DN
+   */
+  searchFor(user: EntryReader | null, dn: string): SearchCommand | null;
+  /** The search for groups that these groups are in; `null` where groups inside groups are not followed, or not by us. */
+  readonly searchAbove: ((groupDns: readonly string[]) => SearchCommand) | null;
   /** @throws EntryProblem */
   read(user: EntryReader, found: readonly RawEntry[]): Groups;
 }
 
-type Settings = Pick<DirectoryRegistration, 'group_search' | 'member_of_attribute'>;
+type Settings = Pick<DirectoryRegistration, 'group_search' | 'member_of_attribute' | 'vendor'>;
+type GroupSearch = NonNullable<Settings['group_search']>;
 
 /** @throws FilterProblem */
-export function groupReading({ group_search, member_of_attribute }: Settings): GroupReading {
+export function groupReading({ group_search, member_of_attribute, vendor }: Settings): GroupReading {
   const base = group_search === undefined ? null : parseDn(group_search.base);
   if (group_search !== undefined && base === null) throw new FilterProblem('spec.groupSearch.base: it is no DN');
   if (member_of_attribute !== undefined) return listedGroups(member_of_attribute, base);
-  if (group_search === undefined) return { attribute: null, searchFor: () => null, read: () => [] };
-  return searchedGroups(group_search, templateOf(group_search.filter));
+  if (group_search === undefined) return noGroups;
+  return searchedGroups(group_search, templateOf(group_search.filter), vendor === 'active_directory');
 }
+
+const noGroups: GroupReading = {
+  attributes: [],
+  listed: null,
+  searchFor: () => null,
+  searchAbove: null,
+  read: () => [],
+};
 
 function templateOf(text: string): FilterTemplate {
   try {
@@ -45,11 +69,13 @@ function templateOf(text: string): FilterTemplate {
 /** With a group base, only groups below it count: elsewhere anybody may be allowed to name one as they like. */
 function listedGroups(attribute: string, base: DistinguishedName | null): GroupReading {
   return {
-    attribute,
-    searchFor: () => null,
+    ...noGroups,
+    attributes: [attribute],
+    listed: attribute,
     read(user) {
       const names = user.texts(attribute);
-      if (names.length > mostGroups) throw new EntryProblem(`an entry lists more than ${mostGroups} groups`);
+      if (names.length > mostGroups || user.inParts(attribute))
+        throw new EntryProblem(`an entry lists more than ${mostGroups} groups`);
       return names.flatMap((text) => {
         const dn = parseDn(text);
         if (dn === null || (base !== null && !isUnder(dn, base))) return [];
@@ -59,17 +85,35 @@ function listedGroups(attribute: string, base: DistinguishedName | null): GroupR
   };
 }
 
-function searchedGroups(search: NonNullable<Settings['group_search']>, template: FilterTemplate): GroupReading {
-  const { base, scope, attributes } = search;
+function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain: boolean): GroupReading {
+  const { base, scope, attributes, nested = false } = search;
+  const of = (filter: Filter): SearchCommand => ({
+    base,
+    scope,
+    filter,
+    attributes: [attributes.name],
+    sizeLimit: mostGroups + 1,
+    domainScope: ofDomain,
+  });
+  // A domain controller follows groups inside groups by itself.
+  const fill = (dn: string) => (nested && ofDomain ? inChain(template, dn) : template.fill(dn));
   return {
-    attribute: null,
-    searchFor: (userDn) => ({
-      base,
-      scope,
-      filter: template.fill(userDn),
-      attributes: [attributes.name],
-      sizeLimit: mostGroups + 1,
-    }),
+    ...noGroups,
+    attributes: [
+      ...(attributes.user === undefined ? [] : [attributes.user]),
+      ...(ofDomain ? ['primaryGroupID', 'objectSid'] : []),
+    ],
+    searchFor(user, dn) {
+      const own = user === null || attributes.user === undefined ? dn : (user.name(attributes.user) ?? dn);
+      const primary = ofDomain && user !== null ? primaryGroupOf(user) : null;
+      if (primary === null) return of(fill(own));
+      const filters = [fill(own), new EqualityFilter({ attribute: 'objectSid', value: primary })];
+      return of(new OrFilter({ filters }));
+    },
+    searchAbove:
+      nested && !ofDomain
+        ? (groupDns) => of(new OrFilter({ filters: groupDns.map((one) => template.fill(one)) }))
+        : null,
     read(_user, found) {
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
       return found.map((raw) => {

@@ -49,13 +49,14 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     subject,
     username,
     ...(display_name === undefined ? [] : [display_name]),
-    ...(groups.attribute === null ? [] : [groups.attribute]),
+    ...groups.attributes,
     ...vendor.attributes,
     ...Object.values(claims),
     ...(typeof email_verified === 'object' ? [email_verified.attribute] : []),
     ...rules.flatMap(({ filter }) => filter.attributes),
   ]);
-  const command = { base: user_search.base, scope: user_search.scope, attributes, sizeLimit: 2 };
+  const { base, scope } = user_search;
+  const command = { base, scope, attributes, sizeLimit: 2, domainScope: vendor.domainScope };
 
   const identify = (entry: EntryReader) => {
     const name = entry.name(username);
@@ -81,17 +82,24 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     },
     idOf: (entry) => entryIdOf(entry, subject),
     anyone: { ...command, filter: template.open, sizeLimit: 1 },
-    requireReadable: (raw) => void identify(readEntry(raw)),
+    requireReadable(raw) {
+      const entry = readEntry(raw);
+      identify(entry);
+      vendor.stateOf(entry, 0);
+    },
     read(entry, found, server, now) {
       const identity = identify(entry);
       const name = display_name === undefined ? null : entry.name(display_name);
+      const account = vendor.stateOf(entry, now);
+      const warnings = account === 'active' ? vendor.warningsOf(entry) : [];
       return {
         directory,
         server,
         subject: subjectOf(subject_namespace, identity.entryId),
         ...identity,
         name: name === null || name === '' ? identity.username : name,
-        account: vendor.stateOf(entry, now),
+        account,
+        ...(warnings.length === 0 ? {} : { warnings }),
         groups: groups.read(entry, found).toSorted((one, other) => (one.dn < other.dn ? -1 : 1)),
         claims: claimsOf(entry, registration),
         rulesMatchedByFilter: rules

@@ -1,50 +1,55 @@
 /** PURE. How each kind of directory says that an account may not be used. */
 import type { DirectoryRegistration } from '../../registry/registration.ts';
-import type { AccountState } from '../directory.ts';
-import { secondsOf } from './claims.ts';
+import type { AccountState, AccountWarning } from '../directory.ts';
+import type { BindAnswer } from './connection.ts';
 import type { EntryReader } from './entry.ts';
+import { activeDirectory } from './vendors/active-directory.ts';
+import { directory389 } from './vendors/directory-389.ts';
+import { openldap } from './vendors/openldap.ts';
 
 export interface VendorProfile {
-  /** Operational attributes that hold the state; the service account must be able to read them. */
+  /** Attributes that hold the state, beside those that everybody reads; the service account must be able to read them. */
   readonly attributes: readonly string[];
   /** Ask for the password policy's word at each bind of a user. */
   readonly policyControl: boolean;
-  /** @param now epoch seconds */
-  stateOf(entry: EntryReader, now: number): AccountState;
   /**
-   * Whether the state may be history: OpenLDAP removes an outlived lock only at the next bind that it lets pass, and the
-   * length of a lock stands in a policy that the entry need not name.
+   * Ask searches to stay in this part of the directory, where it would otherwise name others at each of them: the references
+   * say nothing of the user, and after one of them nobody could be said to be gone.
+   */
+  readonly domainScope: boolean;
+  /**
+   * @param now epoch seconds
+   * @throws EntryProblem when the entry does not show what every entry has: nobody can tell then
+   */
+  stateOf(entry: EntryReader, now: number): AccountState;
+  /** What the entry warns of while it is active. */
+  warningsOf(entry: EntryReader): readonly AccountWarning[];
+  /**
+   * Whether the state may be history when the directory lets the user bind: a lock that is over, an expired password that is
+   * taken a few times more.
    */
   mayBeOutlived(entry: EntryReader): boolean;
+  /**
+   * What a refused bind tells of the account of somebody whose password was right. `null`: it confirms no password, so
+   * nothing may be told.
+   */
+  confirmedBy(answer: BindAnswer): Exclude<AccountState, 'active'> | null;
 }
-
-/** How an administrator locks an account for good (draft-behera-ldap-password-policy-10 §5.3.3). */
-const forGood = '000001010000Z';
-
-const openldap: VendorProfile = {
-  attributes: ['pwdAccountLockedTime', 'pwdReset', 'pwdStartTime', 'pwdEndTime'],
-  policyControl: true,
-  stateOf(entry, now) {
-    if (entry.bytes('pwdAccountLockedTime').length > 0) return 'locked';
-    // A time that cannot be read has been set by somebody: it counts as over.
-    const start = entry.texts('pwdStartTime')[0];
-    if (start !== undefined && (secondsOf(start) ?? Number.POSITIVE_INFINITY) > now) return 'disabled';
-    const end = entry.texts('pwdEndTime')[0];
-    if (end !== undefined && (secondsOf(end) ?? Number.NEGATIVE_INFINITY) <= now) return 'expired';
-    return entry.texts('pwdReset').includes('TRUE') ? 'must_change_password' : 'active';
-  },
-  mayBeOutlived: (entry) => {
-    const since = entry.texts('pwdAccountLockedTime')[0];
-    return since !== undefined && since !== forGood;
-  },
-};
 
 /** A directory that we know nothing of says what it has to say when the user binds. */
 const generic: VendorProfile = {
   attributes: [],
   policyControl: false,
+  domainScope: false,
   stateOf: () => 'active',
+  warningsOf: () => [],
   mayBeOutlived: () => false,
+  confirmedBy: () => null,
 };
 
-export const vendors: Readonly<Record<DirectoryRegistration['vendor'], VendorProfile>> = { openldap, generic };
+export const vendors: Readonly<Record<DirectoryRegistration['vendor'], VendorProfile>> = {
+  active_directory: activeDirectory,
+  openldap,
+  '389ds': directory389,
+  generic,
+};

@@ -1,0 +1,413 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { AccountState, AccountWarning, AuthenticationOutcome } from '../../server/src/directory/directory.ts';
+import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
+import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
+import { type Directory389, startDirectory389 } from '../support/directory-389.ts';
+import { dn389, password389 } from '../support/directory-389-seed.ts';
+import { replaced } from '../support/ldap-changes.ts';
+import { type Samba, startSamba } from '../support/samba.ts';
+import { domainDn, domainPassword, domainSuffix } from '../support/samba-seed.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedDn, seedPassword, seedSuffix } from '../support/slapd-seed.ts';
+import { registrationOf389, registrationOfSamba } from '../support/vendor-registrations.ts';
+import { authorizePath, signIn, World } from '../support/world.ts';
+
+/** Vendor × state against the real servers: what the entry shows, and what a sign-in with the right password is told. */
+interface Case {
+  readonly title: string;
+  /** LDIF that brings the state about, and that takes it back. */
+  readonly set: string;
+  readonly clear: string;
+  /** The password is three days old. */
+  readonly oldPassword?: true;
+  /** Wrong passwords that are tried first. */
+  readonly wrongTries?: number;
+  /** What the entry shows before anybody binds, and what a later look at it shows when that differs. */
+  readonly found: AccountState;
+  readonly foundAfter?: AccountState;
+  /** `null`: let in. */
+  readonly told: Exclude<AccountState, 'active'> | 'credentials' | null;
+  readonly warnings?: readonly AccountWarning[];
+}
+
+interface Running {
+  readonly registration: DirectoryRegistration;
+  modify(ldif: string): Promise<void>;
+  agePassword?(): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Vendor {
+  readonly name: string;
+  start(): Promise<Running>;
+  readonly password: string;
+  readonly cases: readonly Case[];
+}
+
+const later = '20991231000000Z';
+const past = '20200101000000Z';
+/** Half a day from now: within any hour of warning that a policy below sets. */
+const soon = () => `${new Date(Date.now() + 43_200_000).toISOString().replaceAll(/[-:T]|\..*/g, '')}Z`;
+
+const zoe = seedDn('zoe');
+const ofZoe = (attribute: string, ...values: string[]) => replaced(zoe, attribute, ...values);
+const policy = (attribute: string, ...values: string[]) =>
+  replaced(`cn=default,ou=policies,${seedSuffix}`, attribute, ...values);
+/** A password that an administrator sets must be changed, says the policy. */
+const asNew = ofZoe('userPassword', seedPassword('zoe')) + ofZoe('pwdReset');
+
+const openldap: Vendor = {
+  name: 'OpenLDAP',
+  password: seedPassword('zoe'),
+  async start() {
+    const slapd: Slapd = await startSlapd();
+    return { registration: registrationOf(slapd), modify: (ldif) => slapd.modify(ldif), close: () => slapd.close() };
+  },
+  cases: [
+    { title: 'active', set: '', clear: '', found: 'active', told: null },
+    {
+      title: 'locked by an administrator',
+      set: ofZoe('pwdAccountLockedTime', '000001010000Z'),
+      clear: ofZoe('pwdAccountLockedTime'),
+      found: 'locked',
+      told: 'credentials',
+    },
+    {
+      title: 'locked by wrong passwords',
+      set: policy('pwdMaxFailure', '2'),
+      clear: policy('pwdMaxFailure', '8') + ofZoe('pwdAccountLockedTime') + asNew,
+      wrongTries: 2,
+      found: 'locked',
+      told: 'credentials',
+    },
+    {
+      title: 'a lock that is over',
+      set: ofZoe('pwdAccountLockedTime', past),
+      clear: '',
+      found: 'locked',
+      foundAfter: 'active',
+      told: null,
+    },
+    {
+      title: 'before its time',
+      set: ofZoe('pwdStartTime', later),
+      clear: ofZoe('pwdStartTime'),
+      found: 'disabled',
+      told: 'credentials',
+    },
+    {
+      title: 'after its time',
+      set: ofZoe('pwdEndTime', past),
+      clear: ofZoe('pwdEndTime'),
+      found: 'expired',
+      told: 'credentials',
+    },
+    {
+      title: 'the password must be changed',
+      set: ofZoe('pwdReset', 'TRUE'),
+      clear: ofZoe('pwdReset'),
+      found: 'must_change_password',
+      told: 'must_change_password',
+    },
+    {
+      title: 'the password has expired',
+      set: policy('pwdMaxAge', '1') + asNew,
+      clear: policy('pwdMaxAge') + asNew,
+      // No entry shows it: it is told at the bind.
+      found: 'active',
+      told: 'password_expired',
+    },
+    {
+      title: 'the password has expired, with grace',
+      set: policy('pwdMaxAge', '1') + policy('pwdGraceAuthNLimit', '100') + asNew,
+      clear: policy('pwdMaxAge') + asNew + policy('pwdGraceAuthNLimit'),
+      found: 'active',
+      told: null,
+      warnings: ['password_grace'],
+    },
+    {
+      title: 'the password expires soon',
+      set: policy('pwdMaxAge', '86400') + policy('pwdExpireWarning', '86399') + asNew,
+      clear: policy('pwdMaxAge') + policy('pwdExpireWarning'),
+      found: 'active',
+      told: null,
+      warnings: ['password_expires'],
+    },
+  ],
+};
+
+const domain = (attribute: string, ...values: string[]) => replaced(domainSuffix, attribute, ...values);
+const inDomain = (attribute: string, ...values: (string | Buffer)[]) => replaced(domainDn('zoe'), attribute, ...values);
+
+/** Less than a day is never, for Samba. */
+const twoDays = '-1728000000000';
+
+const activeDirectory: Vendor = {
+  name: 'Active Directory',
+  password: domainPassword('zoe'),
+  async start() {
+    const samba: Samba = await startSamba();
+    return {
+      registration: registrationOfSamba(samba),
+      modify: (ldif) => samba.modify(ldif),
+      agePassword: () => samba.agePassword(domainDn('zoe'), 3),
+      close: () => samba.close(),
+    };
+  },
+  cases: [
+    { title: 'active', set: '', clear: '', found: 'active', told: null },
+    {
+      title: 'switched off',
+      set: inDomain('userAccountControl', '514'),
+      clear: inDomain('userAccountControl', '512'),
+      found: 'disabled',
+      told: 'disabled',
+    },
+    {
+      title: 'the account has expired',
+      set: inDomain('accountExpires', '132223104000000000'),
+      clear: inDomain('accountExpires', '0'),
+      found: 'expired',
+      told: 'expired',
+    },
+    {
+      title: 'the account expires later',
+      set: inDomain('accountExpires', '157469184000000000'),
+      clear: inDomain('accountExpires', '9223372036854775807'),
+      found: 'active',
+      told: null,
+    },
+    {
+      title: 'locked by wrong passwords',
+      set: domain('lockoutThreshold', '2'),
+      clear: domain('lockoutThreshold', '0') + inDomain('lockoutTime', '0'),
+      wrongTries: 2,
+      found: 'locked',
+      told: 'credentials',
+    },
+    {
+      title: 'the password must be changed',
+      set: inDomain('pwdLastSet', '0'),
+      clear: inDomain('pwdLastSet', '-1'),
+      found: 'must_change_password',
+      told: 'must_change_password',
+    },
+    {
+      title: 'the password has expired',
+      set: domain('maxPwdAge', twoDays),
+      oldPassword: true,
+      clear: domain('maxPwdAge', '0') + inDomain('pwdLastSet', '0') + inDomain('pwdLastSet', '-1'),
+      found: 'password_expired',
+      told: 'password_expired',
+    },
+    {
+      title: 'the password never expires',
+      set: domain('maxPwdAge', twoDays) + inDomain('userAccountControl', '66048'),
+      oldPassword: true,
+      clear:
+        domain('maxPwdAge', '0') +
+        inDomain('userAccountControl', '512') +
+        inDomain('pwdLastSet', '0') +
+        inDomain('pwdLastSet', '-1'),
+      found: 'active',
+      told: null,
+    },
+    {
+      title: 'outside its hours',
+      set: inDomain('logonHours', Buffer.alloc(21)),
+      clear: inDomain('logonHours'),
+      found: 'outside_hours',
+      told: 'outside_hours',
+    },
+    {
+      title: 'at any hour',
+      set: inDomain('logonHours', Buffer.alloc(21, 0xff)),
+      clear: inDomain('logonHours'),
+      found: 'active',
+      told: null,
+    },
+  ],
+};
+
+const server = (attribute: string, ...values: string[]) => replaced('cn=config', attribute, ...values);
+const in389 = (attribute: string, ...values: string[]) => replaced(dn389('zoe'), attribute, ...values);
+const expiry = server('passwordExp', 'on') + server('passwordMaxAge', '86400000') + server('passwordWarning', '86400');
+const noExpiry =
+  server('passwordExp', 'off') +
+  in389('passwordExpirationTime') +
+  in389('passwordGraceUserTime') +
+  in389('passwordExpWarned');
+
+const directory389: Vendor = {
+  name: '389 Directory Server',
+  password: password389('zoe'),
+  async start() {
+    const directory: Directory389 = await startDirectory389();
+    return {
+      registration: registrationOf389(directory),
+      modify: (ldif) => directory.modify(ldif),
+      close: () => directory.close(),
+    };
+  },
+  cases: [
+    { title: 'active', set: '', clear: '', found: 'active', told: null },
+    {
+      title: 'switched off',
+      set: in389('nsAccountLock', 'true'),
+      clear: in389('nsAccountLock'),
+      found: 'disabled',
+      told: 'credentials',
+    },
+    {
+      title: 'switched on',
+      set: in389('nsAccountLock', 'false'),
+      clear: in389('nsAccountLock'),
+      found: 'active',
+      told: null,
+    },
+    {
+      title: 'locked by wrong passwords',
+      set: server('passwordLockout', 'on') + server('passwordMaxFailure', '2'),
+      clear: in389('accountUnlockTime') + in389('passwordRetryCount') + server('passwordLockout', 'off'),
+      wrongTries: 2,
+      found: 'locked',
+      told: 'credentials',
+    },
+    {
+      title: 'locked until an administrator comes',
+      set: server('passwordLockout', 'on') + server('passwordMaxFailure', '2') + server('passwordUnlock', 'off'),
+      clear:
+        in389('accountUnlockTime') +
+        in389('passwordRetryCount') +
+        server('passwordLockout', 'off') +
+        server('passwordUnlock', 'on'),
+      wrongTries: 2,
+      found: 'locked',
+      told: 'credentials',
+    },
+    {
+      title: 'a lock that is over',
+      set: server('passwordLockout', 'on') + in389('passwordRetryCount', '3') + in389('accountUnlockTime', past),
+      clear: in389('accountUnlockTime') + in389('passwordRetryCount') + server('passwordLockout', 'off'),
+      found: 'active',
+      told: null,
+    },
+    {
+      title: 'the password must be changed',
+      set: server('passwordMustChange', 'on') + in389('userPassword', password389('zoe')),
+      clear:
+        server('passwordMustChange', 'off') +
+        in389('userPassword', password389('zoe')) +
+        in389('passwordExpirationTime'),
+      found: 'must_change_password',
+      told: 'must_change_password',
+    },
+    {
+      title: 'the password has expired',
+      set: expiry + in389('passwordExpirationTime', past),
+      clear: noExpiry,
+      found: 'password_expired',
+      told: 'password_expired',
+    },
+    {
+      title: 'the password has expired, with grace',
+      set: expiry + server('passwordGraceLimit', '100') + in389('passwordExpirationTime', past),
+      clear: server('passwordGraceLimit', '0') + noExpiry,
+      found: 'password_expired',
+      foundAfter: 'active',
+      told: null,
+      warnings: ['password_grace'],
+    },
+    {
+      title: 'the password expires soon',
+      set: expiry + in389('passwordExpirationTime', soon()),
+      clear: noExpiry,
+      found: 'active',
+      told: null,
+      warnings: ['password_expires'],
+    },
+  ],
+};
+
+describe.each([openldap, activeDirectory, directory389])('account states of $name', ({ start, password, cases }) => {
+  let people: TestDirectories;
+  let running: Running;
+  beforeAll(async () => {
+    running = await start();
+    people = openDirectories({ people: running.registration });
+  }, 240_000);
+  afterAll(async () => {
+    await people?.[Symbol.asyncDispose]();
+    await running?.close();
+  });
+
+  const right = () => people.login('zoe', password);
+  const toldBy = (outcome: AuthenticationOutcome) => (outcome.outcome === 'accepted' ? null : outcome.reason);
+  const modify = (ldif: string) => (ldif === '' ? Promise.resolve() : running.modify(ldif));
+
+  it.each(cases)('$title: shows $found, tells $told', async (one) => {
+    const { entryId } = await people.user('zoe');
+    await modify(one.set);
+    if (one.oldPassword === true) await running.agePassword?.();
+    try {
+      for (let round = 0; round < (one.wrongTries ?? 0); round += 1) await people.login('zoe', 'wrong');
+      // An age of a second has to pass.
+      await expect.poll(async () => (await people.user('zoe')).account, { timeout: 60_000 }).toBe(one.found);
+      let outcome = await right();
+      if (toldBy(outcome) !== one.told) {
+        await expect.poll(async () => toldBy((outcome = await right())), { timeout: 60_000 }).toBe(one.told);
+      }
+      if (one.warnings !== undefined) {
+        await expect
+          .poll(async () => ((outcome = await right()).outcome === 'accepted' ? outcome.user?.warnings : null), {
+            timeout: 60_000,
+          })
+          .toEqual(one.warnings);
+      }
+      const later = await people.port.lookup({ directory: 'shop/people', entryId }, never);
+      expect(later?.account).toBe(one.foundAfter ?? one.found);
+      expect(await people.login('zoe', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
+    } finally {
+      await modify(one.clear);
+    }
+    await expect.poll(async () => toldBy(await right()), { timeout: 60_000 }).toBeNull();
+  });
+});
+
+describe('a sign-in over HTTP in Active Directory', () => {
+  let samba: Samba;
+  let world: World;
+  beforeAll(async () => {
+    samba = await startSamba();
+    world = await World.open({
+      directory: 'registered',
+      directories: { 'shop/domain': registrationOfSamba(samba) },
+    });
+  }, 240_000);
+  afterAll(async () => {
+    await world?.stop();
+    await samba?.close();
+  });
+
+  it.each([
+    ['zoe', 'outside its hours', 'logonHours', Buffer.alloc(21), 'cannot be used at this time', 'outside_hours'],
+    ['grace', 'expired', 'accountExpires', '132223104000000000', 'Your account has expired', 'expired'],
+    ['ada', 'switched off', 'userAccountControl', '514', 'Your account is switched off', 'disabled'],
+  ])(
+    '%s, %s: they hear it after the right password, the audit at once',
+    async (name, _title, attribute, value, words, reason) => {
+      await samba.modify(replaced(domainDn(name), attribute, value));
+      const wrong = await signIn(world.browser(), authorizePath(), name, 'wrong');
+      expect(wrong.problem).toBe('Username or password is not right.');
+      const right = await signIn(world.browser(), authorizePath(), name, domainPassword(name));
+      expect(right.problem).toContain(words);
+      const rows = await world.rows(
+        `SELECT reason, outcome FROM audit WHERE event = 'login.failed' AND user_name = '${name}' ORDER BY time, id`,
+      );
+      expect(rows).toEqual([
+        { reason, outcome: 'refused' },
+        { reason, outcome: 'refused' },
+      ]);
+    },
+  );
+});

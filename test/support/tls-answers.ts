@@ -1,0 +1,10 @@
+import { connect } from 'node:tls';
+
+/** Whether a server speaks TLS there, with whatever certificate. */
+export function answersTls(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, rejectUnauthorized: false });
+    socket.once('secureConnect', () => resolve(socket.end() !== undefined));
+    socket.once('error', () => resolve(false));
+  });
+}
