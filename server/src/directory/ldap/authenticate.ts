@@ -21,7 +21,8 @@ export async function authenticate(
   const { server, entryId } = found.user;
   const answer = await bind(asking, found.dn, password, signal, server);
   if (answer.code !== 0) return refusalOf(asking, answer);
-  if (answer.policy === 'change_after_reset') return { outcome: 'rejected', reason: 'must_change_password', bound: true };
+  if (answer.policy === 'change_after_reset')
+    return { outcome: 'rejected', reason: 'must_change_password', bound: true };
   // The directory let the user in: what it went by, such as a lock, is over, and its entry says so now.
   const now = found.mayBeOutlived ? await findAgain(asking, entryId, signal, server) : found;
   if (now === null) return wrongCredentials;

@@ -4,7 +4,14 @@
  */
 import type { Socket } from 'node:net';
 import { BindRequest, Control, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
-import { type Answer, MessageStream, type PolicyError, type PolicyWarning, type RawEntry, readAnswer } from './answers.ts';
+import {
+  type Answer,
+  MessageStream,
+  type PolicyError,
+  type PolicyWarning,
+  type RawEntry,
+  readAnswer,
+} from './answers.ts';
 import { MalformedAnswer } from './ber.ts';
 import { type PasswordCommand, passwordRequest } from './password-request.ts';
 
