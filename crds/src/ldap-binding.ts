@@ -97,9 +97,10 @@ export const ldapBindingSpec = group(
         example: { dn: 'cn=reader,dc=example,dc=com', passwordSecretRef: { name: 'ldap-reader' } },
       },
     ),
-    vendor: choice(['OpenLDAP', 'Generic'], {
-      what: 'What the directory is, which decides how locked, disabled and expired accounts are told.',
-      allowed: 'OpenLDAP (attributes of its password policy), Generic (any LDAPv3 server; only a refused bind tells)',
+    vendor: choice(['ActiveDirectory', 'OpenLDAP', '389ds', 'Generic'], {
+      what: 'What the directory is, which decides how locked, disabled and expired accounts are told, and where things stand in an entry unless userSearch says so.',
+      allowed:
+        'ActiveDirectory (Samba too), OpenLDAP (attributes of its password policy), 389ds (389 Directory Server, Red Hat Directory Server, FreeIPA), Generic (any LDAPv3 server; only a refused bind tells)',
       example: 'OpenLDAP',
     }),
     subjectNamespace: Type.Optional(
@@ -115,19 +116,16 @@ export const ldapBindingSpec = group(
     ),
     userSearch,
     groupSearch,
-    claims: keyed('claim', claim, {
-      what: 'Claims about users and the attributes that they come from. A list of your own replaces the default.',
-      max: 50,
-      allowed: 'claims that the protocol sets (iss, sub, aud, …), groups and email_verified are refused',
-      default: [
-        { claim: 'name', attribute: 'cn' },
-        { claim: 'given_name', attribute: 'givenName' },
-        { claim: 'family_name', attribute: 'sn' },
-        { claim: 'preferred_username', attribute: 'uid' },
-        { claim: 'email', attribute: 'mail' },
-      ],
-      example: [{ claim: 'email', attribute: 'mail' }],
-    }),
+    claims: Type.Optional(
+      keyed('claim', claim, {
+        what: 'Claims about users and the attributes that they come from. A list of your own replaces the default.',
+        max: 50,
+        allowed: 'claims that the protocol sets (iss, sub, aud, …), groups and email_verified are refused',
+        example: [{ claim: 'email', attribute: 'mail' }],
+        leftOut:
+          'name from cn (with ActiveDirectory displayName), given_name from givenName, family_name from sn, preferred_username from uid (with ActiveDirectory sAMAccountName), email from mail',
+      }),
+    ),
     emailVerified: group(
       {
         mode: choice(['Never', 'Always', 'Attribute'], {

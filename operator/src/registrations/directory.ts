@@ -1,6 +1,7 @@
 /** PURE. LdapBinding → a directory as the server asks it. */
 import { durationMilliseconds, type LdapBindingSpec } from '@nauthera/crds';
 import type { DirectoryRegistration } from '@nauthera/server/registry';
+import { vendorDefaults, vendorName } from './vendor-defaults.ts';
 
 export interface DirectoryFacts {
   readonly namespace: string;
@@ -24,22 +25,31 @@ export function subjectNamespaceOf({
 export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration {
   const { spec, caBundle } = facts;
   const { attributes } = spec.userSearch;
+  const usual = vendorDefaults(spec.vendor);
+  const memberOf = attributes.memberOf ?? (spec.groupSearch === undefined ? usual.memberOf : undefined);
   return {
     servers: spec.servers.map(({ url }) => url),
     ...(caBundle === undefined ? {} : { ca_bundle: caBundle }),
     bind_dn: spec.bind.dn,
     bind_password: facts.bindPassword,
-    vendor: spec.vendor === 'OpenLDAP' ? 'openldap' : 'generic',
+    vendor: vendorName(spec.vendor),
     subject_namespace: subjectNamespaceOf(facts),
     user_search: {
       base: spec.userSearch.base,
       scope: searchScopes[spec.userSearch.scope],
-      filter: spec.userSearch.filter,
-      attributes: { username: attributes.username, subject: attributes.subject, display_name: attributes.displayName },
+      filter: spec.userSearch.filter ?? usual.filter,
+      attributes: {
+        username: attributes.username ?? usual.username,
+        subject: attributes.subject ?? usual.subject,
+        display_name: attributes.displayName ?? usual.displayName,
+      },
     },
     ...groupSearch(spec),
-    ...(attributes.memberOf === undefined ? {} : { member_of_attribute: attributes.memberOf }),
-    claims: Object.fromEntries(spec.claims.map(({ claim, attribute }) => [claim, attribute])),
+    ...(memberOf === undefined ? {} : { member_of_attribute: memberOf }),
+    claims:
+      spec.claims === undefined
+        ? usual.claims
+        : Object.fromEntries(spec.claims.map(({ claim, attribute }) => [claim, attribute])),
     email_verified: emailVerified(spec.emailVerified),
     consent_rules: (spec.consentRules ?? []).map(({ name, scopes, groups, filter }) => ({
       name,
@@ -76,8 +86,17 @@ const searchScopes = { Base: 'base', One: 'one', Sub: 'sub' } as const;
 
 function groupSearch({ groupSearch: search }: LdapBindingSpec): Pick<DirectoryRegistration, 'group_search'> {
   if (search === undefined) return {};
-  const { base, scope, filter, attributes } = search;
-  return { group_search: { base, scope: searchScopes[scope], filter, attributes: { name: attributes.name } } };
+  const { base, scope, filter, attributes, nested } = search;
+  const { name, user } = attributes;
+  return {
+    group_search: {
+      base,
+      scope: searchScopes[scope],
+      filter,
+      attributes: { name, ...(user === undefined ? {} : { user }) },
+      ...(nested ? { nested } : {}),
+    },
+  };
 }
 
 function emailVerified({ mode, attribute }: LdapBindingSpec['emailVerified']): DirectoryRegistration['email_verified'] {

@@ -33,6 +33,14 @@ export const directories: readonly Verdict[] = [
     sampleUsers: ['ada', 'grace@example.com'],
   }),
   ldap(
+  ldap('Active Directory', { vendor: 'ActiveDirectory' }),
+  ldap('389 Directory Server', { vendor: '389ds' }),
+  ldap('groups inside groups', { groupSearch: { base: 'ou=groups,dc=example,dc=com', nested: true } }),
+  ldap(
+    'names of users, and groups inside groups',
+    { groupSearch: { base: 'ou=groups,dc=example,dc=com', nested: true, attributes: { user: 'uid' } } },
+    'spec.groupSearch.nested: groups that list names hold no groups: leave nested out, or attributes.user',
+  ),
     'clear text',
     { servers: [{ url: 'ldap://ldap.example.com' }] },
     'spec.servers[0].url: use ldaps://host or ldaps://host:port: ldap:// and StartTLS are refused, because a connection that drops would go on in clear text, passwords included',
