@@ -18,7 +18,10 @@ export function passwordRequest(messageId: number, command: PasswordCommand): Bu
   const { dn, current, next } = command;
   if (command.way === 'extended') {
     // No user is named: it is the one who has bound, and nobody else.
-    const value = writeElement(0x30, Buffer.concat([writeElement(0x81, utf8(current)), writeElement(0x82, utf8(next))]));
+    const value = writeElement(
+      0x30,
+      Buffer.concat([writeElement(0x81, utf8(current)), writeElement(0x82, utf8(next))]),
+    );
     return new ExtendedRequest({ ...common, oid: passwordModify, value }).write();
   }
   // Taking the old value away and adding the new one is a change; replacing it would be a reset by an administrator.
