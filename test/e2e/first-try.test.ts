@@ -9,7 +9,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { root } from '../demo/checkout.ts';
 import { images } from './images.ts';
-import { apply, eventually, get, helmOf, inPod, kubectl } from './kubectl.ts';
+import { apply, eventually, get, helmOf, inPod, isReady, kubectl } from './kubectl.ts';
 import { startProgram } from './programs.ts';
 import { list, namespace, removeKinds } from './services.ts';
 import { type } from './terminal.ts';
@@ -47,9 +47,6 @@ function commandsOf(said: string): readonly string[] {
     .slice(1)
     .map((text) => text.trim());
 }
-
-const isReady = (resource: string, namespaceName: string) =>
-  kubectl('-n', namespaceName, 'wait', resource, '--for=condition=Ready', '--timeout=240s');
 
 describe('a first try', () => {
   it('helm 3 install with demo.enabled, then the three commands that it prints', async () => {

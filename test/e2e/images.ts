@@ -4,6 +4,7 @@
  * sources change.
  */
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, open, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,27 +13,19 @@ import { cacheFolder } from '../support/cache.ts';
 import { servicesArchive as debianFiles } from '../support/debian-archive.ts';
 import { docker, type Engine, startEngine } from '../support/engine.ts';
 import { image as built, imageArchive, imageFingerprint } from '../support/image.ts';
-
-const { version } = JSON.parse(await readFile(join(import.meta.dirname, '../../package.json'), 'utf8')) as {
-  readonly version: string;
-};
-
-function nextMinor(of: string): string {
-  const [major, minor] = of.split('.');
-  return `${major}.${Number(minor) + 1}.0`;
-}
+import { nextMinor, nextProgram, thisVersion } from './next-minor.ts';
 
 /** The chart's own names: who installs it as it stands gets this checkout. */
 export const images = {
   repository: 'nauthera/nauthera',
-  tag: version,
-  /** The same sources, whose programs say that they are the next minor version. */
-  nextTag: nextMinor(version),
+  tag: thisVersion,
+  /** Of this checkout, made into the next minor version. */
+  nextTag: nextMinor.version,
   services: 'nauthera-e2e/services:bookworm',
 } as const;
 
 export async function loadImages(command: string, say: (line: string) => void): Promise<void> {
-  const product = cacheFolder('images', `e2e-product-${await imageFingerprint()}.tar`);
+  const product = cacheFolder('images', `e2e-product-${await fingerprint()}.tar`);
   const services = cacheFolder('images', 'e2e-services.tar');
   if (!existsSync(product) || !existsSync(services)) {
     const engine = await startEngine();
@@ -60,25 +53,39 @@ async function saveProduct(engine: Engine, archive: string): Promise<void> {
     if (/^e2e-product.*[.]tar$/.test(older) && join(folder, older) !== archive) await rm(join(folder, older));
 }
 
-/** A layer in which the programs, which carry their version in them, have another one. */
+/** Of the image, and of how the next one is made. */
+async function fingerprint(): Promise<string> {
+  const hash = createHash('sha256').update(await imageFingerprint());
+  for (const file of ['images.ts', 'next-minor.ts']) hash.update(await readFile(join(import.meta.dirname, file)));
+  return hash.digest('hex').slice(0, 16);
+}
+
+const programs = ['nauthera-server', 'nauthera-operator'] as const;
+
+/** A layer with the programs of the next minor version. */
 async function buildNext(engine: Engine, name: string): Promise<void> {
-  // Whether the text in which it stands was quoted once or twice.
-  const change = String.raw`s/(version\\*": \\*")${version.replaceAll('.', '[.]')}/\1${images.nextTag}/`;
-  const programs = '/opt/nauthera/nauthera-server.mjs /opt/nauthera/nauthera-operator.mjs';
-  const dockerfile = [
-    `FROM ${built}`,
-    'USER 0',
-    `RUN sed -E -i '${change}' ${programs} \\`,
-    `    && nauthera-server --version | grep -F 'nauthera ${images.nextTag} ' \\`,
-    `    && nauthera-operator --version | grep -F 'nauthera ${images.nextTag} '`,
-    'USER 10001:0',
-    '',
-  ].join('\n');
   const folder = await mkdtemp(join(tmpdir(), 'nauthera-next-'));
+  const container = `nauthera-next-${process.pid}`;
+  await docker(engine.host, ['create', '--name', container, built]);
   try {
-    await writeFile(join(folder, 'Dockerfile'), dockerfile);
+    for (const program of programs) {
+      const file = join(folder, `${program}.mjs`);
+      await docker(engine.host, ['cp', `${container}:/opt/nauthera/${program}.mjs`, file]);
+      await writeFile(file, nextProgram(await readFile(file, 'utf8'), program));
+    }
+    const says = programs.map((program) => `${program} --version | grep -F 'nauthera ${images.nextTag} '`);
+    const dockerfile = [
+      `FROM ${built}`,
+      'USER 0',
+      'COPY *.mjs /opt/nauthera/',
+      `RUN ${says.join(' && ')}`,
+      'USER 10001:0',
+      '',
+    ];
+    await writeFile(join(folder, 'Dockerfile'), dockerfile.join('\n'));
     await docker(engine.host, ['build', '--network=host', '--tag', name, folder]);
   } finally {
+    await docker(engine.host, ['rm', container]);
     await rm(folder, { recursive: true, force: true });
   }
 }

@@ -44,6 +44,11 @@ export async function get<T = Record<string, unknown>>(namespace: string, ...wha
   return JSON.parse(await kubectl('-n', namespace, 'get', ...what, '-o', 'json')) as T;
 }
 
+/** Waits for `Ready` at the object's present generation. */
+export function isReady(resource: string, namespace: string): Promise<string> {
+  return kubectl('-n', namespace, 'wait', resource, '--for=condition=Ready', '--timeout=240s');
+}
+
 /** Runs a command in a pod and gives its standard output. */
 export function inPod(namespace: string, pod: string, ...command: readonly string[]): Promise<string> {
   return kubectl('-n', namespace, 'exec', pod, '--', ...command);

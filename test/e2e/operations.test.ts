@@ -1,28 +1,29 @@
 /**
  * What a platform engineer does with the product between two cups of coffee, on pods of a real cluster: install it, let
- * applications of another namespace get tokens over its own TLS, rotate, scale, upgrade and roll back under load, lose pods,
- * uninstall. Each step stands on the one before.
+ * applications of another namespace get tokens over its own TLS, rotate, scale, lose pods, upgrade and roll back under load,
+ * uninstall, install again. Each step stands on the one before.
  */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { images } from './images.ts';
-import { apply, eventually, get, helm, inPod, kubectl } from './kubectl.ts';
+import { apply, eventually, get, helm, inPod, isReady, kubectl } from './kubectl.ts';
+import { chart, nextChart, nextMinor } from './next-minor.ts';
 import { findInNode, killInNode, startNodeShell } from './node.ts';
+import { Servers, serverPods } from './servers.ts';
 import { type Directory, list, namespace, removeKinds, startDatabase, startDirectory, startShell } from './services.ts';
 import { Traffic } from './traffic.ts';
 
-const chart = join(import.meta.dirname, '../../charts/nauthera');
 const [identity, directoryNamespace, shop, node] = ['e2e-identity', 'e2e-directory', 'e2e-shop', 'e2e-node'];
 const release = ['nauthera', '--namespace', identity] as const;
 const settings = [
   '--set=authorizationServer.spec.database.secretRef.name=pg-app',
+  '--set=authorizationServer.spec.database.caBundleRef.kind=Secret',
+  '--set=authorizationServer.spec.database.caBundleRef.name=pg-ca',
   '--set=authorizationServer.spec.allowedClients.namespaces.from=All',
   `--set=image.repository=${images.repository}`,
 ];
 const issuer = `https://default.${identity}.svc`;
+const servers = new Servers(identity);
 
 let directory: Directory;
 let traffic: Traffic;
@@ -30,7 +31,7 @@ let traffic: Traffic;
 beforeAll(async () => {
   await removeAll();
   await apply(list([identity, directoryNamespace, shop].map(namespace)));
-  await startDatabase(identity);
+  await startDatabase(identity, { onlyTls: true });
   directory = await startDirectory(directoryNamespace);
   await Promise.all([
     kubectl('-n', identity, 'wait', '--for=condition=Ready', 'pod/pg-rw', '--timeout=180s'),
@@ -63,52 +64,28 @@ async function removeAll(): Promise<void> {
   await removeKinds();
 }
 
-const isReady = (resource: string, namespaceName: string, seconds = 240) =>
-  kubectl('-n', namespaceName, 'wait', resource, '--for=condition=Ready', `--timeout=${seconds}s`);
-
 interface Pod {
   readonly status: { readonly containerStatuses?: readonly { readonly restartCount: number }[] };
 }
 
+interface Secret {
+  readonly metadata: { readonly uid: string };
+  readonly data: Readonly<Record<string, string>>;
+}
+
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
-/** The chart as it will be released next: the same, with the next version. */
-async function nextChart() {
-  const folder = await mkdtemp(join(tmpdir(), 'nauthera-chart-'));
-  await cp(chart, folder, { recursive: true });
-  const file = join(folder, 'Chart.yaml');
-  const text = await readFile(file, 'utf8');
-  const changed = text.replaceAll(
-    new RegExp(`^(version|appVersion): "?${images.tag}"?$`, 'gm'),
-    `$1: "${images.nextTag}"`,
-  );
-  expect(changed.split(images.nextTag)).toHaveLength(3);
-  await writeFile(file, changed);
-  return { folder, remove: () => rm(folder, { recursive: true }) };
+/** Who a Client is, for its application. */
+async function whoIs(client: string): Promise<unknown> {
+  const { status } = await get<{ status: { clientId: string } }>(shop, `nclient/${client}`);
+  const { metadata, data } = await get<Secret>(shop, `secret/${client}-oauth2`);
+  return { clientId: status.clientId, object: metadata.uid, id: data['client-id'], secret: data['client-secret'] };
 }
 
-interface Deployment {
-  readonly spec: {
-    readonly template: { readonly spec: { readonly containers: readonly { readonly image: string }[] } };
-  };
-  readonly status: { readonly readyReplicas?: number; readonly updatedReplicas?: number; readonly replicas?: number };
+async function finalizersOf(where: string, object: string): Promise<readonly string[]> {
+  const { metadata } = await get<{ metadata: { finalizers?: string[] } }>(where, object);
+  return metadata.finalizers ?? [];
 }
-
-const serverPods = ['-l', 'app.kubernetes.io/component=server'];
-const runningPods = async (): Promise<readonly string[]> => {
-  const running = ['pods', ...serverPods, '--field-selector=status.phase=Running'];
-  const { items } = await get<{ items: { metadata: { name: string } }[] }>(identity, ...running);
-  return items.map(({ metadata }) => metadata.name);
-};
-
-const twoAreReady = () =>
-  eventually(
-    async () => {
-      const { status } = await get<Deployment>(identity, 'deployment', 'default-server');
-      expect([status.replicas, status.updatedReplicas, status.readyReplicas]).toEqual([2, 2, 2]);
-    },
-    { within: 300_000 },
-  );
 
 /** Fetches a token in the shell of the shop, with the files of the Secret alone. */
 async function fetchToken(): Promise<string> {
@@ -207,9 +184,8 @@ describe('on pods', () => {
     await isReady('nclient/portal', shop);
     traffic = await Traffic.start(shop);
     const sql = `SELECT count(DISTINCT user_name) > 1 FROM audit WHERE event = 'consent.given' AND directory_server = '${directory.url}'`;
-    const psql = ['psql', '-h', '/tmp', '-U', 'postgres', '-d', 'app', '-Atc', sql];
     // The directory was asked about them.
-    await eventually(async () => expect((await inPod(identity, 'pg-rw', ...psql)).trim()).toBe('t'));
+    await eventually(async () => expect(await servers.ask(sql)).toBe('t'));
   });
 
   it('a rotated secret reaches the mounted file, and the application that keeps the old one loses no request', async () => {
@@ -217,7 +193,7 @@ describe('on pods', () => {
     await traffic.withoutFailure(async () => {
       await kubectl('-n', shop, 'annotate', 'nclient/web', 'auth.nauthera.io/rotate-secret=one');
       await eventually(async () => {
-        const { data } = await get<{ data: Record<string, string> }>(shop, 'secret', 'web-oauth2');
+        const { data } = await get<Secret>(shop, 'secret/web-oauth2');
         expect(Buffer.from(data['client-secret'] ?? '', 'base64').toString()).not.toBe(before);
       });
       await isReady('nclient/web', shop);
@@ -237,7 +213,7 @@ describe('on pods', () => {
         const patch = JSON.stringify({ spec: { replicas } });
         await kubectl('-n', identity, 'patch', 'nas/default', '--type=merge', '-p', patch);
         await eventually(async () => {
-          const { status } = await get<Deployment>(identity, 'deployment', 'default-server');
+          const { status } = await servers.deployment();
           expect([status.replicas, status.readyReplicas]).toEqual([replicas, replicas]);
         });
         await isReady('nas/default', identity);
@@ -247,15 +223,17 @@ describe('on pods', () => {
   });
 
   it('a pod that is deleted is replaced, and no request fails', async () => {
-    const [first = ''] = await runningPods();
+    const [first = ''] = await servers.runningPods();
     await traffic.withoutFailure(async () => {
       await kubectl('-n', identity, 'delete', 'pod', first, '--wait=true');
-      await twoAreReady();
+      await servers.twoAreReady();
     });
   });
 
   it('a server that is killed comes back in its pod; what was under way is asked again, and nothing else fails', async () => {
     await startNodeShell(node);
+    // One that ends anyway would not come back.
+    await servers.onlyTwo();
     const restarts = async () => {
       const { items } = await get<{ items: Pod[] }>(identity, 'pods', ...serverPods);
       return items.flatMap(({ status }) => status.containerStatuses ?? []).map(({ restartCount }) => restartCount);
@@ -264,7 +242,7 @@ describe('on pods', () => {
     await traffic.withoutLasting(async () => {
       await killInNode(node, await findInNode(node, 'nauthera-server serve'));
       await eventually(async () => expect(sum(await restarts())).toBe(sum(before) + 1));
-      await twoAreReady();
+      await servers.twoAreReady();
     });
   });
 
@@ -275,70 +253,101 @@ describe('on pods', () => {
       // Nobody runs a command in a pod without it.
       await eventually(async () => expect([before, '']).not.toContain(await findInNode(node, 'kubelet')));
       await kubectl('wait', 'nodes', '--all', '--for=condition=Ready', '--timeout=120s');
-      await twoAreReady();
+      await servers.twoAreReady();
     });
     await kubectl('delete', 'namespace', node, '--timeout=120s');
   });
 
-  const runs = async (version: string): Promise<void> => {
-    await eventually(
-      async () => {
-        const { spec } = await get<Deployment>(identity, 'deployment', 'default-server');
-        expect(spec.template.spec.containers[0]?.image).toBe(`${images.repository}:${version}`);
-        const { status } = await get<{ status: { version?: string } }>(identity, 'nas/default');
-        expect(status.version).toBe(version);
-      },
-      { within: 300_000 },
+  /** What is in the field that only the next version knows. */
+  const inTheNewField = () => kubectl('-n', shop, 'get', 'nclient/web', '-o', `jsonpath={.spec.${nextMinor.field}}`);
+  const setTheNewField = async () => {
+    const patch = JSON.stringify({ spec: { [nextMinor.field]: 'kept' } });
+    await kubectl('-n', shop, 'patch', 'nclient/web', '--type=merge', '-p', patch);
+    return inTheNewField();
+  };
+  const { table, name: column } = nextMinor.column;
+  const tableIsNewer = () =>
+    servers.ask(
+      `SELECT count(*) FROM information_schema.columns WHERE table_name = '${table}' AND column_name = '${column}'`,
     );
-    await twoAreReady();
-    await isReady('nas/default', identity);
-  };
-  const migrations = async () => {
-    const { items } = await get<{ items: { metadata: { name: string } }[] }>(identity, 'jobs');
-    return items.map(({ metadata }) => metadata.name).filter((name) => name.startsWith('default-migrate-'));
-  };
+  const migrated = () => servers.ask(`SELECT count(*) FROM nauthera_migrations WHERE name = '${nextMinor.migration}'`);
 
-  it('F43: an upgrade to the next minor rolls the servers, and no request fails; logins that began before end after', async () => {
-    const before = await migrations();
+  it('F43: an upgrade to the next minor brings its kinds and tables and rolls the servers, and no request fails; logins that began before end after', async () => {
+    expect([await tableIsNewer(), await migrated(), await setTheNewField()]).toEqual(['0', '0', '']);
+    const before = await servers.migrations();
     await traffic.hold('upgrade');
     const next = await nextChart();
     await traffic.withoutFailure(async () => {
       await helm('upgrade', ...release, next.folder, ...settings, '--wait', '--timeout', '5m');
-      await runs(images.nextTag);
+      await servers.run(images.nextTag);
       await traffic.goOn('upgrade');
+      // The API server takes a moment until it knows a new field.
+      await eventually(async () => expect(await setTheNewField()).toBe('kept'));
+      await isReady('nclient/web', shop);
     });
     await next.remove();
-    // Another version is another migration, also where it finds nothing to do.
-    expect(await migrations()).not.toEqual(before);
+    expect(await servers.migrations()).not.toEqual(before);
+    expect([await tableIsNewer(), await migrated()]).toEqual(['1', '1']);
   });
 
-  it('a rollback rolls them back, and no request fails; logins that began with the newer version end with the older', async () => {
+  it('a rollback without the kinds rolls the servers back on the newer tables, and no request fails; logins that began with the newer version end with the older, and new fields keep what is in them', async () => {
     await traffic.hold('rollback');
     await traffic.withoutFailure(async () => {
-      await helm('rollback', 'nauthera', '1', '--namespace', identity, '--wait', '--timeout', '5m');
-      await runs(images.tag);
+      await helm('upgrade', ...release, chart, ...settings, '--set=crds.enabled=false', '--wait', '--timeout', '5m');
+      await servers.run(images.tag);
       await traffic.goOn('rollback');
+      // The older operator works on an object with a field that it does not know.
+      await kubectl('-n', shop, 'patch', 'nclient/web', '--type=merge', '-p', '{"spec":{"displayName":"Web shop"}}');
+      await isReady('nclient/web', shop);
     });
+    expect([await tableIsNewer(), await migrated(), await inTheNewField()]).toEqual(['1', '1', 'kept']);
+  });
+
+  it('helm rollback puts back the older kinds, too: new fields go, no pod does, and no request fails', async () => {
+    const before = await servers.runningPods();
+    await traffic.withoutFailure(async () => {
+      await helm('rollback', 'nauthera', '1', '--namespace', identity, '--wait', '--timeout', '5m');
+      await eventually(async () => expect(await setTheNewField()).toBe(''));
+      await servers.run(images.tag);
+      await isReady('nclient/web', shop);
+    });
+    expect(await servers.runningPods()).toEqual(before);
   });
 
   it('uninstalling leaves servers that serve, no finalizer, and nothing of the release', async () => {
     await traffic.withoutFailure(() => helm('uninstall', ...release, '--wait', '--timeout', '5m'));
-    for (const [kind, where] of [
-      ['nas/default', identity],
-      ['nclient/web', shop],
-    ] as const) {
-      const { metadata } = await get<{ metadata: { finalizers?: string[] } }>(where, kind);
-      expect(metadata.finalizers ?? []).toEqual([]);
-    }
-    const left = await kubectl(
+    expect(await finalizersOf(identity, 'nas/default')).toEqual([]);
+    expect(await finalizersOf(shop, 'nclient/web')).toEqual([]);
+    const roles = [
       'get',
       'clusterroles,clusterrolebindings',
       '-l',
       'app.kubernetes.io/instance=nauthera',
       '-o',
       'name',
-    );
-    expect(left).toBe('');
+    ];
+    expect(await kubectl(...roles)).toBe('');
+  });
+
+  it('installing again goes on with the servers and Clients that are there: same pods, ids and secrets, and no request fails', async () => {
+    const clients = ['web', 'portal'];
+    const before = [await servers.runningPods(), ...(await Promise.all(clients.map(whoIs)))];
+    await traffic.withoutFailure(async () => {
+      await helm('install', ...release, chart, ...settings, '--wait', '--timeout', '5m');
+      await eventually(async () => {
+        expect(await finalizersOf(identity, 'nas/default')).toHaveLength(1);
+        for (const client of clients) expect(await finalizersOf(shop, `nclient/${client}`)).toHaveLength(1);
+      });
+      await kubectl('-n', shop, 'patch', 'nclient/web', '--type=merge', '-p', '{"spec":{"displayName":"Shop again"}}');
+      await servers.run(images.tag);
+      for (const client of clients) await isReady(`nclient/${client}`, shop);
+    });
+    expect([await servers.runningPods(), ...(await Promise.all(clients.map(whoIs)))]).toEqual(before);
+    expect(decodeJwt(await fetchToken())).toMatchObject({ iss: issuer, sub: `${shop}.web` });
+  });
+
+  it('uninstalled, a server that nobody needs any more takes all that belongs to it along, but not its key', async () => {
+    await helm('uninstall', ...release, '--wait', '--timeout', '5m');
     await traffic.stop();
     await kubectl('-n', shop, 'delete', 'nclient/web', 'nclient/portal', '--timeout=60s');
     await kubectl('-n', identity, 'delete', 'nas/default', '--timeout=60s');

@@ -98,20 +98,26 @@ export interface Database {
   readonly url: string;
 }
 
-/** Postgres, and the Secret `pg-app` as CloudNativePG writes one (`uri` and its parts). */
-export async function startDatabase(namespaceName: string): Promise<Database> {
+/**
+ * Postgres, and the Secrets that CloudNativePG writes: `pg-app` with `uri` and its parts, `pg-ca` with the authority, its key
+ * included. `onlyTls`: whoever comes without TLS is refused.
+ */
+export async function startDatabase(namespaceName: string, { onlyTls = false } = {}): Promise<Database> {
+  const authority = await makeAuthority();
   const password = randomBytes(18).toString('base64url');
   const host = `pg-rw.${namespaceName}.svc`;
   const url = `postgresql://app:${password}@${host}:5432/app`;
+  const { certificatePem, privateKeyPem } = await authority.issue({ names: [host] });
+  const tls = '-c ssl=on -c ssl_cert_file=/etc/given/tls.crt -c ssl_key_file=/etc/given/tls.key';
   const script = [
     'if [ ! -f /data/pg/PG_VERSION ]; then',
     '  initdb -D /data/pg -U postgres --auth-host=scram-sha-256 --auth-local=trust >/dev/null',
-    '  echo "host all all all scram-sha-256" >> /data/pg/pg_hba.conf',
+    `  echo "${onlyTls ? 'hostssl' : 'host'} all all all scram-sha-256" >> /data/pg/pg_hba.conf`,
     '  pg_ctl -D /data/pg -o "-c listen_addresses= -c unix_socket_directories=/tmp" -w start >/dev/null',
     '  psql -q -h /tmp -U postgres -v ON_ERROR_STOP=1 -f /etc/given/setup.sql',
     '  pg_ctl -D /data/pg -w stop >/dev/null',
     'fi',
-    'exec postgres -D /data/pg -c listen_addresses="*" -c unix_socket_directories=/tmp -c fsync=off',
+    `exec postgres -D /data/pg -c listen_addresses="*" -c unix_socket_directories=/tmp -c fsync=off ${tls}`,
   ].join('\n');
   const setup = `CREATE ROLE app LOGIN PASSWORD '${password}';\nCREATE DATABASE app OWNER app;\n`;
   const secret = {
@@ -134,9 +140,15 @@ export async function startDatabase(namespaceName: string): Promise<Database> {
     port: 5432,
     script,
     ready: ['pg_isready', '-h', '127.0.0.1', '-q'],
-    files: { passwd, 'setup.sql': setup },
+    files: { passwd, 'setup.sql': setup, 'tls.crt': certificatePem, 'tls.key': privateKeyPem },
   });
-  await apply(list([...objects, secret]));
+  const ca = {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name: 'pg-ca', namespace: namespaceName },
+    stringData: { 'ca.crt': authority.pem, 'ca.key': 'the key of the authority, which nobody else reads' },
+  };
+  await apply(list([...objects, secret, ca]));
   return { namespace: namespaceName, url };
 }
 

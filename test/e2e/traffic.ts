@@ -11,8 +11,17 @@ interface Load {
   readonly again: number;
   /** Requests that got no answer, and one when they were sent again. */
   readonly lost: number;
+  /** Handshakes that were begun again, because the node had no time for them. */
+  readonly slow: number;
   readonly problems: readonly string[];
 }
+
+/**
+ * How many handshakes may be slow in a step: one moment in which the node stands still meets at most the five that the
+ * application has under way, and of the people the two who walk and the six who were held. A server that lets them wait
+ * would be met again and again.
+ */
+const slowInOneMoment = { load: 5, people: 8 };
 
 export class Traffic {
   readonly #namespace: string;
@@ -57,17 +66,20 @@ export class Traffic {
   /** Six people set out; each waits somewhere else on the way. */
   async hold(name: string): Promise<void> {
     await this.#touch(`hold.${name}`);
-    await eventually(async () => expect((await this.people()).held[name]?.waiting).toBe(6));
+    await eventually(async () => expect((await this.#group(name)).waiting).toBe(6));
   }
 
   /** They go on, and all arrive. */
   async goOn(name: string): Promise<void> {
     await this.#touch(`go.${name}`);
-    await eventually(async () => {
-      const told = await this.people();
-      expect(told.problems.filter((problem) => problem.includes(` ${name}, `))).toEqual([]);
-      expect(told.held[name]).toEqual({ waiting: 6, done: 6 });
-    });
+    await eventually(async () => expect(await this.#group(name)).toEqual({ waiting: 6, done: 6 }));
+  }
+
+  /** @throws with what stopped one of them */
+  async #group(name: string): Promise<{ readonly waiting: number; readonly done: number }> {
+    const { problems, held } = await this.people();
+    expect(problems.filter((problem) => problem.includes(` ${name}, `))).toEqual([]);
+    return held[name] ?? { waiting: 0, done: 0 };
   }
 
   load(): Promise<Load> {
@@ -92,6 +104,8 @@ export class Traffic {
     expect(after.load.failed, after.load.problems.join('\n')).toBe(0);
     // Four connections are kept, to three pods at most: more would be requests that a server dropped.
     expect(after.load.again - before.load.again).toBeLessThanOrEqual(12);
+    for (const who of ['load', 'people'] as const)
+      expect(after[who].slow - before[who].slow, `slow handshakes of ${who}`).toBeLessThanOrEqual(slowInOneMoment[who]);
     return [before, after] as const;
   }
 

@@ -11,9 +11,9 @@ const kept = new Agent({ ca, keepAlive: true, timeout: 15_000 });
 const body = 'grant_type=client_credentials';
 
 // again: a kept connection had been closed while the request left, which every HTTP client answers by sending it once more.
-// lost: no answer came on a connection that was there, or none could be made; sent again too, at most ten times. Where the
-// handshake took longer than a server waits for it (5 s), the node had no time: that is sent again, and is no fault of a server.
-const counts = { good: 0, failed: 0, again: 0, lost: 0, problems: [] };
+// lost: no answer came on a connection that was there, or none could be made; sent again too, at most ten times.
+// slow: a server hung up because the handshake took longer than it waits for one (5 s): the node had no time. Sent again, too.
+const counts = { good: 0, failed: 0, again: 0, lost: 0, slow: 0, problems: [] };
 const mostTries = 10;
 const note = (text) => {
   if (counts.problems.length < 20) counts.problems.push(`${new Date().toISOString()} ${text}`);
@@ -42,14 +42,12 @@ const ask = (options) =>
     });
     asked.on('socket', (socket) => socket.once('secureConnect', () => (secured = true)));
     asked.on('timeout', () => asked.destroy(new Error('no answer in 15 s')));
-    asked.on('error', (error) =>
-      reject(
-        Object.assign(error, {
-          again: asked.reusedSocket && error.code === 'ECONNRESET',
-          slow: !asked.reusedSocket && !secured && Date.now() - started > 4_500,
-        }),
-      ),
-    );
+    asked.on('error', (error) => {
+      const hungUp = error.code === 'ECONNRESET';
+      const again = asked.reusedSocket && hungUp;
+      const slow = !asked.reusedSocket && hungUp && !secured && Date.now() - started > 4_500;
+      reject(Object.assign(error, { again, slow }));
+    });
     asked.end(body);
   });
 
@@ -62,7 +60,8 @@ const fetchToken = async (options) => {
       return;
     } catch (error) {
       if (error.again) counts.again += 1;
-      else if (!error.slow) {
+      else if (error.slow) counts.slow += 1;
+      else {
         counts.lost += 1;
         note(`lost: ${error.code ?? error.message}`);
       }

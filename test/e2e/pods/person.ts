@@ -11,16 +11,24 @@ import { Browser, type Page } from '../../support/browser.ts';
 const read = (name: string): string => readFileSync(`/oauth2/${name}`, 'utf8');
 export const issuer = read('issuer-uri');
 
-/** A server waits five seconds for the end of a handshake: a node without time for that is no fault of a server. */
+/** A server waits five seconds for the end of a handshake. */
 const patienceOfServers = 4_500;
+/** Handshakes for which the node had no time: a server waited in vain, and hung up. */
+export const slow = { handshakes: 0 };
+
 const connectOnce = buildConnector({ timeout: 30_000 });
+
+/** Tries again after such a one. */
 const connect: buildConnector.connector = (options, done) => {
   const attempt = (left: number): void => {
     const started = Date.now();
     connectOnce(options, (...result) => {
       const [error] = result;
-      if (error !== null && left > 0 && Date.now() - started > patienceOfServers) attempt(left - 1);
-      else done(...result);
+      const hungUp = error !== null && 'code' in error && error.code === 'ECONNRESET';
+      if (hungUp && left > 0 && Date.now() - started > patienceOfServers) {
+        slow.handshakes += 1;
+        attempt(left - 1);
+      } else done(...result);
     });
   };
   attempt(5);
