@@ -14,6 +14,8 @@ interface Answered {
   readonly users: FoundEntries;
   /** Groups of each user, in the same order. */
   readonly groups: readonly (readonly RawEntry[])[];
+  /** There is somebody, if none of those who were asked for. */
+  readonly showsAnybody: boolean;
 }
 
 /**
@@ -33,19 +35,19 @@ export async function findMany(
   const answered = await askServers(questionOf(asking, signal, undefined), (asked) =>
     asked.search(async (searcher): Promise<Answered> => {
       const users = await usersOf(asking, searcher, command);
-      if (users.entries.length === 0) await requireAnybody(asking, searcher);
+      const showsAnybody = users.entries.length > 0 || (await hasAnybody(asking, searcher));
       const groups: (readonly RawEntry[])[] = [];
       for (const entry of users.entries) groups.push(await findGroupsOf(asking, searcher, [entry]));
-      return { server: asked.url, users, groups };
+      return { server: asked.url, users, groups, showsAnybody };
     }, signal),
   );
+  // A service account that lost its rights, and a search base that was emptied, look as if everybody had left.
+  if (!answered.showsAnybody) throw new DirectoryUnavailable(asking.id, 'it shows nobody at all');
   return readAll(asking, entryIds, answered);
 }
 
-/** A service account that lost its rights, and a search base that was emptied, look as if everybody had left. */
-async function requireAnybody(asking: Asking, searcher: Searcher): Promise<void> {
-  const { entries } = await entriesOf(searcher, asking.reading().anyone);
-  if (entries.length === 0) throw new DirectoryUnavailable(asking.id, 'it shows nobody at all');
+async function hasAnybody(asking: Asking, searcher: Searcher): Promise<boolean> {
+  return (await entriesOf(searcher, asking.reading().anyone)).entries.length > 0;
 }
 
 function readAll(
