@@ -118,8 +118,9 @@ export function createParts(options: ServerOptions): Parts {
     clock,
     log: log.named('directory'),
     observe: (operation) => {
-      const { directory, server, operation: verb, outcome, milliseconds } = operation;
+      const { directory, server, operation: verb, outcome, milliseconds, references } = operation;
       metrics.ldapDuration.observe({ directory, server, operation: verb, outcome }, milliseconds / 1000);
+      if (references !== undefined) metrics.ldapReferences.inc({ directory }, references);
       seams.onLdapOperation?.(operation);
     },
   });

@@ -331,12 +331,14 @@ describe('A45, F53: a directory that means harm', () => {
     expect(await unavailableAfter(asked.port.find('ada', never))).toBeLessThan(4000);
   });
 
-  it('referrals are not followed; a search that brings nothing else found nobody by that name', async () => {
+  it('referrals are counted and not followed; a search that brings nothing else found nobody by that name', async () => {
     await using elsewhere = await startScriptedLdap();
     write((id) => referenceAnswer(id, elsewhere.url), done(0));
     expect(await asked.port.find('ada', never)).toMatchObject({ known: false });
     expect(elsewhere.requests).toEqual([]);
   });
+    const counted = asked.operations.filter(({ operation }) => operation === 'search').map((one) => one.references);
+    expect(counted[0]).toBe(1);
 
   it('referrals: nobody can say that an entry behind one is gone', async () => {
     write((id) => referenceAnswer(id, 'ldaps://elsewhere.example'), done(0));

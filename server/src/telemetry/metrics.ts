@@ -41,6 +41,7 @@ export interface Metrics {
   readonly databaseConnections: Gauge<'state'>;
   readonly databaseWaiting: Gauge;
   readonly ldapDuration: HistogramTally<'directory' | 'server' | 'operation' | 'outcome'>;
+  readonly ldapReferences: CounterTally<'directory'>;
   readonly ldapServerUp: Gauge<'directory' | 'server'>;
   readonly ldapConnections: Gauge<'directory' | 'server' | 'state'>;
   readonly ldapWaiting: Gauge<'directory'>;
@@ -126,6 +127,11 @@ export function createMetrics(registry: Registry): Metrics {
     databaseDuration: histogram('nauthera_db_query_duration_seconds', 'Duration of statements', 'statement'),
     databaseConnections: gauge('db_pool_connections', 'Connections of the pool of the database', 'state'),
     databaseWaiting: gauge('db_pool_waiting', 'Who waits for a connection of the pool of the database'),
+    ldapReferences: counter(
+      'ldap_references_ignored_total',
+      'Places elsewhere that a directory named, and that were not followed',
+      'directory',
+    ),
     ldapDuration: histogram(
       'nauthera_ldap_operation_duration_seconds',
       'Duration of LDAP operations',

@@ -10,6 +10,8 @@ export interface LdapOperation {
   /** `refused`: a bind or a modification that ended with another result than success. */
   readonly outcome: 'success' | 'refused' | 'failed';
   readonly milliseconds: number;
+  /** Of a search: other places that the server named, which nobody follows. Left out: none. */
+  readonly references?: number;
 }
 
 export interface OperationPorts {
@@ -25,16 +27,19 @@ export type Measured = <T>(
   purpose: Purpose,
   work: () => Promise<T>,
   outcomeOf?: (value: T) => LdapOperation['outcome'],
+  referencesOf?: (value: T) => number,
 ) => Promise<T>;
 
 export function measuredAt(server: string, { directory, observe, now }: OperationPorts): Measured {
-  return async (operation, purpose, work, outcomeOf = () => 'success') => {
+  return async (operation, purpose, work, outcomeOf = () => 'success', referencesOf = () => 0) => {
     const start = now();
-    const note = (outcome: LdapOperation['outcome']) =>
-      observe({ directory, server, operation, purpose, outcome, milliseconds: now() - start });
+    const note = (outcome: LdapOperation['outcome'], references = 0) => {
+      const what = { directory, server, operation, purpose, outcome, milliseconds: now() - start };
+      observe(references === 0 ? what : { ...what, references });
+    };
     try {
       const value = await work();
-      note(outcomeOf(value));
+      note(outcomeOf(value), referencesOf(value));
       return value;
     } catch (error) {
       note('failed');

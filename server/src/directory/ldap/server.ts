@@ -193,7 +193,12 @@ class Server implements LdapServer {
 
   #searcherOn(connection: Connection, purpose: Purpose, signal: AbortSignal): Searcher {
     const limits = { milliseconds: this.#settings.timeouts.search, signal };
-    return { search: (command) => this.#measured('search', purpose, () => connection.search(command, limits)) };
+    const ended = () => 'success' as const;
+    const elsewhere = ({ references }: SearchAnswer) => references;
+    return {
+      search: (command) =>
+        this.#measured('search', purpose, () => connection.search(command, limits), ended, elsewhere),
+    };
   }
 }
 
