@@ -6,7 +6,7 @@ import { dnText, groupSearch, userSearch } from './ldap-search.ts';
 import { authorizationServerRef, configMapKeyRef, secretKeyRef } from './references.ts';
 import { mostSampleUsers, sampleUserState, sampleUsers } from './sample-users.ts';
 import { computed, status } from './status.ts';
-import { attributeName, claimName, claimNotReserved, plainText, printable } from './text-rules.ts';
+import { attributeName, claimName, claimNotReserved, hostName, plainText, printable } from './text-rules.ts';
 import { ldapsUrl } from './uri-rules.ts';
 
 /** OpenID Connect Core §5.1.1 */
@@ -52,23 +52,44 @@ const names = (what: string, example: readonly string[]) =>
 export const ldapBindingSpec = group(
   {
     authorizationServerRef,
-    servers: keyed(
-      'url',
-      entry({
-        url: text({
-          what: 'Address of the server. TLS 1.2 or newer from the first byte; its certificate must name the host.',
-          max: 512,
-          rules: [ldapsUrl],
-          allowed: 'ldaps://host or ldaps://host:port; port 636 when left out',
-          example: 'ldaps://ldap1.example.com',
+    servers: Type.Optional(
+      keyed(
+        'url',
+        entry({
+          url: text({
+            what: 'Address of the server. TLS 1.2 or newer from the first byte; its certificate must name the host.',
+            max: 512,
+            rules: [ldapsUrl],
+            allowed: 'ldaps://host or ldaps://host:port; port 636 when left out',
+            example: 'ldaps://ldap1.example.com',
+          }),
         }),
-      }),
-      {
-        what: 'Servers of the directory, in order of preference. They hold the same entries.',
-        min: 1,
-        max: 8,
-        example: [{ url: 'ldaps://ldap1.example.com' }, { url: 'ldaps://ldap2.example.com' }],
-      },
+        {
+          what: 'Servers of the directory, in order of preference. They hold the same entries. One that failed is asked after the others until it answers again.',
+          min: 1,
+          max: 8,
+          example: [{ url: 'ldaps://ldap1.example.com' }, { url: 'ldaps://ldap2.example.com' }],
+          leftOut: 'srv names them: one of the two is needed',
+        },
+      ),
+    ),
+    srv: Type.Optional(
+      group(
+        {
+          domain: text({
+            what: 'Domain whose records _ldaps._tcp name the servers; where there are none, those of _ldap._tcp, asked at port 636. Only servers inside this domain are asked, and the certificate of each must name it.',
+            max: 253,
+            rules: [hostName],
+            allowed: 'the name of a domain, in lower case',
+            example: 'ad.example.com',
+          }),
+        },
+        {
+          what: 'Servers found in DNS (RFC 2782), by priority and weight. DNS is asked again every minute; while it does not answer, the servers found before are used.',
+          example: { domain: 'ad.example.com' },
+          leftOut: 'servers lists them: one of the two is needed',
+        },
+      ),
     ),
     tls: Type.Optional(
       group(
@@ -232,6 +253,11 @@ export const ldapBindingSpec = group(
         fieldPath: '.subjectNamespace',
       },
       {
+        rule: 'has(self.servers) != has(self.srv)',
+        message: 'servers lists the servers, srv finds them in DNS: set one of the two',
+        fieldPath: '.servers',
+      },
+      {
         rule: '!has(self.groupSearch) || !has(self.userSearch.attributes.memberOf)',
         message: 'userSearch.attributes.memberOf takes the place of this search: keep one of the two',
         fieldPath: '.groupSearch',
@@ -242,7 +268,11 @@ export const ldapBindingSpec = group(
 export type LdapBindingSpec = Static<typeof ldapBindingSpec>;
 
 const serverState = entry({
-  url: text({ what: 'Address of the server, as in spec.', max: 512, example: 'ldaps://ldap1.example.com' }),
+  url: text({
+    what: 'Address of the server, as in spec or as DNS names it.',
+    max: 512,
+    example: 'ldaps://ldap1.example.com',
+  }),
   state: choice(['Up', 'Degraded', 'Down'], {
     what: 'Up: every replica can use it. Degraded: some can. Down: none can.',
     example: 'Up',

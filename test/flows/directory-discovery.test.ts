@@ -118,6 +118,16 @@ describe('as time goes by', () => {
     expect(proxy(0).accepted).toBe(accepted);
   });
 
+  it('other priorities are another order of the same servers', async () => {
+    const [one, two] = [`dc1.${domain}`, `dc2.${domain}`];
+    dns.set({ [ldaps]: [record(one, 0, 10), record(two, 1, 20)] });
+    open();
+    await people.user('ada');
+    dns.set({ [ldaps]: [record(one, 0, 20), record(two, 1, 10)] });
+    await expect.poll(urls, { timeout: 60_000 }).toEqual([url(two, 1), url(one, 0)]);
+    expect((await people.user('ada')).server).toBe(url(two, 1));
+  });
+
   it.each(['servfail', 'silent'] as const)('the last good answer holds while DNS gives none: %s', async (how) => {
     dns.set({ [ldaps]: [record(`dc1.${domain}`, 0)] });
     open();

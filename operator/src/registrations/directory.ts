@@ -28,7 +28,8 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
   const usual = vendorDefaults(spec.vendor);
   const memberOf = attributes.memberOf ?? (spec.groupSearch === undefined ? usual.memberOf : undefined);
   return {
-    servers: spec.servers.map(({ url }) => url),
+    servers: (spec.servers ?? []).map(({ url }) => url),
+    ...(spec.srv === undefined ? {} : { srv_domain: spec.srv.domain }),
     ...(caBundle === undefined ? {} : { ca_bundle: caBundle }),
     bind_dn: spec.bind.dn,
     bind_password: facts.bindPassword,

@@ -97,6 +97,8 @@ class DirectoryProber implements Prober {
     const watched = this.#watched.get(directory);
     if (watched === undefined || watched.retries.has(server)) return;
     const again = async () => {
+      // DNS may name it no more.
+      if (!directory.servers.includes(server)) return void watched.retries.delete(server);
       await server.health.trial;
       // Where it has failed once more since, it is due later.
       if (server.health.dueIn === 0 && server.health.state !== 'well') await this.#look(directory, [server]);

@@ -13,6 +13,7 @@ import {
   type Verdict,
 } from './words.ts';
 
+const oneWay = 'servers lists the servers, srv finds them in DNS: set one of the two';
 const search = (fields: Fields) => ({ userSearch: { base: 'ou=people,dc=example,dc=com', ...fields } });
 
 export const directories: readonly Verdict[] = [
@@ -32,7 +33,6 @@ export const directories: readonly Verdict[] = [
     matches: { suffixes: ['@example.com'] },
     sampleUsers: ['ada', 'grace@example.com'],
   }),
-  ldap(
   ldap('Active Directory', { vendor: 'ActiveDirectory' }),
   ldap('389 Directory Server', { vendor: '389ds' }),
   ldap('groups inside groups', { groupSearch: { base: 'ou=groups,dc=example,dc=com', nested: true } }),
@@ -41,9 +41,23 @@ export const directories: readonly Verdict[] = [
     { groupSearch: { base: 'ou=groups,dc=example,dc=com', nested: true, attributes: { user: 'uid' } } },
     'spec.groupSearch.nested: groups that list names hold no groups: leave nested out, or attributes.user',
   ),
+  ldap(
     'clear text',
     { servers: [{ url: 'ldap://ldap.example.com' }] },
     'spec.servers[0].url: use ldaps://host or ldaps://host:port: ldap:// and StartTLS are refused, because a connection that drops would go on in clear text, passwords included',
+  ),
+  ldap('servers by DNS', { servers: undefined, srv: { domain: 'ad.example.com' } }),
+  ldap('neither servers nor DNS', { servers: undefined }, `spec.servers: ${oneWay}`),
+  ldap('servers and DNS', { srv: { domain: 'ad.example.com' } }, `spec.servers: ${oneWay}`),
+  ldap(
+    'servers by DNS without a domain',
+    { servers: undefined, srv: {} },
+    'spec.srv.domain: is required, for example ad.example.com',
+  ),
+  ldap(
+    'a domain that is an address',
+    { servers: undefined, srv: { domain: '10.0.0.1' } },
+    "spec.srv.domain: must be the name of a host: lower-case letters, digits, '-' and '.', for example app.example.com",
   ),
   ldap('no server', { servers: [] }, 'spec.servers: needs at least one item'),
   ldap(

@@ -37,6 +37,15 @@ describe('servers', () => {
   });
 });
 
+describe('servers by DNS', () => {
+  const oneWay = 'spec.servers: servers lists the servers, srv finds them in DNS: set one of the two';
+  it.each<[string, Record<string, unknown>, string[]]>([
+    ['a domain in place of servers', { servers: undefined, srv: { domain: 'ad.example.com' } }, []],
+    ['neither', { servers: undefined }, [oneWay]],
+    ['both', { srv: { domain: 'ad.example.com' } }, [oneWay]],
+  ])('%s', (_title, spec, expected) => expect(problems('LdapBinding', binding(spec))).toEqual(expected));
+});
+
 describe('filters', () => {
   it.each(['(uid={})', '(&(objectClass=person)(|(uid={})(mail={})))', '(uid:caseExactMatch:={})'])(
     '%s finds a user',
@@ -190,11 +199,11 @@ describe('other rules of an LdapBinding', () => {
   });
 
   it('a directory of OpenLDAP needs little', () => {
-    const { userSearch, bind, emailVerified, unlistedScopes, timeouts, priority } = accepted(
+    const { userSearch, bind, emailVerified, unlistedScopes, passwordChange, timeouts, priority } = accepted(
       'LdapBinding',
       binding(),
     ).spec;
-    expect({ userSearch, bind, emailVerified, unlistedScopes, timeouts, priority }).toEqual({
+    expect({ userSearch, bind, emailVerified, unlistedScopes, passwordChange, timeouts, priority }).toEqual({
       userSearch: {
         base: 'ou=people,dc=example,dc=com',
         scope: 'Sub',
@@ -203,6 +212,7 @@ describe('other rules of an LdapBinding', () => {
       bind: { dn: 'cn=reader,dc=example,dc=com', passwordSecretRef: { name: 'ldap-reader', key: 'password' } },
       emailVerified: { mode: 'Never' },
       unlistedScopes: 'Allow',
+      passwordChange: 'Off',
       timeouts: { connect: '1s', bind: '1s', search: '1s' },
       priority: 100,
     });
@@ -219,6 +229,7 @@ describe('other rules of an LdapBinding', () => {
         { name: 'b', scopes: ['x'] },
       ],
       unlistedScopes: 'Deny',
+      passwordChange: 'Allowed',
       priority: 0,
       matches: { suffixes: ['@example.com'], names: ['admin'] },
     };

@@ -35,6 +35,27 @@ const judge = (...replicas: readonly (readonly DirectoryServerProbe[])[]) =>
     found: new Map(replicas.map((probes, index) => [`r${index}`, probes])),
   });
 
+describe('servers that DNS names', () => {
+  const judged = (...replicas: readonly (readonly DirectoryServerProbe[])[]) =>
+    judgeProbes({
+      urls: undefined,
+      secret: 'reader',
+      found: new Map(replicas.map((probes, index) => [`r${index}`, probes])),
+    });
+
+  it('are shown in one order, whatever order each replica drew', () => {
+    const [one, other] = [judged([up(b), up(a)], [up(a), up(b)]), judged([up(a), up(b)], [up(b), up(a)])];
+    expect(one).toEqual(other);
+    expect(one.servers.map(({ url, state }) => `${url} ${state}`)).toEqual([`${a} Up`, `${b} Up`]);
+  });
+
+  it('none: what DNS said stands in the place of a server', () => {
+    const { conditions, servers } = judged([unreachable('_ldaps._tcp.example.com')]);
+    expect(conditions[0]).toMatchObject({ type: 'TLSReady', status: 'False', reason: 'ConnectFailed' });
+    expect(servers).toMatchObject([{ url: '_ldaps._tcp.example.com', state: 'Down' }]);
+  });
+});
+
 describe('what replicas found, as conditions', () => {
   it.each<readonly [string, readonly (readonly DirectoryServerProbe[])[], string, string | undefined, string]>([
     ['all is well', [[up(a), up(b)]], 'True True True', a, 'Up Up'],

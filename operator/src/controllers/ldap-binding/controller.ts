@@ -122,7 +122,7 @@ function findings(registry: RegistryHandle | undefined, history: ProbeHistory, s
       pending,
     };
   const verdict = judgeProbes({
-    urls: binding.spec.servers.map(({ url }) => url),
+    urls: binding.spec.servers?.map(({ url }) => url),
     found,
     secret: binding.spec.bind.passwordSecretRef.name,
   });

@@ -29,8 +29,8 @@ interface Failure {
 }
 
 export interface ProbeInput {
-  /** In order of preference. */
-  readonly urls: readonly string[];
+  /** In order of preference; `undefined`: those that DNS named to the replicas. */
+  readonly urls: readonly string[] | undefined;
   /** By replica; at least one. */
   readonly found: ReadonlyMap<string, readonly DirectoryServerProbe[]>;
   /** Name of the Secret with the service account's password. */
@@ -38,10 +38,10 @@ export interface ProbeInput {
 }
 
 export function judgeProbes(input: ProbeInput): ProbeVerdict {
-  const replicas = [...input.found.values()].map((probes) =>
-    input.urls.map((url) => failureOf(probes, url, input.secret)),
-  );
-  const servers = input.urls.map((url, index) =>
+  const all = [...input.found.values()];
+  const urls = input.urls ?? named(all);
+  const replicas = all.map((probes) => urls.map((url) => failureOf(probes, url, input.secret)));
+  const servers = urls.map((url, index) =>
     stateOf(
       url,
       replicas.map((failures) => failures[index]),
@@ -57,6 +57,14 @@ export function judgeProbes(input: ProbeInput): ProbeVerdict {
     activeServer: active?.url,
   };
 }
+
+/** Replicas ask DNS for themselves, and draw their own order among equals: what is shown must not change with it. */
+function named(all: readonly (readonly DirectoryServerProbe[])[]): readonly string[] {
+  const urls = new Set(all.flatMap((probes) => probes.map(({ url }) => url)));
+  return [...urls].toSorted().slice(0, mostServers);
+}
+
+const mostServers = 8;
 
 /** `undefined`: usable. A server that was not looked at yet counts as not reached. */
 function failureOf(probes: readonly DirectoryServerProbe[], url: string, secret: string): Failure | undefined {

@@ -1,7 +1,7 @@
 /** The servers that a directory has at the moment: those that are listed, or those that DNS names. */
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { LdapServer } from './server.ts';
-import { lookUpServers, type ResolveSrv, urlsOf } from './srv.ts';
+import { lookUpServers, type ResolveSrv, type SrvRecord, urlsOf } from './srv.ts';
 import { type ServerTarget, TargetProblem, targetsOf } from './target.ts';
 
 export interface Members {
@@ -21,7 +21,7 @@ export interface MemberPorts {
   readonly lookUpEvery: number;
   /** From 0 to 1, 1 excluded. */
   readonly random: () => number;
-  /** A look-up failed or found nothing, with the code of `node:dns` if it has one; servers found before stay. */
+  /** Look-ups fail now, or find nothing; the code of `node:dns` if there is one. Servers found before stay. */
   readonly onLookUpFailed: (code: string) => void;
 }
 
@@ -54,13 +54,28 @@ function fixed(servers: readonly LdapServer[], problem: TargetProblem | null): M
 /** After a look-up that failed. */
 const lookUpAgain = 5000;
 
+interface Answer {
+  readonly targets: readonly ServerTarget[];
+  readonly said: string;
+}
+
+function textOf(records: readonly SrvRecord[]): string {
+  return records
+    .map(({ priority, weight, name, port }) => `${priority} ${weight} ${name}:${port}`)
+    .toSorted()
+    .join(', ');
+}
+
 class Discovered implements Members {
   readonly #domain: string;
   readonly #caBundle: string | undefined;
   readonly #ports: MemberPorts;
   readonly #first = Promise.withResolvers<void>();
   #members: ReadonlyMap<string, LdapServer> = new Map();
+  /** What DNS said last, in an order of its own, so that the same answer is the same text. */
   #known = '';
+  /** Why the last look-up gave nothing; empty: it gave something. */
+  #failure = '';
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   problem: TargetProblem | null;
@@ -96,36 +111,35 @@ class Discovered implements Members {
     const found = await this.#ask();
     if (this.#closed) return;
     if (typeof found === 'string') {
-      this.#ports.onLookUpFailed(found);
+      if (found !== this.#failure) this.#ports.onLookUpFailed(found);
       if (this.#members.size === 0) this.problem = this.#nothingFound(found);
     } else this.#take(found);
+    this.#failure = typeof found === 'string' ? found : '';
     this.#first.resolve();
     const { lookUpEvery } = this.#ports;
     const wait = typeof found === 'string' ? Math.min(lookUpAgain, lookUpEvery) : lookUpEvery;
     this.#timer = setTimeout(() => void this.#lookUp(), wait).unref();
   }
 
-  /** URLs in order, or why there are none. */
-  async #ask(): Promise<readonly string[] | string> {
+  /** In order, or why there are none. Never throws: whatever DNS says, it ends nothing. */
+  async #ask(): Promise<Answer | string> {
     try {
       const records = await lookUpServers(this.#domain, this.#ports.resolveSrv);
       const urls = urlsOf(records, this.#domain, this.#ports.random);
-      if (urls.length > 0) return urls;
+      if (urls.length > 0) return { targets: targetsOf(urls, this.#caBundle), said: textOf(records) };
       return records.length === 0 ? 'ENOTFOUND' : 'only names outside of the domain';
     } catch (error) {
       return error instanceof Error && 'code' in error ? String(error.code) : 'unknown';
     }
   }
 
-  /** As long as the same servers are named, their order stays: by chance it would be another one each time. */
-  #take(urls: readonly string[]): void {
-    const known = urls.toSorted().join(' ');
-    if (known === this.#known) return;
+  /** As long as DNS says the same, the order stays: by chance it would be another one each time. */
+  #take({ targets, said }: Answer): void {
+    if (said === this.#known) return;
     const before = this.#members;
-    const targets = targetsOf(urls, this.#caBundle);
     this.#members = new Map(targets.map((target) => [target.url, before.get(target.url) ?? this.#ports.make(target)]));
     for (const [url, server] of before) if (!this.#members.has(url)) server.close();
-    this.#known = known;
+    this.#known = said;
     this.problem = null;
   }
 
