@@ -2,6 +2,7 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { atEnd } from './exchange.ts';
+import { handleTogether } from './handle-together.ts';
 import { HandlerTimeout, HttpError } from './http-error.ts';
 import { OpenList } from './open-list.ts';
 import { createSecureServer, type TlsListenerOptions } from './secure-server.ts';
@@ -117,6 +118,7 @@ export function createHttp({
     done();
   });
   limitTime(app, limits.handlerTimeout);
+  handleTogether(app);
   return app;
 }
 

@@ -8,7 +8,7 @@ import { isFromTrustedProxy, sourceOf } from './source.ts';
 /** To be mounted before all other hooks: what they do is part of it. */
 export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
   const spans = new WeakMap<FastifyRequest, OpenSpan>();
-  // Whatever waits for the network in between forgets what it was part of: a body comes when its socket says so.
+  // Whatever waits in between forgets what it was part of: for its body, and for others that are handled with it.
   const goOn = (request: FastifyRequest, done: () => void): void => {
     const span = spans.get(request);
     if (span === undefined) done();
@@ -27,7 +27,7 @@ export function traceRequests(app: FastifyInstance, tracing: Tracing): void {
     });
     span.within(done);
   });
-  app.addHook('preValidation', (request, _reply, done) => goOn(request, done));
+  app.addHook('preHandler', (request, _reply, done) => goOn(request, done));
 }
 
 function begin(tracing: Tracing, request: FastifyRequest): OpenSpan {
