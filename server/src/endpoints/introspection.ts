@@ -4,7 +4,7 @@
  */
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
-import { readClientRequest, takePostOnly } from '../http/client-request.ts';
+import { type ClientRequest, readClientRequest, takePostOnly } from '../http/client-request.ts';
 import { answeredCode } from '../http/error-reply.ts';
 import { noStore } from '../http/headers.ts';
 import type { KeySet } from '../keys/keys.ts';
@@ -16,7 +16,7 @@ import type { Clock } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { FoundToken, PresentedTokenStore } from '../store/presented-tokens.ts';
-import type { RevocationList } from '../store/revocation-list.ts';
+import type { RevocableToken, RevocationList } from '../store/revocation-list.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { type AccessToken, accessTokenOf, accessTokenType, confirmation } from '../tokens/access-token.ts';
 import { isHandle } from '../tokens/handle.ts';
@@ -38,32 +38,71 @@ export interface IntrospectionPorts {
 }
 
 export function mountIntrospection(app: FastifyInstance, ports: IntrospectionPorts): void {
-  const seen = createSeenTokens<FoundToken>(ports.clock);
+  const seen: Seen = { handles: createSeenTokens<Remembered>(ports.clock), jwts: new WeakMap() };
   const config = { errors: 'json', admission: 'token' } as const;
-  app.post(endpointPaths.introspection, { config }, async (request, reply) => {
-    try {
-      const answer = await introspect(ports, seen, request);
+  app.post(endpointPaths.introspection, { config }, (request, reply) => {
+    const answered = (answer: string | null): void => {
       ports.metrics.introspections.inc({ outcome: answer === null ? 'inactive' : 'active' });
-      return reply.headers(noStore).send(JSON.stringify(answer ?? { active: false }));
-    } catch (error) {
+      // Not returned: a reply is a thenable, and would be waited for.
+      void reply.headers(noStore).send(answer ?? inactive);
+    };
+    const failed = (error: unknown): never => {
       ports.metrics.introspections.inc({ outcome: answeredCode(error) });
       throw error;
+    };
+    try {
+      const answer = introspect(ports, seen, request);
+      if (answer instanceof Promise) return answer.then(answered, failed);
+      answered(answer);
+    } catch (error) {
+      return failed(error);
     }
   });
   takePostOnly(app, endpointPaths.introspection);
 }
+
+const inactive = JSON.stringify({ active: false });
 
 /** RFC 7662 §2.2. `token_type` is left out for refresh tokens, which are none of RFC 6749 §5.1. */
 interface Introspection extends Readonly<Record<string, unknown>> {
   readonly active: true;
 }
 
-async function introspect(
+/** What is said of an access token, as long as it holds. */
+interface Told {
+  readonly token: AccessToken;
+  readonly answer: string;
+}
+
+/** An opaque token, and what was said of it while its client and our issuer were these. */
+interface Remembered {
+  readonly found: FoundToken;
+  readonly expiresAt: number;
+  readonly holder: ClientRegistration;
+  readonly issuer: string | undefined;
+  readonly told: Told;
+}
+
+/** Answers that were given. Whether they may be given again is decided each time: they hold nothing of who asked. */
+interface Seen {
+  readonly handles: SeenTokens<Remembered>;
+  /** By the claims that the verifier remembers, so that it decides how long. */
+  readonly jwts: WeakMap<Readonly<Record<string, unknown>>, Told>;
+}
+
+/** `null`: inactive, or not for whoever asks. Nothing is waited for where nothing has to be asked. */
+function introspect(ports: IntrospectionPorts, seen: Seen, request: FastifyRequest): MaybeLater<string | null> {
+  const asked = readClientRequest(ports.authenticate, request);
+  return asked instanceof Promise ? asked.then((one) => judge(ports, seen, one)) : judge(ports, seen, asked);
+}
+
+type MaybeLater<T> = T | Promise<T>;
+
+function judge(
   ports: IntrospectionPorts,
-  seen: SeenTokens<FoundToken>,
-  request: FastifyRequest,
-): Promise<Introspection | null> {
-  const { client, parameters } = await readClientRequest(ports.authenticate, request);
+  seen: Seen,
+  { client, parameters }: ClientRequest,
+): MaybeLater<string | null> {
   // RFC 7662 §2.1: whoever can prove nothing could try out tokens.
   if (client.method === 'none') {
     throw jsonError('invalid_client', 'client authentication failed', { detail: 'a public client' });
@@ -71,49 +110,84 @@ async function introspect(
   const token = parameters.get('token');
   if (token === undefined) throw jsonError('invalid_request', 'token is missing');
   // `token_type_hint` saves nothing here: what a token is shows, or one look-up finds it among all.
-  return isHandle(token) ? introspectHandle(ports, seen, token, client) : introspectJwt(ports, token, client);
+  if (!isHandle(token)) return judgeJwt(ports, seen, token, client);
+  const known = seen.handles.get(token);
+  if (known !== undefined) return judgeHandle(ports, seen, token, known.found, known, client);
+  return ports.tokens
+    .find(token)
+    .then((found) => (found === null ? null : judgeHandle(ports, seen, token, found, undefined, client)));
 }
 
-async function introspectJwt(
+function judgeJwt(
   ports: IntrospectionPorts,
+  { jwts }: Seen,
   jwt: string,
   caller: AuthenticatedClient,
-): Promise<Introspection | null> {
-  const claims = await ports.keys.verify(jwt, accessTokenType);
-  const token = claims === null ? null : accessTokenOf(claims);
-  if (token === null || !mayKnow(caller.registration, token)) return null;
-  const named = revocable(ports, token);
-  if (named === null || (await ports.revocations.isRevoked(named))) return null;
-  return wireOf(issuerOf(ports), token);
+): MaybeLater<string | null> {
+  const claims = ports.keys.verify(jwt, accessTokenType);
+  if (claims === null) return null;
+  let told = jwts.get(claims);
+  if (told === undefined) {
+    const token = accessTokenOf(claims);
+    if (token === null) return null;
+    told = { token, answer: JSON.stringify(wireOf(issuerOf(ports), token)) };
+    jwts.set(claims, told);
+  }
+  if (!mayKnow(caller.registration, told.token)) return null;
+  const named = revocable(ports, told.token);
+  return named === null ? null : unless(ports.revocations.isRevoked(named), told.answer);
 }
 
-async function introspectHandle(
+/** The answer, unless it was revoked. */
+function unless(revoked: MaybeLater<boolean>, answer: string): MaybeLater<string | null> {
+  if (revoked instanceof Promise) return revoked.then((yes) => (yes ? null : answer));
+  return revoked ? null : answer;
+}
+
+function judgeHandle(
   ports: IntrospectionPorts,
-  seen: SeenTokens<FoundToken>,
+  { handles }: Seen,
   handle: string,
+  found: FoundToken,
+  known: Remembered | undefined,
   caller: AuthenticatedClient,
-): Promise<Introspection | null> {
-  const known = seen.get(handle);
-  const found = known ?? (await ports.tokens.find(handle));
-  if (found === null) return null;
-  const holder = registered(ports, found.clientId);
+): MaybeLater<string | null> {
+  const holder = ports.snapshot.current.client(found.clientId);
   // Withdrawn, or another client under the same name since.
   if (holder?.owner.uid !== found.clientUid) return null;
-  const subject = found.grant === undefined ? found.clientId : ports.subjectOf(holder.value, found.grant.subject);
-  const token = accessTokenFrom(found, subject);
-  if (found.kind === 'refresh') {
-    if (caller.uid !== found.clientUid || (await isRevoked(ports, found, token))) return null;
-    return refreshWireOf(issuerOf(ports), token);
-  }
-  if (!mayKnow(caller.registration, token) || (await isRevoked(ports, found, token))) return null;
-  if (known === undefined) seen.add(handle, found);
-  return wireOf(issuerOf(ports), token);
+  const issuer = issuerOf(ports);
+  const isAsBefore = known !== undefined && known.holder === holder.value && known.issuer === issuer;
+  const told = isAsBefore ? known.told : tell(ports, found, holder.value, issuer);
+  const revoked = () => ports.revocations.isRevoked(revocableHandle(found, told.token));
+  if (found.kind === 'refresh') return caller.uid === found.clientUid ? unless(revoked(), told.answer) : null;
+  if (!mayKnow(caller.registration, told.token)) return null;
+  const answer = unless(revoked(), told.answer);
+  if (isAsBefore) return answer;
+  const remember = (one: string | null): string | null => {
+    if (one !== null) handles.add(handle, { found, expiresAt: found.expiresAt, holder: holder.value, issuer, told });
+    return one;
+  };
+  return answer instanceof Promise ? answer.then(remember) : remember(answer);
 }
+
+function tell(
+  { subjectOf }: IntrospectionPorts,
+  found: FoundToken,
+  holder: ClientRegistration,
+  issuer: string | undefined,
+): Told {
+  const subject = found.grant === undefined ? found.clientId : subjectOf(holder, found.grant.subject);
+  const token = accessTokenFrom(found, subject);
+  const wire = found.kind === 'refresh' ? refreshWireOf(issuer, token) : wireOf(issuer, token);
+  return { token, answer: JSON.stringify(wire) };
+}
+
+const none: readonly string[] = [];
 
 /** Its own tokens, those that are for it, and those for the audiences that it speaks for (RFC 7662 §4). */
 function mayKnow(caller: ClientRegistration, { clientId, audiences }: AccessToken): boolean {
-  const own = [caller.client_id, ...(caller.introspection_audiences ?? [])];
-  return clientId === caller.client_id || audiences.some((audience) => own.includes(audience));
+  const { client_id: own, introspection_audiences: spokenFor = none } = caller;
+  return clientId === own || audiences.some((audience) => audience === own || spokenFor.includes(audience));
 }
 
 function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
@@ -134,12 +208,9 @@ function accessTokenFrom(found: FoundToken, subject: string): AccessToken {
 }
 
 /** A revocation of a user names the user's own subject. */
-function isRevoked(ports: IntrospectionPorts, { grant, sessionId }: FoundToken, token: AccessToken): Promise<boolean> {
-  return ports.revocations.isRevoked({ ...token, sessionId, subject: grant?.subject ?? token.subject });
-}
-
-function registered({ snapshot }: IntrospectionPorts, clientId: string) {
-  return snapshot.current.client(clientId);
+function revocableHandle({ grant, sessionId }: FoundToken, token: AccessToken): RevocableToken {
+  const { tokenId, clientId, grantId, issuedAt } = token;
+  return { tokenId, clientId, grantId, issuedAt, sessionId, subject: grant?.subject ?? token.subject };
 }
 
 function issuerOf({ snapshot }: IntrospectionPorts): string | undefined {

@@ -13,7 +13,8 @@ export interface RevocablePorts {
 export function revocable({ snapshot, sessionNames }: RevocablePorts, token: AccessToken): RevocableToken | null {
   const client = snapshot.current.client(token.clientId)?.value;
   if (client === undefined) return null;
-  if (token.sid === undefined) return { ...token, sessionId: undefined };
-  const sessionId = sessionNames.meant(client, token.sid);
-  return sessionId === undefined ? null : { ...token, sessionId };
+  const { tokenId, subject, clientId, grantId, issuedAt, sid } = token;
+  const sessionId = sid === undefined ? undefined : sessionNames.meant(client, sid);
+  if (sid !== undefined && sessionId === undefined) return null;
+  return { tokenId, subject, clientId, grantId, sessionId, issuedAt };
 }

@@ -46,7 +46,7 @@ async function revoke(ports: RevocationPorts, request: FastifyRequest): Promise<
   if (token === undefined) throw jsonError('invalid_request', 'token is missing');
   const { client_id: clientId } = client.registration;
   // RFC 7009 §2.1: a wrong `token_type_hint` must not hide a token, so none is needed.
-  const target = isHandle(token) ? { handle: token } : await targetOfJwt(ports, token, clientId);
+  const target = isHandle(token) ? { handle: token } : targetOfJwt(ports, token, clientId);
   if (target === null) return 'ignored';
   const event: AuditEvent = {
     id: uuidV7(),
@@ -65,8 +65,8 @@ async function revoke(ports: RevocationPorts, request: FastifyRequest): Promise<
 }
 
 /** `null`: none of ours, expired, or another client's; nothing happens then (RFC 7009 §2.2). */
-async function targetOfJwt({ keys }: RevocationPorts, jwt: string, clientId: string): Promise<RevocationTarget | null> {
-  const claims = await keys.verify(jwt, accessTokenType);
+function targetOfJwt({ keys }: RevocationPorts, jwt: string, clientId: string): RevocationTarget | null {
+  const claims = keys.verify(jwt, accessTokenType);
   const token = claims === null ? null : accessTokenOf(claims);
   if (token === null || token.clientId !== clientId) return null;
   return token.grantId === undefined ? { tokenId: token.tokenId } : { grantId: token.grantId };

@@ -7,15 +7,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { GrantContext } from '../grants/grant.ts';
 import { type Grants, redeem } from '../grants/index.ts';
 import type { AuthenticateClient } from '../http/client-authentication.ts';
-import { certificateOf } from '../http/client-certificate.ts';
-import { narrowOrigin } from '../http/cross-origin.ts';
+import { type ClientRequest, readClientRequest } from '../http/client-request.ts';
 import { departureOf } from '../http/departure.ts';
 import { answeredCode } from '../http/error-reply.ts';
-import { queryText, requireForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
 import { noteFacts } from '../http/request-facts.ts';
-import { sourceOf } from '../http/source.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError } from '../protocol/errors.ts';
@@ -52,15 +49,19 @@ export function mountToken(app: FastifyInstance, parts: TokenEndpointParts): voi
   });
 }
 
-async function serve(parts: TokenEndpointParts, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function serve(parts: TokenEndpointParts, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const progress: Progress = { client: undefined, grantType: undefined };
   try {
-    const { client, asked, context } = await admit(parts, request, reply, progress);
-    const issuance = await redeem(parts.grants, asked, client, context);
+    // What is there at once is not waited for: each turn of the microtask queue costs every request some microseconds.
+    const admitted = admit(parts, request, reply, progress);
+    const { client, asked, context } = admitted instanceof Promise ? await admitted : admitted;
+    const redeemed = redeem(parts.grants, asked, client, context);
+    const issuance = redeemed instanceof Promise ? await redeemed : redeemed;
     const response = await parts.issue(issuance);
     told(parts, issuance, response, client, asked.grantType, context);
     count(parts.metrics, progress, 'success');
-    return reply.headers(noStore).send(JSON.stringify(response));
+    // Not returned: a reply is a thenable, and would be waited for.
+    void reply.headers(noStore).send(JSON.stringify(response));
   } catch (error) {
     count(parts.metrics, progress, answeredCode(error));
     noteFacts(request, {
@@ -78,21 +79,25 @@ interface Admitted {
 }
 
 /** Who asks for what. */
-async function admit(
+function admit(
   parts: TokenEndpointParts,
   request: FastifyRequest,
   reply: FastifyReply,
   progress: Progress,
-): Promise<Admitted> {
-  // Credentials in a URL end up in logs and histories: whatever stands there is refused with them.
-  if (queryText(request) !== '') throw jsonError('invalid_request', 'parameters belong in the body');
-  const parameters = requireForm(request, { by: 'json' });
-  const source = sourceOf(request.raw);
-  const { authorization } = request.headers;
-  const certificate = certificateOf(request.raw);
-  const client = await parts.authenticate({ authorization, parameters, source, certificate, requestId: request.id });
+): Admitted | Promise<Admitted> {
+  const asked = readClientRequest(parts.authenticate, request);
+  return asked instanceof Promise
+    ? asked.then((one) => admitClient(request, reply, progress, one))
+    : admitClient(request, reply, progress, asked);
+}
+
+function admitClient(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  progress: Progress,
+  { client, parameters, source, certificate }: ClientRequest,
+): Admitted {
   progress.client = client;
-  narrowOrigin(request.raw, client.registration);
   const asked = parseTokenRequest(parameters);
   progress.grantType = asked.grantType;
   if (!client.registration.grant_types.includes(asked.grantType)) {

@@ -87,7 +87,7 @@ function claimsOf({ snapshot }: UserinfoPorts, { grant, scopes }: Presented): Cl
 
 /** @throws ProtocolError `invalid_token`, `insufficient_scope` */
 async function readJwt(ports: UserinfoPorts, jwt: string): Promise<Presented> {
-  const claims = await ports.keys.verify(jwt, accessTokenType);
+  const claims = ports.keys.verify(jwt, accessTokenType);
   if (claims === null) throw invalid('not one of ours, or expired');
   const token = accessTokenOf(claims);
   if (token === null) throw invalid('incomplete');

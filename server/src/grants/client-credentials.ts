@@ -20,7 +20,7 @@ export const clientCredentials = ({
   server,
 }: ClientCredentialsPorts): Grant<'client_credentials'> => ({
   grantType: 'client_credentials',
-  async redeem(request, client) {
+  redeem(request, client) {
     // RFC 6749 §4.4: confidential clients alone. Registration refuses it too; a row may be older than the rule.
     if (client.method === 'none') {
       throw jsonError('unauthorized_client', 'a public client cannot use this grant type');
@@ -36,10 +36,10 @@ export const clientCredentials = ({
     if (audiences === null) {
       throw jsonError('invalid_target', 'a resource is no audience of the requested scopes');
     }
-    const accessToken = newOpaqueToken(client, server(), { scopes, audiences });
-    if (accessToken !== undefined) await accessTokens.insert(accessToken);
     const subject = registration.client_id;
-    const certificate = client.boundTo;
-    return { client: registration, subject, scopes, resources, user: null, certificate, ...opaquely(accessToken) };
+    const issuance = { client: registration, subject, scopes, resources, user: null, certificate: client.boundTo };
+    const accessToken = newOpaqueToken(client, server(), { scopes, audiences });
+    if (accessToken === undefined) return issuance;
+    return accessTokens.insert(accessToken).then(() => ({ ...issuance, ...opaquely(accessToken) }));
   },
 });

@@ -23,5 +23,5 @@ export interface Grant<T extends TokenGrantType> {
    *
    * @throws ProtocolError with an error code of RFC 6749 §5.2
    */
-  redeem(request: RequestOf<T>, client: AuthenticatedClient, context: GrantContext): Promise<Issuance>;
+  redeem(request: RequestOf<T>, client: AuthenticatedClient, context: GrantContext): Issuance | Promise<Issuance>;
 }

@@ -14,7 +14,7 @@ export function redeem(
   request: TokenRequest,
   client: AuthenticatedClient,
   context: GrantContext,
-): Promise<Issuance> {
+): Issuance | Promise<Issuance> {
   switch (request.grantType) {
     case 'authorization_code':
       return ask(grants.authorization_code, request, client, context);
@@ -27,12 +27,16 @@ export function redeem(
   }
 }
 
+interface Redeeming<R> {
+  redeem(request: R, client: AuthenticatedClient, context: GrantContext): Issuance | Promise<Issuance>;
+}
+
 function ask<R extends TokenRequest>(
-  grant: { redeem(request: R, client: AuthenticatedClient, context: GrantContext): Promise<Issuance> } | undefined,
+  grant: Redeeming<R> | undefined,
   request: R,
   client: AuthenticatedClient,
   context: GrantContext,
-): Promise<Issuance> {
+): Issuance | Promise<Issuance> {
   if (grant === undefined) throw jsonError('unsupported_grant_type', 'the grant type is not supported');
   return grant.redeem(request, client, context);
 }

@@ -2,12 +2,10 @@
  * Who is the client (RFC 6749 §2.3, §3.2.1, RFC 8705 §2)? The only place that makes an {@link AuthenticatedClient}, and the first thing
  * that happens to a token request: nothing is looked up for a client that has not proved who it is.
  */
-import { hash, timingSafeEqual } from 'node:crypto';
 import { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
-import { decodeFormText, type Parameters } from '../protocol/parameters.ts';
+import type { Parameters } from '../protocol/parameters.ts';
 import { type ClientAuthenticationMethod, certificateMethods } from '../protocol/terms.ts';
-import type { ClientRegistration } from '../registry/registration.ts';
 import type { CertificateProblem, FetchCertificateKeys, JudgeCertificate } from './certificate-judge.ts';
 import {
   type AssertionProblem,
@@ -20,6 +18,7 @@ import {
   selfNamed,
 } from './client-assertion.ts';
 import type { PresentedCertificate } from './client-certificate.ts';
+import { maxSecretLength, placeOfSecret, readBasic } from './client-secret.ts';
 import { HttpError } from './http-error.ts';
 import { createLimiter } from './limiter.ts';
 import { networkOf, type Source } from './source.ts';
@@ -69,7 +68,6 @@ export interface CredentialsRequest {
 
 /** Failures per minute, per client and source together: strangers must not lock a client out (per replica, in memory). */
 const failuresPerMinute = 20;
-const maxSecretLength = 1024;
 
 /** What the request claims, before it is believed. */
 type ClientClaim =
@@ -81,7 +79,8 @@ type ClientClaim =
   | { readonly method: 'assertion'; readonly clientId: string; readonly assertion: string }
   | { readonly method: 'none'; readonly clientId: string };
 
-export type AuthenticateClient = (request: CredentialsRequest) => Promise<AuthenticatedClient>;
+/** Most are judged at once, and a promise for nothing would be dear on every request. */
+export type AuthenticateClient = (request: CredentialsRequest) => AuthenticatedClient | Promise<AuthenticatedClient>;
 
 /**
  * @throws ProtocolError `invalid_request` (two methods, or two client ids), `invalid_client`
@@ -126,19 +125,30 @@ export function createClientAuthentication(options: ClientAuthenticationOptions)
     return jsonError('invalid_client', told(failure.reason), { detail: failure.reason });
   };
 
-  return async ({ authorization, parameters, source, certificate, requestId }) => {
-    const claim = readClaim(authorization, parameters);
-    if (claim === null) throw refused({ reason: 'malformed', method: 'unknown', client: undefined, source, requestId });
-    const client = options.client(claim.clientId);
-    const method = methodOf(claim, client);
-    const judged = judgeInTurn({ claim, client, method, certificate, source, requestId });
-    // Most are judged at once, and a turn of the microtask queue for nothing would be dear here.
-    const problem = judged instanceof Promise ? await judged : judged;
+  const judgeNow = (attempt: Attempt): FailureReason | null | Promise<FailureReason | null> => {
+    const { claim, client } = attempt;
+    // Nobody failed for a minute and nobody is being judged: a secret that holds has no turn to wait for.
+    if ('secret' in claim && limiter.isIdle() && turns.isIdle() && judgeSecret(options, client, claim) === null)
+      return null;
+    return judgeInTurn(attempt);
+  };
+
+  const conclude = (attempt: Attempt, problem: FailureReason | null): AuthenticatedClient => {
+    const { client, method, certificate, source, requestId } = attempt;
     if (client === undefined || problem !== null) {
       throw refused({ reason: problem ?? 'unknown_client', method, client, source, requestId });
     }
     const { token_endpoint_auth_method: proved } = client.value;
     return AuthenticatedClient.of(client.value, client.owner.uid, proved, certificate?.thumbprint, client.allowedBy);
+  };
+
+  return ({ authorization, parameters, source, certificate, requestId }) => {
+    const claim = readClaim(authorization, parameters);
+    if (claim === null) throw refused({ reason: 'malformed', method: 'unknown', client: undefined, source, requestId });
+    const client = options.client(claim.clientId);
+    const attempt = { claim, client, method: methodOf(claim, client), certificate, source, requestId };
+    const judged = judgeNow(attempt);
+    return judged instanceof Promise ? judged.then((problem) => conclude(attempt, problem)) : conclude(attempt, judged);
   };
 }
 
@@ -243,32 +253,6 @@ function judgeSecret(
   return null;
 }
 
-const digests = new WeakMap<ClientRegistration, readonly Buffer[]>();
-const dummyDigests: readonly Buffer[] = [Buffer.alloc(32)];
-
-function digestsOf(client: ClientRegistration): readonly Buffer[] {
-  let known = digests.get(client);
-  if (known === undefined) {
-    known = client.client_secret_digests.map((digest) => Buffer.from(digest, 'base64url'));
-    digests.set(client, known);
-  }
-  return known;
-}
-
-/** Where the secret stands among those that are accepted, the current one first; negative: it does not. */
-function placeOfSecret(client: ClientRegistration | undefined, secret: string): number {
-  const digest = hash('sha256', secret, 'buffer');
-  const accepted = client === undefined ? [] : digestsOf(client);
-  let found = -1;
-  let place = 0;
-  // To the end, whichever it is.
-  for (const other of accepted.length === 0 ? dummyDigests : accepted) {
-    if (other.length === digest.length && timingSafeEqual(other, digest)) found = place;
-    place += 1;
-  }
-  return accepted.length > 0 ? found : -1;
-}
-
 /** @throws ProtocolError `invalid_request`; `null`: no claim, or one that cannot be read. */
 function readClaim(authorization: string | undefined, parameters: Parameters): ClientClaim | null {
   const clientId = parameters.get('client_id');
@@ -302,21 +286,4 @@ function readAssertion(parameters: Parameters): ClientClaim | null {
   if (assertion.length > maxAssertionLength) return null;
   const clientId = parameters.get('client_id') ?? selfNamed(assertion);
   return clientId === null ? null : { method: 'assertion', clientId, assertion };
-}
-
-const basicHeader = /^basic +([A-Za-z0-9+/]+={0,2})$/i;
-
-/** `client_id:client_secret`, both form-encoded (RFC 6749 §2.3.1), in strict base64; `null` when malformed. */
-function readBasic(header: string): { clientId: string; secret: string } | null {
-  if (header.length > 4 * maxSecretLength) return null;
-  const encoded = basicHeader.exec(header)?.[1];
-  // Node decodes what is no base64 too, and so would read a secret that was not sent.
-  if (encoded === undefined || encoded.length % 4 !== 0) return null;
-  const text = Buffer.from(encoded, 'base64').toString('utf8');
-  const colon = text.indexOf(':');
-  if (colon < 1 || text.includes('\ufffd')) return null;
-  const clientId = decodeFormText(text.slice(0, colon));
-  const secret = decodeFormText(text.slice(colon + 1));
-  if (clientId === null || secret === null || secret.length > maxSecretLength) return null;
-  return { clientId, secret };
 }

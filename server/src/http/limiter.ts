@@ -7,6 +7,8 @@ export interface Limiter {
   left(key: string, factor: number): number;
   /** Counts one. */
   count(key: string, factor: number): void;
+  /** Nothing of what was counted matters any more: no key has to wait, and each may count all that it is allowed. */
+  isIdle(): boolean;
 }
 
 export interface LimiterOptions {
@@ -22,13 +24,17 @@ interface Bucket {
   readonly at: number;
 }
 
+/** Milliseconds in which a full bucket empties, at any factor. */
+const emptiesIn = 60_000;
+
 export function createLimiter({ perMinute, maxKeys, now }: LimiterOptions): Limiter {
   const buckets = new Map<string, Bucket>();
+  let countedAt = Number.NEGATIVE_INFINITY;
 
   const usedNow = (key: string, factor: number): number => {
     const bucket = buckets.get(key);
     if (bucket === undefined) return 0;
-    return Math.max(0, bucket.used - ((now() - bucket.at) / 60_000) * perMinute * factor);
+    return Math.max(0, bucket.used - ((now() - bucket.at) / emptiesIn) * perMinute * factor);
   };
 
   return {
@@ -47,7 +53,14 @@ export function createLimiter({ perMinute, maxKeys, now }: LimiterOptions): Limi
           buckets.delete(oldest);
           break;
         }
-      buckets.set(key, { used, at: now() });
+      countedAt = now();
+      buckets.set(key, { used, at: countedAt });
+    },
+    isIdle() {
+      if (buckets.size === 0) return true;
+      if (now() - countedAt < emptiesIn) return false;
+      buckets.clear();
+      return true;
     },
   };
 }

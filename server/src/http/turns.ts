@@ -10,6 +10,8 @@ export interface Turns {
    * @param check counts its failure before it is over
    */
   take<T>(key: string, left: () => number, check: () => T | Promise<T>): T | Promise<T>;
+  /** No check is running. */
+  isIdle(): boolean;
 }
 
 interface Running {
@@ -46,5 +48,5 @@ export function createTurns(): Turns {
     running.ends ??= Promise.withResolvers();
     return running.ends.promise.then(() => take(key, left, check));
   };
-  return { take };
+  return { take, isIdle: () => keys.size === 0 };
 }

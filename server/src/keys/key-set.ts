@@ -105,7 +105,7 @@ class ReplicaKeys implements Keys {
     });
     this.keySet = {
       jwks: () => this.#jwks,
-      verify: (jwt, type) => Promise.resolve(verify(jwt, type)),
+      verify: (jwt, type) => verify(jwt, type),
       readHint: (idToken) => Promise.resolve(verify(idToken, 'JWT', 'any')),
     };
   }

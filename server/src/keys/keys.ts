@@ -14,10 +14,11 @@ export interface KeySet {
   /** The JWK set as published (RFC 7517 §5): every key from its publication until the last token signed with it has expired. */
   jwks(): { readonly keys: readonly Readonly<Record<string, unknown>>[] };
   /**
-   * Verifies a JWT of ours: one fixed `alg` per key, `typ`, `iss`, expiry. `null` when anything is wrong.
+   * Verifies a JWT of ours: one fixed `alg` per key, `typ`, `iss`, expiry. `null` when anything is wrong. Nothing is waited
+   * for; a token that was verified before has the same object as its claims, as long as it is remembered.
    * @param type the expected `typ` header.
    */
-  verify(jwt: string, type: string): Promise<Readonly<Record<string, unknown>> | null>;
+  verify(jwt: string, type: string): Readonly<Record<string, unknown>> | null;
   /**
    * Reads an ID token of ours that came as a hint (`id_token_hint`): as {@link verify}, but one that has expired is as
    * good (OpenID Connect Core §3.1.2.1, RP-Initiated Logout §4). It proves whom it was issued about, and nothing else.

@@ -38,8 +38,9 @@ export function readParameters(text: string): ParameterReading {
   const pairs = text.split('&');
   if (pairs.length > maxParameters) return { parameters: none, problem: 'too_many' };
   const parameters = new Map<string, string>();
-  const seen = new Set<string>();
   let repeated = false;
+  /** Without a value, or of several. */
+  let dropped: string[] | undefined;
   for (const pair of pairs) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
@@ -51,14 +52,12 @@ export function readParameters(text: string): ParameterReading {
       if (value !== '') parameters.set(name, before === undefined ? value : `${before}${separator}${value}`);
       continue;
     }
-    if (seen.has(name)) {
-      repeated = true;
-      parameters.delete(name);
-      continue;
-    }
-    seen.add(name);
-    if (value !== '') parameters.set(name, value);
+    const again = parameters.has(name);
+    if (again) repeated = true;
+    if (again || value === '') (dropped ??= []).push(name);
+    if (!again) parameters.set(name, value);
   }
+  if (dropped !== undefined) for (const name of dropped) parameters.delete(name);
   return { parameters, problem: repeated ? 'repeated' : undefined };
 }
 

@@ -19,8 +19,12 @@ export interface RevocableToken {
 export interface RevocationList {
   /** Reads everything, then follows. A database that is away is asked again; until then each question goes there too. */
   start(): Stop;
-  isRevoked(token: RevocableToken): Promise<boolean>;
+  /** At once, unless the list is too old to be believed. */
+  isRevoked(token: RevocableToken): boolean | Promise<boolean>;
 }
+
+/** Revocations by what they name, and by its id. */
+type Known = Readonly<Record<RevocationKind, Map<string, Revocation>>>;
 
 const pollEvery = 500;
 const believedFor = 1000;
@@ -35,7 +39,13 @@ export interface RevocationListOptions {
 }
 
 export function createRevocationList({ store, monotonic, onError }: RevocationListOptions): RevocationList {
-  const known = new Map<string, Revocation>();
+  const known: Known = {
+    token: new Map(),
+    subject: new Map(),
+    client: new Map(),
+    grant: new Map(),
+    session: new Map(),
+  };
   /** When the last poll that succeeded began: what was committed later may be missing. */
   let asOf = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
@@ -45,7 +55,7 @@ export function createRevocationList({ store, monotonic, onError }: RevocationLi
   const poll = async (): Promise<void> => {
     const began = monotonic();
     const rows = await (began - asOf <= followedFor ? store.recent() : store.all());
-    for (const row of rows) known.set(keyOf(row.kind, row.value), row);
+    for (const row of rows) known[row.kind].set(row.value, row);
     asOf = began;
     forget(known);
   };
@@ -65,19 +75,28 @@ export function createRevocationList({ store, monotonic, onError }: RevocationLi
         await running;
       };
     },
-    async isRevoked(token) {
-      const names = namesOf(token);
-      const rows =
-        monotonic() - asOf <= believedFor
-          ? names.flatMap(({ kind, value }) => known.get(keyOf(kind, value)) ?? [])
-          : await store.among(names);
-      return rows.some((row) => isMeant(row, token));
+    isRevoked(token) {
+      if (monotonic() - asOf > believedFor) return askedOf(store, token);
+      return isListed(known, token);
     },
   };
 }
 
-function keyOf(kind: RevocationKind, value: string): string {
-  return `${kind} ${value}`;
+async function askedOf(store: RevocationStore, token: RevocableToken): Promise<boolean> {
+  const rows = await store.among(namesOf(token));
+  return rows.some((row) => isMeant(row, token));
+}
+
+/** For every request that shows a token, so nothing is made for it. */
+function isListed(known: Known, token: RevocableToken): boolean {
+  const { tokenId, subject, clientId, grantId, sessionId } = token;
+  return (
+    isMeant(known.token.get(tokenId), token) ||
+    isMeant(known.subject.get(subject), token) ||
+    isMeant(known.client.get(clientId), token) ||
+    (grantId !== undefined && isMeant(known.grant.get(grantId), token)) ||
+    (sessionId !== undefined && isMeant(known.session.get(sessionId), token))
+  );
 }
 
 function namesOf(token: RevocableToken): readonly { readonly kind: RevocationKind; readonly value: string }[] {
@@ -91,11 +110,14 @@ function namesOf(token: RevocableToken): readonly { readonly kind: RevocationKin
 }
 
 /** A user who comes back, or a client that goes on, gets new tokens; those of before stay refused. */
-function isMeant(row: Revocation, token: RevocableToken): boolean {
+function isMeant(row: Revocation | undefined, token: RevocableToken): boolean {
+  if (row === undefined) return false;
   return row.kind === 'subject' || row.kind === 'client' ? token.issuedAt <= row.revokedAt : true;
 }
 
-function forget(known: Map<string, Revocation>): void {
+function forget(known: Known): void {
   const now = Date.now() / 1000;
-  for (const [key, row] of known) if (row.expiresAt < now) known.delete(key);
+  for (const rows of Object.values(known)) {
+    for (const [value, row] of rows) if (row.expiresAt < now) rows.delete(value);
+  }
 }

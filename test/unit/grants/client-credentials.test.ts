@@ -12,8 +12,8 @@ const accessTokens = {
     return Promise.resolve(true);
   },
 };
-const redeem = (client: AuthenticatedClient, scopes?: readonly string[]) =>
-  clientCredentials({ audiencesOfScope: () => ['https://api'], accessTokens, server: () => aServer() }).redeem(
+const redeem = async (client: AuthenticatedClient, scopes?: readonly string[]) =>
+  await clientCredentials({ audiencesOfScope: () => ['https://api'], accessTokens, server: () => aServer() }).redeem(
     { grantType: 'client_credentials', scopes, resources: undefined },
     client,
     context,

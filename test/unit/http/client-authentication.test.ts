@@ -44,8 +44,8 @@ function setUp(assertions: Partial<Pick<ClientAuthenticationOptions, 'judgeAsser
     pass: (seconds: number) => {
       now += seconds * 1000;
     },
-    ask: (request: { authorization?: string; body?: string; source?: Source }) =>
-      authenticate({
+    ask: async (request: { authorization?: string; body?: string; source?: Source }) =>
+      await authenticate({
         authorization: request.authorization,
         parameters: readParameters(request.body ?? '').parameters,
         source: request.source ?? source,
