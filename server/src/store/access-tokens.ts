@@ -1,6 +1,7 @@
 /** Opaque access tokens: a row each until they expire. Their digests alone are stored. */
 import type { Database, Statement } from './database.ts';
-import { digest } from './handles.ts';
+import { gathered } from './gathered.ts';
+import { hexDigest } from './handles.ts';
 import { liveGrant } from './live-session.ts';
 
 export interface NewAccessToken {
@@ -63,7 +64,7 @@ export function accessTokenJson(token: NewAccessToken | undefined): string | nul
 
 export function accessTokenRecord(token: NewAccessToken): Readonly<Record<string, unknown>> {
   return {
-    hash: digest(token.token).toString('hex'),
+    hash: hexDigest(token.token),
     id: token.id,
     client_id: token.clientId,
     client_uid: token.clientUid,
@@ -89,49 +90,22 @@ const insert: Statement = {
     SELECT id FROM token`,
 };
 
-/** So many are inserted by one statement; more of one turn of the event loop are inserted by several at once. */
-const together = 64;
-
 export interface AccessTokenStore {
   /**
-   * A token beside no other change: a client's own, or one more of a grant that holds. Those that one turn of the event loop
-   * asks for are inserted together: a statement each would cost several times what all the rest of their requests does.
+   * A token beside no other change: a client's own, or one more of a grant that holds. Those of one turn of the event loop
+   * are inserted by one statement.
    *
    * @returns `false`: its grant has ended; nothing was written.
    */
   insert(token: NewAccessToken): Promise<boolean>;
 }
 
-interface Waiting {
-  readonly token: NewAccessToken;
-  readonly resolve: (inserted: boolean) => void;
-  readonly reject: (error: unknown) => void;
-}
-
 export function accessTokenStore(database: Database): AccessTokenStore {
-  let waiting: Waiting[] = [];
-
-  const insertAll = async (batch: readonly Waiting[]): Promise<void> => {
-    try {
-      const records = batch.map(({ token }) => accessTokenRecord(token));
-      const { rows } = await database.run<{ id: string }>(insert, [JSON.stringify(records)]);
-      const inserted = new Set(rows.map(({ id }) => id));
-      for (const { token, resolve } of batch) resolve(inserted.has(token.id));
-    } catch (error) {
-      for (const { reject } of batch) reject(error);
-    }
-  };
-  const flush = (): void => {
-    const all = waiting;
-    waiting = [];
-    for (let from = 0; from < all.length; from += together) void insertAll(all.slice(from, from + together));
-  };
   return {
-    insert(token) {
-      return new Promise((resolve, reject) => {
-        if (waiting.length === 0) setImmediate(flush);
-        waiting.push({ token, resolve, reject });
-      });
-    },
+    insert: gathered(async (tokens: readonly NewAccessToken[]) => {
+      const { rows } = await database.run<{ id: string }>(insert, [JSON.stringify(tokens.map(accessTokenRecord))]);
+      const inserted = new Set(rows.map(({ id }) => id));
+      return tokens.map(({ id }) => inserted.has(id));
+    }),
   };
 }

@@ -3,6 +3,7 @@ import type { AskedClaims } from '../protocol/claims-request.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
+import { gathered } from './gathered.ts';
 import { liveGrant } from './live-session.ts';
 import { insertDeliveries } from './logout-deliveries.ts';
 import { codeJson, insertCode, type NewCode } from './new-code.ts';
@@ -78,9 +79,11 @@ export function grantOf(row: GrantRow): Grant {
   };
 }
 
+// Several at once, as a JSON list of ids.
 const read: Statement = {
-  name: 'grant_read',
-  text: `SELECT ${grantColumns('g')} FROM grants g WHERE g.id = $1 AND ${liveGrant('g')}`,
+  name: 'grants_read',
+  text: `WITH asked AS MATERIALIZED (SELECT DISTINCT id::uuid FROM jsonb_array_elements_text($1::jsonb) AS a(id))
+    SELECT ${grantColumns('g')} FROM asked JOIN grants g ON g.id = asked.id WHERE ${liveGrant('g')}`,
 };
 
 const end: Statement = {
@@ -113,7 +116,10 @@ const endSubject: Statement = {
 };
 
 export interface GrantStore {
-  /** A grant that holds: not ended, nor the session that it ends with. */
+  /**
+   * A grant that holds: not ended, nor the session that it ends with. Those that one turn of the event loop asks for are read
+   * by one statement.
+   */
   read(id: string): Promise<Grant | null>;
   end(id: string, reason: 'replay' | 'rule', audit: AuditEvent): Promise<void>;
   /**
@@ -128,10 +134,14 @@ export interface GrantStore {
 /** @param onOwed runs after a commit that may owe logout tokens. */
 export function grantStore(database: Database, onOwed: () => void = () => undefined): GrantStore {
   return {
-    async read(id) {
-      const { rows } = await database.run<GrantRow>(read, [id]);
-      return rows[0] === undefined ? null : grantOf(rows[0]);
-    },
+    read: gathered(async (ids: readonly string[]) => {
+      const { rows } = await database.run<GrantRow>(read, [JSON.stringify(ids)]);
+      const found = new Map(rows.map((row) => [row.grant_id, row]));
+      return ids.map((id) => {
+        const row = found.get(id);
+        return row === undefined ? null : grantOf(row);
+      });
+    }),
     async end(id, reason, audit) {
       await database.run(end, [id, reason, auditJson(audit)]);
     },

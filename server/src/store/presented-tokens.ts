@@ -2,8 +2,9 @@
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
+import { gathered } from './gathered.ts';
 import { type Grant, type GrantRow, grantColumns, grantOf } from './grants.ts';
-import { digest } from './handles.ts';
+import { digest, hexDigest } from './handles.ts';
 import { liveGrant, liveSession } from './live-session.ts';
 import { revoke, revokeGrant } from './revocations.ts';
 
@@ -28,20 +29,23 @@ export interface FoundToken {
   readonly expiresAt: number;
 }
 
+// Several tokens at once, as a JSON list of digests; `place` is where each stands in it.
 const find: Statement = {
-  name: 'token_find',
-  text: `SELECT 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.session_id AS token_session,
+  name: 'tokens_find',
+  text: `WITH asked AS MATERIALIZED (
+      SELECT decode(a.hash, 'hex') AS hash, a.place::int FROM jsonb_array_elements_text($1::jsonb) WITH ORDINALITY AS a(hash, place))
+    SELECT a.place, 'access' AS kind, t.id, t.client_id AS token_client, t.client_uid AS token_client_uid, t.session_id AS token_session,
       t.scopes AS token_scopes, t.certificate,
       t.audiences, extract(epoch FROM t.issued_at)::bigint AS issued, extract(epoch FROM t.expires_at)::bigint AS expires,
       ${grantColumns('g')}
-    FROM access_tokens t LEFT JOIN grants g ON g.id = t.grant_id
-    WHERE t.hash = $1 AND t.expires_at > now() AND (t.grant_id IS NULL OR (g.id IS NOT NULL AND ${liveGrant('g')}))
+    FROM asked a JOIN access_tokens t ON t.hash = a.hash LEFT JOIN grants g ON g.id = t.grant_id
+    WHERE t.expires_at > now() AND (t.grant_id IS NULL OR (g.id IS NOT NULL AND ${liveGrant('g')}))
       AND (t.session_id IS NULL OR EXISTS (SELECT FROM sessions s WHERE s.id = t.session_id AND ${liveSession('s')}))
     UNION ALL
-    SELECT 'refresh', NULL, g.client_id, g.client_uid, NULL, g.scopes, r.certificate, '{}', extract(epoch FROM r.issued_at)::bigint,
+    SELECT a.place, 'refresh', NULL, g.client_id, g.client_uid, NULL, g.scopes, r.certificate, '{}', extract(epoch FROM r.issued_at)::bigint,
       extract(epoch FROM r.expires_at)::bigint, ${grantColumns('g')}
-    FROM refresh_tokens r JOIN grants g ON g.id = r.grant_id
-    WHERE r.hash = $1 AND r.used_at IS NULL AND r.expires_at > now() AND ${liveGrant('g')}`,
+    FROM asked a JOIN refresh_tokens r ON r.hash = a.hash JOIN grants g ON g.id = r.grant_id
+    WHERE r.used_at IS NULL AND r.expires_at > now() AND ${liveGrant('g')}`,
 };
 
 const revokeToken: Statement = {
@@ -84,7 +88,10 @@ export type RevocationTarget =
 export type Revoked = Pick<AuditEvent, 'grantId' | 'userId' | 'userName' | 'directory' | 'sessionId'>;
 
 export interface PresentedTokenStore {
-  /** `null`: no such token, or one that no longer holds. Writes nothing. */
+  /**
+   * `null`: no such token, or one that no longer holds. Writes nothing. Those that one turn of the event loop asks about are
+   * found by one statement.
+   */
   find(token: string): Promise<FoundToken | null>;
   /** Ends the grant that the token hangs off, or the token. `null`: nothing of this client's to end. Durable. */
   revoke(
@@ -95,6 +102,8 @@ export interface PresentedTokenStore {
 }
 
 interface FoundRow {
+  /** From 1. */
+  place: number;
   kind: 'access' | 'refresh';
   id: string | null;
   token_client: string;
@@ -117,10 +126,15 @@ interface RevokedRow {
 
 export function presentedTokenStore(database: Database): PresentedTokenStore {
   return {
-    async find(token) {
-      const { rows } = await database.run<FoundRow & (GrantRow | { grant_id: null })>(find, [digest(token)]);
-      return rows[0] === undefined ? null : foundOf(rows[0]);
-    },
+    find: gathered(async (tokens: readonly string[]) => {
+      const asked = JSON.stringify(tokens.map(hexDigest));
+      const { rows } = await database.run<FoundRow & (GrantRow | { grant_id: null })>(find, [asked]);
+      const found = new Map(rows.map((row) => [row.place, row]));
+      return tokens.map((_token, index) => {
+        const row = found.get(index + 1);
+        return row === undefined ? null : foundOf(row);
+      });
+    }),
     async revoke(target, { id, uid }, audit) {
       const { rows } = await database.run<RevokedRow>(revokeToken, [
         'handle' in target ? digest(target.handle) : null,
