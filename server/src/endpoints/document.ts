@@ -12,7 +12,9 @@ export interface Document {
 
 interface Built {
   readonly of: readonly unknown[];
-  readonly body: Buffer;
+  /** As text: with the head it is one piece then, which costs a third less to send than two. */
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
   readonly etag: string;
 }
 
@@ -26,8 +28,9 @@ export function mountDocument(app: FastifyInstance, paths: readonly string[], do
     if (built?.of.length === of.length && built.of.every((one, index) => one === of[index])) return built;
     const content = document.build();
     if (content === undefined) throw new NotServing('the document is not there yet');
-    const body = Buffer.from(JSON.stringify(content));
-    built = { of, body, etag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
+    const body = JSON.stringify(content);
+    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"`;
+    built = { of, body, etag, headers: headersWith(etag) };
     return built;
   };
   for (const url of paths) {
@@ -36,16 +39,21 @@ export function mountDocument(app: FastifyInstance, paths: readonly string[], do
       url,
       config: { errors: 'json', admission: 'exempt' },
       handler: (request, reply) => {
-        const { body, etag } = current();
-        reply.headers({
-          'content-type': 'application/json; charset=utf-8',
-          'cache-control': `public, max-age=${maxAge}`,
-          etag,
-          'x-content-type-options': 'nosniff',
-        });
-        if (request.headers['if-none-match'] === etag) return reply.code(304).send();
-        return reply.send(body);
+        const { body, headers, etag } = current();
+        reply.headers(headers);
+        // Not returned: a reply is a thenable, and would be waited for.
+        if (request.headers['if-none-match'] === etag) void reply.code(304).send();
+        else void reply.send(body);
       },
     });
   }
+}
+
+function headersWith(etag: string): Readonly<Record<string, string>> {
+  return {
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': `public, max-age=${maxAge}`,
+    etag,
+    'x-content-type-options': 'nosniff',
+  };
 }

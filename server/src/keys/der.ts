@@ -6,7 +6,8 @@
  * @throws RangeError when the input is no such signature
  */
 export function ecdsaDerToConcat(der: Uint8Array, size: number): Buffer {
-  const out = Buffer.alloc(2 * size);
+  // From the pool: memory of its own would cost more than all the rest.
+  const out = Buffer.allocUnsafe(2 * size).fill(0);
   // SEQUENCE, one length byte (a P-256 signature has at most 72 bytes), INTEGER r, INTEGER s.
   if (der[0] !== 0x30 || der[1] !== der.length - 2) throw new RangeError('not an ECDSA signature');
   const rest = writeInteger(der, 2, out, 0, size);

@@ -43,6 +43,13 @@ export function createAuditLog(log: Log, onEvent: (event: AuditEventName) => voi
 
 /** A UUID that sorts by time (RFC 9562 §5.7). Its random part comes from the runtime's pool, which costs no system call. */
 export function uuidV7(): string {
-  const time = Date.now().toString(16).padStart(12, '0');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${randomUUID().slice(15)}`;
+  const now = Date.now();
+  if (now !== head.of) {
+    const time = now.toString(16).padStart(12, '0');
+    head = { of: now, text: `${time.slice(0, 8)}-${time.slice(8)}-7` };
+  }
+  return head.text + randomUUID().slice(15);
 }
+
+/** The beginning of all ids of a millisecond. */
+let head = { of: Number.NaN, text: '' };

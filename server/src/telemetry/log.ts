@@ -34,7 +34,7 @@ export interface LogOptions {
   readonly service: string;
   readonly version: string;
   readonly pod?: string | undefined;
-  /** Where lines go; default: standard output, buffered up to 32 KiB or a second. */
+  /** Where lines go; default: standard output, buffered up to 128 KiB or a second. */
   readonly destination?: { write(line: string): void };
 }
 
@@ -102,7 +102,7 @@ type JsonLogOptions = Omit<LogOptions, 'destination'> & {
 };
 
 /** Bytes that are collected before they are written. */
-const chunk = 32_768;
+const chunk = 131_072;
 
 /**
  * Standard output, written by the thread pool. Nobody waits for it. Lines are collected as bytes: as text, the pieces of all

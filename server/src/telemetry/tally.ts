@@ -2,7 +2,14 @@
  * Counters and histograms for what happens at every request. The library builds a text of all labels each time; here each
  * combination of labels has a cell, and the library learns of its content when somebody asks for the metric.
  */
-import { Counter, type CounterConfiguration, Histogram, type HistogramConfiguration } from 'prom-client';
+import {
+  Counter,
+  type CounterConfiguration,
+  Histogram,
+  type HistogramConfiguration,
+  type MetricObjectWithValues,
+  type MetricValueWithName,
+} from 'prom-client';
 
 export type Labels<L extends string> = Readonly<Partial<Record<L, string | number>>>;
 
@@ -13,6 +20,8 @@ export interface CounterTally<L extends string> {
 
 export interface HistogramTally<L extends string> {
   observe(labels: Labels<L>, value: number): void;
+  /** Drops the series of which `isKept` says no: what they tell of is there no more. */
+  keepOnly(isKept: (labels: Labels<L>) => boolean): void;
 }
 
 export function counterTally<L extends string>(configuration: CounterConfiguration<L>): CounterTally<L> {
@@ -33,26 +42,78 @@ export function counterTally<L extends string>(configuration: CounterConfigurati
   };
 }
 
-/** Values of one cell that are kept before the library sorts them into its buckets. */
-const kept = 1024;
+/** Values by the smallest bound that they do not exceed; the last count is of those above all bounds. */
+interface Spread {
+  readonly counts: number[];
+  sum: number;
+}
 
-export function histogramTally<L extends string>(configuration: HistogramConfiguration<L>): HistogramTally<L> {
-  const cells = new Cells<L, { readonly values: number[] }>(configuration.labelNames ?? [], () => ({ values: [] }));
-  const tell = (labels: Labels<L> | undefined, values: number[]): void => {
-    if (labels !== undefined) for (const value of values) histogram.observe(labels, value);
-    values.length = 0;
-  };
-  const histogram = new Histogram({
-    ...configuration,
-    collect: () => cells.each((labels, { values }) => tell(labels, values)),
-  });
+export function histogramTally<L extends string>(configuration: TalliedConfiguration<L>): HistogramTally<L> {
+  const { buckets } = configuration;
+  const cells = new Cells<L, Spread>(configuration.labelNames ?? [], () => ({
+    counts: Array.from({ length: buckets.length + 1 }, () => 0),
+    sum: 0,
+  }));
+  void new TalliedHistogram(configuration, cells);
   return {
     observe(labels, value) {
-      const { values } = cells.of(labels);
-      values.push(value);
-      if (values.length === kept) tell(labels, values);
+      const cell = cells.of(labels);
+      let place = 0;
+      for (const bound of buckets) {
+        if (value <= bound) break;
+        place += 1;
+      }
+      cell.counts[place] = (cell.counts[place] ?? 0) + 1;
+      cell.sum += value;
     },
+    keepOnly: (isKept) => void cells.keepOnly(isKept),
   };
+}
+
+type TalliedConfiguration<L extends string> = HistogramConfiguration<L> & { readonly buckets: number[] };
+
+/** The library's histogram, telling what is in the cells. */
+class TalliedHistogram<L extends string> extends Histogram<L> {
+  readonly #name: string;
+  readonly #buckets: readonly number[];
+  readonly #cells: Cells<L, Spread>;
+  /** Says all but the values. */
+  readonly #frame: Histogram<L>;
+
+  constructor(configuration: TalliedConfiguration<L>, cells: Cells<L, Spread>) {
+    super(configuration);
+    this.#frame = new Histogram({ ...configuration, registers: [] });
+    this.#name = configuration.name;
+    this.#buckets = configuration.buckets;
+    this.#cells = cells;
+  }
+
+  override async get(): Promise<MetricObjectWithValues<MetricValueWithName<L>>> {
+    const values: MetricValueWithName<L>[] = [];
+    this.#cells.each((labels, cell) => {
+      if (labels !== undefined) values.push(...this.#told(labels, cell));
+    });
+    return { ...(await this.#frame.get()), values };
+  }
+
+  /** What the library asks in the place of {@link get} for its text. */
+  getForPromString(): Promise<MetricObjectWithValues<MetricValueWithName<L>>> {
+    return this.get();
+  }
+
+  #told(labels: Labels<L>, { counts, sum }: Spread): MetricValueWithName<L>[] {
+    const name = this.#name;
+    let count = 0;
+    const below = [...this.#buckets, '+Inf'].map((le, place) => {
+      count += counts[place] ?? 0;
+      return { labels: { le, ...labels }, value: count, metricName: `${name}_bucket` };
+    });
+    return [
+      ...below,
+      { labels, value: sum, metricName: `${name}_sum` },
+      { labels, value: count, metricName: `${name}_count` },
+    ];
+  }
 }
 
 type Branch<C> = Map<string | number | undefined, Branch<C> | C>;
@@ -62,7 +123,7 @@ class Cells<L extends string, C extends object> {
   readonly #names: readonly (L | '')[];
   readonly #make: () => C;
   readonly #root: Branch<C> = new Map();
-  readonly #all: { readonly labels: Labels<L> | undefined; readonly cell: C }[] = [];
+  #all: { readonly labels: Labels<L> | undefined; readonly cell: C }[] = [];
 
   constructor(names: readonly L[], make: () => C) {
     this.#names = names.length === 0 ? [''] : names;
@@ -77,6 +138,20 @@ class Cells<L extends string, C extends object> {
 
   each(visit: (labels: Labels<L> | undefined, cell: C) => void): void {
     for (const { labels, cell } of this.#all) visit(labels, cell);
+  }
+
+  /** Those that are gone. */
+  keepOnly(isKept: (labels: Labels<L>) => boolean): readonly Labels<L>[] {
+    const gone = this.#all.flatMap(({ labels }) => (labels === undefined || isKept(labels) ? [] : [labels]));
+    if (gone.length === 0) return gone;
+    this.#all = this.#all.filter(({ labels }) => labels === undefined || !gone.includes(labels));
+    for (const labels of gone) {
+      const values = this.#names.map((name) => valueOf(labels, name));
+      let branch: Branch<C> | C | undefined = this.#root;
+      for (const value of values.slice(0, -1)) branch = branch instanceof Map ? branch.get(value) : undefined;
+      if (branch instanceof Map) branch.delete(values.at(-1));
+    }
+    return gone;
   }
 
   #add(labels: Labels<L> | undefined): C {
