@@ -20,13 +20,19 @@ export const clientCredentials: Bench = {
     const clients = options.quick ? 20 : 1000;
     const next = () => tokenRequest(clients);
     const jwt = await serve(stage, await declare(stage, { clients }));
-    const opaque = await serve(stage, await declare(stage, { clients, client: { access_token_format: 'opaque' } }));
+    const declared = await declare(stage, { clients, client: { access_token_format: 'opaque' } });
+    const opaque = await serve(stage, declared);
     const ceiling = (sign: string) =>
-      stage.program(new URL('ceilings/tokens.ts', import.meta.url).pathname, { CLIENTS: String(clients), SIGN: sign });
+      stage.program(new URL('ceilings/tokens.ts', import.meta.url).pathname, {
+        CLIENTS: String(clients),
+        SIGN: sign,
+        DATABASE_URL: declared.databaseUrl,
+      });
     const rows = [
       requestRow({ name: 'JWT', role: 'ours', server: jwt, next }),
       requestRow({ name: 'opaque, stored', role: 'ours', server: opaque, next }),
       requestRow({ name: 'ceiling, batched', role: 'ceiling', server: await ceiling('batched'), next }),
+      requestRow({ name: 'ceiling, stored', role: 'ceiling', server: await ceiling('stored'), next }),
       requestRow({ name: 'ceiling, inline', role: 'ceiling', server: await ceiling('inline'), next }),
       ...(options.peer
         ? [
@@ -50,6 +56,7 @@ export const clientCredentials: Bench = {
       targets: among(rows, [
         { row: 'JWT', of: 'ceiling, batched', atLeast: 0.8, gate: 0.6 },
         { row: 'JWT', of: 'peer, JWT', atLeast: 3.5, gate: 2 },
+        { row: 'opaque, stored', of: 'ceiling, stored', atLeast: 0.8, gate: 0.6 },
         { row: 'opaque, stored', of: 'peer, opaque', atLeast: 1.8, gate: 1.2 },
       ]),
     };

@@ -33,7 +33,7 @@ export async function grantedByPeer(
   origin: string,
   user: number,
   clients: number,
-): Promise<{ readonly client: string; token: string }> {
+): Promise<{ readonly client: string; token: string; readonly accessToken: string }> {
   const client = clientIdOf(random(clients));
   const walker = new Walker(origin, '10.0.0.1');
   const login = await walker.follow(await walker.get(requestPath(client)));
@@ -44,5 +44,5 @@ export async function grantedByPeer(
   const confirm = formOf(consent.body);
   const done = await walker.follow(await walker.post(confirm.action, confirm.fields));
   const body = await postToken(origin, basic(client), exchangeFields(codeOf(done)));
-  return { client, token: String(body.refresh_token) };
+  return { client, token: String(body.refresh_token), accessToken: String(body.access_token) };
 }

@@ -8,7 +8,7 @@ const folder = new URL('peer/', import.meta.url).pathname;
 
 export async function peer(
   stage: Stage,
-  { clients, format }: { clients: number; format: 'jwt' | 'opaque' },
+  { clients, format }: { clients: number; format: 'jwt' | 'opaque' | 'userinfo' },
 ): Promise<Running> {
   await install();
   return stage.program(join(folder, 'server.mjs'), { CLIENTS: String(clients), FORMAT: format });

@@ -1,5 +1,6 @@
 /** Sessions and codes, written past the pages: what an exchange uses up is prepared outside the timed part. */
 
+import { accessTokenStore } from '../../server/src/store/access-tokens.ts';
 import { authorizationCodeStore } from '../../server/src/store/authorization-codes.ts';
 import type { Database } from '../../server/src/store/database.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
@@ -115,5 +116,35 @@ export class People {
     };
     for (let left = count; left > 0; left -= 32) await Promise.all(Array.from({ length: Math.min(32, left) }, one));
     return made;
+  }
+
+  /** Opaque access tokens of the grants that there are. */
+  async accessTokens(count: number): Promise<string[]> {
+    const store = accessTokenStore(this.#database);
+    const { rows: grants } = await this.#database.run<{ id: string; client_id: string; client_uid: string }>(
+      { name: 'bench_grants', text: 'SELECT id, client_id, client_uid FROM grants' },
+      [],
+    );
+    const tokens: string[] = [];
+    const one = async (): Promise<void> => {
+      const grant = grants[random(grants.length)];
+      if (grant === undefined) throw new Error('nobody granted anything');
+      const { id: grantId, client_id: clientId, client_uid: clientUid } = grant;
+      const token = newHandle();
+      const scopes = ['openid', 'profile', 'email'];
+      await store.insert({
+        token,
+        id: newId(),
+        clientId,
+        clientUid,
+        grantId,
+        scopes,
+        audiences: [clientId],
+        lifetime: 3600,
+      });
+      tokens.push(token);
+    };
+    for (let left = count; left > 0; left -= 512) await Promise.all(Array.from({ length: Math.min(512, left) }, one));
+    return tokens;
   }
 }

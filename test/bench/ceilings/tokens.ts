@@ -1,12 +1,16 @@
 /**
  * The least that an answer to client_credentials can cost on this runtime: form, secret, claims, ES256 signature. `SIGN`:
- * `inline` signs where it stands, `batched` signs what one event-loop turn brought together.
+ * `inline` signs where it stands, `batched` signs what one event-loop turn brought together; `stored` signs nothing and
+ * stores an opaque token in `DATABASE_URL` by the product's own statement.
  */
 import { generateKeyPairSync, hash, randomUUID, sign, timingSafeEqual } from 'node:crypto';
 import Fastify from 'fastify';
 import { ecdsaDerToConcat } from '../../../server/src/keys/der.ts';
+import { accessTokenStore } from '../../../server/src/store/access-tokens.ts';
+import { openDatabase } from '../../../server/src/store/open.ts';
+import { newHandle } from '../../../server/src/tokens/handle.ts';
 
-const { PORT = '0', CLIENTS = '1000', SIGN = 'batched' } = process.env;
+const { PORT = '0', CLIENTS = '1000', SIGN = 'batched', DATABASE_URL = '' } = process.env;
 const issuer = `http://127.0.0.1:${PORT}`;
 const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const digests = new Map(
@@ -36,6 +40,18 @@ function flush(): void {
 }
 const inline = (input: string): Promise<string> => Promise.resolve(`${input}.${signature(input)}`);
 const signed = SIGN === 'inline' ? inline : batched;
+const stored = SIGN === 'stored' ? accessTokenStore(await openDatabase(DATABASE_URL)) : undefined;
+
+function tokenFor(id: string): Promise<string> {
+  if (stored !== undefined) {
+    const token = newHandle();
+    const of = { clientId: id, clientUid: `uid-of-${id}`, scopes: [], audiences: [id], lifetime: 300 };
+    return stored.insert({ token, id: randomUUID(), ...of }).then(() => token);
+  }
+  const iat = Math.floor(Date.now() / 1000);
+  const claims = { iss: issuer, sub: id, aud: id, client_id: id, iat, exp: iat + 300, jti: randomUUID() };
+  return signed(`${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`);
+}
 
 const app = Fastify({ logger: false });
 app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
@@ -49,9 +65,7 @@ app.post('/token', async (request, reply) => {
   const digest = digests.get(id);
   const good = digest !== undefined && timingSafeEqual(digest, hash('sha256', secret, 'buffer'));
   if (!good || form.get('grant_type') !== 'client_credentials') return reply.code(401).send('{}');
-  const iat = Math.floor(Date.now() / 1000);
-  const claims = { iss: issuer, sub: id, aud: id, client_id: id, iat, exp: iat + 300, jti: randomUUID() };
-  const token = await signed(`${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`);
+  const token = await tokenFor(id);
   reply.header('content-type', 'application/json').header('cache-control', 'no-store');
   return reply.send(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 300 }));
 });

@@ -35,8 +35,9 @@ const provider = new Provider(issuer, {
     clientCredentials: { enabled: true },
     introspection: { enabled: true },
     devInteractions: { enabled: true },
+    // A token for a resource is none for userinfo.
     resourceIndicators: {
-      enabled: true,
+      enabled: FORMAT !== 'userinfo',
       defaultResource: () => resource,
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({

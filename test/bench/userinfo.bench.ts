@@ -1,0 +1,86 @@
+/** `GET /userinfo` with an access token that is shown for the first time: the grant is read each time. */
+import { verifier } from '../support/world.ts';
+import { among, type Bench } from './bench.ts';
+import { type Request, requestRow } from './load.ts';
+import type { Extent, Row } from './measure.ts';
+import { peer } from './peer.ts';
+import { grantedByPeer } from './peer-walk.ts';
+import { People } from './people.ts';
+import { basic, declare, type Running, redirectUri, type Stage, serve } from './stage.ts';
+import { postToken } from './walk.ts';
+
+const ask = (path: string, token: string): Request => ({
+  method: 'GET',
+  path,
+  headers: { authorization: `Bearer ${token}` },
+});
+
+const isAnswer = (body: string): boolean => body.includes('"sub":"');
+
+/** As many tokens as a load can show. */
+const enough = (extent: Extent): number =>
+  'operations' in extent ? extent.operations + 64 : Math.ceil(extent.seconds * 9000);
+
+function firstSight(name: string, server: Running, issue: (count: number) => Promise<string[]>): Row {
+  let tokens: string[] = [];
+  return requestRow({
+    name,
+    role: 'ours',
+    server,
+    prepare: async (extent) => {
+      tokens = await issue(enough(extent));
+    },
+    next: () => ask('/userinfo', tokens.pop() ?? 'none-left'),
+    onAnswer: isAnswer,
+  });
+}
+
+async function exchanged(server: Running, people: People, count: number): Promise<string[]> {
+  const tokens: string[] = [];
+  for (const { client, code } of await people.codes(count)) {
+    const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier };
+    tokens.push(String((await postToken(server.url, basic(client), fields)).access_token));
+  }
+  return tokens;
+}
+
+/** Several at once: one after the other they would take a minute. */
+async function exchangedTogether(server: Running, people: People, count: number): Promise<string[]> {
+  const parts = Array.from({ length: 32 }, () => exchanged(server, people, Math.ceil(count / 32)));
+  return (await Promise.all(parts)).flat();
+}
+
+async function peerRow(stage: Stage, clients: number): Promise<Row> {
+  const server = await peer(stage, { clients, format: 'userinfo' });
+  const tokens: string[] = [];
+  for (let user = 0; user < 200; user++) tokens.push((await grantedByPeer(server.url, user, clients)).accessToken);
+  let turn = 0;
+  const next = () => ask('/me', tokens[turn++ % tokens.length] ?? '');
+  return requestRow({ name: 'peer, opaque', role: 'peer', server, next, onAnswer: isAnswer });
+}
+
+export const userinfo: Bench = {
+  name: 'userinfo',
+  about: 'the claims of one user, by a token that is shown for the first time',
+  async prepare(stage, options) {
+    const clients = options.quick ? 20 : 1000;
+    const users = options.quick ? 20 : 500;
+    const declared = await declare(stage, { clients });
+    const people = await People.of(stage, declared.databaseUrl, clients, users);
+    const ours = await serve(stage, declared);
+    // The grants that opaque tokens hang off.
+    await exchangedTogether(ours, people, users);
+    const rows = [
+      firstSight('opaque, first sight', ours, (count) => people.accessTokens(count)),
+      firstSight('JWT, first sight', ours, (count) => exchangedTogether(ours, people, count)),
+      ...(options.peer ? [await peerRow(stage, clients)] : []),
+    ];
+    return {
+      rows,
+      targets: among(rows, [
+        { row: 'opaque, first sight', of: 'peer, opaque', atLeast: 2, gate: 1.5 },
+        { row: 'JWT, first sight', of: 'peer, opaque', atLeast: 1.2, gate: 1 },
+      ]),
+    };
+  },
+};
