@@ -291,6 +291,55 @@ describe('the service account', () => {
     expect(await other.user('ada')).toMatchObject({ username: 'ada' });
   });
 
+  it('A46: three replicas on three connections each do not lock an account that five wrong tries would lock', async () => {
+    await using kept = await openLedger();
+    const { ledger } = kept;
+    await using directory = await startSlapd();
+    const { bindDn } = directory;
+    await directory.modify(
+      `dn: cn=default,ou=policies,${directory.baseDn}\nchangetype: modify\nreplace: pwdMaxFailure\npwdMaxFailure: 5\n`,
+    );
+    const change = (password: string) =>
+      directory.modify(
+        `dn: ${bindDn}\nchangetype: modify\nreplace: userPassword\nuserPassword: ${password}\n-\nreplace: pwdReset\n`,
+      );
+    const registered = (more = {}) => ({ people: registrationOf(directory, more) });
+    await using first = openDirectories(registered(), { serviceBinds: ledger });
+    await using second = openDirectories(registered(), { serviceBinds: ledger });
+    await using third = openDirectories(registered(), { serviceBinds: ledger });
+    const replicas = [first, second, third];
+    for (const replica of replicas) await replica.user('ada');
+    // Changed in the directory alone, and every connection lost at once.
+    await change('another');
+    await directory.stop();
+    await directory.start();
+    await directory.clearLog();
+    const asked = await Promise.allSettled(
+      replicas.flatMap((replica) => Array.from({ length: 3 }, () => replica.user('ada'))),
+    );
+    expect(asked.map(({ status }) => status)).not.toContain('fulfilled');
+    expect((await directory.operations()).binds).toEqual([bindDn]);
+    // The new password is tried, and serves all.
+    await directory.clearLog();
+    for (const replica of replicas) {
+      replica.snapshots.set(registered({ bind_password: 'another' }));
+      expect(await replica.user('ada')).toMatchObject({ username: 'ada' });
+    }
+    expect((await directory.operations()).binds.filter((dn) => dn === bindDn)).toHaveLength(3);
+    // And one that is wrong from the start has its one try too.
+    await directory.clearLog();
+    const wrongs = replicas.flatMap((replica) => {
+      replica.snapshots.set(registered({ bind_password: 'a third one' }));
+      return Array.from({ length: 3 }, () => replica.user('ada'));
+    });
+    expect((await Promise.allSettled(wrongs)).map(({ status }) => status)).not.toContain('fulfilled');
+    expect((await directory.operations()).binds).toEqual([bindDn]);
+    for (const replica of replicas) {
+      replica.snapshots.set(registered({ bind_password: 'another' }));
+      expect(await replica.user('ada')).toMatchObject({ username: 'ada' });
+    }
+  }, 60_000);
+
   it('A47: neither the password nor a fingerprint without the key is kept', async () => {
     await using kept = await openLedger();
     const { ledger } = kept;

@@ -34,10 +34,15 @@ export function serviceBindSuite(name: string, backend: () => Promise<Backend>):
       expect(answers.filter((state) => state === 'wait')).toHaveLength(49);
     });
 
-    it('accepted: everybody may', async () => {
+    it('accepted: it is tried by one at a time, and the others hear that it worked before', async () => {
       await stateOf(first);
       await settle(first, 'accepted');
-      expect(await Promise.all([stateOf(first), stateOf(first)])).toEqual(['accepted', 'accepted']);
+      for (const outcome of ['accepted', 'undecided'] as const) {
+        const answers = await Promise.all([stateOf(first), stateOf(first), stateOf(first)]);
+        expect(answers.toSorted()).toEqual(['claimed', 'confirming', 'confirming']);
+        await settle(first, outcome);
+      }
+      expect(await stateOf(first)).toBe('claimed');
     });
 
     it('refused: nobody may, and who refused is told', async () => {
