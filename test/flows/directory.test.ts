@@ -295,6 +295,30 @@ describe('several directories', () => {
     expect(await both.login('alan', seedPassword('alan'))).toEqual({ outcome: 'rejected', reason: 'credentials' });
   });
 
+  it('a deleted one widens nobody: its names are asked of those whose own matches hold them, as before', async () => {
+    const corporate = registrationOf(slapd, { matches: { suffixes: [], names: ['ada', 'alan'] }, priority: 1 });
+    const guests = registrationOf(other, { matches: { suffixes: [], names: ['grace'] }, priority: 2 });
+    const rest = registrationOf(other, { priority: 3 });
+    await using all = openDirectories({ corporate, guests, rest });
+    const asked = async (name: string) => {
+      all.forget();
+      await all.port.find(name, never);
+      return [...new Set(all.operations.map(({ directory }) => directory))].toSorted();
+    };
+    const names = ['ada', 'alan', 'grace', 'zoe'];
+    const before = new Map<string, readonly string[]>();
+    for (const name of names) before.set(name, await asked(name));
+    expect(before.get('ada')).toEqual(['shop/corporate', 'shop/rest']);
+    all.snapshots.set({ guests, rest });
+    for (const name of names)
+      expect([name, await asked(name)]).toEqual([name, before.get(name)?.filter((one) => one !== 'shop/corporate')]);
+    // Without one for all names nobody is asked, and the same work of a sign-in is not done anywhere else either.
+    all.snapshots.set({ guests });
+    expect(await asked('ada')).toEqual([]);
+    expect(await all.login('ada', seedPassword('ada'))).toEqual({ outcome: 'rejected', reason: 'credentials' });
+    expect(all.operations).toEqual([]);
+  });
+
   it('one that cannot be asked decides nothing, and neither do those behind it', async () => {
     await using both = openDirectories({
       one: registrationOf(slapd, { servers: ['ldaps://127.0.0.1:1'], priority: 1 }),
