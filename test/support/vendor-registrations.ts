@@ -3,7 +3,9 @@ import type { DirectoryRegistration } from '../../server/src/registry/registrati
 import type { Directory389 } from './directory-389.ts';
 import type { Samba } from './samba.ts';
 
-const common = {
+type Common = 'email_verified' | 'consent_rules' | 'unlisted_scopes' | 'timeouts' | 'priority' | 'matches';
+
+const common: Pick<DirectoryRegistration, Common> = {
   email_verified: 'never',
   consent_rules: [],
   unlisted_scopes: 'allow',
@@ -11,7 +13,7 @@ const common = {
   timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
   priority: 100,
   matches: { suffixes: [], names: [] },
-} as const;
+};
 
 /** Of the built-in people of `startSamba`. */
 export function registrationOfSamba(samba: Samba, change: Partial<DirectoryRegistration> = {}): DirectoryRegistration {
