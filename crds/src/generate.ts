@@ -62,7 +62,13 @@ function definition(info: KindInfo): string {
 
 /** For helm: only where wanted, and kept when the release goes. */
 function template(content: string): string {
-  const keep = '    {{- if .Values.crds.keep }}\n    helm.sh/resource-policy: keep\n    {{- end }}\n';
+  const keep = [
+    '    {{- if .Values.crds.keep }}',
+    '    helm.sh/resource-policy: keep',
+    '    argocd.argoproj.io/sync-options: Prune=false',
+    '    {{- end }}',
+    '',
+  ].join('\n');
   const kept = content.replaceAll('{{', '{{ "{{" }}').replace(/^ {2}annotations:\n/m, (line) => line + keep);
   return `{{- if .Values.crds.enabled }}\n${kept}{{- end }}\n`;
 }

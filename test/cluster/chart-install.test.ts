@@ -11,7 +11,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chartFolder, helmAs } from '../support/chart.ts';
 import type { HelmMajor } from '../support/kube-binaries.ts';
-import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { type AnyObject, objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 
 const program = join(import.meta.dirname, '../../operator/src/main.ts');
@@ -93,7 +93,10 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
     const said = await helm(major, 'install', 'nauthera', ...common, ...set('authorizationServer.spec.replicas=3'));
     expect(said).toContain(`kubectl wait -n ${namespace} authorizationserver/main --for=condition=Ready`);
     for (const name of names)
-      expect((await get(`${crds}/${name}`)).metadata.annotations['helm.sh/resource-policy']).toBe('keep');
+      expect((await get(`${crds}/${name}`)).metadata.annotations).toMatchObject({
+        'helm.sh/resource-policy': 'keep',
+        'argocd.argoproj.io/sync-options': 'Prune=false',
+      });
 
     await runOperator(namespace);
     await eventually(async () => (await cluster.request('GET', server)).status).toBe(200);
@@ -103,6 +106,29 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
     const managers = (made.metadata.managedFields as readonly AnyObject[]).map(({ manager }) => manager);
     expect(managers).toContain('nauthera-operator-default-server');
     await eventually(() => finalizers(server)).toEqual(['auth.nauthera.io/server']);
+  });
+
+  it('GitOps: what stands in the cluster is what the chart renders, for tools that compare by either side', async () => {
+    const rendered = await helm(
+      major,
+      'template',
+      'nauthera',
+      '--kube-version=1.36.0',
+      ...common,
+      ...set('authorizationServer.spec.replicas=3'),
+    );
+    const objects = objectsOf(rendered).filter(
+      (one) => one !== null && !('helm.sh/hook' in (one.metadata.annotations ?? {})),
+    );
+    expect(objects.length).toBeGreaterThan(10);
+    const stdin = objects.map((one) => JSON.stringify(one)).join('\n---\n');
+    for (const how of [
+      ['--field-manager=argocd-controller'],
+      ['--server-side', '--force-conflicts', '--field-manager=kustomize-controller'],
+    ]) {
+      const { code, stdout, stderr } = await cluster.kubectl(['diff', ...how, '-n', namespace, '-f', '-'], { stdin });
+      expect([code, stdout, stderr]).toEqual([0, '', '']);
+    }
   });
 
   it('an upgrade changes what the values say, and leaves what somebody else set', async () => {
