@@ -6,6 +6,7 @@ import { type LiveReport, RegistryFenced } from '@nauthera/server/registry';
 import type { Tracing } from '@nauthera/server/tracing';
 import { authorizationServerController } from './controllers/authorization-server/controller.ts';
 import { clientController } from './controllers/client/controller.ts';
+import { ClientReviews } from './controllers/client/reviews.ts';
 import { anyDatabase, type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
 import { ldapBindingController } from './controllers/ldap-binding/controller.ts';
 import type { Registries } from './controllers/registries.ts';
@@ -36,6 +37,8 @@ export interface OperatorOptions {
   /** Started already. Left out: the resources come from no cluster. */
   readonly clusterKeys?: ClusterKeys;
   readonly issuerOf: World['issuerOf'];
+  /** Version of this program. Left out: after a start every Client is looked at. */
+  readonly program?: string;
   readonly deployment: Deployment;
   /** Left out: servers are started by somebody else. */
   readonly pods?: World['pods'];
@@ -63,6 +66,8 @@ export interface OperatorOptions {
     /** Left out: it was none. */
     readonly pass?: Pass;
   }): void;
+  /** After a start, or when a database is back: how many Clients are to be looked at, as they differ from what was noted. */
+  onReviewed?(clients: number, differ: number): void;
   /** A newer process writes for this source: this one must end. */
   onFenced(): void;
   /** Keys of a kind worked on at once. Default 14, with one registry for all 10. */
@@ -95,6 +100,7 @@ class RunningOperator implements Operator {
   readonly #queues: Readonly<Record<Kind, WorkQueue>>;
   readonly #tools: Tools;
   readonly #workers: number;
+  readonly #reviews: ClientReviews;
   #controllers: readonly Controller[] = [];
 
   constructor(options: OperatorOptions) {
@@ -133,6 +139,7 @@ class RunningOperator implements Operator {
       defaultServerNamespace: options.defaultServerNamespace,
       issuerOf: options.issuerOf,
       clusterKeys: () => options.clusterKeys?.keys,
+      program: options.program,
       deployment: options.deployment,
       pods: options.pods,
       trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
@@ -143,6 +150,16 @@ class RunningOperator implements Operator {
       now: options.now ?? Date.now,
       freshSecret: () => randomBytes(32).toString('base64url'),
     };
+    const clients = this.#queues.Client;
+    this.#reviews = new ClientReviews({
+      world,
+      references: this.#references,
+      look: (key, urgency) => clients.add(key, urgency),
+      settle: (key) => clients.settle(key),
+      wake: (key, delay) => clients.addAfter(key, delay, 'resync'),
+      onProblem: (error) => this.#fail({ controller: 'Client', key: '', error, retryIn: 0 }),
+      onReviewed: (...counts) => options.onReviewed?.(...counts),
+    });
     this.#tools = {
       world,
       references: this.#references,
@@ -193,7 +210,9 @@ class RunningOperator implements Operator {
   async stop(): Promise<void> {
     const { registries } = this.#options;
     await registries.unfollow();
+    await this.#reviews.stop();
     await Promise.all(this.#controllers.map((controller) => controller.stop()));
+    await Promise.all([...registries.registries()].map((handle) => handle.flushChecks()));
     await registries.stop();
   }
 
@@ -250,6 +269,10 @@ class RunningOperator implements Operator {
   }
 
   #wakeKind(kind: Kind, urgency: Urgency = 'change'): void {
+    if (kind === 'Client') {
+      this.#reviews.ask(urgency);
+      return;
+    }
     void this.#options.source.keys(kind).then((keys) => {
       for (const { namespace, name } of keys) this.#wake(`${kind}/${namespace}/${name}`, urgency);
     });
@@ -263,6 +286,10 @@ class RunningOperator implements Operator {
   #wakeOn(handle: RegistryHandle, kind: Kind, urgency: Urgency = 'change'): void {
     if (handle.name === '') {
       this.#wakeKind(kind, urgency);
+      return;
+    }
+    if (kind === 'Client') {
+      this.#reviews.ask(urgency, handle);
       return;
     }
     if (kind === 'AuthorizationServer') this.#wake(`${kind}/${handle.name}`, urgency);

@@ -1,12 +1,12 @@
 /** The operator for a Kubernetes API: one of several processes leads and works, the others wait for its Lease. */
 import { hostname } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readyOrder, reasonInfo } from '@nauthera/crds';
 import type { Log } from '@nauthera/server/log';
-import { DatabaseUnavailable, type Stop } from '@nauthera/server/registry';
+import type { Stop } from '@nauthera/server/registry';
 import type { Tracing } from '@nauthera/server/tracing';
 import { type Operator, type OperatorOptions, spare, startOperator } from './app.ts';
-import { adviceFor, Rarely } from './cluster-problems.ts';
+import { type ClusterParts, openParts, silencesOf, startParts, stopParts } from './cluster-parts.ts';
+import { ClusterVoice, isForbidden, sketch } from './cluster-voice.ts';
 import type { RunSettings } from './config.ts';
 import { MigrationSlots } from './controllers/authorization-server/deployment/migration-slots.ts';
 import { Turns } from './controllers/authorization-server/deployment/turns.ts';
@@ -16,18 +16,17 @@ import type { EventSink } from './controllers/world.ts';
 import { createMetrics, type OperatorMetrics } from './metrics.ts';
 import { resourceFields } from './resource-fields.ts';
 import { createEventRecorder } from './runtime/events.ts';
-import { ApiError, ApiUnavailable, type KubernetesApi, NotLeading } from './runtime/kubernetes-api.ts';
+import type { KubernetesApi } from './runtime/kubernetes-api.ts';
 import { connect, createApi, type KubernetesConnection } from './runtime/kubernetes-client.ts';
 import { createLeader, type Leader, type Leadership } from './runtime/leader.ts';
 import { startManagement } from './runtime/management.ts';
 import type { ReflectorProblem, ReflectorTimes } from './runtime/reflector.ts';
 import { hears, type Silences } from './runtime/silence.ts';
-import { KubernetesChildren } from './sources/children-kubernetes.ts';
+import type { KubernetesChildren } from './sources/children-kubernetes.ts';
 import { type ClusterKeys, createClusterKeys } from './sources/cluster-keys.ts';
-import { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
+import type { KubernetesConfigMaps } from './sources/config-maps-kubernetes.ts';
 import { DefaultServer } from './sources/default-server.ts';
-import { type ClusterView, KubernetesSource, sourceName } from './sources/kubernetes.ts';
-import { KubernetesSecrets } from './sources/secrets-kubernetes.ts';
+import { sourceName } from './sources/kubernetes.ts';
 import type { Change } from './sources/source.ts';
 import { podTracing } from './tracing.ts';
 
@@ -108,32 +107,25 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-interface Parts {
-  readonly source: KubernetesSource;
-  readonly secrets: KubernetesSecrets;
-  readonly configMaps: KubernetesConfigMaps;
-  /** `undefined`: servers are started by somebody else. */
-  readonly children: KubernetesChildren | undefined;
-}
-
 class ClusterProcess {
   readonly metrics: OperatorMetrics;
   readonly #options: ClusterOptions;
   readonly #namespace: string;
   readonly #leader: Leader;
   readonly #api: KubernetesApi;
+  readonly #voice: ClusterVoice;
   readonly #undo: Stop[] = [];
-  #parts: Parts | undefined;
+  #parts: ClusterParts | undefined;
   #operator: Operator | undefined;
   /** What moved since everything was listed, until the operator has started: its first passes may have looked before. */
   #early: Change[] | undefined;
   #defaultServer: DefaultServer | undefined;
   #working: Promise<void> = Promise.resolve();
   #stopped = false;
-  readonly #rarely = new Rarely();
 
   constructor(options: ClusterOptions, connection: KubernetesConnection) {
     this.#options = options;
+    this.#voice = new ClusterVoice(options.log);
     this.#namespace = options.namespace ?? connection.namespace;
     const { version, revision = 'unknown' } = options;
     const leading = () => this.#leader.leading();
@@ -145,19 +137,9 @@ class ClusterProcess {
       namespace: this.#namespace,
       name: 'nauthera-operator',
       onLost: (reason) => this.#end(`the Lease is lost (${reason}): this process ends, another leads`),
-      onProblem: (error) => this.#warn('leader', 'the Lease cannot be had or kept', error),
+      onProblem: (error) => this.#voice.warn('leader', 'the Lease cannot be had or kept', error),
     });
     this.#api = createApi(connection, { mayWrite: leading, onRequest });
-  }
-
-  /** Once a minute: what was found, and what to do where we know. */
-  #warn(logger: string, message: string, error: unknown, more: Readonly<Record<string, string>> = {}): void {
-    const advice = adviceFor(error);
-    const found = { ...sketch(error), ...more };
-    // Every kind meets the same wall: one line says it.
-    if (!this.#rarely.isNews(advice ?? `${message} ${JSON.stringify(found)}`)) return;
-    const detail = [found['error.detail'], advice].filter((part) => part !== undefined).join(': ');
-    this.#options.log.named(logger).warn(message, { ...found, ...(detail === '' ? {} : { 'error.detail': detail }) });
   }
 
   start(): void {
@@ -177,14 +159,7 @@ class ClusterProcess {
 
   /** Milliseconds by kind; none while this process waits for the Lease. */
   #silences(): Silences {
-    if (this.#parts === undefined) return {};
-    const { source, secrets, configMaps, children } = this.#parts;
-    return {
-      ...source.sinceLastSync(),
-      Secret: secrets.sinceLastSync(),
-      ConfigMap: configMaps.sinceLastSync(),
-      ...(children === undefined ? {} : { Child: children.sinceLastSync() }),
-    };
+    return this.#parts === undefined ? {} : silencesOf(this.#parts);
   }
 
   async stop(): Promise<void> {
@@ -243,6 +218,7 @@ class ClusterProcess {
       issuerOf: ({ namespace, name: server, spec }) => ({
         issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
       }),
+      program: `${version} ${this.#options.revision ?? 'unknown'}`,
       deployment: { reason: 'Deployed', version, database: 'secretRef' },
       rotation: this.#options.seams?.rotation,
       secretCounts: this.metrics.secretCounts,
@@ -250,8 +226,15 @@ class ClusterProcess {
       meter: this.metrics.meter,
       ...(children === undefined || serverImage === undefined ? {} : { pods: this.#pods(children, serverImage) }),
       tracing: this.#options.tracing,
-      onTransition: (...transition) => this.#tell(events, ...transition),
-      onFailure: (failure) => this.#note(failure),
+      onTransition: (...transition) => this.#voice.transition(events, ...transition),
+      onFailure: (failure) => {
+        seams?.onFailure?.(failure);
+        this.#voice.failure(failure);
+      },
+      onReviewed: (clients, differ) =>
+        log
+          .named('operator')
+          .info(`${clients - differ} of ${clients} Clients are as they were, ${differ} are looked at`),
       onFenced: () => this.#end('a newer leader has written to a database: this process ends'),
       workers: workers + spare,
     });
@@ -288,50 +271,38 @@ class ClusterProcess {
         return await sourceName(this.#api);
       } catch (error) {
         if (this.#stopped) throw error;
-        this.#warn('main', 'the namespace kube-system cannot be read', error);
+        this.#voice.warn('main', 'the namespace kube-system cannot be read', error);
         await sleep(delay);
       }
     }
   }
 
-  async #sources(name: string): Promise<Parts> {
-    const { watchNamespaces, watchSecrets, serverImage, log, seams } = this.#options;
-    const view: ClusterView = {
+  async #sources(name: string): Promise<ClusterParts> {
+    const { log, seams } = this.#options;
+    const parts = openParts({
+      ...this.#options,
       api: this.#api,
-      ...(watchNamespaces === undefined ? {} : { namespaces: watchNamespaces }),
+      name,
       ...(seams?.reflectors === undefined ? {} : { times: seams.reflectors }),
-      onProblem: (problem) => {
-        seams?.onWatchProblem?.(problem);
-        if (problem.during !== 'handler') this.metrics.watchRestarted(problem);
-        const { path, reason, error } = problem;
-        if (reason === 'expired') log.named('watch').debug('a watch begins anew', { 'nauthera.url': path });
-        else this.#warn('watch', 'a watch begins anew', error, { 'nauthera.url': path, 'error.type': reason });
-      },
+      onProblem: (problem) => this.#noteProblem(problem),
       onWrite: (kind, what) => this.metrics.writes[what](kind),
-    };
-    const note = (kind: 'Secret' | 'ConfigMap') => (namespace: string, one: string) =>
-      this.#noteChange({ kind, namespace, name: one });
-    const children =
-      serverImage === undefined
-        ? undefined
-        : new KubernetesChildren({
-            ...view,
-            onChange: (namespace, server) => this.#operator?.noteChildren(namespace, server),
-          });
-    const parts: Parts = {
-      source: new KubernetesSource({ ...view, name }),
-      secrets: new KubernetesSecrets({ ...view, watch: watchSecrets, onChange: note('Secret') }),
-      configMaps: new KubernetesConfigMaps({ ...view, onChange: note('ConfigMap') }),
-      children,
-    };
-    this.#parts = parts;
-    const all = [parts.source, parts.secrets, parts.configMaps, ...(children === undefined ? [] : [children])];
-    this.#undo.push(async () => {
-      await Promise.all(all.map((one) => one.stop()));
+      onChange: (change) => this.#noteChange(change),
+      onChildren: (namespace, server) => this.#operator?.noteChildren(namespace, server),
     });
-    await Promise.all(all.map((one) => one.start()));
+    this.#parts = parts;
+    this.#undo.push(() => stopParts(parts));
+    await startParts(parts);
     log.info('everything is listed');
     return parts;
+  }
+
+  #noteProblem(problem: ReflectorProblem): void {
+    const { log, seams } = this.#options;
+    seams?.onWatchProblem?.(problem);
+    if (problem.during !== 'handler') this.metrics.watchRestarted(problem);
+    const { path, reason, error } = problem;
+    if (reason === 'expired') log.named('watch').debug('a watch begins anew', { 'nauthera.url': path });
+    else this.#voice.warn('watch', 'a watch begins anew', error, { 'nauthera.url': path, 'error.type': reason });
   }
 
   async #clusterKeys(): Promise<ClusterKeys> {
@@ -350,7 +321,12 @@ class ClusterProcess {
     const { serverImagePullPolicy: pullPolicy, serverImagePullSecrets: pullSecrets } = this.#options;
     return {
       children,
-      settings: { image, pullPolicy, pullSecrets, tracing: podTracing(this.#options.environment ?? {}, this.#options.tracingCidrs) },
+      settings: {
+        image,
+        pullPolicy,
+        pullSecrets,
+        tracing: podTracing(this.#options.environment ?? {}, this.#options.tracingCidrs),
+      },
       turns: new Turns(Date.now),
       slots: new MigrationSlots(Date.now),
     };
@@ -373,7 +349,7 @@ class ClusterProcess {
         // Nobody hears of what happens in a namespace that is ending.
         isForbidden(error)
           ? this.#options.log.named('events').debug('Events are lost', sketch(error))
-          : this.#warn('events', 'Events are lost', error),
+          : this.#voice.warn('events', 'Events are lost', error),
     });
     this.#undo.push(() => recorder.stop());
     return {
@@ -383,47 +359,8 @@ class ClusterProcess {
       },
     };
   }
-
-  #tell(events: EventSink, ...[resource, to, pass]: Parameters<OperatorOptions['onTransition']>): void {
-    const { kind, namespace, name } = resource;
-    this.#options.log.info('Ready has another reason', {
-      ...resourceFields(kind, `${namespace}/${name}`, pass),
-      'nauthera.reason': to.reason,
-    });
-    const isStalled = readyOrder[kind].some((type) => reasonInfo(kind, type, to.reason)?.standing === 'Stalled');
-    events.record(resource, {
-      type: to.status !== 'True' && isStalled ? 'Warning' : 'Normal',
-      reason: to.reason,
-      note: to.message,
-    });
-  }
-
-  #note(failure: Parameters<OperatorOptions['onFailure']>[0]): void {
-    const { controller, key, error, retryIn, pass } = failure;
-    this.#options.seams?.onFailure?.(failure);
-    if (error instanceof NotLeading) return;
-    // Told by the status of its server, and by every resource on it that waits.
-    const level = error instanceof DatabaseUnavailable ? 'debug' : 'warn';
-    this.#options.log.named('operator')[level]('a pass failed and will be repeated', {
-      ...resourceFields(controller, key, pass),
-      duration_ms: Math.round(retryIn),
-      ...sketch(error),
-    });
-  }
-}
-
-function isForbidden(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 403;
 }
 
 function fenceOf({ leaseCreated, leaseTransitions }: Leadership): Leadership {
   return { leaseCreated, leaseTransitions };
-}
-
-/** Of a stranger's error its kind; our own speak for people. */
-function sketch(error: unknown): { readonly 'error.type': string; readonly 'error.detail'?: string } {
-  if (!(error instanceof Error)) return { 'error.type': typeof error };
-  const type = 'code' in error ? String(error.code) : error.name;
-  const ours = error instanceof ApiError || error instanceof ApiUnavailable || error instanceof DatabaseUnavailable;
-  return { 'error.type': type, ...(ours ? { 'error.detail': error.message } : {}) };
 }

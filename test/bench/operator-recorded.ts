@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { fillRegistry, type Recorded, RecordedApi, record, revisionOf } from './recorded.ts';
+import { noteChecks, type Recorded, RecordedApi, record, revisionOf, verified } from './recorded.ts';
 import { quiet, row, useOf } from './usage.ts';
 
 export interface RecordedOptions {
@@ -27,24 +27,6 @@ export interface RecordedOptions {
 
 const root = join(import.meta.dirname, '../..');
 
-/** The value of a metric, all labels added up, of which these are some. */
-export function sumOf(metrics: string, name: string, labels: string): number {
-  return metrics
-    .split('\n')
-    .filter((line) => line.startsWith(`${name}{`) && line.includes(labels))
-    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
-}
-
-export async function verified(operator: OperatorProcess, clients: number): Promise<void> {
-  for (;;) {
-    if (operator.ends > 0) throw new Error(`the operator ended by itself:\n${operator.log}`);
-    const metrics = await operator.metrics().catch(() => '');
-    const passes = sumOf(metrics, 'controller_runtime_reconcile_total', 'controller="Client"');
-    if (passes >= clients && sumOf(metrics, 'workqueue_depth', '') === 0) return;
-    await sleep(100);
-  }
-}
-
 async function measureStart(recorded: Recorded, api: RecordedApi, started: Started): Promise<void> {
   const { clients, name, nodeArgs, program } = started;
   const revision = await revisionOf(recorded);
@@ -58,6 +40,7 @@ async function measureStart(recorded: Recorded, api: RecordedApi, started: Start
   row(name, seconds, use, writesIn(calls));
   const touched = (await revisionOf(recorded)) === revision ? 'untouched' : 'WRITTEN';
   console.log(`calls ${JSON.stringify(calls)}; registry ${touched}`);
+  for (const line of operator.log.split('\n').filter((one) => one.includes('are as they were'))) console.log(line);
   await quiet(operator.pid);
   const before = await useOf(operator.pid);
   await sleep(20_000);
@@ -136,7 +119,7 @@ export async function measureRecorded(options: RecordedOptions): Promise<void> {
   const postgres = await startPostgres('newest');
   try {
     const recorded = await record(postgres);
-    await fillRegistry(recorded, clients, perNamespace);
+    await noteChecks(recorded, { clients, perNamespace, program });
     const api = await RecordedApi.start({ recording: recorded.recording, clients, perNamespace });
     const name = `restart, ${clients}${bundle ? ', bundle' : ''}`;
     for (let run = 0; run < runs; run += 1)

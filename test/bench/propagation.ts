@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { type RecordedOptions, verified } from './operator-recorded.ts';
-import { fillRegistry, RecordedApi, record } from './recorded.ts';
+import type { RecordedOptions } from './operator-recorded.ts';
+import { noteChecks, RecordedApi, record, verified } from './recorded.ts';
 import { quiet } from './usage.ts';
 
 const replicas = 3;
@@ -64,7 +64,7 @@ export async function measurePropagation({ clients, nodeArgs }: RecordedOptions)
   const postgres = await startPostgres('newest');
   try {
     const recorded = await record(postgres, replicas);
-    await fillRegistry(recorded, clients, storm);
+    await noteChecks(recorded, { clients, perNamespace: storm, program: {} });
     const api = await RecordedApi.start({ recording: recorded.recording, clients, perNamespace: storm });
     const operator = await OperatorProcess.start({ kubeconfig: api.kubeconfig, nodeArgs });
     const database = new pg.Client({ connectionString: recorded.databaseUrl });

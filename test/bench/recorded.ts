@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { Scene } from '../support/cluster-scene.ts';
 import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
 import { type Endpoint, kubeconfigText } from '../support/kube-files.ts';
+import { OperatorProcess } from '../support/operator-process.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import type { Replica } from '../support/replica.ts';
 import type { Order, Setting } from './servers/recorded-api.ts';
@@ -87,6 +89,72 @@ export async function fillRegistry({ databaseUrl, recording }: Recorded, clients
     await database.query('ANALYZE registry');
   } finally {
     await database.end();
+  }
+}
+
+/**
+ * What an operator that looked at all of them has noted, without having it look: it looks at one Client of each namespace,
+ * and the others are told like that one.
+ */
+export async function noteChecks(
+  recorded: Recorded,
+  { clients, perNamespace, program }: { clients: number; perNamespace: number; program: { readonly program?: string } },
+): Promise<void> {
+  const { databaseUrl, recording } = recorded;
+  const namespaces = Math.ceil(clients / perNamespace);
+  await fillRegistry(recorded, namespaces, 1);
+  const api = await RecordedApi.start({ recording, clients: namespaces, perNamespace: 1 });
+  const operator = await OperatorProcess.start({ kubeconfig: api.kubeconfig, ...program });
+  await verified(operator, namespaces);
+  await operator.stop();
+  await api.stop();
+  const database = new pg.Client({ connectionString: databaseUrl });
+  await database.connect();
+  try {
+    const { rows } = await database.query<{ namespace: string; state: string }>(
+      'SELECT namespace, state FROM registry_checks JOIN registry USING (kind, id)',
+    );
+    const noted = new Map(rows.map(({ namespace, state }) => [namespace, JSON.parse(state) as unknown[]]));
+    if (noted.size !== namespaces) throw new Error(`noted of ${noted.size} namespaces, ${namespaces} there are`);
+    await fillRegistry(recorded, clients, perNamespace);
+    const tell = teller(recording, perNamespace);
+    for (let from = 0; from < clients; from += 500) {
+      const checks = Array.from({ length: Math.min(500, clients - from) }, (_, index) => {
+        const { client, secret } = tell(from + index);
+        const [one, other] = [client, secret].map((text) => (JSON.parse(text) as AnyObject).metadata);
+        const [form, , ground, , ...rest] = noted.get(one.namespace) ?? [];
+        const secrets = { [other.name]: `${other.uid}/${other.resourceVersion}` };
+        return { name: one.name, state: JSON.stringify([form, one.resourceVersion, ground, secrets, ...rest]) };
+      });
+      await database.query(
+        `INSERT INTO registry_checks SELECT r.kind, r.id, v.epoch, r.n, c.state
+          FROM jsonb_to_recordset($1) AS c(name text, state text) JOIN registry r ON r.kind = 'client' AND r.name = c.name,
+            registry_revision v`,
+        [JSON.stringify(checks)],
+      );
+    }
+    await database.query('ANALYZE registry_checks');
+  } finally {
+    await database.end();
+  }
+}
+
+/** The value of a metric, all labels added up, of which these are some. */
+export function sumOf(metrics: string, name: string, labels: string): number {
+  return metrics
+    .split('\n')
+    .filter((line) => line.startsWith(`${name}{`) && line.includes(labels))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+}
+
+/** Every Client was looked at, or is known to be as it was, and nobody waits for a worker. */
+export async function verified(operator: OperatorProcess, clients: number): Promise<void> {
+  for (;;) {
+    if (operator.ends > 0) throw new Error(`the operator ended by itself:\n${operator.log}`);
+    const metrics = await operator.metrics().catch(() => '');
+    const concluded = sumOf(metrics, 'nauthera_resources', 'kind="Client"');
+    if (concluded >= clients && sumOf(metrics, 'workqueue_depth', '') === 0) return;
+    await sleep(100);
   }
 }
 

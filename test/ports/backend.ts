@@ -112,6 +112,7 @@ export async function clean(database: Database): Promise<void> {
   const tables = [
     'registry',
     'registry_tombstones',
+    'registry_checks',
     'registry_fences',
     'registry_identities',
     'replica_reports',

@@ -606,6 +606,70 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
       expect(found.toSorted()).toEqual(expected.toSorted());
     });
 
+    const checked = async (of = registry): Promise<readonly string[]> => {
+      const found: string[] = [];
+      for await (const page of of.scanChecks())
+        for (const { id, owner, state } of page) found.push(`${id} ${owner.uid} ${state}`);
+      return found;
+    };
+    const put = async (...names: readonly string[]) => {
+      const results = await registry.putMany(names.map((one) => client(one)));
+      return names.map((one, place) => {
+        const result = results[place];
+        if (result === undefined || !('revision' in result)) throw new Error(`${one} was not written`);
+        return { kind: 'client' as const, id: client(one).id, revision: result.revision };
+      });
+    };
+
+    it('a check is read back for as long as its row stands as it did, and moves no revision', async () => {
+      const [a, b] = await put('a', 'b');
+      if (a === undefined || b === undefined) throw new Error('nothing was written');
+      const revision = () => sql(database, 'SELECT epoch, n FROM registry_revision');
+      const before = await revision();
+      await registry.noteChecks([
+        { ...a, state: 'as it was' },
+        { ...b, state: 'too' },
+      ]);
+      const other = `shop.b ${client('b').owner.uid} too`;
+      expect(await checked()).toEqual([`shop.a ${client('a').owner.uid} as it was`, other]);
+      await registry.noteChecks([{ ...a, state: 'again' }]);
+      expect(await revision()).toEqual(before);
+      expect((await checked())[0]).toContain('again');
+
+      await sql(database, `UPDATE registry SET withdrawn = true WHERE id = 'shop.a'`);
+      expect(await checked()).toEqual([other]);
+      // Of a row that moved meanwhile nothing is noted.
+      await registry.noteChecks([{ ...a, state: 'late' }]);
+      expect(await checked()).toEqual([other]);
+
+      await registry.delete('client', client('b').owner.uid);
+      expect(await checked()).toEqual([]);
+      expect(await sql(database, `SELECT id FROM registry_checks WHERE id = 'shop.b'`)).toEqual([]);
+    });
+
+    it('checks are the own source’s, come in pages, and end with an epoch', async () => {
+      const names = Array.from({ length: 1_100 }, (_, index) => `c${index}`);
+      for (let at = 0; at < names.length; at += 500) {
+        const rows = await put(...names.slice(at, at + 500));
+        await registry.noteChecks(rows.map((one) => ({ ...one, state: 's' })));
+      }
+      const counting = counted(database);
+      expect((await checked(registryOf(counting.database))).length).toBe(names.length);
+      // One for a thousand, however many there are.
+      expect(counting.sent).toEqual(['registry_scan_checks', 'registry_scan_checks']);
+      expect(await checked(registryOf(database, { source: 'other' }))).toEqual([]);
+      await sql(database, 'UPDATE registry_revision SET epoch = gen_random_uuid()::text');
+      expect(await checked()).toEqual([]);
+    });
+
+    it('an older leader notes nothing', async () => {
+      const [a] = await put('a');
+      if (a === undefined) throw new Error('nothing was written');
+      await registryOf(database, { leaseTransitions: 2 }).put(client('b'));
+      await expect(registry.noteChecks([{ ...a, state: 'old' }])).rejects.toBeInstanceOf(RegistryFenced);
+      expect(await checked()).toEqual([]);
+    });
+
     it('identities are kept by source, kind, namespace and name', async () => {
       const identity = {
         kind: 'Client',

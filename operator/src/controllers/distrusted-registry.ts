@@ -4,7 +4,7 @@
  *
  * It may say too that a newer leader wrote there. That is believed of the Lease alone: a tenant must not end the process.
  */
-import { DatabaseUnavailable, type Registry, RegistryFenced, type StoredOwner } from '@nauthera/server/registry';
+import { DatabaseUnavailable, type Registry, RegistryFenced } from '@nauthera/server/registry';
 
 export interface ScanLimits {
   readonly rows: number;
@@ -30,7 +30,9 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     delete: (kind, uid) => tried(() => registry.delete(kind, uid)),
     get: (kind, id) => tried(() => registry.get(kind, id)),
     adopt: (from, server) => tried(() => registry.adopt(from, server)),
-    scanOwners: () => bounded(registry, limits),
+    scanOwners: () => bounded(registry.scanOwners(), limits),
+    scanChecks: () => bounded(registry.scanChecks(), limits, (page) => page.length),
+    noteChecks: (checks) => tried(() => registry.noteChecks(checks)),
     follow: (onChange) => tried(() => registry.follow(onChange)),
     reports: () => tried(() => registry.reports()),
     secretUse: (digest) => tried(() => registry.secretUse(digest)),
@@ -42,14 +44,18 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
   };
 }
 
-async function* bounded(registry: Registry, { rows, time }: ScanLimits): AsyncGenerator<StoredOwner> {
+async function* bounded<T>(
+  found: AsyncIterable<T>,
+  { rows, time }: ScanLimits,
+  countOf: (one: T) => number = () => 1,
+): AsyncGenerator<T> {
   const end = performance.now() + time;
   let read = 0;
   try {
-    for await (const row of registry.scanOwners()) {
-      read += 1;
+    for await (const one of found) {
+      read += countOf(one);
       if (read > rows || performance.now() > end) throw new DatabaseUnavailable('its rows do not come to an end');
-      yield row;
+      yield one;
     }
   } catch (error) {
     throw away(error);

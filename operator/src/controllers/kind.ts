@@ -37,6 +37,8 @@ export interface Reconciled<K extends Kind> {
   readonly acted?: readonly string[];
   /** Everything that was looked at, for the index of references. */
   readonly references: readonly string[];
+  /** Told, when all is written, the version at which the resource stands then, where there is one. */
+  readonly check?: (version: string) => void;
   /** Thrown once the status is written: the pass comes again with back-off. */
   readonly failure?: unknown;
 }
@@ -99,6 +101,8 @@ export async function reconcileKey<K extends Kind>(
   world.pend(dependent, result.pending ? result.registry : undefined);
   await writeStatus(tools, resource, result, pass);
   if (result.failure !== undefined) throw result.failure;
+  const version = result.check === undefined ? undefined : world.source.versionOf?.(resource);
+  if (version !== undefined) result.check?.(version);
   return result.outcome;
 }
 

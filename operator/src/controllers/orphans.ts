@@ -21,6 +21,7 @@ export interface OrphansOptions extends OrphanTimes {
   onError(error: unknown): void;
   /** {@link Orphans.held} changed. */
   onHeld?(): void;
+  /** Milliseconds since anything. Default: a clock that nobody can put forward, as ten minutes are the whole protection. */
   readonly now?: () => number;
 }
 
@@ -99,7 +100,7 @@ export class Orphans {
 
   /** One look at every row. */
   async sweep(): Promise<void> {
-    const { registry, source, patience = 600_000, now = Date.now } = this.#options;
+    const { registry, source, patience = 600_000, now = () => performance.now() } = this.#options;
     const uids = await this.#uids();
     const gone = new Map<string, StoredOwner>();
     let rows = 0;

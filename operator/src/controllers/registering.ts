@@ -135,7 +135,7 @@ export function storedSecrets({
 /** Uids with a row in a registry. Read once: from then on nobody else writes there for this source. */
 const rows = new WeakMap<Registry, Promise<Set<string>>>();
 
-function rowsOf({ registry }: RegistryHandle): Promise<Set<string>> {
+export function rowsOf({ registry }: RegistryHandle): Promise<Set<string>> {
   return knowRows(registry);
 }
 

@@ -4,6 +4,7 @@
  * for another connection, under the hands of passes that go on.
  */
 import {
+  type Check,
   DatabaseUnavailable,
   type LiveReport,
   mostAtOnce,
@@ -24,6 +25,8 @@ interface Waiting {
 
 /** Milliseconds that a write waits for others. */
 const gather = 20;
+/** Milliseconds that a check waits for others: nobody waits for it. */
+const gatherChecks = 1_000;
 
 export type Changed = readonly { readonly kind: RegistrationKind; readonly id: string }[] | 'all';
 
@@ -44,6 +47,9 @@ export class RegistryHandle {
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
   readonly #known = new Map<string, Promise<StoredRegistration | null>>();
+  /** By id, the newest of each. */
+  readonly #checks = new Map<string, Check>();
+  #checksTimer: NodeJS.Timeout | undefined;
   /** Why bind passwords cannot be sealed. */
   #unsealed: string | undefined;
 
@@ -127,6 +133,22 @@ export class RegistryHandle {
 
   async revokeTokens(uid: string): Promise<void> {
     return this.registry.revokeTokens(uid);
+  }
+
+  /** Kept in a while; where that fails, a process that begins looks once more than it need. */
+  noteCheck(check: Check): void {
+    this.#checks.set(`${check.kind}/${check.id}`, check);
+    if (this.#checks.size >= mostAtOnce) void this.flushChecks();
+    else this.#checksTimer ??= setTimeout(() => void this.flushChecks(), gatherChecks).unref();
+  }
+
+  /** Resolves when what was noted is kept, or never will be. */
+  async flushChecks(): Promise<void> {
+    clearTimeout(this.#checksTimer);
+    this.#checksTimer = undefined;
+    const checks = [...this.#checks.values()];
+    this.#checks.clear();
+    if (checks.length > 0) await this.#registry?.noteChecks(checks).catch(() => undefined);
   }
 
   /** What moved is read anew. */

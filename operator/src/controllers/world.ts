@@ -39,6 +39,8 @@ export interface World {
   readonly trust: TrustBundles;
   /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */
   clusterKeys(): readonly ClusterKey[] | undefined;
+  /** Version of this program, and what it was built from. Left out: nothing that another process found out is believed. */
+  readonly program?: string | undefined;
   /** Left out: those of `client/rotation.ts`. */
   readonly rotation?: RotationRules | undefined;
   /** Left out: nobody counts. */

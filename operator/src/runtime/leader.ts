@@ -1,6 +1,9 @@
 /**
  * One of several processes leads: the one that holds the Lease. It stops writing before others may take over: its time
  * counts from when a renewal was sent, theirs from when they saw it, both on clocks that only go forward.
+ *
+ * One that had no time to renew (a machine under load, a long answer) writes nothing, and goes on once a renewal comes
+ * through: it is made for the very version of the Lease that it had, so nobody else led in between.
  */
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
@@ -115,13 +118,15 @@ class LeaseLoop implements Leader {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted && this.#state !== 'over') {
+      let failed = false;
       try {
         if (this.#state === 'waiting') await this.#tryToAcquire();
         else await this.#renew();
       } catch (error) {
+        failed = true;
         if (!signal.aborted) this.#options.onProblem?.(error);
       }
-      await this.#rest();
+      await this.#rest(failed);
     }
   }
 
@@ -155,16 +160,18 @@ class LeaseLoop implements Leader {
     this.#renewedAt = sentAt;
     this.#cancelEnd?.();
     const left = this.#left();
-    if (left <= 0) return this.#lose('The Lease was not renewed in time');
-    // Also while a renewal is under way and hangs.
-    this.#cancelEnd = this.#timers.after(left, () => this.#lose('The Lease was not renewed in time'));
+    if (left <= 0 && this.#state === 'waiting') return;
+    const { duration, renewDeadline } = this.#times;
+    // Also while a renewal is under way and hangs; from then on others may lead.
+    const end = left + duration - renewDeadline;
+    this.#cancelEnd = this.#timers.after(end, () => this.#lose('The Lease was not renewed in time'));
     this.#state = 'leading';
     this.#acquired.resolve({ leaseCreated: lease.created, leaseTransitions: lease.transitions });
   }
 
   async #renew(): Promise<void> {
     const held = this.#lease;
-    if (held === undefined || this.#left() <= 0) return this.#lose('The Lease was not renewed in time');
+    if (held === undefined) return;
     try {
       await this.#write(renewedLease(held, Date.now()));
     } catch (error) {
@@ -229,8 +236,11 @@ class LeaseLoop implements Leader {
     await api.request({ method: 'PUT', path: this.#path, body: releasedLease(lease, Date.now()), timeout });
   }
 
-  #rest(): Promise<void> {
+  /** Shorter while it leads and could not renew: there is little time left. */
+  #rest(failed: boolean): Promise<void> {
     if (this.#state === 'over') return Promise.resolve();
-    return rest(this.#timers, this.#times.retry * (1 + this.#random() / 5), this.#stop.signal);
+    const { retry } = this.#times;
+    const delay = failed && this.#state === 'leading' ? retry / 4 : retry;
+    return rest(this.#timers, delay * (1 + this.#random() / 5), this.#stop.signal);
   }
 }

@@ -3,7 +3,7 @@ import { ApiUnreadable } from './kubernetes-api.ts';
 
 /** Milliseconds, except where said. */
 export interface LeaseTimes {
-  /** Others take over a Lease that nobody renewed for so long. */
+  /** Others take over a Lease that nobody renewed for so long; its holder gives up then. */
   readonly duration: number;
   /** Nothing is written any more so long after the last renewal was sent. */
   readonly renewDeadline: number;

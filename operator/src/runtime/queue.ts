@@ -178,6 +178,14 @@ export class WorkQueue {
     entry.delayed = { due, cancel };
   }
 
+  /** It is known to be as it should: what failed need not be tried again. What waits for a worker already is left alone. */
+  settle(key: string): void {
+    const entry = this.#entries.get(key);
+    if (entry === undefined || entry.active || entry.waiting !== undefined || entry.failures === 0) return;
+    this.#cancelDelay(entry);
+    this.#entries.delete(key);
+  }
+
   /** The next key, as soon as there is one; `null` once the queue has stopped. Each key taken must be given back. */
   take(): Promise<string | null> {
     if (this.#stopped) return Promise.resolve(null);

@@ -37,12 +37,16 @@ export class ReferenceIndex {
   /**
    * Replaces what `dependent` names. An empty list forgets it. True: something that it did not name before has moved since
    * it began to look, and it was not told.
+   *
+   * @param told a name of whose moves it hears in another way
    */
-  record(dependent: string, names: Iterable<string>, look = Number.POSITIVE_INFINITY): boolean {
+  record(dependent: string, names: Iterable<string>, look = Number.POSITIVE_INFINITY, told?: string): boolean {
     const before = this.#names.get(dependent) ?? [];
     const had = new Set(before.map(({ name }) => name));
     const next = new Set(names);
-    const missed = [...next].some((name) => !had.has(name) && (this.#moved.get(name) ?? 0) > look);
+    const missed =
+      this.#moved.size > 0 &&
+      [...next].some((name) => name !== told && !had.has(name) && (this.#moved.get(name) ?? 0) > look);
     for (const named of before) if (!next.has(named.name)) this.#drop(named, dependent);
     const things = [...next].map((name) => this.#add(name, dependent));
     if (things.length === 0) this.#names.delete(dependent);

@@ -15,7 +15,7 @@ import {
 } from './kubernetes-objects.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 import { ResourceWriter } from './kubernetes-writer.ts';
-import type { Observed } from './source.ts';
+import type { Glance, Observed } from './source.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 
 /** Bytes of objects that wait for somebody to look at them. */
@@ -79,6 +79,16 @@ export class ClusterKind<K extends Kind> {
     if (gone !== undefined) return gone;
     const known = this.#reflectors.get(namespace, name);
     return known === undefined ? undefined : this.#observe(known);
+  }
+
+  glance(namespace: string, name: string): Glance | undefined {
+    if (this.#ghosts.first(idOf({ namespace, name })) !== undefined) return undefined;
+    const known = this.#reflectors.get(namespace, name);
+    return known === undefined ? undefined : { uid: known.uid, version: known.resourceVersion };
+  }
+
+  passOver(namespace: string, name: string): void {
+    if (this.kind === 'Client') this.#kept.delete(idOf({ namespace, name }));
   }
 
   async list(): Promise<readonly Observed<K>[]> {

@@ -28,6 +28,8 @@ export interface Origin {
   held: boolean;
   /** The newest that is known to this pass. */
   resourceVersion: string;
+  /** Nothing but what this pass wrote lies between that and what was read. */
+  exact: boolean;
 }
 
 export interface ObservedObject<K extends Kind = Kind> extends Observed<K> {
@@ -84,6 +86,7 @@ export function observe<K extends Kind>(kind: K, object: ResourceObject): Observ
     [origin]: {
       held: finalizer !== undefined && (metadata.finalizers ?? []).includes(finalizer),
       resourceVersion: metadata.resourceVersion,
+      exact: true,
     },
   };
 }

@@ -55,7 +55,7 @@ export class ResourceWriter<K extends Kind> {
       },
     );
     if (answer === undefined) throw new ResourceMoved(`${kind} ${idOf(resource)} went while it was looked at`);
-    noteIn(resource, answer, true);
+    noteIn(resource, answer, { held: true, exact: false });
   }
 
   async release(resource: ObservedObject<K>): Promise<void> {
@@ -81,7 +81,7 @@ export class ResourceWriter<K extends Kind> {
       try {
         const answer = await this.#apply(resource, statusManager, { status, resourceVersion });
         if (answer === undefined) return;
-        noteIn(resource, answer);
+        noteIn(resource, answer, { exact: attempts === 1 });
         this.#options.onDone?.('status');
         return;
       } catch (error) {
@@ -154,10 +154,15 @@ export class ResourceWriter<K extends Kind> {
   }
 }
 
-/** For the writes that follow in the same pass. */
-function noteIn(resource: ObservedObject, { metadata }: ResourceObject, held?: boolean): void {
+/** For the writes that follow in the same pass. Exact is what was written to the very version that was read. */
+function noteIn(
+  resource: ObservedObject,
+  { metadata }: ResourceObject,
+  { held, exact }: { readonly held?: boolean; readonly exact: boolean },
+): void {
   const origin = originOf(resource);
   if (origin === undefined) return;
   origin.resourceVersion = metadata.resourceVersion;
+  origin.exact &&= exact;
   if (held !== undefined) origin.held = held;
 }

@@ -6,9 +6,9 @@ import { type Kind, kindNames, type ResourceByKind } from '@nauthera/crds';
 import { apiPath, type KubernetesApi } from '../runtime/kubernetes-api.ts';
 import type { KubernetesObject } from '../runtime/reflected.ts';
 import { ClusterKind } from './kubernetes-kind.ts';
-import { isEqual } from './kubernetes-objects.ts';
+import { isEqual, originOf } from './kubernetes-objects.ts';
 import { type ClusterView, metadataAccept, Reflectors } from './kubernetes-reflectors.ts';
-import type { Change, Observed, ResourceKey, ResourceSource } from './source.ts';
+import type { Change, Glance, Observed, ResourceKey, ResourceSource } from './source.ts';
 
 export type { ClusterView } from './kubernetes-reflectors.ts';
 export { ResourceMoved } from './kubernetes-writer.ts';
@@ -113,6 +113,19 @@ export class KubernetesSource implements ResourceSource {
   /** Writes nothing where the resource is gone, or another took its name. */
   writeStatus<K extends Kind>(resource: Observed<K>, status: ResourceByKind[K]['status']): Promise<void> {
     return this.#of(resource.kind).writeStatus(resource, status);
+  }
+
+  glance(kind: Kind, namespace: string, name: string): Glance | undefined {
+    return this.#kinds[kind].glance(namespace, name);
+  }
+
+  versionOf(resource: Observed): string | undefined {
+    const origin = originOf(resource);
+    return origin?.exact === true ? origin.resourceVersion : undefined;
+  }
+
+  passOver(kind: Kind, namespace: string, name: string): void {
+    this.#kinds[kind].passOver(namespace, name);
   }
 
   watch(listener: (change: Change) => void): void {

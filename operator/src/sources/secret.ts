@@ -47,6 +47,12 @@ export interface SecretStore {
   ownedBy(owner: SecretOf, except?: string): Promise<readonly Secret[]>;
   /** Whether a change of it is told. Otherwise, and while there is no such Secret, whoever needs it looks again. */
   watched(namespace: string, name: string): boolean;
+  /** {@link Secret.version} as it was told last; `undefined`: there is none, or nobody tells. */
+  toldVersion?(namespace: string, name: string): string | undefined;
+  /** {@link Secret.version} of what was written by {@link create} or {@link update}. */
+  writtenVersion?(secret: NewSecret): string | undefined;
+  /** Names of what {@link ownedBy} would read; `undefined`: they are not known without reading. */
+  ownedNames?(owner: SecretOf): readonly string[] | undefined;
 }
 
 export interface ConfigMap {

@@ -30,6 +30,8 @@ export class KubernetesSecrets implements SecretStore {
   readonly #writes = new WritesUnderWay<KubernetesObject>((object) => this.#take(object));
   /** Uids of Secrets that go by our own word. */
   readonly #deleted = new Set<string>();
+  /** Versions of what was written. */
+  readonly #written = new WeakMap<NewSecret, string>();
   /** As they were read: an update sends all of an object. */
   readonly #raw = new WeakMap<Secret, SecretObject>();
 
@@ -66,6 +68,19 @@ export class KubernetesSecrets implements SecretStore {
     return this.#reflectors?.get(namespace, name) !== undefined;
   }
 
+  toldVersion(namespace: string, name: string): string | undefined {
+    const known = this.#reflectors?.get(namespace, name);
+    return known === undefined ? undefined : `${known.uid}/${known.resourceVersion}`;
+  }
+
+  writtenVersion(secret: NewSecret): string | undefined {
+    return this.#written.get(secret);
+  }
+
+  ownedNames(owner: SecretOf): readonly string[] | undefined {
+    return this.#reflectors === undefined ? undefined : this.#namesOf(owner);
+  }
+
   async read(namespace: string, name: string): Promise<Secret | undefined> {
     const raw = await this.#get(namespace, name);
     if (raw === undefined) return undefined;
@@ -80,7 +95,9 @@ export class KubernetesSecrets implements SecretStore {
       path: secretsPath(secret.namespace),
       body: newSecretObject(secret),
     });
-    return answer === undefined ? 'exists' : 'created';
+    if (answer === undefined) return 'exists';
+    this.#written.set(secret, versionOf(answer));
+    return 'created';
   }
 
   async update(before: Secret, next: NewSecret): Promise<'updated' | 'changed'> {
@@ -93,7 +110,9 @@ export class KubernetesSecrets implements SecretStore {
       path: secretPath(before),
       body: changedSecretObject(raw, before, next),
     });
-    return answer === undefined ? 'changed' : 'updated';
+    if (answer === undefined) return 'changed';
+    this.#written.set(next, versionOf(answer));
+    return 'updated';
   }
 
   async delete(before: Secret): Promise<void> {
@@ -212,6 +231,10 @@ function secretPath({ namespace, name }: { readonly namespace: string; readonly 
 
 function placeOf({ metadata: { namespace = '', name } }: KubernetesObject) {
   return { namespace, name };
+}
+
+function versionOf({ metadata }: KubernetesObject): string {
+  return `${metadata.uid}/${metadata.resourceVersion}`;
 }
 
 function isStatus(error: unknown, status: number): boolean {

@@ -45,6 +45,12 @@ export interface Change {
   readonly name: string;
 }
 
+export interface Glance {
+  readonly uid: string;
+  /** Of this state and no other one of that uid. */
+  readonly version: string;
+}
+
 export interface ResourceSource {
   /** The `source` of everything that is registered from here. */
   readonly name: string;
@@ -61,6 +67,18 @@ export interface ResourceSource {
   /** Lets a resource that is deleting go, once nothing of it is left. Releasing again, or what is gone, is fine. */
   release(resource: Observed): Promise<void>;
   writeStatus<K extends Kind>(resource: Observed<K>, status: ResourceByKind[K]['status']): Promise<void>;
+  /**
+   * What is known of a resource without reading it; `undefined`: it must be looked at. Left out, as what follows: a version
+   * does not tell one state from all others here.
+   */
+  glance?(kind: Kind, namespace: string, name: string): Glance | undefined;
+  /**
+   * The version at which a resource stands after what was written to it since it was read; `undefined`: somebody else may
+   * have written in between.
+   */
+  versionOf?(resource: Observed): string | undefined;
+  /** Nobody is about to look at it: what was kept for that is let go. */
+  passOver?(kind: Kind, namespace: string, name: string): void;
   /** Runs for every change from now on. The listener must not throw. */
   watch(listener: (change: Change) => void): void;
 }

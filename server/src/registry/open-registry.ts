@@ -1,6 +1,7 @@
 /** The registry as the operator uses it, over the database. */
 import type { Sealer } from '../keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from '../store/database.ts';
+import { noteChecks, scanChecks } from './checks.ts';
 import { readSecretUse, revokeClientTokens } from './client-secrets.ts';
 import { admission, fenced } from './fence.ts';
 import { fingerprintOf, isSameRow } from './fingerprint.ts';
@@ -47,6 +48,8 @@ export function openRegistry(options: RegistryOptions): Registry {
     get: (kind, id) => getStored(database, kind, id),
     adopt: (from, server) => adopt(options, from, server),
     scanOwners: () => scanOwners(database, fence.source),
+    scanChecks: () => scanChecks(database, fence.source),
+    noteChecks: (checks) => noteChecks(database, fence, checks),
     stands: (registration, stored) => admitted && stands(options, registration, stored),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),

@@ -71,6 +71,18 @@ export interface StoredRegistration {
 
 export type StoredOwner = Pick<StoredRegistration, 'kind' | 'id' | 'owner' | 'withdrawn'>;
 
+/** That a row, and all that its writer looked at for it, were found as they should be. */
+export interface Check {
+  readonly kind: RegistrationKind;
+  readonly id: string;
+  /** Of the row. */
+  readonly revision: Revision;
+  /** What was looked at, in its writer's words; at most 4,096 characters. */
+  readonly state: string;
+}
+
+export type StoredCheck = Pick<Check, 'kind' | 'id' | 'state'> & { readonly owner: Owner };
+
 /** What is kept of a resource where no API server keeps it (folder source): its minted uid and last accepted content. */
 export interface ResourceIdentity {
   readonly kind: string;
@@ -121,6 +133,10 @@ export interface Registry {
   adopt(from: string, server: Pick<Owner, 'namespace' | 'name'>): Promise<'adopted' | 'refused'>;
   /** Whose every row of this source is, in pages; without their content, of which there may be very much. */
   scanOwners(): AsyncIterable<StoredOwner>;
+  /** Checks of this source whose rows did not move since, in pages. */
+  scanChecks(): AsyncIterable<readonly StoredCheck[]>;
+  /** ≤ 500. Writes only what differs, moves no row, and raises no revision. One whose row moved meanwhile is left out. */
+  noteChecks(checks: readonly Check[]): Promise<void>;
   /** Whether `put` would leave the row as it was read, and say `unchanged`. `false` where only the database can tell. */
   stands(registration: Registration, stored: StoredRegistration): boolean;
   /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { standing } from '../../../crds/src/index.ts';
 import { attach, nameOf } from '../../../operator/src/controllers/attachment.ts';
-import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
+import type { ClientInputs } from '../../../operator/src/controllers/client/client-inputs.ts';
+import { planClient } from '../../../operator/src/controllers/client/plan.ts';
 import { digestOf } from '../../../operator/src/controllers/client/secret.ts';
 import type { Observed, Secret } from '../../../operator/src/sources/source.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';

@@ -150,6 +150,18 @@ describe('rotation', () => {
     expect([one.value(), one.digests]).toEqual(['secret 3', digests('secret 3', 'secret 2')]);
   });
 
+  it('a clock that is put ten years forward replaces a secret once and ends none; put back, nothing more happens', () => {
+    const one = life({ secret: { rotation: { every: '720h' } } });
+    // The database, which says what is in use, has another clock.
+    one.use = { now: t0 + hour, knownUntil: t0 + hour };
+    for (const at of [3_650 * day, 3_650 * day + 3 * hour, 3_651 * day, hour, 2 * hour]) {
+      one.now = t0 + at;
+      one.settle();
+      expect(reasons(one)).toEqual(['SecretRotated']);
+      expect(one.digests).toEqual(digests('secret 2', 'secret 1'));
+    }
+  });
+
   it('asked for while one is under way: after it, never with three secrets', () => {
     const one = life();
     ask(one, 'rotate-secret');

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { judgeRetirement, rotationTimes } from '../../../operator/src/controllers/client/rotation.ts';
-import {
-  digestOf,
-  idOfDigest,
-  planSecret,
-  type SecretInputs,
-} from '../../../operator/src/controllers/client/secret.ts';
+import { digestOf, idOfDigest, planSecret } from '../../../operator/src/controllers/client/secret.ts';
+import type { SecretInputs } from '../../../operator/src/controllers/client/secret-terms.ts';
 import { releasedSecret } from '../../../operator/src/controllers/client/secret-values.ts';
 import type { Secret } from '../../../operator/src/sources/source.ts';
 import { observed } from './resources.ts';

@@ -41,7 +41,7 @@ describe('an object as controllers see it', () => {
     const seen = observe('Client', object({ finalizers: ['auth.nauthera.io/registration'] }));
     expect(seen).toMatchObject({ generation: 3, specGeneration: 3, refused: undefined, deleting: false });
     expect(seen.spec?.grantTypes).toEqual(['authorization_code']);
-    expect(originOf({ ...seen })).toEqual({ held: true, resourceVersion: '100' });
+    expect(originOf({ ...seen })).toEqual({ held: true, resourceVersion: '100', exact: true });
     expect(originOf(observe('Client', object()))?.held).toBe(false);
     expect(observe('Client', object({ deletionTimestamp: '2030-02-01T00:00:00Z' }))).toMatchObject({
       deleting: true,

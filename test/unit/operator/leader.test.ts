@@ -262,6 +262,12 @@ describe('keeping the lead, and losing it', () => {
     expect(leader.leading()).toBe(true);
     await expect.poll(() => clock.next).toBeDefined();
     clock.advance(2000);
+    // It writes nothing any more, and ends when others may lead.
+    expect(leader.leading()).toBe(false);
+    await expect.poll(() => problems.length).toBe(5);
+    expect(lost).toEqual([]);
+    clock.freeze(4999);
+    clock.advance(1);
     expect(lost).toEqual(['The Lease was not renewed in time']);
     expect(leader.leading()).toBe(false);
   });
@@ -273,7 +279,49 @@ describe('keeping the lead, and losing it', () => {
     server.before = () => true;
     clock.advance(10_000);
     expect(leader.leading()).toBe(false);
+    clock.advance(5_000);
     expect(lost).toEqual(['The Lease was not renewed in time']);
+  });
+
+  it('after a failure it is tried again soon: four times in the time of one', async () => {
+    const { leader, clock, problems } = aLeader();
+    await leader.acquire();
+    await quiet();
+    server.before = (call) => {
+      status(call.response, 500, 'InternalError');
+      return true;
+    };
+    clock.advance(2000);
+    await expect.poll(() => problems.length).toBe(1);
+    await turn(clock, 500);
+    await expect.poll(() => problems.length).toBe(2);
+    server.before = () => false;
+    await turn(clock, 500);
+    clock.freeze(9_000);
+    expect(leader.leading()).toBe(true);
+  });
+
+  it('a process that had no time to renew writes nothing, and goes on when nobody took over', async () => {
+    const { leader, clock, lost } = aLeader();
+    await leader.acquire();
+    await quiet();
+    clock.freeze(12_000);
+    expect(leader.leading()).toBe(false);
+    await turn(clock, 0);
+    expect(leader.leading()).toBe(true);
+    expect(lost).toEqual([]);
+    expect(server.lease?.spec.leaseTransitions).toBe(1);
+  });
+
+  it('a process that had no time to renew, and whose Lease somebody took meanwhile, has lost', async () => {
+    const { leader, clock, lost } = aLeader();
+    await leader.acquire();
+    await quiet();
+    clock.freeze(12_000);
+    server.heldBy('other', 2);
+    await turn(clock, 0);
+    expect(leader.leading()).toBe(false);
+    expect(lost).toHaveLength(1);
   });
 
   it.each([

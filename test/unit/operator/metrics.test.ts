@@ -197,6 +197,8 @@ it('count what is written, by kind and never by name', async () => {
     get: unused,
     adopt: unused,
     scanOwners: unused,
+    scanChecks: unused,
+    noteChecks: unused,
     follow: unused,
   };
   const more = { reports: unused, secretUse: unused, revokeTokens: unused, wishKeys: unused };

@@ -6,7 +6,8 @@ import type { DeploymentContext } from '../../../operator/src/controllers/author
 import { networkPolicy } from '../../../operator/src/controllers/authorization-server/deployment/network-policy.ts';
 import { podParts } from '../../../operator/src/controllers/authorization-server/deployment/pod-parts.ts';
 import { service } from '../../../operator/src/controllers/authorization-server/deployment/service.ts';
-import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
+import type { ClientInputs } from '../../../operator/src/controllers/client/client-inputs.ts';
+import { planClient } from '../../../operator/src/controllers/client/plan.ts';
 import { clientAuthority } from '../../support/client-certificates.ts';
 import { aServerResource, observed, shop } from './resources.ts';
 

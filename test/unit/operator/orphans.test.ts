@@ -7,7 +7,12 @@ import { aStored } from './resources.ts';
 
 const minutes = 60_000;
 
-function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>>, known = ['shop']) {
+function aWorld(
+  rows: StoredRegistration[],
+  uids: Partial<Record<Kind, string[]>>,
+  known = ['shop'],
+  clock: 'given' | 'own' = 'given',
+) {
   let now = 0;
   const deleted: string[] = [];
   const registry = {
@@ -28,7 +33,8 @@ function aWorld(rows: StoredRegistration[], uids: Partial<Record<Kind, string[]>
       Promise.resolve((uids[kind] ?? []).map((uid) => ({ kind, namespace: 'shop', name: uid, uid }))),
   } as unknown as ResourceSource;
   const errors: unknown[] = [];
-  const orphans = new Orphans({ registry, source, onError: (error) => errors.push(error), now: () => now });
+  const own = clock === 'own' ? {} : { now: () => now };
+  const orphans = new Orphans({ registry, source, onError: (error) => errors.push(error), ...own });
   return {
     orphans,
     deleted,
@@ -51,6 +57,19 @@ describe('rows without a resource', () => {
     expect(await at(0)).toEqual([]);
     expect(await at(9.99)).toEqual([]);
     expect(await at(10)).toEqual(['client gone']);
+  });
+
+  it.each([365, -365])('stay where the clock of the machine jumps by %s days', async (days) => {
+    const { orphans, deleted } = aWorld([row('gone')], {}, undefined, 'own');
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      await orphans.sweep();
+      vi.setSystemTime(Date.now() + days * 86_400_000);
+      await orphans.sweep();
+      expect(deleted).toEqual([]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('of a namespace that cannot be looked at, or is no longer, stay (A77)', async () => {

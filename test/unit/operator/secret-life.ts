@@ -11,13 +11,9 @@ import {
   type RotationTimes,
   rotationTimes,
 } from '../../../operator/src/controllers/client/rotation.ts';
-import {
-  digestOf,
-  planSecret,
-  type SecretEvent,
-  type SecretPlan,
-} from '../../../operator/src/controllers/client/secret.ts';
+import { digestOf, planSecret } from '../../../operator/src/controllers/client/secret.ts';
 import type { SecretFacts } from '../../../operator/src/controllers/client/secret-facts.ts';
+import type { SecretEvent, SecretPlan } from '../../../operator/src/controllers/client/secret-terms.ts';
 import type { Secret } from '../../../operator/src/sources/source.ts';
 import type { SecretNotes, SecretUse } from '../../../server/src/registry/index.ts';
 import { observed } from './resources.ts';

@@ -1,7 +1,8 @@
 /** Clients without a secret: what is registered of them, and where they cannot work. */
 import { describe, expect, it } from 'vitest';
 import { attach } from '../../../operator/src/controllers/attachment.ts';
-import { type ClientInputs, planClient } from '../../../operator/src/controllers/client/plan.ts';
+import type { ClientInputs } from '../../../operator/src/controllers/client/client-inputs.ts';
+import { planClient } from '../../../operator/src/controllers/client/plan.ts';
 import { registerServer } from '../../../operator/src/registrations/server.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { jwkOf } from '../../support/client-keys.ts';

@@ -6,7 +6,7 @@ import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { nameOf, type ServerResource, type WithSpec } from '../attachment.ts';
 import { isOwner } from '../ownership.ts';
 import { type Demand, type Judgement, judge, refusalMessage } from '../policy.ts';
-import type { ClientInputs } from './plan.ts';
+import type { ClientInputs } from './client-inputs.ts';
 import { isBuiltIn } from './references.ts';
 
 const accepted: ConditionDraft = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'Accepted' };

@@ -4,8 +4,8 @@ import { rfc3339 } from '../../runtime/conditions.ts';
 import type { Secret } from '../../sources/source.ts';
 import { digestOf, idOfDigest, olderSecrets } from './ledger.ts';
 import { type Ended, endings } from './retirement.ts';
-import { hasSecret, type SecretEvent, type SecretInputs, type SecretPlan } from './secret.ts';
 import { finish, type Rest } from './secret-plan.ts';
+import { hasSecret, type SecretEvent, type SecretInputs, type SecretPlan } from './secret-terms.ts';
 import { secretKeyOf } from './secret-values.ts';
 
 export type Adopted =

@@ -4,7 +4,7 @@ import { leaveOtherServers, type Registered, register } from '../registering.ts'
 import type { World } from '../world.ts';
 import type { GatheredClient } from './inputs.ts';
 import type { ClientPlan } from './plan.ts';
-import type { SecretWrite } from './secret.ts';
+import type { SecretWrite } from './secret-terms.ts';
 import { releasedSecret, secretAnnotations } from './secret-values.ts';
 
 export async function applyClient(

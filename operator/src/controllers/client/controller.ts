@@ -13,8 +13,10 @@ import type { World } from '../world.ts';
 import { conflictMessage } from './acceptance.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
 import { applyClient, discardSecrets } from './apply.ts';
+import type { ClientInputs } from './client-inputs.ts';
 import { type GatheredClient, gatherClient } from './inputs.ts';
-import { type ClientInputs, type ClientPlan, planClient } from './plan.ts';
+import { checkAfter } from './note-check.ts';
+import { type ClientPlan, planClient } from './plan.ts';
 import { actedUpon } from './requests.ts';
 import { count } from './secret-counts.ts';
 
@@ -42,7 +44,10 @@ export function clientController(world: World): KindController<'Client'> {
       if (plan.secret?.keepsFresh !== true) fresh.delete(client.uid);
       count(world.secretCounts, client.uid, plan.secret);
       const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));
-      return { ...conclude(gathered, plan, registered, lookAgain), references: gathered.references };
+      const concluded = conclude(gathered, plan, registered, lookAgain);
+      const settled = concluded.outcome.outcome === 'done' && !concluded.pending && lookAgain === undefined;
+      const check = settled ? checkAfter(world, gathered, plan, registered) : undefined;
+      return { ...concluded, ...(check === undefined ? {} : { check }), references: gathered.references };
     },
   };
 }

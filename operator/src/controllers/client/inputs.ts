@@ -2,6 +2,7 @@
 
 import type { RegistrationKind } from '@nauthera/server/registry';
 import { clientIdOf, hasUsers } from '../../registrations/client.ts';
+import type { Observed } from '../../sources/source.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { logoName } from '../logo.ts';
 import { elsewhere, hasDirectoryOn, namespaceFacts, openScopes, registriesOf, serverHolds } from '../look-up.ts';
@@ -10,7 +11,7 @@ import { type RegistryHandle, registryReference } from '../registry-handle.ts';
 import type { Trust } from '../trust.ts';
 import type { World } from '../world.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
-import type { ClientInputs } from './plan.ts';
+import type { ClientInputs } from './client-inputs.ts';
 import { isBuiltIn } from './references.ts';
 import { mayRetire, rotationRules } from './rotation.ts';
 import { secretNameOf } from './secret-values.ts';
@@ -42,6 +43,7 @@ export interface GatheredClient {
   readonly inputs: ClientInputs;
   /** Where it is, or was, registered. */
   readonly registry: RegistryHandle | undefined;
+  readonly servers: readonly Observed<'AuthorizationServer'>[];
   readonly references: readonly string[];
 }
 
@@ -82,27 +84,51 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>, fre
     fresh,
     now: world.now(),
   };
+  const names = [secretName, ...inputs.otherSecrets.map((secret) => secret.name)];
+  const references = clientReferences(world, {
+    ...{ namespace, clientId, serverName, registry, servers },
+    users: hasUsers(spec),
+    secrets: names,
+    logo,
+    scopes: spec.scopes.filter((scope) => !isBuiltIn(scope)),
+  });
+  return { inputs, registry, servers, references };
+}
+
+export interface Named {
+  readonly namespace: string;
+  readonly clientId: string;
+  readonly serverName: string | undefined;
+  readonly registry: RegistryHandle | undefined;
+  readonly servers: readonly Observed<'AuthorizationServer'>[];
+  readonly users: boolean;
+  readonly secrets: readonly string[];
+  readonly logo: string | undefined;
+  /** Those that are not built in. */
+  readonly scopes: readonly string[];
+}
+
+/** Everything whose change wakes a Client. */
+export function clientReferences(world: World, named: Named): readonly string[] {
+  const { namespace, clientId, serverName, registry, servers, users, secrets, logo, scopes } = named;
   const own = (kind: RegistrationKind, id: string) =>
     registriesOf(world, registry).map((one) => one.reference(kind, id));
-  const references = [
+  return [
     'AuthorizationServer',
-    ...(hasUsers(spec) ? ['LdapBinding'] : []),
+    ...(users ? ['LdapBinding'] : []),
     ...registryReference(registry, serverName),
     ...(serverName === undefined ? [] : [world.trust.reference(serverName)]),
     ...elsewhere(world, servers, registry),
     ...own('server', 'self'),
     ...own('client', clientId),
     `Namespace//${namespace}`,
-    `Secret/${namespace}/${secretName}`,
+    ...secrets.map((secret) => `Secret/${namespace}/${secret}`),
     ...(logo === undefined ? [] : [`ConfigMap/${namespace}/${logo}`]),
-    ...inputs.otherSecrets.map((secret) => `Secret/${namespace}/${secret.name}`),
-    ...spec.scopes.filter((scope) => !isBuiltIn(scope)).flatMap((scope) => own('scope', scope)),
-    `Client/${namespace}/${name}`,
+    ...scopes.flatMap((scope) => own('scope', scope)),
   ];
-  return { inputs, registry, references };
 }
 
 /** Where the operator makes no pods it knows no certificates either. */
-function trustOf({ pods, trust }: World, server: string | undefined): Trust {
+export function trustOf({ pods, trust }: World, server: string | undefined): Trust {
   return pods === undefined || server === undefined ? { known: true, pem: undefined } : trust.of(server);
 }

@@ -7,8 +7,8 @@ import { rfc3339 } from '../../runtime/conditions.ts';
 import { digestOf, formerMark, idOfDigest, type Retiring } from './ledger.ts';
 import { type Ended, endings } from './retirement.ts';
 import { rotationWords } from './rotation.ts';
-import type { Cause, HeldSecret, SecretEvent, SecretInputs, SecretPlan } from './secret.ts';
 import { createdEvent, finish, secretWrites, shown } from './secret-plan.ts';
+import type { Cause, HeldSecret, SecretEvent, SecretInputs, SecretPlan } from './secret-terms.ts';
 import { type Current, marksOn, renderSecret, type SecretMarks } from './secret-values.ts';
 
 export interface Wanted {

@@ -4,7 +4,7 @@ import type { ConditionDraft } from '../../runtime/conditions.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import type { Logo } from '../logo.ts';
 import type { Adopted } from './adopted-secret.ts';
-import type { ClientInputs } from './plan.ts';
+import type { ClientInputs } from './client-inputs.ts';
 import { secretNameOf } from './secret-values.ts';
 
 export const resolved = (message: string): ConditionDraft => ({

@@ -3,7 +3,7 @@ import type { SecretNotes } from '@nauthera/server/registry';
 import { notesOf, type Retiring } from './ledger.ts';
 import type { SecretRequests } from './requests.ts';
 import { rotationWords } from './rotation.ts';
-import type { SecretEvent, SecretInputs } from './secret.ts';
+import type { SecretEvent, SecretInputs } from './secret-terms.ts';
 
 export type RetirementInputs = Omit<SecretInputs, 'client' | 'issuer' | 'target' | 'others' | 'fresh'> & {
   readonly client: Pick<SecretInputs['client'], 'spec'>;

@@ -1,5 +1,5 @@
 /** What is counted about secrets, where somebody counts. */
-import type { SecretEvent } from './secret.ts';
+import type { SecretEvent } from './secret-terms.ts';
 
 export interface SecretCounts {
   /** `nauthera_secret_rotations_total` by `outcome`. */

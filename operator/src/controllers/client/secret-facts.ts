@@ -1,10 +1,10 @@
 /** What the plans about a Client's secret look at, whatever its kind: pure. */
 import type { SecretNotes } from '@nauthera/server/registry';
 import { isOwner } from '../ownership.ts';
-import type { ClientInputs } from './plan.ts';
+import type { ClientInputs } from './client-inputs.ts';
 import { requestsOf } from './requests.ts';
 import { rotationRules } from './rotation.ts';
-import { hasSecret, type SecretInputs } from './secret.ts';
+import { hasSecret, type SecretInputs } from './secret-terms.ts';
 
 export type SecretFacts = Omit<SecretInputs, 'issuer' | 'target' | 'fresh'>;
 

@@ -5,7 +5,7 @@ import type { NewSecret, Secret } from '../../sources/source.ts';
 import { idOfDigest, type Retiring } from './ledger.ts';
 import type { Ended } from './retirement.ts';
 import { rotationWords } from './rotation.ts';
-import type { Blocked, SecretEvent, SecretInputs, SecretPlan, SecretWrite } from './secret.ts';
+import type { Blocked, SecretEvent, SecretInputs, SecretPlan, SecretWrite } from './secret-terms.ts';
 import { secretAnnotations as annotations, type Current, isSameSecret, remembering } from './secret-values.ts';
 
 export interface Rest extends Pick<SecretPlan, 'name' | 'writes'> {
@@ -24,13 +24,15 @@ export function finish(
 ): SecretPlan {
   const retirement = retireOthers(others, now, times.overlap);
   const blocked = blockedBy(client.spec, rest, ended);
+  const ends = soonest([rest.due, ended.again, ...retirement.ends]);
   return {
     name: rest.name,
     writes: [...rest.writes, ...retirement.writes],
     digests: ended.digests,
     notes: ended.notes,
     accepted: shown(rest.current, ended.older),
-    wakeIn: soonest([rest.due, ended.again, ...retirement.ends]),
+    wakeIn: ends === undefined ? undefined : Math.min(longestSleep, ends),
+    ends: ends === undefined ? undefined : now + ends,
     ...(blocked === undefined ? {} : { blocked }),
     events: ended.events,
     waits: rest.waits === true || ended.waits,
@@ -104,5 +106,5 @@ const longestSleep = 86_400_000;
 
 function soonest(delays: readonly (number | undefined)[]): number | undefined {
   const left = delays.filter((delay) => delay !== undefined && !Number.isNaN(delay)) as readonly number[];
-  return left.length === 0 ? undefined : Math.min(longestSleep, Math.max(0, Math.min(...left)));
+  return left.length === 0 ? undefined : Math.max(0, Math.min(...left));
 }

@@ -10,6 +10,7 @@ import { agreedClaims } from './agreed-claims.ts';
 import { allowedBy } from './allowed-by.ts';
 import { askedClaims } from './asked-claims.ts';
 import { certificates } from './certificates.ts';
+import { checks } from './checks.ts';
 import { closedFunctions } from './closed-functions.ts';
 import { deviceCodes } from './device-codes.ts';
 import { flows } from './flows.ts';
@@ -53,4 +54,5 @@ export const migrations: Readonly<Record<string, Migration | IndexMigration>> = 
   '0023_allowed_by': allowedBy,
   '0024_in_use_indexes': inUseIndexes,
   '0025_recheck': recheck,
+  '0028_checks': checks,
 };
