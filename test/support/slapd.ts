@@ -2,18 +2,19 @@
  * A real OpenLDAP server for one suite: its own certificate, data and port, the overlays memberof and ppolicy, filled from
  * LDIF. Needs Debian's `slapd` and `ldap-utils` (or the same programs elsewhere); where they lack, it says so and fails.
  */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from 'node:tls';
 import { Client } from 'ldapts';
 import { makeAuthority, type ServingCertificate, type TestAuthority } from './certificates.ts';
+import { type Administrator, changeDirectory } from './ldap-changes.ts';
 import { freePort } from './ports.ts';
 import { seed, seedSuffix } from './slapd-seed.ts';
+import { answersTls } from './tls-answers.ts';
 
 export interface SlapdOptions {
   /** Default: that of the built-in people (`slapd-seed.ts`). Give both or neither. */
@@ -176,7 +177,7 @@ class LocalSlapd implements Slapd {
     child.once('exit', () => process.removeListener('exit', endsWithUs));
     for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
       if (child.exitCode !== null) throw new Error(`slapd ended while starting:\n${this.#log}`);
-      if (await answers(this.port)) return;
+      if (await answersTls('127.0.0.1', this.port)) return;
       if (Date.now() > deadline) throw new Error(`slapd did not start within 30 s:\n${this.#log}`);
     }
   }
@@ -229,12 +230,17 @@ class LocalSlapd implements Slapd {
     ].join('\n');
   }
 
+  get #administrator(): Administrator {
+    const { rdn, password } = administrator;
+    return { url: `ldaps://127.0.0.1:${this.port}`, dn: `${rdn},${this.baseDn}`, password };
+  }
+
   add(ldif: string): Promise<void> {
-    return this.#change(['-a'], ldif);
+    return changeDirectory(this.#administrator, 'add', ldif);
   }
 
   modify(ldif: string): Promise<void> {
-    return this.#change([], ldif);
+    return changeDirectory(this.#administrator, 'change', ldif);
   }
 
   lock(dn: string): Promise<void> {
@@ -245,23 +251,6 @@ class LocalSlapd implements Slapd {
 
   unlock(dn: string): Promise<void> {
     return this.modify(`dn: ${dn}\nchangetype: modify\nreplace: pwdAccountLockedTime\n`);
-  }
-
-  #change(mode: readonly string[], ldif: string): Promise<void> {
-    const who = ['-D', `${administrator.rdn},${this.baseDn}`, '-w', administrator.password];
-    // The administrator's way in does not depend on the certificate under test.
-    const env = { PATH: process.env.PATH, LDAPTLS_REQCERT: 'never' };
-    return new Promise((resolve, reject) => {
-      const args = [...mode, '-x', '-H', `ldaps://127.0.0.1:${this.port}`, ...who];
-      const child = execFile('ldapmodify', args, { env, timeout: 20_000 }, (error, _out, stderr) => {
-        if (error === null) return resolve();
-        const missing = 'code' in error && error.code === 'ENOENT';
-        reject(new Error(missing ? 'no ldapmodify here: apt-get install ldap-utils' : `${stderr}${error.message}`));
-      });
-      // It may end before it has read everything; its result says why.
-      child.stdin?.on('error', () => undefined);
-      child.stdin?.end(ldif);
-    });
   }
 
   log(): string {
@@ -354,12 +343,4 @@ async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> 
     .find(Boolean);
   if (account === undefined) throw new Error('slapd is not run as root here, and there is no user openldap or nobody');
   return { uid: Number(account[2]), gid: Number(account[3]) };
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
-    socket.once('secureConnect', () => resolve(socket.end() !== undefined));
-    socket.once('error', () => resolve(false));
-  });
 }
