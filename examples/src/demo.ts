@@ -18,7 +18,7 @@ import {
 import { makeObserver } from './demo/observed.ts';
 import { checkedApplications, isNeeded, registeredOffers, resourceServer } from './demo/offers.ts';
 import { type DemoOptions, readOptions, usage } from './demo/options.ts';
-import { type Member, readPeople } from './demo/people.ts';
+import { type Member, readGroups, readPeople } from './demo/people.ts';
 import { freePorts, requireFree, wellKnownPorts } from './demo/ports.ts';
 import { type Product, startProduct } from './demo/product.ts';
 import { makeDirectoryLog, makeSandbox } from './demo/sandbox.ts';
@@ -62,7 +62,14 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
   stops.push(() => product.stop());
   for (const line of await waitUntilReady(product, interrupted)) console.log(line);
 
-  const sandbox = makeSandbox(directory, people, log);
+  const sandbox = makeSandbox({
+    directory,
+    people,
+    groups: readGroups(ldif),
+    log,
+    look: () => product.look(),
+    bindingFile: here(join(folders.resources, 'directory.yaml')),
+  });
   const paths = { facts: unguessablePath(), observations: unguessablePath() };
   const application: Application = await startApplication({
     port: ports.application,

@@ -451,3 +451,53 @@ describe('what kubectl get and describe tell', () => {
     await untilGolden(join(import.meta.dirname, 'golden/mistakes.txt'), look, () => sleep(5_000));
   });
 });
+
+describe('an LdapBinding without a mistake', () => {
+  it('tells of its sample users, is not written again, and forgets them with the field', async () => {
+    const sampleUsers = ['ada', 'nemo'];
+    await scene.apply(
+      binding('well', {
+        sampleUsers,
+        groupSearch: { base: `ou=groups,${slapd.baseDn}` },
+        consentRules: [
+          { name: 'clerks', scopes: ['email'], groups: ['finance'] },
+          { name: 'guests', scopes: ['phone'], filter: '(employeeType=guest)' },
+        ],
+      }),
+    );
+    await scene.untilReason('LdapBinding', 'shop', 'well');
+    const told = async () => (await scene.get('LdapBinding', 'shop', 'well'))?.status.sampleUsers;
+    await until('both are told of', async () => (await told())?.length === sampleUsers.length);
+    const [ada, nemo] = await told();
+    expect(ada).toMatchObject({
+      username: 'ada',
+      outcome: 'Found',
+      account: 'Active',
+      groups: ['engineering', 'finance', 'staff'],
+      groupCount: 3,
+      rules: [
+        { name: 'clerks', holds: true, why: 'is in finance' },
+        { name: 'guests', holds: false, why: 'does not match its filter (employeeType=guest)' },
+      ],
+    });
+    expect(ada.scopes.slice(0, 2)).toEqual([
+      { scope: 'email', allowed: true, rules: ['clerks'], why: 'by rule clerks' },
+      { scope: 'phone', allowed: false, rules: ['guests'], why: 'rule guests does not hold' },
+    ]);
+    expect(JSON.stringify(ada)).not.toMatch(/Lovelace|example\.org/);
+    expect(nemo).toEqual({ username: 'nemo', outcome: 'NotFound' });
+
+    const version = async () => (await scene.get('LdapBinding', 'shop', 'well'))?.metadata.resourceVersion;
+    const before = await version();
+    const reports = new Set<unknown>();
+    await until('three more reports', async () => {
+      reports.add((await scene.sql('SELECT max(reported_at)::text AS at FROM replica_reports'))[0]?.['at']);
+      return reports.size > 3;
+    });
+    expect(await version()).toBe(before);
+
+    await scene.patch('LdapBinding', 'shop', 'well', { spec: { sampleUsers: null } });
+    await scene.untilReason('LdapBinding', 'shop', 'well');
+    await until('nobody is told of', async () => (await told()) === undefined);
+  }, 400_000);
+});

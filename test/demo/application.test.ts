@@ -12,7 +12,7 @@ import { flowsOf, responseTypesOf } from '../../examples/src/application/flows/b
 import { halfHash } from '../../examples/src/application/flows/front-channel.ts';
 import { decodeToken } from '../../examples/src/application/jwt.ts';
 import { recordingFetch } from '../../examples/src/application/recorder.ts';
-import type { Sandbox } from '../../examples/src/application/sandbox.ts';
+import type { SampleUsers, Sandbox } from '../../examples/src/application/sandbox.ts';
 import { type Application, startApplication } from '../../examples/src/application/server.ts';
 import { readPage } from '../../examples/src/check/page.ts';
 import { launchChromium } from '../support/chromium.ts';
@@ -31,17 +31,39 @@ let folder = '';
 let application: Application;
 const performed: string[] = [];
 
+const adas: SampleUsers['users'][number] = {
+  username: 'ada',
+  outcome: 'Found',
+  account: 'Locked',
+  subject: 'u_e0Z5dP4cFv7lF1n3bJ0pJc0bA7f3hYp2sGZr3m1qX9k',
+  groups: ['staff'],
+  groupCount: 23,
+  claims: ['email', 'groups', 'name'],
+  rules: [
+    { name: 'clerks <b>', holds: true, why: 'is in staff' },
+    { name: 'bosses', holds: false, why: 'is in none of its groups: finance' },
+  ],
+  scopes: [
+    { scope: 'orders:read', allowed: true, why: 'by rule clerks <b>' },
+    { scope: 'orders:write', allowed: false, why: 'rule bosses does not hold' },
+  ],
+};
+let samples: SampleUsers | undefined;
+
 const sandbox: Sandbox = {
   people: () => [{ username: 'ada', password: 'ada-loves-engines', name: 'Ada', title: 'Chief', groups: ['staff'] }],
   directory: {
     isRunning: () => true,
     isLocked: () => false,
+    groups: () => ['staff', 'finance'],
     requests: () => [{ time: new Date(0), text: 'bind as nobody: accepted' }],
-    perform(action, username) {
-      performed.push(`${action} ${username}`);
+    perform(action, { username, group }) {
+      performed.push([action, username, group].filter((word) => word !== '').join(' '));
       return Promise.resolve();
     },
   },
+  sampleUsers: () => Promise.resolve(samples),
+  bindingFile: 'examples/resources/directory.yaml',
 };
 
 beforeAll(async () => {
@@ -80,7 +102,7 @@ describe('the sample application answers to its own address alone', () => {
 
   it('its own button works', async () => {
     expect(await send('POST', '/directory', own(), stop)).toBe(303);
-    expect(performed).toEqual(['stop ']);
+    expect(performed).toEqual(['stop']);
   });
 
   it.each([
@@ -193,6 +215,9 @@ describe('what it shows', () => {
     };
     expect(await press('action=lock&username=ada')).toBe('/#people');
     expect(await press('action=stop&username=')).toBe('/#directory');
+    expect(await press('action=join&username=ada&group=finance')).toBe('/directory?user=ada#groups');
+    expect(performed.at(-1)).toBe('join ada finance');
+    expect(await press('action=leave&username=a%26b&group=finance')).toBe('/directory?user=a%26b#groups');
   });
 
   it.each(['light', 'dark'] as const)('axe finds nothing, and 320 px suffice (%s)', async (colorScheme) => {
@@ -204,7 +229,85 @@ describe('what it shows', () => {
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
       await page.click('#directory-switch');
-      expect(performed.at(-1)).toBe('stop ');
+      expect(performed.at(-1)).toBe('stop');
+    } finally {
+      await browser.close();
+    }
+  });
+});
+
+describe('the page of the directory', () => {
+  const ask = async (path = '/directory') => {
+    const answer = await fetch(`${application.url}${path}`);
+    return readPage(application.url, answer.status, await answer.text());
+  };
+  const nobody = { username: 'nemo', outcome: 'NotFound' };
+  beforeAll(() => {
+    samples = { binding: 'identity/people', users: [adas, nobody] };
+  });
+
+  it('shows what the status says: account, groups, names of claims, each rule and each scope with its reason', async () => {
+    const { text, markup, links } = await ask();
+    expect(text).toContain('What the directory says of Ada');
+    for (const words of [
+      'The LdapBinding identity/people names some people',
+      'State Locked',
+      'Nobody signs in with an account in this state',
+      'Groups staff, and 22 more',
+      'Claims email, groups, name',
+      'holds clerks <b> : is in staff',
+      'does not hold bosses : is in none of its groups: finance',
+      'allowed orders:read : by rule clerks <b>',
+      'refused orders:write : rule bosses does not hold',
+    ])
+      expect(text).toContain(words);
+    expect(markup).toContain('clerks &lt;b&gt;');
+    expect([links['user-ada'], links['user-nemo']]).toEqual(['/directory?user=ada', '/directory?user=nemo']);
+  });
+
+  it('says how soon a change shows, and that one is on its way', async () => {
+    const { text } = await ask('/directory?user=ada');
+    expect(text).toContain('within 40 seconds');
+    expect(text).toContain('edit examples/resources/directory.yaml');
+    expect(text).not.toContain('The directory has changed');
+    samples = { binding: 'identity/people', users: [{ ...adas, groups: ['finance', 'staff'] }, nobody] };
+    expect((await ask()).text).toContain('The directory has changed : ada is in staff now.');
+    samples = { binding: 'identity/people', users: [adas, nobody] };
+  });
+
+  it.each([
+    ['NotFound', 'Nobody has this name'],
+    ['Ambiguous', 'Several entries have this name'],
+    ['NotAsked', 'The directory is not asked about this name'],
+    ['Unreadable', 'The entry lacks an attribute'],
+  ])('%s: in words, and nothing more', async (outcome, words) => {
+    samples = { binding: 'identity/people', users: [adas, { username: 'nemo', outcome }] };
+    const { text, forms } = await ask('/directory?user=nemo');
+    expect(text).toContain(words);
+    expect([text.includes('consent rule decides'), forms]).toEqual([false, []]);
+  });
+
+  it('somebody else is not shown; while there is no status it says so', async () => {
+    expect((await ask('/directory?user=zoe')).status).toBe(404);
+    samples = { binding: 'identity/people', users: [] };
+    expect((await ask('/directory?user=ada')).text).toContain('no server has looked for them yet');
+    samples = undefined;
+    expect((await ask()).text).toContain('cannot be read at the moment');
+    samples = { binding: 'identity/people', users: [adas, nobody] };
+  });
+
+  it.each(['light', 'dark'] as const)('axe finds nothing, and 320 px suffice (%s)', async (colorScheme) => {
+    const browser = await launchChromium();
+    try {
+      const context = await browser.newContext({ colorScheme, viewport: { width: 320, height: 800 } });
+      const page = await context.newPage();
+      await page.goto(application.url);
+      await page.click('#explain-ada');
+      expect(await page.getAttribute('body', 'data-page')).toBe('directory');
+      expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      await page.click('#join-finance');
+      expect(performed.at(-1)).toBe('join ada finance');
     } finally {
       await browser.close();
     }

@@ -6,12 +6,14 @@ export interface Member extends Person {
   readonly dn: string;
 }
 
+export interface Group {
+  readonly dn: string;
+  readonly name: string;
+}
+
 export function readPeople(ldif: string): readonly Member[] {
-  const entries = readLdif(ldif).map(({ dn, attributes }) => ({
-    dn,
-    all: (name: string) => attributes.filter((one) => one.name === name).map((one) => one.value.toString('utf8')),
-  }));
-  const groups = entries.filter(({ all }) => all('member').length > 0);
+  const entries = entriesOf(ldif);
+  const groups = entries.filter(isGroup);
   return entries
     .filter(({ all }) => all('objectClass').includes('inetOrgPerson'))
     .map(({ dn, all }) => ({
@@ -23,3 +25,24 @@ export function readPeople(ldif: string): readonly Member[] {
       groups: groups.filter((group) => group.all('member').includes(dn)).flatMap((group) => group.all('cn')),
     }));
 }
+
+export function readGroups(ldif: string): readonly Group[] {
+  return entriesOf(ldif)
+    .filter(isGroup)
+    .map(({ dn, all }) => ({ dn, name: all('cn')[0] ?? '' }));
+}
+
+interface Described {
+  readonly dn: string;
+  /** Values of an attribute. */
+  readonly all: (name: string) => readonly string[];
+}
+
+function entriesOf(ldif: string): readonly Described[] {
+  return readLdif(ldif).map(({ dn, attributes }) => ({
+    dn,
+    all: (name) => attributes.filter((one) => one.name === name).map((one) => one.value.toString('utf8')),
+  }));
+}
+
+const isGroup = ({ all }: Described): boolean => all('objectClass').includes('groupOfNames');

@@ -1,4 +1,5 @@
 /** `GET /status` of the product: the table of all resources as JSON. */
+import type { SampleUser } from '../application/sandbox.ts';
 
 export interface ResourceStatus {
   readonly kind: string;
@@ -11,6 +12,8 @@ export interface ResourceStatus {
   readonly message: string;
   /** Name of the Secret that was written for it. */
   readonly secret?: string;
+  /** Of an LdapBinding: what a sign-in of its sample users would find. */
+  readonly sampleUsers?: readonly SampleUser[];
 }
 
 export interface Status {
@@ -37,6 +40,7 @@ interface StatusWire {
     readonly deleting?: boolean;
     readonly status: {
       readonly binding?: { readonly name: string };
+      readonly sampleUsers?: readonly SampleUser[];
       readonly conditions: readonly {
         readonly type: string;
         readonly status: string;
@@ -66,6 +70,7 @@ function readStatus(json: unknown): Status {
         reason: ready?.reason ?? 'Pending',
         message: ready?.message ?? '',
         ...(status.binding === undefined ? {} : { secret: status.binding.name }),
+        ...(status.sampleUsers === undefined ? {} : { sampleUsers: status.sampleUsers }),
       };
     }),
     problems: wire.problems,

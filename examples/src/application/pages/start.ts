@@ -77,6 +77,7 @@ function personCard(person: Person, locked: boolean): Html {
 <dl><dt>Username</dt><dd><code>${person.username}</code></dd>
 <dt>Password</dt><dd><code>${person.password}</code></dd>
 <dt>Groups</dt><dd>${person.groups.length === 0 ? 'none' : person.groups.join(', ')}</dd></dl>
+<p><a id="explain-${person.username}" href="/directory?user=${encodeURIComponent(person.username)}">What ${person.username} may allow, and why</a></p>
 ${action({
   path: '/directory',
   label: locked ? 'Unlock the account' : 'Lock the account',
@@ -93,6 +94,7 @@ function directorySection({ directory }: Sandbox): Html {
   return html`<h2 id="directory">The directory ${tag}</h2>
 <p>It is asked before anything is issued: at sign-in, when somebody chooses Allow, and at every refresh. Stop it in the
 middle of a walk and nothing comes out; start it, and the same request goes on.</p>
+<p><a id="directory-page" href="/directory">What it says of each of them, and what each consent rule decides</a></p>
 ${action({
   path: '/directory',
   label: running ? 'Stop the directory' : 'Start the directory',

@@ -1,6 +1,7 @@
 /** What the check plays through, in order. */
 import { application } from './application.ts';
 import { device } from './device.ts';
+import { directoryPage, directoryPageLater } from './directory-page.ts';
 import { down } from './down.ts';
 import { logout } from './logout.ts';
 import { documents, machine } from './machine.ts';
@@ -12,6 +13,7 @@ import { introspection, native, pairwise, revocation } from './tokens.ts';
 
 export const scenes: readonly Scene[] = [
   documents,
+  directoryPage,
   signIn,
   ...responseTypeScenes,
   device,
@@ -25,4 +27,5 @@ export const scenes: readonly Scene[] = [
   native,
   logout,
   application,
+  directoryPageLater,
 ];
