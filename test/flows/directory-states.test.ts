@@ -329,11 +329,12 @@ const directory389: Vendor = {
   ],
 };
 
-describe.each([openldap, activeDirectory, directory389])('account states of $name', ({ start, password, cases }) => {
+describe.each([openldap, activeDirectory, directory389])('account states of $name', (vendor) => {
+  const { password, cases } = vendor;
   let people: TestDirectories;
   let running: Running;
   beforeAll(async () => {
-    running = await start();
+    running = await vendor.start();
     people = openDirectories({ people: running.registration });
   }, 240_000);
   afterAll(async () => {
