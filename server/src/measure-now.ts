@@ -35,4 +35,6 @@ function measureDirectories(metrics: Metrics, servers: readonly ServerState[]): 
     metrics.ldapConnections.set({ directory, server, state: 'busy' }, connections.lent);
     metrics.ldapWaiting.inc({ directory }, connections.waiting);
   }
+  const present = new Set(servers.map(({ directory, server }) => `${directory} ${server}`));
+  metrics.ldapDuration.keepOnly(({ directory, server }) => present.has(`${directory} ${server}`));
 }

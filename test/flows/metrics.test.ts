@@ -74,7 +74,9 @@ describe('before anything happened', () => {
     await expect
       .poll(
         async () =>
-          [...(await scrape(world)).keys()].filter((series) => /ldap_(server_up|connections|waiting)/.test(series)),
+          [...(await scrape(world)).keys()].filter((series) =>
+            /ldap_(server_up|connections|waiting|operation)/.test(series),
+          ),
         {
           timeout: 60_000,
         },

@@ -63,3 +63,20 @@ describe('tallies tell what the library would', () => {
     expect(await registry.metrics()).toContain('failures_total 2');
   });
 });
+
+it('series of what is there no more are dropped, those beside them stay, and one that comes back begins anew', async () => {
+  const registry = new Registry();
+  const histogram = histogramTally({ name: 'seconds', help: 'Seconds', labelNames, buckets, registers: [registry] });
+  const counts = async () =>
+    (await linesOf(registry)).filter((line) => line.startsWith('seconds_count')).map((line) => line.slice(13));
+  histogram.observe({ method: 'GET', status: 200 }, 0.5);
+  histogram.observe({ method: 'GET', status: 404 }, 0.5);
+  histogram.observe({ method: 'POST', status: 200 }, 0.5);
+  await counts();
+  histogram.observe({ method: 'GET', status: 404 }, 0.5);
+  histogram.keepOnly(({ method, status }) => method === 'GET' && status === 200);
+  expect(await counts()).toEqual(['{method="GET",status="200"} 1']);
+  histogram.observe({ method: 'GET', status: 200 }, 0.5);
+  histogram.observe({ method: 'GET', status: 404 }, 0.5);
+  expect(await counts()).toEqual(['{method="GET",status="200"} 2', '{method="GET",status="404"} 1']);
+});
