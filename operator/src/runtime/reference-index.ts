@@ -42,16 +42,19 @@ export class ReferenceIndex {
    */
   record(dependent: string, names: Iterable<string>, look = Number.POSITIVE_INFINITY, told?: string): boolean {
     const before = this.#names.get(dependent) ?? [];
-    const had = new Set(before.map(({ name }) => name));
     const next = new Set(names);
-    const missed =
-      this.#moved.size > 0 &&
-      [...next].some((name) => name !== told && !had.has(name) && (this.#moved.get(name) ?? 0) > look);
+    const missed = this.#moved.size > 0 && this.#hasMissed(before, next, look, told);
     for (const named of before) if (!next.has(named.name)) this.#drop(named, dependent);
-    const things = [...next].map((name) => this.#add(name, dependent));
+    const things: Named[] = [];
+    for (const name of next) things.push(this.#add(name, dependent));
     if (things.length === 0) this.#names.delete(dependent);
     else this.#names.set(dependent, things);
     return missed;
+  }
+
+  #hasMissed(before: readonly Named[], next: ReadonlySet<string>, look: number, told: string | undefined): boolean {
+    const had = new Set(before.map(({ name }) => name));
+    return [...next].some((name) => name !== told && !had.has(name) && (this.#moved.get(name) ?? 0) > look);
   }
 
   #add(name: string, dependent: string): Named {
