@@ -218,6 +218,7 @@ describe('an accepted LdapBinding', () => {
         email_verified: { attribute: 'mailVerified' },
         consent_rules: [{ name: 'staff', scopes: ['email'], groups: ['staff'], filter: '(employeeType=staff)' }],
         unlisted_scopes: 'deny',
+        password_change: 'allowed',
         timeouts: { connect: 500, bind: 1000, search: 1000 },
         priority: 7,
         matches: { suffixes: ['@example.com'], names: [] },
