@@ -24,7 +24,7 @@ const ruleState = entry({
 });
 
 const scopeState = entry({
-  scope: text({ what: 'The scope.', max: 128, example: 'orders:read' }),
+  scope: text({ what: 'Name of the scope.', max: 128, example: 'orders:read' }),
   allowed: flag({ what: 'Whether the user may allow it to an application.', example: true }),
   rules: Type.Optional(
     set(item({ max: 128 }), {
