@@ -87,11 +87,18 @@ describe('the sign-in page', () => {
     expect((await browser.submit(consent, { decision: 'allow' })).response.state).toBe(state);
   });
 
-  it('Cancel goes back with access_denied, and stores nothing', async () => {
+  it('Cancel goes back with access_denied, which is counted, and stores nothing', async () => {
     const browser = world.browser();
+    const counted = async (): Promise<number> => {
+      const metrics = await (await fetch(`${world.servers[0]?.managementUrl ?? ''}/metrics`)).text();
+      const found = /authorization_requests_total\{response_type="code",outcome="access_denied"\} (\d+)/.exec(metrics);
+      return Number(found?.[1] ?? 0);
+    };
+    const before = await counted();
     const page = await browser.submit(await browser.get(authorizePath()), { cancel: '1' });
     expect(page.name).toBe('continue');
     expect(page.response).toMatchObject({ error: 'access_denied', state: 'the-state', iss: issuer });
+    expect(await counted()).toBe(before + 1);
   });
 
   it('"Use another account" asks for a name again; signing in as somebody else ends the first session', async () => {

@@ -139,6 +139,7 @@ async function postRequired(ports: PasswordPorts, visit: Visit): Promise<Fastify
   // The page that follows says that this one was open for too long.
   if (going === undefined || interaction.changing === undefined) return to('login', interaction);
   if (parameters.has('cancel') && going.client !== undefined) {
+    ports.metrics.authorizationRequests.inc({ response_type: going.request.responseType, outcome: 'access_denied' });
     return to('continue', { ...interaction, note: { kind: 'cancelled' } });
   }
   const again = (note: Note): FastifyReply => to('password', { ...going.interaction, note });
