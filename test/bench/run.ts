@@ -26,11 +26,13 @@ import { sso } from './sso.bench.ts';
 import { generatorCores, Stage } from './stage.ts';
 import { start } from './start.bench.ts';
 import { table } from './table.ts';
+import { userinfo } from './userinfo.bench.ts';
 import { closeConnections } from './walk.ts';
 
 const benches: readonly Bench[] = [
   clientCredentials,
   introspection,
+  userinfo,
   documents,
   codeExchange,
   refresh,

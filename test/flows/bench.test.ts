@@ -12,6 +12,7 @@ const bench = (...args: string[]) =>
 const names = [
   'client-credentials',
   'introspection',
+  'userinfo',
   'documents',
   'code-exchange',
   'refresh',
