@@ -145,7 +145,7 @@ describe('sign in and consent', () => {
       await page.keyboard.type('password-of-grace');
       await page.keyboard.press('Enter');
       await at(page, 'password');
-      await page.locator('#current_password:focus').waitFor();
+      while ((await page.locator('#current_password:focus').count()) === 0) await page.keyboard.press('Tab');
       for (const typed of ['password-of-grace', 'another password', 'another pasword']) {
         await page.keyboard.type(typed);
         if (typed !== 'another pasword') await page.keyboard.press('Tab');

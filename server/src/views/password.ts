@@ -9,7 +9,7 @@ import { type FieldProblem, problemSummary } from './problem.ts';
 export interface PasswordInput extends Frame {
   /** Posts `current_password`, `new_password`, `new_password_again` and `change` or `cancel` (each with the value `1`). */
   readonly form: Form;
-  /** For the browser's password manager. */
+  /** Shown fixed in the form. */
   readonly username: string;
   /** The directory wants it: the form then carries the request. Without a client there is nobody to go back to. */
   readonly required?: { readonly client?: ClientText | undefined } | undefined;
@@ -67,21 +67,22 @@ function reason({ language, required }: PasswordInput): SafeHtml {
 `;
 }
 
-function form(
-  { language, form, username, required, account }: PasswordInput,
-  problems: readonly FieldProblem[],
-): SafeHtml {
+function form(input: PasswordInput, problems: readonly FieldProblem[]): SafeHtml {
+  const { language, form, username, required, account, branding } = input;
+  const line = (id: string, label: string, attributes: SafeHtml) =>
+    field({ id, label, attributes, focus: false, problems });
   const fresh = html`type="password" autocomplete="new-password"`;
+  // Shown, and not hidden: password managers look for it, and then offer to keep the new password for the right account.
+  const usernameLabel = branding?.texts?.usernameLabel ?? language.text('login.username');
   return html`<form id="${requestForm}" method="post" action="${ownHref(form.action)}">
-${hiddenFields(form)}<input type="text" autocomplete="username" value="${username}" readonly hidden>
-${field({
-  id: 'current_password',
-  label: language.text('password.current'),
-  attributes: html`type="password" autocomplete="current-password"`,
-  focus: problems.length === 0,
-  problems,
-})}${field({ id: 'new_password', label: language.text('password.new'), attributes: fresh, focus: false, problems })}${field(
-  { id: 'new_password_again', label: language.text('password.again'), attributes: fresh, focus: false, problems },
+${hiddenFields(form)}${line('username', usernameLabel, html`type="text" autocomplete="username" value="${username}" readonly`)}${line(
+  'current_password',
+  language.text('password.current'),
+  html`type="password" autocomplete="current-password"`,
+)}${line('new_password', language.text('password.new'), fresh)}${line(
+  'new_password_again',
+  language.text('password.again'),
+  fresh,
 )}<p class="buttons"><button class="main" id="change" name="change" value="1">${language.say('password.change')}</button>
 ${
   required?.client !== undefined &&
