@@ -50,7 +50,7 @@ export interface GatheredClient {
 /** @param fresh a secret for the Client, in case that one is needed */
 export async function gatherClient(world: World, client: WithSpec<'Client'>, fresh: string): Promise<GatheredClient> {
   const { source, secrets, configMaps } = world;
-  const { namespace, name, spec } = client;
+  const { namespace, spec } = client;
   const facts = await namespaceFacts(world, namespace);
   const servers = await source.list('AuthorizationServer');
   const attachment = attach(client, servers, facts, world.defaultServerNamespace);
@@ -86,7 +86,11 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>, fre
   };
   const names = [secretName, ...inputs.otherSecrets.map((secret) => secret.name)];
   const references = clientReferences(world, {
-    ...{ namespace, clientId, serverName, registry, servers },
+    namespace,
+    clientId,
+    serverName,
+    registry,
+    servers,
     users: hasUsers(spec),
     secrets: names,
     logo,

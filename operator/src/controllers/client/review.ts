@@ -6,7 +6,8 @@
 import { setImmediate } from 'node:timers/promises';
 import type { LiveReport, StoredCheck } from '@nauthera/server/registry';
 import type { ReferenceIndex } from '../../runtime/reference-index.ts';
-import { attach, nameOf, type ServerResource } from '../attachment.ts';
+import type { Observed } from '../../sources/source.ts';
+import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasDirectoryOn, namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
 import { rowsOf } from '../registering.ts';
 import type { RegistryHandle } from '../registry-handle.ts';
@@ -68,7 +69,7 @@ class Review {
   readonly #handle: RegistryHandle;
   readonly #look: number;
   readonly #server: ServerResource;
-  readonly #servers: Parameters<typeof attach>[1];
+  readonly #servers: readonly Observed<'AuthorizationServer'>[];
   /** Uids with a row elsewhere. */
   readonly #elsewhere: readonly ReadonlySet<string>[];
   /** As `<id> <uid>`. */
@@ -81,7 +82,7 @@ class Review {
     found: {
       readonly look: number;
       readonly server: ServerResource;
-      readonly servers: Parameters<typeof attach>[1];
+      readonly servers: readonly Observed<'AuthorizationServer'>[];
       readonly elsewhere: readonly ReadonlySet<string>[];
     },
   ) {
@@ -144,8 +145,15 @@ class Review {
   ): readonly string[] {
     const serverName = this.#handle.name;
     return clientReferences(this.#tools.world, {
-      ...{ namespace, clientId: id, serverName, registry: this.#handle, servers: this.#servers },
-      ...{ users, secrets: Object.keys(secrets), logo: undefined, scopes },
+      namespace,
+      clientId: id,
+      serverName,
+      registry: this.#handle,
+      servers: this.#servers,
+      users,
+      secrets: Object.keys(secrets),
+      logo: undefined,
+      scopes,
     });
   }
 

@@ -12,7 +12,6 @@ import { createdEvent, finish, secretWrites } from './secret-plan.ts';
 import { type Cause, type HeldSecret, hasSecret, type SecretInputs, type SecretPlan } from './secret-terms.ts';
 import {
   secretAnnotations as annotations,
-  type Current,
   isSameContent,
   marksOn,
   remembering,
