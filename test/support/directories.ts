@@ -18,8 +18,10 @@ import type { Slapd } from './slapd.ts';
 
 type Change = Partial<DirectoryRegistration>;
 
+type Described = Pick<Slapd, 'url' | 'caPem' | 'bindDn' | 'bindPassword' | 'baseDn'>;
+
 /** A registration of the built-in people of `startSlapd`. */
-export function registrationOf(slapd: Slapd, change: Change = {}): DirectoryRegistration {
+export function registrationOf(slapd: Described, change: Change = {}): DirectoryRegistration {
   return {
     servers: [slapd.url],
     ca_bundle: slapd.caPem,

@@ -1,0 +1,106 @@
+/** A directory that changes its mind while tokens are being refreshed: what it no longer allows is not given after its no. */
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { aScope } from '../support/builders.ts';
+import { registrationOf } from '../support/directories.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedDn, seedPassword } from '../support/slapd-seed.ts';
+import { authorizePath, codeFields, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
+
+describe('F08, I2: somebody leaves while tokens are refreshed', () => {
+  let slapd: Slapd;
+  let world: World;
+  const scopes = ['openid', 'profile', 'offline_access', 'shop:ledger'];
+  const scope = scopes.join(' ');
+  beforeAll(async () => {
+    slapd = await startSlapd();
+    world = await World.open({
+      directory: 'registered',
+      clients: [webApp('shop.web', { scopes })],
+      scopes: [aScope('shop:ledger', { display_name: 'Read the ledger' })],
+      directories: {
+        'shop/people': registrationOf(slapd, {
+          consent_rules: [{ name: 'finance', scopes: ['shop:ledger'], groups: ['finance'] }],
+        }),
+      },
+    });
+  });
+  afterAll(async () => {
+    await world?.stop();
+    await slapd?.close();
+  });
+
+  /** Somebody of one test alone, in the group that may read the ledger. */
+  const hire = async (uid: string) => {
+    await slapd.add(
+      `dn: ${seedDn(uid)}\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: ${uid}\ndisplayName: ${uid}\nuserPassword: ${seedPassword(uid)}\n`,
+    );
+    await member('add', uid);
+  };
+  const member = (change: 'add' | 'delete', uid: string) =>
+    slapd.modify(
+      `dn: cn=finance,ou=groups,${slapd.baseDn}\nchangetype: modify\n${change}: member\nmember: ${seedDn(uid)}\n`,
+    );
+
+  const granted = async (uid: string): Promise<TokenAnswer['body']> => {
+    const browser = world.browser();
+    const login = await browser.get(authorizePath({ scope }));
+    let page = await browser.submit(login, { username: uid, password: seedPassword(uid), 'sign-in': '1' });
+    if (page.name === 'consent') page = await browser.submit(page, { decision: 'allow' });
+    return (await world.token(codeFields(page.response.code ?? ''))).body;
+  };
+
+  /** Refreshes one chain without a pause until it is told to stop, or refused. */
+  function refreshing(first: string | undefined) {
+    const answers: { readonly began: number; readonly answer: TokenAnswer }[] = [];
+    let stopped = false;
+    let ended = false;
+    const done = (async () => {
+      for (let token = first; !stopped && token !== undefined; ) {
+        const began = performance.now();
+        const answer = await world.token(refreshFields(token));
+        answers.push({ began, answer });
+        // A machine that is too busy has spent nothing.
+        if (answer.status !== 503) token = answer.body.refresh_token;
+      }
+      ended = true;
+    })();
+    const stop = () => {
+      stopped = true;
+      return done;
+    };
+    return { answers, stop, isOver: () => ended };
+  }
+
+  /** Four chains of one user under way; what they were told of what began after the change was done. */
+  const after = async (uid: string, change: () => Promise<void>, isLast: (answer: TokenAnswer) => boolean) => {
+    await hire(uid);
+    const tokens = await Promise.all([1, 2, 3, 4].map(() => granted(uid)));
+    const chains = tokens.map(({ refresh_token }) => refreshing(refresh_token));
+    for (const { answers } of chains) await expect.poll(() => answers.length, { timeout: 60_000 }).toBeGreaterThan(2);
+    await change();
+    const changed = performance.now();
+    for (const { answers, isOver } of chains) {
+      const told = () => isOver() || answers.some(({ began, answer }) => began > changed && isLast(answer));
+      await expect.poll(told, { timeout: 60_000 }).toBe(true);
+    }
+    await Promise.all(chains.map(({ stop }) => stop()));
+    return chains.map(({ answers }) =>
+      answers.filter(({ began, answer }) => began > changed && answer.status !== 503).map(({ answer }) => answer),
+    );
+  };
+
+  it('out of the group: no token with its scope for what began later, the rest goes on', async () => {
+    const uid = 'leaves-group';
+    const scopesOf = ({ body }: TokenAnswer) => body.scope?.split(' ') ?? [];
+    const chains = await after(
+      uid,
+      () => member('delete', uid),
+      (answer) => answer.status === 200 && !scopesOf(answer).includes('shop:ledger'),
+    );
+    for (const chain of chains) {
+      expect(chain.length).toBeGreaterThan(0);
+      for (const answer of chain) expect([answer.status, scopesOf(answer)]).toEqual([200, scopes.slice(0, 3)]);
+    }
+    expect(await world.count('grants', `username = '${uid}' AND ended_at IS NULL`)).toBe(4);
+  });
+});
