@@ -1,8 +1,6 @@
 /** The sample application as a person uses it: each flow of the mission in a browser, against a whole demo. */
 
 import { execFile } from 'node:child_process';
-import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { generateKeyPair, SignJWT } from 'jose';
 import type { Browser, BrowserContext } from 'playwright-core';
@@ -52,58 +50,6 @@ describe('the start page', () => {
         .map((key) => `start-${key}`),
     );
     await expectFit(person.page);
-  });
-});
-
-describe('the page of the directory', () => {
-  const open = (name: string) => person.page.goto(`${demo.application}/directory?user=${name}`);
-  /** Verdicts on the page, by what they are about. */
-  const verdicts = async (name: string): Promise<Readonly<Record<string, string>>> => {
-    await open(name);
-    return person.page.evaluate(
-      'Object.fromEntries([...document.querySelectorAll("[data-rule], [data-scope]")].map(({ dataset, innerText }) => [dataset.rule ?? dataset.scope, innerText]))',
-    );
-  };
-  const soon = { timeout: 120_000, interval: 500 };
-
-  it('shows what each rule decides, and fits', async () => {
-    await expect
-      .poll(() => verdicts('alan'), soon)
-      .toMatchObject({
-        'staff-read-orders': 'holds staff-read-orders: is in staff',
-        'finance-write-orders': 'does not hold finance-write-orders: is in none of its groups: finance',
-        'orders:read': 'allowed orders:read: by rule staff-read-orders',
-        'orders:write': 'refused orders:write: rule finance-write-orders does not hold',
-        email: 'allowed email: no rule names it: unlistedScopes is Allow',
-      });
-    expect(await person.page.innerText('main')).not.toContain('alan@tideclock.example');
-    await expectFit(person.page);
-  });
-
-  it('follows the YAML', async () => {
-    const file = join(demo.folder, '.demo-free-ports/resources/directory.yaml');
-    const text = await readFile(file, 'utf8');
-    await writeFile(file, text.replace('groups: [finance]', 'groups: [finance, engineering]'));
-    try {
-      await expect.poll(async () => (await verdicts('alan'))['orders:write'], soon).toMatch(/^allowed/);
-    } finally {
-      await writeFile(file, text);
-    }
-    await expect.poll(async () => (await verdicts('alan'))['orders:write'], soon).toMatch(/^refused/);
-  });
-
-  it('a person who joins a group is there at once in the directory, and the page says that the status is not', async () => {
-    await open('zoe');
-    await person.page.click('#join-engineering');
-    await person.page.waitForSelector('#leave-engineering');
-    // A look at this very moment may have told it already; then there is nothing to say.
-    const told = await person.page.innerText('main');
-    expect(told.includes('zoe is in engineering now') || /Groups\s+engineering/.test(told)).toBe(true);
-    await person.page.goto(demo.application);
-    expect(await person.page.locator('.card', { hasText: 'zoe' }).innerText()).toContain('engineering');
-    await open('zoe');
-    await person.page.click('#leave-engineering');
-    await person.page.waitForSelector('#join-engineering');
   });
 });
 
