@@ -142,7 +142,7 @@ export const rfc6749: Specification = {
       '§4.1.2.1',
       'A response type that the client may not use is `unauthorized_client`; a No, a cancel and the directory’s no are `access_denied`.',
       'unit/protocol/response-type: RFC 6749 §4.1.2.1, §4.2.2.1: %s not registered is unauthorized_client',
-      'flows/login: Cancel goes back with access_denied, and stores nothing',
+      'flows/login: Cancel goes back with access_denied, which is counted, and stores nothing',
       'flows/consent: Deny: access_denied, nothing issued, nothing remembered',
     ),
     yes(

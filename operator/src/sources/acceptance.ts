@@ -3,8 +3,9 @@
  * it does not. Generations count changes of what was written, refused changes included.
  */
 import { apiVersion, type Kind, type Resource, type ResourceByKind, validate } from '@nauthera/crds';
+import { canonical, contentVersion } from '../runtime/content-version.ts';
 import { type Problem, parseField, type SourceDocument } from './documents.ts';
-import { canonical, contentVersion, type FolderObject, firstProblem, problemAt } from './object.ts';
+import { type FolderObject, firstProblem, problemAt } from './object.ts';
 
 /** What a folder knows of one resource. */
 export interface Held<K extends Kind = Kind> {

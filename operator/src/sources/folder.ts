@@ -4,6 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { apiVersion, type Kind, pendingStatus, type ResourceByKind } from '@nauthera/crds';
+import { canonical } from '../runtime/content-version.ts';
 import { type Held, hold, isSame, type ResourceObject, take } from './acceptance.ts';
 import type { Problem } from './documents.ts';
 import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
@@ -11,7 +12,6 @@ import { FolderWatch } from './folder-watch.ts';
 import { Identities, type IdentityStore } from './identities.ts';
 import {
   audienceOf,
-  canonical,
   type FolderObject,
   isKind,
   isProblem,

@@ -1,8 +1,9 @@
 /** What the registry keeps for a source that has no API server: uid, generation, last accepted content, status. */
 import { pendingStatus } from '@nauthera/crds';
+import { canonical } from '../runtime/content-version.ts';
 import type { Held } from './acceptance.ts';
 import { isRecord } from './documents.ts';
-import { canonical, isKind } from './object.ts';
+import { isKind } from './object.ts';
 
 export interface StoredIdentity {
   readonly kind: string;

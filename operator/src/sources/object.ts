@@ -1,6 +1,6 @@
 /** Documents of a folder as objects: which kind, which name, and the plain Kubernetes kinds that the folder adapter reads. */
-import { createHash } from 'node:crypto';
 import { apiVersion, type Kind, kindNames, nearest } from '@nauthera/crds';
+import { contentVersion } from '../runtime/content-version.ts';
 import { type FieldPath, formatProblem, isRecord, type Problem, type SourceDocument } from './documents.ts';
 import type { ConfigMap, Secret, SecretOwner } from './secret.ts';
 
@@ -136,22 +136,6 @@ export function readConfigMap(object: FolderObject): ConfigMap | Problem {
   for (const [key, value] of Object.entries(binaryData))
     if (!isBase64(value)) return problemAt(document, ['binaryData', key], `binaryData.${key}`, 'not base64');
   return { namespace, name, data, binaryData };
-}
-
-/** Equal for equal content, whatever the order of its keys. */
-export function contentVersion(value: unknown): string {
-  return createHash('sha256').update(canonical(value)).digest('base64url').slice(0, 22);
-}
-
-/** JSON with sorted keys; members that are `undefined` are left out. */
-export function canonical(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  if (!isRecord(value)) return JSON.stringify(value) ?? 'null';
-  const members = Object.keys(value)
-    .filter((key) => value[key] !== undefined)
-    .sort()
-    .map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`);
-  return `{${members.join(',')}}`;
 }
 
 export function firstProblem(problems: readonly Problem[]): string {

@@ -6,10 +6,11 @@ import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { stringify } from 'yaml';
+import { contentVersion } from '../runtime/content-version.ts';
 import type { Problem } from './documents.ts';
 import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
-import { contentVersion, isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
+import { isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
 import { type Look, PresenceTracker, type SeenFile } from './presence.ts';
 import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
 

@@ -2,7 +2,6 @@
  * What replicas know of the service passwords that they sign in to directories with: which one worked, which one was
  * refused, and who tries an unknown one just now, so that of all replicas one does. Only keyed digests are kept.
  */
-import type { ServiceBindLedger } from '../directory/ldap/service-bind.ts';
 import type { Database, Statement } from './database.ts';
 
 // A claim ends by itself: a replica may be killed between asking and telling. A password that was accepted is claimed too: it
@@ -39,7 +38,19 @@ const release: Statement = {
     DELETE FROM service_binds WHERE directory = $1 AND fingerprint = $2 AND state = 'trying'`,
 };
 
-export type ServiceBindStore = ServiceBindLedger;
+export type ServiceBindClaim =
+  | { readonly state: 'claimed' | 'wait' | 'confirming' }
+  | { readonly state: 'refused'; readonly server: string };
+
+export interface ServiceBindStore {
+  claim(directory: string, fingerprint: Buffer): Promise<ServiceBindClaim>;
+  settle(
+    directory: string,
+    fingerprint: Buffer,
+    outcome: 'accepted' | 'refused' | 'undecided',
+    server: string,
+  ): Promise<void>;
+}
 
 interface ClaimRow {
   /** `null`: somebody else's row is not committed yet. */

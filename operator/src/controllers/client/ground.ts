@@ -2,7 +2,7 @@
  * What Clients of one namespace on one server share, as one digest, pure: another one, and each of them is looked at. What
  * moves without concerning a Client is no part of it.
  */
-import { contentVersion } from '../../sources/object.ts';
+import { contentVersion } from '../../runtime/content-version.ts';
 import type { Observed } from '../../sources/source.ts';
 import { confirmDeletionAnnotation } from '../annotations.ts';
 import { defaultServerAnnotation, nameOf } from '../attachment.ts';

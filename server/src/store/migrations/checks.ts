@@ -5,7 +5,8 @@
 import { type Kysely, sql } from 'kysely';
 import type { Migration } from 'kysely/migration';
 
-const statements = [
+/** @param schema where the tables are, quoted */
+const statements = (schema: string) => [
   // epoch, n: of the row as it was then; another one says that the row moved, whoever did it. state: the operator's words.
   `CREATE TABLE registry_checks (
     kind text COLLATE "C" NOT NULL,
@@ -30,7 +31,7 @@ const statements = [
       ON CONFLICT (kind, id) DO UPDATE SET epoch = excluded.epoch, n = excluded.n, state = excluded.state;
     RETURN 'noted';
   END $$`,
-  `CREATE FUNCTION registry_forget_check() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+  `CREATE FUNCTION registry_forget_check() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = ${schema}, pg_temp AS $$
   BEGIN
     DELETE FROM registry_checks WHERE kind = OLD.kind AND id = OLD.id;
     RETURN NULL;
@@ -40,6 +41,7 @@ const statements = [
 
 export const checks: Migration = {
   async up(database: Kysely<unknown>): Promise<void> {
-    for (const statement of statements) await sql.raw(statement).execute(database);
+    const { rows } = await sql<{ schema: string }>`SELECT quote_ident(current_schema()) AS schema`.execute(database);
+    for (const statement of statements(rows[0]?.schema ?? 'public')) await sql.raw(statement).execute(database);
   },
 };
