@@ -60,6 +60,13 @@ export const directoryRow: Row = {
       queries: [sum('nauthera_ldap_waiting', ['directory'])],
     },
     {
+      title: 'Referrals',
+      description:
+        'A second: places elsewhere that a directory named. They are not followed, so nobody there can sign in.',
+      unit: 'ops',
+      queries: [rate('nauthera_ldap_references_ignored_total', ['directory'])],
+    },
+    {
       title: 'Signed-in users looked at again',
       description:
         'A second. ended: they left, and so did their sessions and grants. unknown: the directory could not be asked, or their entry not be read.',
