@@ -33,6 +33,8 @@ export async function restartWritesNothing(scene: Scene, names: readonly string[
   const { same = 0, differ = 0 } = reviewOf(operator) ?? {};
   expect(same).toBeGreaterThanOrEqual(names.length);
   expect(differ).toBeLessThanOrEqual(others);
+  // What it would write comes after what it says.
+  await sleep(3000);
   await operator.stop();
   const calls = filterAudit((await cluster.auditEvents()).slice(before), { user: scene.user });
   const wanted = new Set(names.flatMap((name) => [name, `${name}-oauth2`]));

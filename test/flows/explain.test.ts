@@ -31,7 +31,6 @@ interface Explained {
 let slapd: Slapd;
 let folder = '';
 let flags: readonly string[] = [];
-let subjects: Record<string, string> = {};
 
 beforeAll(async () => {
   slapd = await startSlapd();
@@ -57,7 +56,7 @@ beforeAll(async () => {
       'identity/away': registrationOf(slapd, {
         servers: ['ldaps://localhost:1'],
         matches: { suffixes: ['.away'], names: [] },
-        timeouts: { connect: 500, bind: 500, search: 500 },
+        timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
       }),
     },
     scopes: [aScope('orders:read'), aScope('orders:write'), aScope('stock:read')],
@@ -93,7 +92,6 @@ describe('explain user', () => {
     ]);
     expect(user).toMatchObject({ directory: 'identity/people', username: 'alan', account: 'active' });
     expect(user?.subject).toMatch(/^u_/);
-    subjects = { ...subjects, alan: user?.subject ?? '' };
     expect(user?.groups.map(({ name }) => name).toSorted()).toEqual(['engineering', 'staff']);
     expect(user?.claims).toMatchObject({ name: 'Alan Turing', email: 'alan@example.org' });
     expect(user?.rules).toMatchObject([
@@ -163,7 +161,7 @@ describe('explain user', () => {
       /^shop\.web: may get openid profile orders:read orders:write; left out: email$/m,
     ])
       expect(out).toMatch(line);
-    expect(out).toContain(subjects['alan']);
+    expect(out).toContain((await explain('alan')).user?.subject);
   });
 
   it('A47: no password in what it says, and the key of the servers is not made up', async () => {

@@ -95,7 +95,7 @@ describe('a round', () => {
     await sweeping.round();
     const age = (seconds: number) =>
       world.rows(`UPDATE recheck_rounds SET began_at = now() - make_interval(secs => ${seconds})`);
-    await age(48);
+    await age(40);
     expect((await sweeping.step())?.state).toBe('done');
     await age(51);
     expect((await sweeping.step())?.bucket?.sessions).toHaveLength(1);

@@ -42,6 +42,8 @@ const soon = { timeout: 60_000 };
 async function samples(change: Change): Promise<readonly SampleUser[] | undefined> {
   const looking = start(change);
   await expect.poll(() => looking.port.probes(), soon).toHaveLength(1);
+  if (change.sample_users !== undefined)
+    await expect.poll(() => samplesOf(looking), soon).toHaveLength(change.sample_users.length);
   return samplesOf(looking);
 }
 

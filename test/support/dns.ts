@@ -44,7 +44,7 @@ export async function startDns(): Promise<DnsServer> {
   return {
     asked,
     resolveSrv(name) {
-      const resolver = new Resolver({ timeout: 300, tries: 2 });
+      const resolver = new Resolver({ timeout: failing === 'silent' ? 300 : 20_000, tries: 2 });
       resolver.setServers([`127.0.0.1:${port}`]);
       return resolver.resolveSrv(name);
     },

@@ -6,7 +6,7 @@ import { makeAuthority } from './certificates.ts';
 import { type KubePrograms, kubePrograms } from './kube-binaries.ts';
 import { auditPolicy, type ServiceAccountKey, writeServiceAccountKey, writeStaticUsers } from './kube-files.ts';
 import { Guardian } from './kube-process.ts';
-import { steadyPort } from './ports.ts';
+import { freePort } from './ports.ts';
 
 export interface Ports {
   readonly etcd: number;
@@ -43,7 +43,7 @@ export async function makeFiles(): Promise<Made> {
     folder,
     programs,
     guardian,
-    ports: { etcd: await steadyPort(), peer: await steadyPort(), api: await steadyPort() },
+    ports: { etcd: await freePort(), peer: await freePort(), api: await freePort() },
     caPem: authority.pem,
     adminToken: users.admin,
     controllerManagerToken: users.controllerManager,

@@ -1,23 +1,10 @@
 import { createServer } from 'node:net';
 
-/** A TCP port on loopback that was free a moment ago, for programs that cannot be asked to choose one themselves. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      if (address === null || typeof address === 'string') return reject(new Error('no port'));
-      server.close(() => resolve(address.port));
-    });
-  });
-}
-
 /**
- * A free TCP port on loopback that stays free while its server restarts: below the ports that the system takes for
- * outgoing connections.
+ * A TCP port on loopback that was free a moment ago, for programs that cannot be asked to choose one themselves. It is below
+ * those that the system takes for outgoing connections, so it stays free while its server restarts.
  */
-export async function steadyPort(): Promise<number> {
+export async function freePort(): Promise<number> {
   for (let tries = 0; tries < 200; tries += 1) {
     const port = 15_000 + Math.floor(Math.random() * 17_000);
     const isFree = await new Promise<boolean>((resolve) => {

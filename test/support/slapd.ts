@@ -278,13 +278,13 @@ class LocalSlapd implements Slapd {
     const name = `cn=mark-${randomUUID()}`;
     const client = new Client({
       url: `ldaps://127.0.0.1:${this.port}`,
-      timeout: 5000,
-      connectTimeout: 5000,
+      timeout: 60_000,
+      connectTimeout: 60_000,
       tlsOptions: { rejectUnauthorized: false },
     });
     await client.bind(name, 'x').catch(() => undefined);
     await client.unbind();
-    for (const deadline = Date.now() + 5000; ; await sleep(5)) {
+    for (const deadline = Date.now() + 60_000; ; await sleep(5)) {
       const id = new RegExp(` (conn=\\d+) op=0 BIND dn="${name}" method`).exec(this.#log)?.[1];
       if (id !== undefined && new RegExp(` ${id} fd=\\d+ closed`).test(this.#log)) {
         const isMark = (line: string) => line.includes(` ${id} `);

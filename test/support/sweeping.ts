@@ -96,29 +96,30 @@ export async function makeDue(world: World, directory = memoryDirectoryId): Prom
 
 /** Signs people in without a browser: a session each, as a sign-in leaves it. */
 export async function seat(world: World, usernames: readonly string[], directory = memoryDirectoryId): Promise<void> {
-  for (const username of usernames) {
-    const subject = `u_${hash('sha256', username, 'base64url')}`;
-    await world.rows(
-      `INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, auth_time, last_seen_at,
-        idle_seconds, expires_at)
-      VALUES ($1, $2, $1, $3, $4, $5, $6, $7, $8::jsonb, now(), now(), 3600, now() + interval '1 hour')`,
-      [
-        Buffer.from(randomUUID()),
-        randomUUID(),
-        subject,
-        directory,
-        `entry-${username}`,
-        username,
-        `${username} of the shop`,
-        JSON.stringify({
-          name: `${username} of the shop`,
-          email: `${username}@example.com`,
-          email_verified: false,
-          groups: world.memory.people.get(username)?.groups ?? [],
-        }),
-      ],
-    );
-  }
+  const people = usernames.map((username) => ({
+    handle: randomUUID(),
+    id: randomUUID(),
+    subject: `u_${hash('sha256', username, 'base64url')}`,
+    entry_id: `entry-${username}`,
+    username,
+    name: `${username} of the shop`,
+    claims: {
+      name: `${username} of the shop`,
+      email: `${username}@example.com`,
+      email_verified: false,
+      groups: world.memory.people.get(username)?.groups ?? [],
+    },
+  }));
+  // All at once: whoever looks meanwhile finds nobody or everybody.
+  await world.rows(
+    `INSERT INTO sessions (handle, id, browser, subject, directory, entry_id, username, name, claims, auth_time, last_seen_at,
+      idle_seconds, expires_at)
+    SELECT convert_to(handle, 'UTF8'), id, convert_to(handle, 'UTF8'), subject, $2, entry_id, username, name, claims, now(), now(),
+      3600, now() + interval '1 hour'
+    FROM jsonb_to_recordset($1::jsonb) AS people(handle text, id text, subject text, entry_id text, username text, name text,
+      claims jsonb)`,
+    [JSON.stringify(people), directory],
+  );
 }
 
 function telling(database: Database, names: string[]): Database {

@@ -6,5 +6,6 @@ export function answersTls(host: string, port: number): Promise<boolean> {
     const socket = connect({ host, port, rejectUnauthorized: false });
     socket.once('secureConnect', () => resolve(socket.end() !== undefined));
     socket.once('error', () => resolve(false));
+    socket.setTimeout(10_000, () => resolve(socket.destroy() === undefined));
   });
 }
