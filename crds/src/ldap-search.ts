@@ -130,7 +130,7 @@ export const groupSearch = Type.Optional(
     {
       what: 'How the groups of a user are found when they are entries of their own.',
       example: { base: 'ou=groups,dc=example,dc=com' },
-      leftOut: 'groups come from userSearch.attributes.memberOf; without it, users are in no group',
+      leftOut: 'groups come from userSearch.attributes.memberOf, as it says there',
       rules: [
         {
           rule: '!self.nested || !has(self.attributes.user)',
