@@ -7,7 +7,14 @@ export function explanationText({ directories, user }: Explained): string {
     ['DIRECTORY', 'PRIORITY', 'ANSWER'],
     directories.map((one) => [one.directory, String(one.priority), answerOf(one, user)]),
   );
-  return [asked, ...(user === undefined ? [] : userText(user))].join('\n\n');
+  return harmless([asked, ...(user === undefined ? [] : userText(user))].join('\n\n'));
+}
+
+/** People write part of their own entries: nothing of it may steer a terminal or turn a line around. */
+function harmless(text: string): string {
+  return text.replaceAll(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, (character) =>
+    character === '\n' ? character : '\ufffd',
+  );
 }
 
 function answerOf({ directory, outcome, detail }: AskedDirectory, user: ExplainedUser | undefined): string {
@@ -69,7 +76,8 @@ function clientText({ clientId, mayUse, accessGroups, allowed, refused, onRefuse
 }
 
 const yesOrNo = (value: boolean): string => (value ? 'yes' : 'no');
-const shown = (value: ClaimValue): string => (typeof value === 'string' ? value : JSON.stringify(value));
+const shown = (value: ClaimValue): string =>
+  (typeof value === 'string' ? value : JSON.stringify(value)).replaceAll('\n', ' ');
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((title, at) => Math.max(title.length, ...rows.map((row) => row[at]?.length ?? 0)));

@@ -119,6 +119,20 @@ describe.each(bothDatabases())('a new password, on %s', (_name, backend) => {
       expect(await told('session.ended')).toMatchObject([{ reason: 'password_changed', outcome: 'success' }]);
     });
 
+    it('an answer that was lost: nobody knows which password holds, so every other session ends all the same', async () => {
+      const elsewhere = world.browser();
+      await signIn(elsewhere, '/account', username);
+      const browser = world.browser();
+      const page = await ask(browser);
+      world.memory.losesAnswers = true;
+      const lost = await browser.submit(page, typed());
+      world.memory.losesAnswers = false;
+      expect(lost.status).toBe(503);
+      expect(await told('password.refused')).toMatchObject([{ reason: 'outcome_unknown', outcome: 'refused' }]);
+      expect((await elsewhere.get('/account')).name).toBe('login');
+      expect((await browser.get('/account')).name).toBe('account');
+    });
+
     it.each<[string, Record<string, string>, string]>([
       ['no current password', { current_password: '' }, 'Enter your current password'],
       ['no new one', { new_password: '', new_password_again: '' }, 'Enter a new password'],

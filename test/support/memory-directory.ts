@@ -8,6 +8,7 @@ import {
   DirectoryUnavailable,
   type DirectoryUser,
   type PasswordChange,
+  PasswordOutcomeUnknown,
 } from '../../server/src/directory/directory.ts';
 
 export const memoryDirectoryId = 'shop/people';
@@ -26,6 +27,8 @@ export class MemoryDirectory implements DirectoryPort {
   readonly people = new Map<string, Person>();
   /** Nobody can be asked. */
   down = false;
+  /** A change is made, and its answer is lost. */
+  losesAnswers = false;
   /** What is said of a new password. */
   readonly refusedPasswords = new Map<string, PasswordChange>();
   searches = 0;
@@ -87,6 +90,7 @@ export class MemoryDirectory implements DirectoryPort {
     if (refusal !== undefined) return refusal;
     person.password = next;
     if (person.account === 'must_change_password') person.account = 'active';
+    if (this.losesAnswers) throw new PasswordOutcomeUnknown(memoryDirectoryId, 'the answer was lost');
     return { outcome: 'changed' };
   }
 

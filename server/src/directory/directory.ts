@@ -98,6 +98,14 @@ export class DirectoryUnavailable extends Error {
   }
 }
 
+/** A new password was sent, and no answer came: nobody knows which of the two holds now. */
+export class PasswordOutcomeUnknown extends DirectoryUnavailable {
+  constructor(directory: string, detail: string, options?: ErrorOptions) {
+    super(directory, detail, options);
+    this.name = 'PasswordOutcomeUnknown';
+  }
+}
+
 export interface DirectoryPort {
   /**
    * Finds the entry for a typed user name: one search (plus one for groups where groups are entries of their own).

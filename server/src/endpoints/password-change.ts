@@ -2,7 +2,12 @@
  * One try at a new password, wherever it was asked for: search, charge, change, in this order. A wrong current password counts
  * as a wrong one at a sign-in does. Of passwords nothing is told to log or audit, not even how long they are.
  */
-import { type Candidate, DirectoryUnavailable, type PasswordChange } from '../directory/directory.ts';
+import {
+  type Candidate,
+  DirectoryUnavailable,
+  type PasswordChange,
+  PasswordOutcomeUnknown,
+} from '../directory/directory.ts';
 import { departureOf } from '../http/departure.ts';
 import { networkOf } from '../http/source.ts';
 import type { PasswordProblem } from '../interaction/sealed-request.ts';
@@ -81,17 +86,42 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
   });
   if (!charged.allowed) return throttled(ports, visit, candidate, charged, sessionId);
   const off = candidate.known && !allowsPasswordChange(visit, candidate.user.directory);
-  const outcome: PasswordChange = off
-    ? { outcome: 'rejected', reason: 'not_allowed' }
-    : await ports.directory.changePassword(candidate, typed.current, typed.next, signal);
-  if (outcome.outcome === 'rejected') return refused(ports, visit, changing, candidate, outcome);
   const keep = charged.session?.subject === subject ? charged.session?.id : undefined;
-  const event = about(visit, candidate, sessionId, { event: 'password.changed', outcome: 'success' });
+  let outcome: PasswordChange;
+  try {
+    outcome = off
+      ? { outcome: 'rejected', reason: 'not_allowed' }
+      : await ports.directory.changePassword(candidate, typed.current, typed.next, signal);
+  } catch (error) {
+    // It may hold by now: what was begun with the old one ends in any case.
+    if (error instanceof PasswordOutcomeUnknown)
+      await settle(ports, visit, changing, candidate, keep, {
+        event: 'password.refused',
+        outcome: 'refused',
+        reason: 'outcome_unknown',
+      });
+    throw error;
+  }
+  if (outcome.outcome === 'rejected') return refused(ports, visit, changing, candidate, outcome);
+  await settle(ports, visit, changing, candidate, keep, { event: 'password.changed', outcome: 'success' });
+  return { outcome: 'changed', charged };
+}
+
+/** Ends every other session of the user, and writes down what became of the try. */
+async function settle(
+  ports: PasswordPorts,
+  visit: Visit,
+  { form, sessionId }: Changing,
+  candidate: Candidate,
+  keep: string | undefined,
+  what: Pick<AuditEvent, 'event' | 'outcome' | 'reason'>,
+): Promise<void> {
+  const event = about(visit, candidate, sessionId, what);
   const ended = await ports.changes.changed({
-    subject: subject ?? '',
+    subject: candidate.known ? candidate.user.subject : '',
     keep,
     throttleKey: candidate.throttleKey,
-    form: changing.form,
+    form,
     audit: event,
     ends: { requestId: visit.request.id, clientAddress: visit.source.address },
   });
@@ -100,7 +130,6 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
     ports.emitAudit(one.event);
     ports.metrics.grantsEnded.inc({ cause: 'user' }, one.grants);
   }
-  return { outcome: 'changed', charged };
 }
 
 function throttled(

@@ -37,7 +37,7 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
   'device.denied': both('A user said no to a device, or the directory did'),
   'password.changed': both('A user changed their password in the directory; other sessions of theirs ended'),
   'password.refused': both(
-    'A user did not change their password, `reason` says why: `credentials` (the current one was wrong), `not_allowed`, what the directory said of the new one (`too_short`, `in_history`, `too_young`, `no_match_policy`, `unknown`); where a limit refused it, a line alone',
+    'A user did not change their password, `reason` says why: `credentials` (the current one was wrong), `not_allowed`, what the directory said of the new one (`too_short`, `in_history`, `too_young`, `no_match_policy`, `unknown`), `outcome_unknown` (its answer was lost: the new one may hold, and other sessions end as if it did); where a limit refused it, a line alone',
   ),
   'client.authentication_failed': line(
     'A client did not prove who it is. An id that is not registered is not named: it may be a password that was typed there',

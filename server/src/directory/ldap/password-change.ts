@@ -2,7 +2,13 @@
  * A user changes their own password: bound as themselves, on a connection of its own that is thrown away. The service
  * account has no part in it, so whatever the directory forbids to its users it forbids here too.
  */
-import { DirectoryUnavailable, type DirectoryUser, type PasswordChange, type PasswordHint } from '../directory.ts';
+import {
+  DirectoryUnavailable,
+  type DirectoryUser,
+  type PasswordChange,
+  type PasswordHint,
+  PasswordOutcomeUnknown,
+} from '../directory.ts';
 import { isPassword } from '../typed.ts';
 import type { PolicyError } from './answers.ts';
 import { askServers } from './ask.ts';
@@ -24,7 +30,7 @@ const tooBad = (hint: PasswordHint): PasswordChange => ({ outcome: 'rejected', r
  * A server that takes no changes (a replica that only reads) names another one, which is not followed: those that are
  * registered are asked in turn.
  *
- * @throws DirectoryUnavailable, also when the answer to the change was lost: nobody knows then whether it was made
+ * @throws DirectoryUnavailable; PasswordOutcomeUnknown when the answer to the change was lost
  */
 export async function changePassword(
   asking: Asking,
@@ -34,7 +40,6 @@ export async function changePassword(
   signal: AbortSignal,
 ): Promise<PasswordChange> {
   if (!isPassword(current)) return refused('credentials');
-  if (!isPassword(next)) return tooBad('unknown');
   const readOnly = new Set<LdapServer>();
   for (;;) {
     const servers = asking.servers.filter((server) => !readOnly.has(server));
@@ -42,6 +47,8 @@ export async function changePassword(
     try {
       if (bound.answer.code !== 0) return refused('credentials');
       if (!mayChange(found)) return refused('not_allowed');
+      // Not before the bind: who hears of the new password has shown the current one, which gives tries back.
+      if (!isPassword(next)) return tooBad('unknown');
       const withPolicy = asking.reading().vendor.policyControl;
       const command: PasswordCommand = { dn: found.dn, current, next, way, withPolicy };
       const outcome = outcomeOf(await sent(asking, bound, command), way);
@@ -76,7 +83,7 @@ async function sent(asking: Asking, bound: BoundApart, command: PasswordCommand)
     return await bound.changePassword(command);
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    throw new DirectoryUnavailable(asking.id, 'the answer to a change of a password was lost', { cause: error });
+    throw new PasswordOutcomeUnknown(asking.id, 'the answer to a change of a password was lost', { cause: error });
   }
 }
 
