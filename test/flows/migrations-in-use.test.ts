@@ -135,7 +135,7 @@ describe('F44: a migration, a long reader, and writers', () => {
 
 describe('an index that is made beside traffic', () => {
   const indexes = '0024_in_use_indexes';
-  const before = Object.fromEntries(Object.entries(migrations).filter(([name]) => name !== indexes));
+  const before = Object.fromEntries(Object.entries(migrations).filter(([name]) => name < indexes));
   const validOf = `SELECT indisvalid AS valid FROM pg_index WHERE indexrelid = 'grants_client'::regclass`;
 
   it('is made anew where an attempt was cut off, and left alone where it is there', async () => {
@@ -147,7 +147,7 @@ describe('an index that is made beside traffic', () => {
     await client.query('CREATE INDEX refresh_tokens_grant ON refresh_tokens (grant_id)');
     await client.query(`UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'grants_client'::regclass`);
     const [oid] = (await client.query(`SELECT 'refresh_tokens_grant'::regclass::oid AS oid`)).rows;
-    expect(await migrate(database)).toEqual([indexes]);
+    expect(await migrate(database, { migrations: upTo(indexes) })).toEqual([indexes]);
     expect((await client.query(validOf)).rows).toEqual([{ valid: true }]);
     expect((await client.query(`SELECT 'refresh_tokens_grant'::regclass::oid AS oid`)).rows).toEqual([oid]);
     await client.end();

@@ -54,5 +54,5 @@ export const migrations: Readonly<Record<string, Migration | IndexMigration>> = 
   '0023_allowed_by': allowedBy,
   '0024_in_use_indexes': inUseIndexes,
   '0025_recheck': recheck,
-  '0028_checks': checks,
+  '0026_checks': checks,
 };
