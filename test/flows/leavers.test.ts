@@ -433,13 +433,14 @@ async function makeDueNow(): Promise<void> {
 describe('a directory that was deleted', () => {
   const gone = () => goneDirectoryStore(world.database);
   let declared = `directory ${memoryDirectoryId}`;
-  const declareAnew = async (uid: string) => {
+  const declareAnew = async (uid: string, withdrawn = false) => {
     declared = uid;
     await world.served({
       kind: 'directory',
       id: memoryDirectoryId,
       owner: { ...anOwner(uid), namespace: 'shop', name: 'people' },
       value: aDirectory(mailRule),
+      withdrawn,
     });
   };
   const remove = async () => {
@@ -499,6 +500,31 @@ describe('a directory that was deleted', () => {
       { event: 'session.ended', user_name: name },
     ]);
     expect(await world.count('recheck_rounds')).toBe(0);
+  });
+
+  it('is the same as one that is kept and served to nobody: back within ten minutes nothing ends, later all does', async () => {
+    const name = newPerson();
+    const first = await granted(name, offline);
+    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await declareAnew(declared, true);
+    expect(await gone().look()).toEqual([]);
+    await passes(9);
+    expect(await gone().look()).toEqual([]);
+    await declareAnew(declared);
+    expect(await gone().look()).toEqual([]);
+    expect((await refresh(first.refresh_token)).status).toBe(200);
+    await declareAnew(declared, true);
+    // Counted anew from here.
+    expect(await gone().look()).toEqual([]);
+    await passes(9);
+    expect(await gone().look()).toEqual([]);
+    expect(await gone().end(memoryDirectoryId)).toEqual({ sessions: 0, grants: 0 });
+    await passes(2);
+    expect(await gone().look()).toEqual([memoryDirectoryId]);
+    expect(await gone().end(memoryDirectoryId)).toEqual({ sessions: 1, grants: 1 });
+    await declareAnew(declared);
+    expect((await refresh(first.refresh_token)).body.error).toBe('invalid_grant');
+    expect(await signedIn(name)).toEqual([]);
   });
 });
 

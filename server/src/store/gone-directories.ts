@@ -1,6 +1,6 @@
 /**
- * Directories that are registered no more. Their users' sessions and grants end ten minutes later, by the database's clock: one
- * that is declared anew within that time finds everything as it was.
+ * Directories that are registered no more, or are withdrawn: kept, and served to nobody. Their users' sessions and grants end
+ * ten minutes later, by the database's clock: one that is back within that time finds everything as it was.
  */
 import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
@@ -12,7 +12,7 @@ const batch = 500;
 const reason = 'directory_deleted';
 
 const registered = (directory: string): string =>
-  `EXISTS (SELECT FROM registry r WHERE r.kind = 'directory' AND r.id = ${directory})`;
+  `EXISTS (SELECT FROM registry r WHERE r.kind = 'directory' AND r.id = ${directory} AND NOT r.withdrawn)`;
 
 const look: Statement = {
   name: 'directories_gone',
