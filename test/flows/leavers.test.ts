@@ -319,8 +319,9 @@ describe('too many at once', () => {
     const people = newPeople(30);
     await seat(world, people);
     leave(people.slice(0, 15));
+    expect((await sweeping.round()).halted).toEqual({ users: 30, leavers: 15 });
     await declare('2026-11-26');
-    await sweeping.round();
+    expect((await sweeping.round()).halted).toBeUndefined();
     expect(await signedIn(...people)).toHaveLength(15);
     leave(people);
     expect((await sweeping.round()).halted).toEqual({ users: 15, leavers: 15 });
@@ -328,6 +329,37 @@ describe('too many at once', () => {
     await declare('another word');
     expect((await sweeping.round()).halted).toBeUndefined();
     expect(await signedIn(...people)).toEqual([]);
+    await declare();
+  });
+
+  it('a word that came when the fault was repaired already lets no later one go on', async () => {
+    const people = newPeople(30);
+    await seat(world, people);
+    leave(people.slice(0, 15));
+    await sweeping.round();
+    stay(people);
+    await declare('they did');
+    await sweeping.round();
+    leave(people.slice(0, 15));
+    expect((await sweeping.round()).halted).toEqual({ users: 30, leavers: 15 });
+    // Taken away and said again, it is still the same word.
+    await declare();
+    await sweeping.round();
+    await declare('they did');
+    expect((await sweeping.round()).halted).toEqual({ users: 30, leavers: 15 });
+    expect(await signedIn(...people)).toHaveLength(30);
+    await declare();
+  });
+
+  it('a word that is older than what is known of the directory, after a restore, lets nothing go on', async () => {
+    const people = newPeople(30);
+    await seat(world, people);
+    await declare('they did');
+    await sweeping.round();
+    await world.rows('TRUNCATE recheck_rounds, recheck_buckets');
+    leave(people.slice(0, 15));
+    expect((await sweeping.round()).halted).toEqual({ users: 30, leavers: 15 });
+    expect(await signedIn(...people)).toHaveLength(30);
     await declare();
   });
 });
@@ -341,7 +373,7 @@ describe('several replicas', () => {
     const others = await Promise.all([openSweeping(world), openSweeping(world)]);
     const all = [sweeping, ...others];
     world.memory.searches = 0;
-    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
     await Promise.all(
       all.map(async (one) => {
         for (let steps = 0; steps < 200; steps += 1) if ((await one.step())?.state === 'done') return;
@@ -360,7 +392,7 @@ describe('several replicas', () => {
     await seat(world, people);
     personCalled(people[0] ?? '').deleted = true;
     const store = recheckStore(world.database);
-    await store.ensure(memoryDirectoryId);
+    await store.ensure(memoryDirectoryId, undefined);
     await makeDueNow();
     const lease = randomUUID();
     expect((await store.claim(memoryDirectoryId, 50, lease))?.bucket?.sessions).toHaveLength(2);
@@ -396,7 +428,7 @@ describe('several replicas', () => {
     const people = newPeople(2);
     await seat(world, people);
     personCalled(people[0] ?? '').deleted = true;
-    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
     await makeDueNow();
     while ((await sweeping.step())?.state !== 'looking') continue;
     await world.rows(`UPDATE recheck_rounds SET state = 'ending' WHERE directory = $1`, [memoryDirectoryId]);
@@ -413,7 +445,7 @@ async function countingRows(work: () => Promise<unknown>): Promise<number> {
   await world.rows('CREATE SEQUENCE written_rows');
   await world.rows(`CREATE FUNCTION count_written() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN PERFORM nextval('written_rows'); RETURN NULL; END $$`);
-  await recheckStore(world.database).ensure(memoryDirectoryId);
+  await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
   await makeDue(world);
   for (const table of ['recheck_rounds', 'recheck_buckets', 'sessions', 'grants', 'audit'])
     await world.rows(
@@ -426,7 +458,7 @@ async function countingRows(work: () => Promise<unknown>): Promise<number> {
 }
 
 async function makeDueNow(): Promise<void> {
-  await recheckStore(world.database).ensure(memoryDirectoryId);
+  await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
   await makeDue(world);
 }
 
@@ -453,7 +485,7 @@ describe('a directory that was deleted', () => {
   it('waits ten minutes, in which nobody can refresh and nothing ends; one made anew finds all as it was', async () => {
     const name = newPerson();
     const first = await granted(name, offline);
-    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
     expect(await gone().look()).toEqual([]);
     await remove();
     expect(await gone().look()).toEqual([]);
@@ -476,7 +508,7 @@ describe('a directory that was deleted', () => {
     const name = newPerson();
     const first = await granted(name, offline);
     const { code } = await authorize(world.browser(), offline, name);
-    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
     await remove();
     await gone().look();
     await passes(11);
@@ -505,7 +537,7 @@ describe('a directory that was deleted', () => {
   it('is the same as one that is kept and served to nobody: back within ten minutes nothing ends, later all does', async () => {
     const name = newPerson();
     const first = await granted(name, offline);
-    await recheckStore(world.database).ensure(memoryDirectoryId);
+    await recheckStore(world.database).ensure(memoryDirectoryId, undefined);
     await declareAnew(declared, true);
     expect(await gone().look()).toEqual([]);
     await passes(9);

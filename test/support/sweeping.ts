@@ -64,7 +64,8 @@ export async function openSweeping(
     audited,
     step,
     async round(id = memoryDirectoryId) {
-      await recheckStore(world.database).ensure(id);
+      await upToDate(world, follower);
+      await recheckStore(world.database).ensure(id, follower.current.directory(id)?.value.recheck?.confirmed);
       await makeDue(world, id);
       for (let steps = 0; steps < 500; steps += 1) {
         const standing = await step(id);

@@ -44,7 +44,7 @@ export function createRecheck(ports: RecheckPorts): Recheck {
     return repeat(ports, directory, async (signal) => {
       const registration = ports.snapshot.current.directory(directory)?.value;
       if (registration === undefined) return afterFailure;
-      if (!isKnown) await ports.rechecks.ensure(directory);
+      if (!isKnown) await ports.rechecks.ensure(directory, registration.recheck?.confirmed);
       const { next, standing, isLooked, problem } = await sweepStep(ports, directory, registration, signal);
       // Without a standing another replica is at it, or somebody removed the row.
       isKnown = standing !== undefined;

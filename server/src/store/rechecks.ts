@@ -24,7 +24,8 @@ const subjectsAfter = (table: 'sessions' | 'grants', live: string): string =>
 
 const ensure: Statement = {
   name: 'recheck_ensure',
-  text: `INSERT INTO recheck_rounds (directory) VALUES ($1) ON CONFLICT DO NOTHING`,
+  // The word that is there already was said of something else: of what a row told that is there no more.
+  text: `INSERT INTO recheck_rounds (directory, confirmed) VALUES ($1, $2) ON CONFLICT DO NOTHING`,
 };
 
 const claim: Statement = {
@@ -94,6 +95,7 @@ const handBack: Statement = {
 
 const decide: Statement = {
   name: 'recheck_decide',
+  // A word is used up by the first verdict that knows it: one that waited would let another fault end everybody, unasked.
   text: `WITH r AS MATERIALIZED (
       SELECT * FROM recheck_rounds WHERE directory = $1 AND state = 'looking' AND reached IS NULL FOR UPDATE SKIP LOCKED),
     sums AS MATERIALIZED (
@@ -108,7 +110,7 @@ const decide: Statement = {
       UPDATE recheck_rounds d SET
         state = CASE WHEN leavers = 0 OR (many AND NOT allowed) THEN 'done' ELSE 'ending' END,
         finished_at = CASE WHEN leavers = 0 THEN now() ELSE d.finished_at END,
-        confirmed = CASE WHEN allowed THEN $2 ELSE d.confirmed END,
+        confirmed = COALESCE($2::text, d.confirmed),
         halted_at = CASE WHEN many AND NOT allowed THEN COALESCE(d.halted_at, now()) END,
         halted_users = CASE WHEN many AND NOT allowed THEN users END,
         halted_leavers = CASE WHEN many AND NOT allowed THEN leavers END
@@ -205,8 +207,12 @@ export interface Verdict {
 }
 
 export interface RecheckStore {
-  /** A directory that is registered; may be repeated. */
-  ensure(directory: string): Promise<void>;
+  /**
+   * A directory that is registered; may be repeated.
+   *
+   * @param confirmed as {@link decide} takes it. What is there before the first round lets none go on
+   */
+  ensure(directory: string, confirmed: string | undefined): Promise<void>;
   /**
    * Begins a round that is due, and takes the next lot of it. `null`: another replica is at it this very moment.
    *
@@ -221,7 +227,8 @@ export interface RecheckStore {
   /**
    * What a round comes to that was looked at as a whole: its leavers are ended, or nobody is. `null`: not all was, or it is decided.
    *
-   * @param confirmed the word of an administrator, which lets one round go on that would end many
+   * @param confirmed the word of an administrator, which lets one round go on that would end many: the first that knows it, or
+   *   none
    */
   decide(directory: string, confirmed: string | undefined, event: AuditEvent): Promise<Verdict | null>;
   renew(renewals: Renewals): Promise<void>;
@@ -237,8 +244,8 @@ interface ClaimRow extends Omit<Standing, 'halted' | 'bucket'> {
 
 export function recheckStore(database: Database): RecheckStore {
   return {
-    async ensure(directory) {
-      await database.run(ensure, [directory]);
+    async ensure(directory, confirmed) {
+      await database.run(ensure, [directory, confirmed ?? null]);
     },
     async claim(directory, period, leaseId) {
       const { rows } = await database.run<ClaimRow>(claim, [directory, period, leaseId]);

@@ -4,7 +4,7 @@ import type { Migration } from 'kysely/migration';
 
 const statements = [
   // reached: the last subject that was given out, NULL: all were. finished_at: the last round that ended as it should, or when
-  // the directory was first seen. confirmed: the word of an administrator that let the last halted round go on.
+  // the directory was first seen. confirmed: the word of an administrator that the last verdict knew.
   `CREATE TABLE recheck_rounds (
     directory text PRIMARY KEY,
     round bigint NOT NULL DEFAULT 0,
