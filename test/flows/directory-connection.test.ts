@@ -137,7 +137,7 @@ describe('ldapts 9.2.0, line by line', () => {
     );
     const connection = await openBound();
     await expect(search(connection, '(uid=zoe)', { attributes: ['description'] })).rejects.toMatchObject({
-      reason: 'malformed',
+      reason: 'oversized',
     });
     expect((await search(await openBound())).entries).toHaveLength(1);
     await slapd.modify(`dn: ${seedDn('zoe')}\nchangetype: modify\nreplace: description\n`);

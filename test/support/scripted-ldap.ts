@@ -11,6 +11,8 @@ export interface ScriptedRequest {
   readonly operation: 'bind' | 'search' | 'unbind' | 'other';
   /** Of a bind: the name. */
   readonly name: string;
+  /** Whether this text stands in it: a name, an attribute. */
+  readonly mentions: (text: string) => boolean;
   readonly socket: TLSSocket;
 }
 
@@ -76,8 +78,9 @@ function readRequest(message: Buffer, socket: TLSSocket): ScriptedRequest {
   const id = parts.readNumber(0x02);
   const { tag, value } = parts.read();
   const operation = operations.get(tag) ?? 'other';
-  if (operation !== 'bind') return { id, operation, name: '', socket };
+  const mentions = (text: string) => value.includes(text);
+  if (operation !== 'bind') return { id, operation, name: '', mentions, socket };
   const bind = new Elements(value);
   bind.readNumber(0x02);
-  return { id, operation, name: bind.readText(), socket };
+  return { id, operation, name: bind.readText(), mentions, socket };
 }

@@ -54,18 +54,19 @@ it('it is due to be tried 5 s after a failure, later with each trial that fails,
 describe('an open circuit', () => {
   beforeEach(() => fails(3));
 
-  it.each(['succeeded', 'failed', 'left'] as const)(
+  it.each(['succeeded', 'doubted', 'failed', 'left'] as const)(
     'has one trial at a time, whose end others hear: %s',
     async (end) => {
       const trial = begin();
       const heard = health.trial;
       expect([health.begin(), health.begin()]).toEqual([null, null]);
       if (end === 'succeeded') trial.succeed();
+      else if (end === 'doubted') trial.doubt();
       else if (end === 'failed') trial.fail();
       else trial.leave();
       expect(await heard).toBe(end);
       expect(health.trial).toBeNull();
-      expect(health.state).toBe(end === 'succeeded' ? 'well' : 'open');
+      expect(health.state).toBe({ succeeded: 'well', doubted: 'doubted', failed: 'open', left: 'open' }[end]);
       expect(health.begin()).not.toBeNull();
     },
   );
@@ -87,6 +88,42 @@ it('an answer to what was asked before the last failure proves nothing', () => {
   expect(health.state).toBe('doubted');
   begin().succeed();
   expect(health.state).toBe('well');
+});
+
+describe('an answer that is not what was asked', () => {
+  const doubts = (times: number) => {
+    for (let time = 0; time < times; time += 1) begin().doubt();
+  };
+
+  it('opens no circuit, however often it comes, and ends a row of failures', () => {
+    doubts(20);
+    expect(health.state).toBe('doubted');
+    fails(1);
+    doubts(1);
+    fails(1);
+    expect(health.state).toBe('doubted');
+  });
+
+  it('takes nothing from a success that overlaps', () => {
+    const good = begin();
+    doubts(1);
+    good.succeed();
+    expect(health.state).toBe('well');
+  });
+
+  it('proves nothing to a server that failed since it was asked', () => {
+    const early = begin();
+    fails(3);
+    early.doubt();
+    expect(health.state).toBe('open');
+  });
+
+  it('does not put off when the server is tried again', () => {
+    doubts(1);
+    now += 4000;
+    doubts(1);
+    expect(health.dueIn).toBe(1000);
+  });
 });
 
 it('only the first end of an attempt counts', () => {

@@ -1,5 +1,5 @@
 /** Messages from a directory (RFC 4511 §4): cut out of the byte stream, then read whole. */
-import { Elements, MalformedAnswer, readHeader, textOf } from './ber.ts';
+import { Elements, MalformedAnswer, OversizedAnswer, readHeader, textOf } from './ber.ts';
 
 export interface RawEntry {
   readonly dn: string;
@@ -83,10 +83,10 @@ export class MessageStream {
     this.#counted = 0;
   }
 
-  /** @throws MalformedAnswer */
+  /** @throws MalformedAnswer, OversizedAnswer */
   push(chunk: Buffer): readonly Buffer[] {
     this.#counted += chunk.length;
-    if (this.#counted > this.#limit) throw new MalformedAnswer('more bytes than one operation may bring');
+    if (this.#counted > this.#limit) throw new OversizedAnswer('more bytes than one operation may bring');
     this.#waiting.push(chunk);
     this.#length += chunk.length;
     const messages: Buffer[] = [];
@@ -103,7 +103,7 @@ export class MessageStream {
     const header = readHeader(head, 0);
     if (header === null) return null;
     if (header.tag !== tag.sequence) throw new MalformedAnswer('no LDAP message');
-    if (header.end > this.#limit) throw new MalformedAnswer('a message longer than one operation may bring');
+    if (header.end > this.#limit) throw new OversizedAnswer('a message longer than one operation may bring');
     if (this.#length < header.end) return null;
     const [first, ...more] = this.#waiting;
     const all = first !== undefined && more.length === 0 ? first : Buffer.concat(this.#waiting);

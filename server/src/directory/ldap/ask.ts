@@ -1,21 +1,10 @@
 /** Asking a directory's servers in order of preference, as long as time is left. */
 import { DirectoryUnavailable } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
-import { ConnectionLost, type SearchCommand } from './connection.ts';
+import { blameFor, isOutage, SearchFailed } from './blame.ts';
+import type { SearchCommand } from './connection.ts';
 import type { Attempt } from './health.ts';
-import { PoolBusy } from './pool.ts';
 import type { LdapServer, Searcher } from './server.ts';
-import { ServiceBindRefused } from './service-bind.ts';
-
-/** A search ended with a result that is neither complete nor "no such entry". */
-export class SearchFailed extends Error {
-  readonly code = 'search_failed';
-  readonly resultCode: number;
-  constructor(resultCode: number) {
-    super(`a search ended with result code ${resultCode}`);
-    this.resultCode = resultCode;
-  }
-}
 
 export interface Question {
   readonly directory: string;
@@ -25,8 +14,14 @@ export interface Question {
   readonly signal: AbortSignal;
 }
 
-/** @throws DirectoryUnavailable when none of them answered */
-export async function askServers<T>(question: Question, ask: (server: LdapServer) => Promise<T>): Promise<T> {
+/**
+ * @param ask tells of each search that was completed on the way, by its second argument
+ * @throws DirectoryUnavailable when none of them answered, or one of them said what the others would say too
+ */
+export async function askServers<T>(
+  question: Question,
+  ask: (server: LdapServer, onAnswer: () => void) => Promise<T>,
+): Promise<T> {
   const { directory, signal } = question;
   let last: unknown = new Error('it has no servers');
   for (const server of inOrder(question)) {
@@ -35,15 +30,20 @@ export async function askServers<T>(question: Question, ask: (server: LdapServer
       last = new Error('its servers failed, and are tried by somebody else');
       continue;
     }
+    let answers = 0;
     try {
-      const answer = await ask(server);
+      const answer = await ask(server, () => {
+        answers += 1;
+      });
       attempt.succeed();
       return answer;
     } catch (error) {
       last = error;
-      if (error instanceof ServiceBindRefused || !isOutage(error)) break;
-      if (!isOurs(error, attempt, server, signal)) server.fail(attempt, error);
-      if (signal.aborted) break;
+      const { patience } = server;
+      const blame = blameFor(error, { answers, age: attempt.age, patience, aborted: signal.aborted });
+      if (blame.server === 'failed') server.fail(attempt, error);
+      if (blame.server === 'doubted') server.doubt(attempt);
+      if (signal.aborted || !blame.askNext) break;
     } finally {
       attempt.leave();
     }
@@ -71,30 +71,14 @@ async function turnAt(server: LdapServer, signal: AbortSignal): Promise<Attempt 
     const attempt = server.health.begin();
     if (attempt !== null || signal.aborted) return attempt;
     const outcome = await orAborted(server.health.trial, signal);
-    if (outcome !== 'succeeded' && outcome !== 'left') return null;
+    if (outcome === undefined || outcome === 'failed') return null;
   }
-}
-
-/** Mistakes of ours are no outage. */
-function isOutage(error: unknown): error is Error {
-  const mistake = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
-  return error instanceof Error && !mistake;
 }
 
 /** Trying several addresses of a name ends in an error without words of its own. */
 function wordsOf(error: Error): string {
   if (error.message !== '') return error.message;
   return 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-}
-
-/**
- * The server did nothing wrong: we had no connection free, or no time left. One that had the time of a whole operation did
- * not use it.
- */
-function isOurs(error: unknown, { age }: Attempt, { patience }: LdapServer, signal: AbortSignal): boolean {
-  if (error instanceof PoolBusy && !error.opening) return true;
-  const stopped = error instanceof PoolBusy || (error instanceof ConnectionLost && error.reason === 'stopped');
-  return stopped && signal.aborted && age < patience;
 }
 
 function orAborted<T>(work: Promise<T> | null, signal: AbortSignal): Promise<T | undefined> {

@@ -9,6 +9,9 @@ export class MalformedAnswer extends Error {
   readonly code = 'malformed_answer';
 }
 
+/** More than one operation may bring. The bytes may be right: an entry can be that large. */
+export class OversizedAnswer extends MalformedAnswer {}
+
 export interface Element {
   readonly tag: number;
   readonly value: Buffer;

@@ -12,10 +12,11 @@ import {
   type RawEntry,
   readAnswer,
 } from './answers.ts';
-import { MalformedAnswer } from './ber.ts';
+import { MalformedAnswer, OversizedAnswer } from './ber.ts';
 import { type PasswordCommand, passwordRequest } from './password-request.ts';
 
-export type LostReason = 'timeout' | 'closed' | 'malformed' | 'stopped';
+/** `oversized`: a search brought more than {@link bytesPerOperation}; anything else that does is malformed. */
+export type LostReason = 'timeout' | 'closed' | 'malformed' | 'oversized' | 'stopped';
 
 /** The operation has no result, and the connection has ended. Nothing is known of what the server did. */
 export class ConnectionLost extends Error {
@@ -99,6 +100,7 @@ type Take<T> = (answer: Answer) => T | undefined;
 
 interface Pending {
   readonly id: number;
+  readonly searches: boolean;
   /** `true`: the operation is complete. */
   take(answer: Answer): boolean;
   lose(error: ConnectionLost): void;
@@ -150,7 +152,8 @@ class LdapConnection implements Connection {
     const controls = domainScope ? [new Control(domainScopeControl)] : [];
     const timeLimit = Math.ceil(limits.milliseconds / 1000);
     const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit, controls };
-    return this.#run((messageId) => new SearchRequest({ messageId, ...what }).write(), takeSearch(sizeLimit), limits);
+    const request = (messageId: number) => new SearchRequest({ messageId, ...what }).write();
+    return this.#run(request, takeSearch(sizeLimit), limits, true);
   }
 
   async changePassword(command: PasswordCommand, limits: OperationLimits): Promise<ModifyAnswer> {
@@ -177,7 +180,12 @@ class LdapConnection implements Connection {
     else listener();
   }
 
-  #run<T>(request: (id: number) => Buffer, take: Take<T>, { milliseconds, signal }: OperationLimits): Promise<T> {
+  #run<T>(
+    request: (id: number) => Buffer,
+    take: Take<T>,
+    { milliseconds, signal }: OperationLimits,
+    searches = false,
+  ): Promise<T> {
     if (this.#pending !== null) return Promise.reject(new TypeError('one operation at a time'));
     if (signal.aborted) this.#end('stopped', 'stopped before it was asked');
     if (!this.#open) return Promise.reject(new ConnectionLost('closed', 'the connection had been closed'));
@@ -192,6 +200,7 @@ class LdapConnection implements Connection {
       };
       this.#pending = {
         id,
+        searches,
         take(answer) {
           const value = take(answer);
           if (value === undefined) return false;
@@ -219,7 +228,8 @@ class LdapConnection implements Connection {
       for (const message of this.#stream.push(chunk)) if (this.#open) this.#take(readAnswer(message));
     } catch (error) {
       if (!(error instanceof MalformedAnswer)) throw error;
-      this.#end('malformed', error.message, error);
+      const oversized = error instanceof OversizedAnswer && this.#pending?.searches === true;
+      this.#end(oversized ? 'oversized' : 'malformed', error.message, error);
     }
   }
 

@@ -32,14 +32,18 @@ export async function findMany(
   if (entryIds.length > mostAtOnce) throw new RangeError(`at most ${mostAtOnce} at once`);
   const command = asking.reading().byIds(entryIds);
   if (command === null) return new Map();
-  const answered = await askServers(questionOf(asking, signal, undefined), (asked) =>
-    asked.search(async (searcher): Promise<Answered> => {
-      const users = await usersOf(asking, searcher, command);
-      const showsAnybody = users.entries.length > 0 || (await hasAnybody(asking, searcher));
-      const groups: (readonly RawEntry[])[] = [];
-      for (const entry of users.entries) groups.push(await findGroupsOf(asking, searcher, [entry]));
-      return { server: asked.url, users, groups, showsAnybody };
-    }, signal),
+  const answered = await askServers(questionOf(asking, signal, undefined), (asked, onAnswer) =>
+    asked.search(
+      async (searcher): Promise<Answered> => {
+        const users = await usersOf(asking, searcher, command);
+        const showsAnybody = users.entries.length > 0 || (await hasAnybody(asking, searcher));
+        const groups: (readonly RawEntry[])[] = [];
+        for (const entry of users.entries) groups.push(await findGroupsOf(asking, searcher, [entry]));
+        return { server: asked.url, users, groups, showsAnybody };
+      },
+      signal,
+      onAnswer,
+    ),
   );
   // A service account that lost its rights, and a search base that was emptied, look as if everybody had left.
   if (!answered.showsAnybody) throw new DirectoryUnavailable(asking.id, 'it shows nobody at all');
@@ -50,27 +54,27 @@ async function hasAnybody(asking: Asking, searcher: Searcher): Promise<boolean> 
   return (await entriesOf(searcher, asking.reading().anyone)).entries.length > 0;
 }
 
+/** An entry of which nobody can say whose it is keeps from being gone whoever it may be, and nobody else. */
 function readAll(
   asking: Asking,
   entryIds: readonly string[],
   { server, users, groups }: Answered,
 ): ReadonlyMap<string, LookedUp> {
-  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail);
-  const wanted = new Set(entryIds);
+  const wanted = new Map(entryIds.map((id) => [id.toLowerCase(), id]));
   const found = new Map<string, LookedUp>();
-  let nameless = false;
+  // One more than were asked for: the search may have been cut off there.
+  let isAnybodys = users.entries.length > wanted.size;
   for (const [index, raw] of users.entries.entries()) {
     const id = idOf(asking, raw);
-    if (id === null) nameless = true;
-    else if (!wanted.has(id)) throw unavailable('it answered with another entry than was asked for');
-    else if (found.has(id)) throw unavailable('an immutable id names several entries');
-    else found.set(id, readOne(asking, raw, groups[index] ?? [], server));
+    const meant = id === null ? undefined : wanted.get(id.toLowerCase());
+    if (meant === undefined) isAnybodys = true;
+    else if (meant !== id || found.has(meant)) found.set(meant, 'unreadable');
+    else found.set(meant, readOne(asking, raw, groups[index] ?? [], server));
   }
-  const missing = found.size < wanted.size;
-  if (missing && users.elsewhere) {
-    throw unavailable('a referral leads elsewhere, so nobody can say that an entry is gone');
-  }
-  if (missing && nameless) throw unavailable('an entry has no readable id, so nobody can say whose it is');
+  const missing = entryIds.filter((id) => !found.has(id));
+  if (missing.length > 0 && users.elsewhere)
+    throw new DirectoryUnavailable(asking.id, 'a referral leads elsewhere, so nobody can say that an entry is gone');
+  if (isAnybodys) for (const id of missing) found.set(id, 'unreadable');
   return found;
 }
 

@@ -53,11 +53,15 @@ export async function findUsers(
   preferred?: string,
 ): Promise<Search> {
   const reading = asking.reading();
-  const { server, users, groups } = await askServers(questionOf(asking, signal, preferred), (asked) =>
-    asked.search(async (searcher) => {
-      const entries = await usersOf(asking, searcher, command);
-      return { server: asked.url, users: entries, groups: await findGroupsOf(asking, searcher, entries.entries) };
-    }, signal),
+  const { server, users, groups } = await askServers(questionOf(asking, signal, preferred), (asked, onAnswer) =>
+    asked.search(
+      async (searcher) => {
+        const entries = await usersOf(asking, searcher, command);
+        return { server: asked.url, users: entries, groups: await findGroupsOf(asking, searcher, entries.entries) };
+      },
+      signal,
+      onAnswer,
+    ),
   );
   const found = readOrUnavailable(asking.id, () =>
     users.entries.map((raw) => {

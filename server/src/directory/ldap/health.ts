@@ -1,7 +1,7 @@
 /**
  * PURE but for the clock it is given. What is known of a server's health: a circuit breaker. A server that failed once is
  * doubted: others are asked before it until it has proven itself. After three failures in a row its circuit is open: it is
- * asked by one attempt at a time, and only one that succeeds closes it.
+ * asked by one attempt at a time, and only one that is answered closes it.
  */
 export interface Health {
   readonly state: 'well' | 'doubted' | 'open';
@@ -15,14 +15,19 @@ export interface Health {
   readonly trial: Promise<Outcome> | null;
 }
 
-export type Outcome = 'succeeded' | 'failed' | 'left';
+export type Outcome = 'succeeded' | 'doubted' | 'failed' | 'left';
 
-/** One operation on the way. The first of the three that is called counts, and one of them must be. */
+/** One operation on the way. The first of the four that is called counts, and one of them must be. */
 export interface Attempt {
   /** Milliseconds since it began. */
   readonly age: number;
   /** Proves the server well, unless it failed since this began: then the answer says nothing of now. */
   succeed(): void;
+  /**
+   * It answers, if not what was asked: so far from open, and not well. Like {@link succeed} it counts for nothing if the
+   * server failed since this began; and it takes nothing from the success of another one that overlaps.
+   */
+  doubt(): void;
   fail(): void;
   /** Nothing was found out about the server. */
   leave(): void;
@@ -90,13 +95,15 @@ class CircuitBreaker implements Health {
     const once = (outcome: Outcome) => {
       if (settled) return;
       settled = true;
-      settle(outcome === 'succeeded' && this.#noted !== notedBefore ? 'left' : outcome);
+      const outdated = this.#noted !== notedBefore && outcome !== 'failed';
+      settle(outdated ? 'left' : outcome);
     };
     return {
       get age() {
         return now() - since;
       },
       succeed: () => once('succeeded'),
+      doubt: () => once('doubted'),
       fail: () => once('failed'),
       leave: () => once('left'),
     };
@@ -105,6 +112,12 @@ class CircuitBreaker implements Health {
   #note(outcome: Outcome, isTrial: boolean): void {
     if (outcome === 'succeeded') {
       this.#failures = 0;
+      this.#failedTrials = 0;
+    }
+    if (outcome === 'doubted') {
+      // One after the other must not put off for ever when it is looked at again.
+      if (this.state !== 'doubted') this.failedAt = this.#now();
+      this.#failures = 1;
       this.#failedTrials = 0;
     }
     if (outcome !== 'failed') return;

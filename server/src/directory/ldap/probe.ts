@@ -5,7 +5,7 @@
 import { PresenceFilter } from 'ldapts';
 import type { DirectoryServerProbe } from '../../registry/report.ts';
 import type { RawEntry } from './answers.ts';
-import type { SearchCommand } from './connection.ts';
+import { ConnectionLost, type SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
 import type { Attempt } from './health.ts';
@@ -75,8 +75,9 @@ async function probeWith(
     if (searchBase.ok) attempt.succeed();
     return { url, tls: ok, bind: ok, searchBase };
   } catch (error) {
-    // It went away between two steps: the first of them is what to look at.
-    server.fail(attempt, error);
+    // It went away between two steps: the first of them is what to look at. The one user may be too large, though.
+    if (error instanceof ConnectionLost && error.reason === 'oversized') attempt.leave();
+    else server.fail(attempt, error);
     return {
       url,
       tls: no(

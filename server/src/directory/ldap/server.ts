@@ -36,8 +36,13 @@ export interface LdapServer {
   readonly patience: number;
   /** Ends an attempt by what was thrown. */
   fail(attempt: Attempt, error: unknown): void;
-  /** @throws ConnectionLost, PoolBusy, ServiceBindRefused, ServiceBindFailed, errors of connecting */
-  search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Ends an attempt whose question it did not answer in full; connections stay. */
+  doubt(attempt: Attempt): void;
+  /**
+   * @param onAnswer runs after each search that was completed with success
+   * @throws ConnectionLost, PoolBusy, ServiceBindRefused, ServiceBindFailed, errors of connecting
+   */
+  search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal, onAnswer?: () => void): Promise<T>;
   /** As {@link search}; the code decides whether the connection is kept. */
   bind(dn: string, password: string, withPolicy: boolean, signal: AbortSignal): Promise<BindAnswer>;
   /** As {@link bind}, on a connection of its own on which the user's password can be changed; the caller destroys it. */
@@ -114,9 +119,16 @@ class Server implements LdapServer {
     return { idle: one.idle + other.idle, lent: one.lent + other.lent, waiting: one.waiting + other.waiting };
   }
 
-  search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal): Promise<T> {
+  search<T>(work: (searcher: Searcher) => Promise<T>, signal: AbortSignal, onAnswer = () => {}): Promise<T> {
     return lend(this.#searches, signal, async ({ connection }) => {
-      const value = await work(this.#searcherOn(connection, 'search', signal));
+      const searcher = this.#searcherOn(connection, 'search', signal);
+      const value = await work({
+        async search(command) {
+          const answer = await searcher.search(command);
+          if (answer.code === 0) onAnswer();
+          return answer;
+        },
+      });
       return { value, clean: true };
     });
   }
@@ -164,6 +176,11 @@ class Server implements LdapServer {
       this.#searches.distrust();
       this.#binds.distrust();
     }
+    this.#ports.onFailure(this);
+  }
+
+  doubt(attempt: Attempt): void {
+    attempt.doubt();
     this.#ports.onFailure(this);
   }
 

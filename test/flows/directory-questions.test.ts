@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DirectoryUnavailable } from '../../server/src/directory/directory.ts';
+import { bindAnswer, doneAnswer, entryAnswer } from '../support/ber.ts';
+import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
+import { type ScriptedServer, startScriptedLdap } from '../support/scripted-ldap.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedDn, seedPassword, seedSuffix } from '../support/slapd-seed.ts';
+
+/** One entry that no server can tell of in full, asked about by a stranger again and again: nobody else suffers. */
+let servers: readonly Slapd[] = [];
+let scripted: ScriptedServer;
+
+const groupsOfAlan = Array.from(
+  { length: 30 },
+  (_, n) => `dn: cn=many-${n},ou=groups,${seedSuffix}
+objectClass: groupOfNames
+cn: many-${n}
+member: ${seedDn('alan')}
+`,
+).join('\n');
+const grown = `dn: ${seedDn('zoe')}\nchangetype: modify\nadd: description\ndescription: ${'x'.repeat(4_500_000)}\n`;
+
+beforeAll(async () => {
+  const settings = { settings: ['sizelimit 20'], globalSettings: ['sockbuf_max_incoming_auth 16777216'] };
+  const first = await startSlapd(settings);
+  const second = await startSlapd({ ...settings, authority: first.authority });
+  servers = [first, second];
+  for (const server of servers) {
+    await server.add(groupsOfAlan);
+    await server.modify(grown);
+  }
+  scripted = await startScriptedLdap(first.authority);
+});
+afterAll(async () => {
+  for (const server of [...servers, scripted]) await server?.[Symbol.asyncDispose]();
+});
+
+function openPeople(urls: string[], more: Parameters<typeof registrationOf>[1] = {}): TestDirectories {
+  const [first] = servers;
+  if (first === undefined) throw new Error('no server');
+  const claims = { name: 'displayName', description: 'description' };
+  return openDirectories({ people: registrationOf(first, { servers: urls, claims, ...more }) });
+}
+
+const up = (people: TestDirectories) => people.port.servers().map((server) => server.up);
+const rounds = Array.from({ length: 10 });
+
+describe.each([
+  ['in more groups than the servers tell of', 'alan', /result code 4$/],
+  ['longer than an answer may be', 'zoe', /one operation may bring$/],
+])('an entry %s', (_title, poison, detail) => {
+  it('is unavailable after one server, opens no circuit, and others sign in', async () => {
+    await using people = openPeople(servers.map(({ url }) => url));
+    for (const _ of rounds) {
+      people.forget();
+      await expect(people.login(poison, 'whatever')).rejects.toThrow(detail);
+      expect(new Set(people.operations.map(({ server }) => server)).size).toBe(1);
+    }
+    await Promise.all(rounds.map(() => expect(people.login(poison, 'x')).rejects.toBeInstanceOf(DirectoryUnavailable)));
+    expect(up(people)).toEqual([true, true]);
+    // No more than have a connection at once.
+    const all = await Promise.all([1, 2, 3, 4].map(() => people.login('ada', seedPassword('ada'))));
+    expect(new Set(all.map(({ outcome }) => outcome))).toEqual(new Set(['accepted']));
+  }, 60_000);
+
+  it('closes a circuit that an outage had opened: the server answers', async () => {
+    const [server] = servers;
+    if (server === undefined) throw new Error('no server');
+    await using people = openPeople([server.url]);
+    await server.stop();
+    for (const _ of rounds) await expect(people.user('ada')).rejects.toBeInstanceOf(DirectoryUnavailable);
+    expect(up(people)).toEqual([false]);
+    await server.start();
+    await expect(people.user(poison)).rejects.toThrow(detail);
+    expect(up(people)).toEqual([true]);
+  }, 60_000);
+});
+
+it('a look at a server that finds such an entry first is no failure of the server', async () => {
+  const [server] = servers;
+  if (server === undefined) throw new Error('no server');
+  const { user_search } = registrationOf(server);
+  await using people = openPeople([server.url], { user_search: { ...user_search, base: seedDn('zoe') } });
+  await server.stop();
+  // One more would open its circuit.
+  for (let round = 0; round < 2; round += 1) await expect(people.user('zoe')).rejects.toThrow(DirectoryUnavailable);
+  await server.start();
+  people.port.start();
+  await expect.poll(() => people.port.probes(), { timeout: 60_000 }).toHaveLength(1);
+  expect(JSON.stringify(people.port.probes())).toMatch(/one operation may bring/);
+  expect(up(people)).toEqual([true]);
+}, 90_000);
+
+describe('a search for groups that takes too long for one user', () => {
+  const ids = { ada: '8bd2720e-7d3a-1041-83a3-bb91e64e8f7d', alan: '8bd2720e-7d3a-1041-83a3-bb91e64e8f7e' };
+  const people = () => openPeople([scripted.url], { timeouts: { connect: 2000, bind: 2000, search: 2000 } });
+  let silent = 0;
+
+  beforeAll(() =>
+    scripted.answer((request) => {
+      const { id, operation, socket, mentions } = request;
+      if (operation === 'bind') socket.write(bindAnswer(id, 0));
+      if (operation !== 'search') return;
+      if (mentions('groupOfNames')) {
+        if (mentions(seedDn('alan'))) silent += 1;
+        else socket.write(doneAnswer(id, 0));
+        return;
+      }
+      const uid = mentions('alan') ? 'alan' : 'ada';
+      const entry = entryAnswer(id, seedDn(uid), { uid: [uid], entryUUID: [ids[uid]] });
+      socket.write(Buffer.concat([entry, doneAnswer(id, 0)]));
+    }),
+  );
+
+  it('is unavailable, opens no circuit, costs nobody a connection, and others sign in', async () => {
+    await using asked = people();
+    // One connection for each of them.
+    await Promise.all([1, 2, 3, 4].map(() => asked.user('ada')));
+    const slow = [1, 2, 3].map(() => expect(asked.user('alan')).rejects.toThrow(/no answer within/));
+    await Promise.all(slow);
+    asked.forget();
+    expect(await asked.login('ada', seedPassword('ada'))).toMatchObject({ outcome: 'accepted' });
+    expect(
+      asked.operations.filter(({ purpose, operation }) => purpose === 'search' && operation === 'connect'),
+    ).toEqual([]);
+    for (let round = 0; round < 3; round += 1)
+      await Promise.all([1, 2, 3].map(() => expect(asked.user('alan')).rejects.toThrow(DirectoryUnavailable)));
+    expect(silent).toBeGreaterThanOrEqual(10);
+    expect(up(asked)).toEqual([true]);
+    expect(await asked.login('ada', seedPassword('ada'))).toMatchObject({ outcome: 'accepted' });
+  }, 60_000);
+
+  it('a server that is silent at the first search is shut out all the same', async () => {
+    await using silentServer = await startScriptedLdap(servers[0]?.authority);
+    await using asked = openPeople([silentServer.url], { timeouts: { connect: 2000, bind: 2000, search: 500 } });
+    for (let round = 0; round < 3; round += 1)
+      await expect(asked.port.find('ada', never)).rejects.toThrow(/no answer within/);
+    expect(up(asked)).toEqual([false]);
+  }, 60_000);
+});
