@@ -72,6 +72,10 @@ export function tracedDirectory(directory: DirectoryPort, tracing: Tracing): Dir
       }),
     lookupMany: (id, entryIds, signal) =>
       tracing.step('directory.search', () => directory.lookupMany(id, entryIds, signal), { 'nauthera.directory': id }),
+    showsGroups: (reference, signal) =>
+      tracing.step('directory.search', () => directory.showsGroups(reference, signal), {
+        'nauthera.directory': reference.directory,
+      }),
   };
 }
 

@@ -11,9 +11,11 @@ const ids = new Map<string, string>();
 const crowd = Array.from({ length: 100 }, (_, index) => `person${index}`);
 
 beforeAll(async () => {
-  // The second rule stands for a service account whose rights were taken away.
+  // Two rules stand for service accounts whose rights were taken away.
   slapd = await startSlapd({
     settings: [
+      `access to attrs=memberOf by dn="cn=groupless,ou=services,${seedSuffix}" none by * read`,
+      `access to dn.children="ou=groups,${seedSuffix}" by dn="cn=groupless,ou=services,${seedSuffix}" none by * read`,
       `access to dn.subtree="ou=people,${seedSuffix}" by dn="cn=blind,ou=services,${seedSuffix}" none by * read`,
       'access to attrs=userPassword by * auth',
       'access to * by * read',
@@ -21,7 +23,10 @@ beforeAll(async () => {
   });
   await slapd.add(
     [
-      `dn: cn=blind,ou=services,${seedSuffix}\nobjectClass: applicationProcess\nobjectClass: simpleSecurityObject\ncn: blind\nuserPassword: blind\n`,
+      ...['blind', 'groupless'].map(
+        (cn) =>
+          `dn: cn=${cn},ou=services,${seedSuffix}\nobjectClass: applicationProcess\nobjectClass: simpleSecurityObject\ncn: ${cn}\nuserPassword: ${cn}\n`,
+      ),
       ...crowd.map((uid) => `dn: ${seedDn(uid)}\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: ${uid}\n`),
     ].join('\n'),
   );
@@ -79,6 +84,64 @@ describe('many users read anew', () => {
     expect(found.get(ids.get('person0') ?? '')).toBe('unreadable');
     expect(found.get(ids.get('ada') ?? '')).toMatchObject({ username: 'staff' });
   });
+});
+
+describe('an entry of which nobody can say whose it is', () => {
+  const known = (subject: string) => {
+    const { user_search } = registrationOf(slapd);
+    return listing({ user_search: { ...user_search, attributes: { ...user_search.attributes, subject } } });
+  };
+  const words = (found: ReadonlyMap<string, LookedUp>) =>
+    Object.fromEntries([...found].map(([id, one]) => [id, one === 'unreadable' ? one : one.username]));
+
+  it('has an id that two have: of them alone nothing is known', async () => {
+    await slapd.add(
+      ['twin1', 'twin2']
+        .map((uid) => `dn: ${seedDn(uid)}\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: twin\n`)
+        .join('\n'),
+    );
+    await using people = openDirectories({ people: known('sn') });
+    expect(words(await look(people, ['twin', 'person0', 'nobody']))).toEqual({
+      twin: 'unreadable',
+      person0: 'person0',
+    });
+  });
+
+  it('has an id in another case than before: of it alone nothing is known', async () => {
+    await using people = openDirectories({ people: known('cn') });
+    expect(words(await look(people, ['PERSON1', 'person0', 'nobody']))).toEqual({
+      PERSON1: 'unreadable',
+      person0: 'person0',
+    });
+  });
+
+  it('has another id than was asked for: it may be any of those who are missing', async () => {
+    await slapd.add(
+      `dn: ${seedDn('renamed')}\nobjectClass: inetOrgPerson\nuid: renamed\ncn: renamed\nsn: renamed\ntitle: old\ntitle: new\n`,
+    );
+    await using people = openDirectories({ people: known('title') });
+    expect(words(await look(people, ['old', 'nobody']))).toEqual({ old: 'unreadable', nobody: 'unreadable' });
+  });
+});
+
+describe('whether groups can be seen', () => {
+  const groupless = { bind_dn: `cn=groupless,ou=services,${seedSuffix}`, bind_password: 'groupless' };
+  const searching = (change = {}) => registrationOf(slapd, change);
+  const { group_search } = registrationOf({ url: '', caPem: '', bindDn: '', bindPassword: '', baseDn: seedSuffix });
+  it.each([
+    ['entries of their own', searching, {}, true],
+    ['entries of their own that may not be read', searching, groupless, false],
+    ['entries of their own, none where they are looked for', searching, noneThere(), false],
+    ['listed by users', listing, {}, true],
+    ['listed by users in an attribute that may not be read', listing, groupless, false],
+    ['not asked for', listing, { member_of_attribute: undefined }, true],
+  ])('%s', async (_, registered, change, shown) => {
+    await using people = openDirectories({ people: registered(change) });
+    expect(await people.port.showsGroups({ directory: 'shop/people', server: slapd.url }, never)).toBe(shown);
+  });
+  function noneThere() {
+    return { group_search: { ...group_search, base: `ou=policies,${seedSuffix}` } };
+  }
 });
 
 describe('an answer that is not whole says of nobody that they left', () => {

@@ -107,6 +107,10 @@ export class Counters {
         this.searches += 1;
         return directory.lookupMany(id, entryIds, signal);
       },
+      showsGroups: (reference, signal) => {
+        this.searches += 1;
+        return directory.showsGroups(reference, signal);
+      },
     };
   }
 

@@ -27,6 +27,10 @@ export class MemoryDirectory implements DirectoryPort {
   readonly people = new Map<string, Person>();
   /** Nobody can be asked. */
   down = false;
+  /** Whoever reads it may read no group. */
+  groupsHidden = false;
+  /** Nobody gets an answer to a question about one of these entries. */
+  readonly poisoned = new Set<string>();
   /** A change is made, and its answer is lost. */
   losesAnswers = false;
   /** What is said of a new password. */
@@ -105,13 +109,20 @@ export class MemoryDirectory implements DirectoryPort {
   async lookupMany(_directory: string, entryIds: readonly string[]): Promise<ReadonlyMap<string, DirectoryUser>> {
     this.searches += 1;
     await this.beforeLookup();
-    if (this.down) return this.#unavailable();
+    if (this.down || entryIds.some((entryId) => this.poisoned.has(entryId))) return this.#unavailable();
     return new Map(
       entryIds.flatMap((entryId) => {
         const person = this.people.get(entryId.replace('entry-', ''));
         return person === undefined || person.deleted ? [] : [[entryId, this.#read(person)] as const];
       }),
     );
+  }
+
+  showsGroups(): Promise<boolean> {
+    this.searches += 1;
+    if (this.down) return this.#unavailable();
+    const isShown = ({ groups, deleted }: Person) => !this.groupsHidden && !deleted && groups.length > 0;
+    return Promise.resolve([...this.people.values()].some(isShown));
   }
 
   #unavailable(): Promise<never> {
@@ -127,7 +138,7 @@ export class MemoryDirectory implements DirectoryPort {
       username,
       name: String(claims.name ?? username),
       account,
-      groups: groups.map((name) => ({ name, dn: `cn=${name},dc=example` })),
+      groups: this.groupsHidden ? [] : groups.map((name) => ({ name, dn: `cn=${name},dc=example` })),
       claims: { ...claims, ...('email' in claims ? { email_verified: false } : {}) },
       rulesMatchedByFilter: [],
     };

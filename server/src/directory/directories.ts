@@ -230,6 +230,12 @@ class RegisteredDirectories implements Directories {
     return directory.lookupMany(entryIds, signal);
   }
 
+  async showsGroups({ directory: id, server }: { directory: string; server: string }, signal: AbortSignal) {
+    const directory = this.#directories.get(id);
+    if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
+    return directory.showsGroups(server, signal);
+  }
+
   servers(): readonly ServerState[] {
     return [...this.#directories.values()].flatMap(({ id, servers }) =>
       servers.map(({ url, health, counts }) => ({

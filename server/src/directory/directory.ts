@@ -54,7 +54,10 @@ export function knownClaims(user: DirectoryUser): Readonly<Record<string, ClaimV
   return { ...user.claims, groups: user.groups.map((group) => group.name) };
 }
 
-/** One of many users read anew. `unreadable`: the entry is there, and lacks what every entry has. */
+/**
+ * One of many users read anew. `unreadable`: nothing is known. The entry is there and lacks what every entry has, or shares its
+ * id with another, or an entry is there of which nobody can say whose it is.
+ */
 export type LookedUp = DirectoryUser | 'unreadable';
 
 /** What a search by typed name found. An unknown name carries the same work and the same limits as a known one. */
@@ -153,4 +156,12 @@ export interface DirectoryPort {
     entryIds: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadonlyMap<string, LookedUp>>;
+  /**
+   * Whether any group with a member can be seen, by one search; asked where nobody of many seems to be in one. `true` where
+   * the registration asks for no groups.
+   *
+   * @param reference `server`: URL of the server to ask first, the one that showed none
+   * @throws DirectoryUnavailable
+   */
+  showsGroups(reference: { directory: string; server: string }, signal: AbortSignal): Promise<boolean>;
 }

@@ -33,6 +33,8 @@ export interface GroupReading {
   searchFor(user: EntryReader | null, dn: string): SearchCommand | null;
   /** The search for groups that these groups are in; `null` where groups inside groups are not followed, or not by us. */
   readonly searchAbove: ((groupDns: readonly string[]) => SearchCommand) | null;
+  /** Any group at all that has a member; `null` where the entries of users list them, or nobody asks for groups. */
+  readonly any: SearchCommand | null;
   /** @throws EntryProblem */
   read(user: EntryReader, found: readonly RawEntry[]): Groups;
 }
@@ -54,6 +56,7 @@ const noGroups: GroupReading = {
   listed: null,
   searchFor: () => null,
   searchAbove: null,
+  any: null,
   read: () => [],
 };
 
@@ -114,6 +117,7 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
       nested && !ofDomain
         ? (groupDns) => of(new OrFilter({ filters: groupDns.map((one) => template.fill(one)) }))
         : null,
+    any: { ...of(template.open), sizeLimit: 1 },
     read(_user, found) {
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
       return found.map((raw) => {

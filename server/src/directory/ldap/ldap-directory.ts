@@ -22,6 +22,7 @@ import type { PasswordCommand } from './password-request.ts';
 import { type UserReading, userReading } from './search.ts';
 import { createServer, type LdapServer, type ServerPorts } from './server.ts';
 import { createServiceBindGate, type ServiceBindLedger } from './service-bind.ts';
+import { showsGroups } from './shows-groups.ts';
 import type { ResolveSrv } from './srv.ts';
 import type { Connect, ServerTarget, TargetProblem } from './target.ts';
 
@@ -146,6 +147,12 @@ export class LdapDirectory {
   async lookupMany(entryIds: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, LookedUp>> {
     await this.ready(signal);
     return findMany(this.#asking, entryIds, signal);
+  }
+
+  /** @param preferred URL of the server to ask first. @throws DirectoryUnavailable */
+  async showsGroups(preferred: string, signal: AbortSignal): Promise<boolean> {
+    await this.ready(signal);
+    return showsGroups(this.#asking, signal, preferred);
   }
 
   close(): void {

@@ -2,7 +2,7 @@
  * PURE. What is asked about a user, and what the answers mean: one search brings identity, account state, claims and what
  * consent rules look at.
  */
-import { AndFilter, EqualityFilter, OrFilter } from 'ldapts';
+import { AndFilter, EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
 import { parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
@@ -29,6 +29,8 @@ export interface UserReading {
   idOf(entry: EntryReader): string;
   /** Any one of the users, to see what the service account may read. */
   readonly anyone: SearchCommand;
+  /** Any one of the groups, or of the users who are in one, likewise; `null`: nobody asks for groups. */
+  readonly anyGroup: SearchCommand | null;
   /** @throws EntryProblem */
   read(entry: EntryReader, groups: readonly RawEntry[], server: string, now: number): DirectoryUser;
   /** @throws EntryProblem when what every user has cannot be read */
@@ -58,6 +60,8 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   const { base, scope } = user_search;
   const command = { base, scope, attributes, sizeLimit: 2, domainScope: vendor.domainScope };
 
+  const havingListed = (attribute: string) =>
+    new AndFilter({ filters: [template.open, new PresenceFilter({ attribute })] });
   const identify = (entry: EntryReader) => {
     const name = entry.name(username);
     return { entryId: entryIdOf(entry, subject), username: name ?? entry.one(username) };
@@ -82,6 +86,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     },
     idOf: (entry) => entryIdOf(entry, subject),
     anyone: { ...command, filter: template.open, sizeLimit: 1 },
+    anyGroup: groups.listed === null ? groups.any : { ...command, filter: havingListed(groups.listed), sizeLimit: 1 },
     requireReadable(raw) {
       const entry = readEntry(raw);
       identify(entry);
