@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sweepStep } from '../../server/src/recheck/sweep.ts';
+import { createRecheck } from '../../server/src/recheck/worker.ts';
 import { DatabaseUnavailable } from '../../server/src/store/database.ts';
 import { goneDirectoryStore } from '../../server/src/store/gone-directories.ts';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
@@ -9,7 +10,7 @@ import { anOwner } from '../support/builders.ts';
 import { never } from '../support/directories.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
-import { makeDue, openSweeping, type Sweeping, seat } from '../support/sweeping.ts';
+import { makeDue, openSweeping, type Sweeping, seat, upToDate } from '../support/sweeping.ts';
 import { aDirectory, authorize, codeFields, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
 
 const mailRule = { consent_rules: [{ name: 'mail for mailers', scopes: ['email'], groups: ['mailers'] }] };
@@ -35,6 +36,8 @@ afterAll(async () => {
 });
 beforeEach(() => {
   world.memory.down = false;
+  world.memory.groupsHidden = false;
+  world.memory.poisoned.clear();
   sweeping.statements.splice(0);
   sweeping.audited.splice(0);
 });
@@ -215,6 +218,15 @@ describe('who no longer fits the rules', () => {
     ).toEqual([{ client_id: 'shop.staff' }]);
   });
 
+  it('nor in any other group, alone: what a group gave is lost, as long as the directory shows groups of others', async () => {
+    const name = newPerson();
+    const staff = await granted(name, { ...offline, client_id: 'shop.staff' });
+    personCalled(name).groups = [];
+    newPerson();
+    await sweeping.round();
+    expect((await refresh(staff.refresh_token, 'shop.staff')).body.error).toBe('invalid_grant');
+  });
+
   it('a refresh that came in between is not written over', async () => {
     const name = newPerson();
     await granted(name, offline);
@@ -252,6 +264,128 @@ describe('an outage ends nobody', () => {
     await world.rows(`UPDATE recheck_buckets SET leased_until = now()`);
     await finishRound();
     expect(await signedIn(...people)).toHaveLength(2);
+  });
+});
+
+describe('an entry that no answer can hold', () => {
+  const [poisoned, gone] = [7, 3];
+  const seatPoisoned = async (): Promise<readonly string[]> => {
+    const people = newPeople(30);
+    await seat(world, people);
+    personCalled(people[gone] ?? '').deleted = true;
+    world.memory.poisoned.add(`entry-${people[poisoned]}`);
+    await makeDueNow();
+    return people;
+  };
+
+  it('keeps nobody else from being looked at: the lot is taken apart when it failed twice', async () => {
+    const people = await seatPoisoned();
+    for (const failures of [0, 1]) {
+      await sweeping.step(memoryDirectoryId, failures);
+      expect(await sweeping.step()).toMatchObject({ bucket: undefined, unlooked: 1 });
+      await world.rows(`UPDATE recheck_buckets SET leased_until = now()`);
+    }
+    const before = await sweeping.count('unknown');
+    await sweeping.step(memoryDirectoryId, 2);
+    await finishRound();
+    expect(await signedIn(...people)).toEqual(people.filter((_, index) => index !== gone).toSorted());
+    expect(await sweeping.count('unknown')).toBe(before + 1);
+  });
+
+  it('is told from a directory that answers nothing, which is not asked about each of them', async () => {
+    const people = await seatPoisoned();
+    world.memory.down = true;
+    world.memory.searches = 0;
+    await sweeping.step(memoryDirectoryId, 2);
+    expect(world.memory.searches).toBeLessThan(20);
+    expect(await world.rows('SELECT looked_at FROM recheck_buckets')).toEqual([{ looked_at: null }]);
+    expect(await signedIn(...people)).toHaveLength(30);
+  });
+
+  it('ends no round of the sweep as it runs in earnest', async () => {
+    const people = await seatPoisoned();
+    const recheck = createRecheck({ ...sweeping.ports, gone: goneDirectoryStore(world.database) });
+    const stop = recheck.start();
+    try {
+      await expect.poll(() => signedIn(...people), { timeout: 120_000, interval: 250 }).toHaveLength(29);
+      expect(await signedIn(people[poisoned] ?? '')).toHaveLength(1);
+    } finally {
+      await stop();
+    }
+  });
+});
+
+describe('a registration that changes during a look', () => {
+  const declareRule = (group: string) =>
+    world.declare({
+      kind: 'directory',
+      id: memoryDirectoryId,
+      owner: { ...anOwner(`directory ${memoryDirectoryId}`), namespace: 'shop', name: 'people' },
+      value: aDirectory({ consent_rules: [{ name: 'mail for mailers', scopes: ['email'], groups: [group] }] }),
+    });
+
+  it('judges nobody by what was read for another: the lot is looked at anew', async () => {
+    const name = newPerson();
+    await granted(name, offline);
+    let looks = 0;
+    const other = await openSweeping(world, {
+      lookupMany: async (id, entryIds) => {
+        const found = await world.memory.lookupMany(id, entryIds);
+        looks += 1;
+        if (looks === 1) {
+          await declareRule('nobody');
+          await upToDate(world, other.ports.snapshot);
+        }
+        return found;
+      },
+      showsGroups: () => world.memory.showsGroups(),
+    });
+    await makeDueNow();
+    await other.step();
+    expect(await world.rows('SELECT looked_at FROM recheck_buckets')).toEqual([{ looked_at: null }]);
+    const scopes = () => world.rows('SELECT scopes FROM grants');
+    expect(await scopes()).toEqual([{ scopes: ['openid', 'email', 'offline_access'] }]);
+    await other.step();
+    expect(await scopes()).toEqual([{ scopes: ['openid', 'offline_access'] }]);
+    await other.stop();
+    await declareRule('mailers');
+  });
+});
+
+describe('a directory that shows no group at all', () => {
+  it('takes nothing that groups gave; whoever left is ended all the same', async () => {
+    const [stayer = '', leaver = ''] = newPeople(2);
+    const staff = await granted(stayer, { ...offline, client_id: 'shop.staff' });
+    await granted(leaver);
+    world.memory.groupsHidden = true;
+    personCalled(leaver).account = 'disabled';
+    await sweeping.round();
+    expect(await signedIn(stayer, leaver)).toEqual([stayer]);
+    expect(await sweeping.count('unknown')).toBeGreaterThan(0);
+    const groups = `SELECT claims -> 'groups' AS groups FROM sessions WHERE username = $1`;
+    expect(await world.rows(groups, [stayer])).toEqual([{ groups: ['mailers', 'staff'] }]);
+    world.memory.groupsHidden = false;
+    expect((await refresh(staff.refresh_token, 'shop.staff')).status).toBe(200);
+  });
+
+  it('nor where a grant alone is left, of an application that asks for a group, or with a scope of a rule', async () => {
+    const name = newPerson();
+    for (const client_id of ['shop.staff', 'shop.web']) await granted(name, { ...offline, client_id });
+    await world.rows('TRUNCATE sessions');
+    world.memory.groupsHidden = true;
+    await sweeping.round();
+    expect(await world.rows('SELECT DISTINCT scopes, ended_at FROM grants')).toEqual([
+      { scopes: ['openid', 'email', 'offline_access'], ended_at: null },
+    ]);
+  });
+
+  it('is not asked for groups where nobody would lose anything by it', async () => {
+    const [name = ''] = newPeople(1);
+    personCalled(name).groups = [];
+    await granted(name, { scope: 'openid' });
+    world.memory.searches = 0;
+    await sweeping.round();
+    expect(world.memory.searches).toBe(1);
   });
 });
 
@@ -415,9 +549,7 @@ describe('several replicas', () => {
     const { rechecks } = sweeping.ports;
     const away = () => Promise.reject(new DatabaseUnavailable('away'));
     const cutOff = { ...sweeping.ports, rechecks: { ...rechecks, settle: away } };
-    await expect(sweepStep(cutOff, memoryDirectoryId, aDirectory(mailRule), never)).rejects.toThrow(
-      DatabaseUnavailable,
-    );
+    await expect(sweepStep(cutOff, memoryDirectoryId, 0, never)).rejects.toThrow(DatabaseUnavailable);
     await world.rows(`UPDATE recheck_buckets SET leased_until = now()`);
     await finishRound();
     expect(await signedIn(...people)).toEqual([people[1]]);

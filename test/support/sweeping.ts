@@ -2,11 +2,12 @@
 import { hash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Registry } from 'prom-client';
-import type { DirectoryPort } from '../../server/src/directory/directory.ts';
 import { systemClock } from '../../server/src/keys/key-set.ts';
 import { createSealer } from '../../server/src/keys/sealer.ts';
+import type { LookPort } from '../../server/src/recheck/look.ts';
 import { type SweepPorts, sweepStep } from '../../server/src/recheck/sweep.ts';
-import { createFollower, type Follower } from '../../server/src/registry/follow.ts';
+import { createFollower } from '../../server/src/registry/follow.ts';
+import type { SnapshotSource } from '../../server/src/registry/snapshot.ts';
 import type { Database } from '../../server/src/store/database.ts';
 import { grantStore } from '../../server/src/store/grants.ts';
 import { leaverStore } from '../../server/src/store/leavers.ts';
@@ -22,18 +23,15 @@ export interface Sweeping {
   /** Names of its statements, since the start or the last `splice`. */
   readonly statements: string[];
   readonly audited: AuditEvent[];
-  /** One step, with what the registry says now. */
-  step(directory?: string): Promise<Standing | undefined>;
+  /** One step, with what the registry says now. `failures`: looks that came to nothing before it; none. */
+  step(directory?: string, failures?: number): Promise<Standing | undefined>;
   /** Makes a round due and runs steps until it is over. Where the directory cannot be asked there is no such end. */
   round(directory?: string): Promise<Standing>;
   count(outcome: 'kept' | 'ended' | 'unknown', directory?: string): Promise<number>;
   stop(): Promise<void>;
 }
 
-export async function openSweeping(
-  world: World,
-  directory: Pick<DirectoryPort, 'lookupMany'> = world.memory,
-): Promise<Sweeping> {
+export async function openSweeping(world: World, directory: LookPort = world.memory): Promise<Sweeping> {
   const statements: string[] = [];
   const audited: AuditEvent[] = [];
   const database = telling(world.database, statements);
@@ -52,11 +50,10 @@ export async function openSweeping(
     log: silentLog,
     metrics,
   };
-  const step: Sweeping['step'] = async (id = memoryDirectoryId) => {
+  const step: Sweeping['step'] = async (id = memoryDirectoryId, failures = 0) => {
     await upToDate(world, follower);
-    const registration = follower.current.directory(id)?.value;
-    if (registration === undefined) throw new Error(`${id} is not registered`);
-    return (await sweepStep(ports, id, registration, new AbortController().signal)).standing;
+    if (follower.current.directory(id) === undefined) throw new Error(`${id} is not registered`);
+    return (await sweepStep(ports, id, failures, new AbortController().signal)).standing;
   };
   return {
     ports,
@@ -83,7 +80,7 @@ export async function openSweeping(
   };
 }
 
-async function upToDate(world: World, follower: Follower): Promise<void> {
+export async function upToDate(world: World, follower: SnapshotSource): Promise<void> {
   const [revision] = await world.rows<{ n: number }>('SELECT n FROM registry_revision');
   for (const deadline = Date.now() + 60_000; follower.current.revision.n < (revision?.n ?? 0); await sleep(20)) {
     if (Date.now() > deadline) throw new Error('the registry was not read');

@@ -5,7 +5,7 @@ import { type ConsentRules, verifyConsent } from '../directory/verify-consent.ts
 import { questionAbout, releasedAgain } from '../grants/regrant.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
-import type { Snapshot } from '../registry/snapshot.ts';
+import type { Registered, Snapshot } from '../registry/snapshot.ts';
 import type { Bucket, HeldGrant, HeldSession, Leaver, Renewals } from '../store/rechecks.ts';
 import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
 
@@ -38,6 +38,8 @@ export interface Facts {
   readonly current: Pick<Snapshot, 'client' | 'scope'>;
   /** When the directory was asked. */
   readonly askedAt: EpochSeconds;
+  /** It shows no group at all: nobody knows who is in which, so nothing is renewed and no rule is asked. */
+  readonly groupsHidden: boolean;
 }
 
 /** Everybody of a lot, once. */
@@ -70,6 +72,7 @@ export function judge(users: readonly Held[], found: ReadonlyMap<string, LookedU
     if (now === undefined) leavers.push({ subject, username, reason: 'gone' });
     else if (now === 'unreadable' || now.subject !== subject) unknown += 1;
     else if (!staying.has(now.account)) leavers.push({ subject, username, reason: now.account });
+    else if (now.account === 'active' && facts.groupsHidden) unknown += 1;
     else if (now.account === 'active') {
       sessions.push(...changedSessions(held, now));
       for (const grant of held.grants) {
@@ -103,7 +106,7 @@ function regrant(grant: HeldGrant, user: DirectoryUser, { rules, current, askedA
   const scopes = grant.scopes.filter((scope) => registration.scopes.includes(scope));
   if (scopes.length === 0) return null;
   const verification = verifyConsent(user, rules, questionAbout(grant, registration, current, { scopes, askedAt }));
-  const told = eventAbout(grant, user, registration);
+  const told = eventAbout(grant, user, client);
   const lost = (refused: readonly { readonly scope: string; readonly rules: readonly string[] }[]) => {
     const asked = [...new Set(refused.flatMap((one) => one.rules))];
     return {
@@ -134,7 +137,7 @@ function regrant(grant: HeldGrant, user: DirectoryUser, { rules, current, askedA
 function eventAbout(
   grant: HeldGrant,
   user: DirectoryUser,
-  registration: ClientRegistration,
+  client: Registered<ClientRegistration>,
 ): Omit<AuditEvent, 'event' | 'reason'> {
   return {
     outcome: 'refused',
@@ -142,10 +145,31 @@ function eventAbout(
     userName: grant.username,
     directory: grant.directory,
     directoryServer: user.server,
-    ...auditedClient(registration, grant.clientUid, undefined),
+    ...auditedClient(client.value, grant.clientUid, client.allowedBy),
     grantId: grant.id,
     scopes: grant.scopes,
   };
+}
+
+/** Somebody in a group, as far as is known, or with a grant that a group may have given. */
+export function mayLoseByGroups(
+  { sessions, grants }: Held,
+  { consent_rules }: ConsentRules,
+  current: Pick<Snapshot, 'client'>,
+): boolean {
+  const hasGroups = (claims: Readonly<Record<string, unknown>>) =>
+    Array.isArray(claims.groups) && claims.groups.length > 0;
+  const isByRule = ({ scopes }: HeldGrant) =>
+    consent_rules.some((rule) => rule.groups.length > 0 && rule.scopes.some((scope) => scopes.includes(scope)));
+  return (
+    sessions.some(({ claims }) => hasGroups(claims)) ||
+    grants.some(
+      (grant) =>
+        hasGroups({ ...grant.idTokenClaims, ...grant.claims }) ||
+        isByRule(grant) ||
+        (current.client(grant.clientId)?.value.access_groups.length ?? 0) > 0,
+    )
+  );
 }
 
 /** As it comes back from a jsonb column. */

@@ -1,6 +1,6 @@
 /** One step of the sweep of one directory: whatever is next, done by whichever replica comes. */
 import { randomUUID } from 'node:crypto';
-import { type DirectoryPort, DirectoryUnavailable, type LookedUp } from '../directory/directory.ts';
+import { DirectoryUnavailable } from '../directory/directory.ts';
 import type { Clock } from '../protocol/time.ts';
 import type { DirectoryRegistration } from '../registry/registration.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
@@ -11,13 +11,14 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { type Held, type Judgement, judge, usersOf } from './judge.ts';
+import { type Judgement, judge, usersOf } from './judge.ts';
+import { type LookPort, lookAt, type Seen } from './look.ts';
 
 export interface SweepPorts {
   readonly rechecks: RecheckStore;
   readonly leavers: LeaverStore;
   readonly grants: Pick<GrantStore, 'end'>;
-  readonly directory: Pick<DirectoryPort, 'lookupMany'>;
+  readonly directory: LookPort;
   readonly snapshot: SnapshotSource;
   readonly clock: Clock;
   readonly audit: EmitAudit;
@@ -32,8 +33,6 @@ export const defaultInterval = 60;
  * that the interval holds from the moment at which somebody is disabled.
  */
 const periodOf = (interval: number): number => (interval * 5) / 6;
-/** Milliseconds for a look at a hundred users, their groups included. */
-const longestLook = 10_000;
 /** Seconds until a lot is tried again whose directory could not be asked. */
 const againIn = 3;
 /** Milliseconds until another look at what other replicas are at. */
@@ -50,7 +49,7 @@ export interface Swept {
   readonly standing: Standing | undefined;
   /** Users were looked at. */
   readonly isLooked?: true;
-  /** Users should have been looked at, and the directory could not be asked. */
+  /** The directory could not be asked about users who should have been looked at; where `isLooked`, about some of them. */
   readonly problem?: DirectoryUnavailable;
 }
 
@@ -58,20 +57,27 @@ export function intervalOf({ recheck }: Pick<DirectoryRegistration, 'recheck'>):
   return recheck?.every ?? defaultInterval;
 }
 
-/** @throws whatever the database throws; nothing is lost then, the lot comes again when its lease is over */
+/**
+ * @param failures looks at this directory that came to nothing, one after the other until now
+ * @throws whatever the database throws; nothing is lost then, the lot comes again when its lease is over
+ */
 export async function sweepStep(
   ports: SweepPorts,
   directory: string,
-  registration: DirectoryRegistration,
+  failures: number,
   signal: AbortSignal,
 ): Promise<Swept> {
+  const before = registrationOf(ports, directory);
+  if (before === undefined) return { next: soon, standing: undefined };
   const lease = randomUUID();
-  const standing = await ports.rechecks.claim(directory, periodOf(intervalOf(registration)), lease);
+  const standing = await ports.rechecks.claim(directory, periodOf(intervalOf(before)), lease);
   if (standing === null) return { next: soon, standing: undefined };
   const { state, bucket, allGiven, unlooked, dueIn } = standing;
+  const registration = registrationOf(ports, directory) ?? before;
   if (bucket !== undefined) {
-    const problem = await look(ports, { directory, registration, lease, signal }, bucket);
-    return problem === undefined ? { next: 0, standing, isLooked: true } : { next: againIn * 1000, standing, problem };
+    const looked = await look(ports, { directory, registration, lease, failures, signal }, bucket);
+    const isInVain = looked.problem !== undefined && looked.isLooked === undefined;
+    return { ...looked, next: isInVain ? againIn * 1000 : 0, standing };
   }
   if (state === 'ending') return { next: (await endSome(ports, directory)) ? 0 : soon, standing };
   if (state === 'looking') {
@@ -81,44 +87,41 @@ export async function sweepStep(
   return { next: Math.min(lookEvery, dueIn * 1000 + slack), standing };
 }
 
+function registrationOf({ snapshot }: SweepPorts, directory: string): DirectoryRegistration | undefined {
+  return snapshot.current.directory(directory)?.value;
+}
+
 interface Look {
   readonly directory: string;
   readonly registration: DirectoryRegistration;
   readonly lease: string;
+  readonly failures: number;
   readonly signal: AbortSignal;
 }
 
-/** Why the directory could not be asked; `undefined`: it was. */
-async function look(ports: SweepPorts, asked: Look, bucket: Bucket): Promise<DirectoryUnavailable | undefined> {
+async function look(ports: SweepPorts, asked: Look, bucket: Bucket): Promise<Pick<Swept, 'isLooked' | 'problem'>> {
   const { directory, registration, lease, signal } = asked;
   const users = usersOf(bucket);
   const askedAt = ports.clock.now();
-  let found: ReadonlyMap<string, LookedUp>;
+  const { current } = ports.snapshot;
+  let seen: Seen;
   try {
-    found = await lookUp(ports, asked, users);
+    seen = await lookAt(ports.directory, { ...asked, rules: registration, current }, users);
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
     if (!signal.aborted) ports.metrics.recheckUsers.inc({ directory, outcome: 'unknown' }, users.length);
     await ports.rechecks.handBack(directory, lease, signal.aborted ? 0 : againIn);
-    return error;
+    return { problem: error };
   }
-  const facts = { directory, rules: registration, current: ports.snapshot.current, askedAt };
+  // What was read by one registration must not be judged by another one's rules.
+  if (registrationOf(ports, directory) !== registration) {
+    await ports.rechecks.handBack(directory, lease, 0);
+    return {};
+  }
+  const { found, groupsHidden, problem } = seen;
+  const facts = { directory, rules: registration, current: ports.snapshot.current, askedAt, groupsHidden };
   await write(ports, asked, judge(users, found, facts), users.length);
-  return undefined;
-}
-
-function lookUp(
-  ports: SweepPorts,
-  { directory, signal }: Look,
-  users: readonly Held[],
-): Promise<ReadonlyMap<string, LookedUp>> {
-  if (users.length === 0) return Promise.resolve(new Map());
-  const limit = AbortSignal.any([signal, AbortSignal.timeout(longestLook)]);
-  return ports.directory.lookupMany(
-    directory,
-    users.map(({ entryId }) => entryId),
-    limit,
-  );
+  return problem === undefined ? { isLooked: true } : { isLooked: true, problem };
 }
 
 /** The lot is settled last: whoever is cut off before is followed by another look. */

@@ -8,6 +8,7 @@ import type { Registered } from '../registry/snapshot.ts';
 import type { Stop } from '../store/database.ts';
 import type { GoneDirectoryStore } from '../store/gone-directories.ts';
 import { errorFields } from '../telemetry/log.ts';
+import { apartAfter } from './look.ts';
 import { intervalOf, type SweepPorts, sweepStep } from './sweep.ts';
 
 /** Milliseconds after something failed. */
@@ -41,11 +42,12 @@ export function createRecheck(ports: RecheckPorts): Recheck {
   const begin = (directory: string): (() => Promise<void>) => {
     let isKnown = false;
     let isFailing = false;
+    let failures = 0;
     return repeat(ports, directory, async (signal) => {
       const registration = ports.snapshot.current.directory(directory)?.value;
       if (registration === undefined) return afterFailure;
       if (!isKnown) await ports.rechecks.ensure(directory, registration.recheck?.confirmed);
-      const { next, standing, isLooked, problem } = await sweepStep(ports, directory, registration, signal);
+      const { next, standing, isLooked, problem } = await sweepStep(ports, directory, failures, signal);
       // Without a standing another replica is at it, or somebody removed the row.
       isKnown = standing !== undefined;
       if (problem !== undefined && !isFailing && !signal.aborted) {
@@ -53,6 +55,9 @@ export function createRecheck(ports: RecheckPorts): Recheck {
         ports.log.warn('signed-in users could not be looked at', fields);
       }
       if (isLooked === true || problem !== undefined) isFailing = problem !== undefined;
+      if (isLooked !== true && problem !== undefined) failures += 1;
+      // Until the round is over: the other lots may be like the one that had to be taken apart.
+      else if (standing?.state === 'done' || (isLooked === true && failures < apartAfter)) failures = 0;
       if (standing !== undefined && !signal.aborted) {
         const { finishedAt, halted: isHalted } = standing;
         tell(ports, directory, { registration, finishedAt, isHalted: isHalted !== undefined });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountState, DirectoryUser, LookedUp } from '../../../server/src/directory/directory.ts';
+import type { ConsentRules } from '../../../server/src/directory/verify-consent.ts';
 import { epochSeconds } from '../../../server/src/protocol/time.ts';
 import { judge, usersOf } from '../../../server/src/recheck/judge.ts';
 import type { HeldGrant, HeldSession } from '../../../server/src/store/rechecks.ts';
@@ -47,13 +48,28 @@ const user = (more: Partial<DirectoryUser> = {}): DirectoryUser => ({
 const client = aClient('shop.web')
   .with({ scopes: ['openid', 'profile', 'email'] })
   .build();
-const registered = { owner: { source: 'test', namespace: 'shop', name: 'web', uid: 'uid' }, value: client };
-function judged(found: LookedUp | undefined, grants: readonly HeldGrant[] = [grant()], isThere = true) {
+const registered = {
+  owner: { source: 'test', namespace: 'shop', name: 'web', uid: 'uid' },
+  value: client,
+  allowedBy: { generation: 3, policy: 'shop/policy' },
+};
+interface Circumstances {
+  readonly isThere?: boolean;
+  readonly groupsHidden?: boolean;
+  readonly rules?: Partial<ConsentRules>;
+}
+
+function judged(
+  found: LookedUp | undefined,
+  grants: readonly HeldGrant[] = [grant()],
+  { isThere = true, groupsHidden = false, rules = {} }: Circumstances = {},
+) {
   return judge(usersOf({ sessions: [session()], grants }), new Map(found === undefined ? [] : [['e1', found]]), {
     directory: 'shop/people',
-    rules: { consent_rules: [], unlisted_scopes: 'allow' },
+    rules: { consent_rules: [], unlisted_scopes: 'allow', ...rules },
     current: { client: () => (isThere ? registered : undefined), scope: () => undefined },
     askedAt: epochSeconds(1000),
+    groupsHidden,
   });
 }
 const nothing = { leavers: [], unknown: 0, renewals: { sessions: [], grants: [], events: [] }, ruledOut: [] };
@@ -93,7 +109,24 @@ describe('what the word of the directory means', () => {
     ['of a client that was made anew under its id', [grant({ clientUid: 'older' })], true],
     ['of which every scope was taken from the client', [grant({ scopes: ['orders'] })], true],
   ])('a grant %s is left to those who decide about clients', (_, grants, isThere) => {
-    expect(judged(user({ claims: { name: 'Ada L.' } }), grants, isThere).renewals.grants).toEqual([]);
+    expect(judged(user({ claims: { name: 'Ada L.' } }), grants, { isThere }).renewals.grants).toEqual([]);
+  });
+
+  it.each<[string, readonly string[], string]>([
+    ['a scope', ['openid', 'profile'], 'consent.verified'],
+    ['every scope', ['profile'], 'grant.ended'],
+  ])('a grant that loses %s: what is told names the client as it was registered', (_, scopes, event) => {
+    const rules = { consent_rules: [{ name: 'staff', scopes: ['profile'], groups: ['staff'] }] };
+    const { renewals, ruledOut } = judged(user(), [grant({ scopes })], { rules });
+    expect([...renewals.events, ...ruledOut.map((one) => one.event)]).toMatchObject([
+      { event, clientId: 'shop.web', clientUid: 'uid', clientGeneration: 3, policy: 'shop/policy' },
+    ]);
+  });
+
+  it('nothing, where the directory shows no group at all, but of who left', () => {
+    const groupsHidden = true;
+    expect(judged(user({ name: 'Ada L.' }), [grant()], { groupsHidden })).toEqual({ ...nothing, unknown: 1 });
+    expect(judged(user({ account: 'locked' }), [grant()], { groupsHidden }).leavers).toHaveLength(1);
   });
 
   it('what the scopes release is renewed, and a scope that the client lost meanwhile stays its own matter', () => {
