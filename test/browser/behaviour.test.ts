@@ -69,7 +69,7 @@ async function person(use: (page: Page, context: BrowserContext) => Promise<void
     javaScriptEnabled: false,
     extraHTTPHeaders: { 'x-forwarded-for': '203.0.113.7' },
   });
-  context.setDefaultTimeout(20_000);
+  context.setDefaultTimeout(60_000);
   try {
     await use(await context.newPage(), context);
   } finally {
@@ -136,7 +136,7 @@ describe('double submit', () => {
       await page.goto(`${issuer}${one.location}`);
       await at(page, 'consent');
       await page.click('#allow');
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(1);
     });
   });
 
@@ -199,7 +199,7 @@ describe('back button', () => {
       await page.waitForURL((url) => url.pathname === '/cb');
       await page.goBack();
       // The consent page has its answer: it leads on to the application once more, with the same code.
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(2);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(2);
       expect(new Set(codes()).size).toBe(1);
     });
   });
@@ -230,7 +230,7 @@ describe('back button', () => {
       await page.goBack();
       await at(page, 'consent');
       await page.click('#allow');
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(1);
     });
   });
 });
@@ -247,10 +247,10 @@ describe('two tabs', () => {
       await signIn(second);
       await at(second, 'consent');
       await second.click('#allow');
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(1);
       await page.click('#allow');
       const states = () => new Set(arrived.map((url) => url.searchParams.get('state')));
-      await expect.poll(states, { timeout: 20_000 }).toEqual(new Set(['first', 'second']));
+      await expect.poll(states, { timeout: 60_000 }).toEqual(new Set(['first', 'second']));
       const [sessions] = await world.rows<{ n: number }>(
         'SELECT count(*)::int AS n FROM sessions WHERE username = $1 AND ended_at IS NULL',
         [username],
@@ -308,7 +308,7 @@ describe('a page that was open for too long', () => {
       await signIn(page);
       await at(page, 'consent');
       await page.click('#allow');
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(1);
       expect(arrived[0]?.searchParams.get('state')).toBe('kept');
     });
   });
@@ -324,7 +324,7 @@ describe('a page that was open for too long', () => {
       await page.click('#restart');
       await at(page, 'consent');
       await page.click('#allow');
-      await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+      await expect.poll(() => arrived.length, { timeout: 60_000 }).toBe(1);
       expect(arrived[0]?.searchParams.get('state')).toBe('kept');
     });
   });

@@ -85,7 +85,7 @@ async function person(use: (page: Page, context: BrowserContext) => Promise<void
   page.on('console', (message) => {
     if (/Content.Security.Policy|Refused/i.test(message.text())) complaints.push(message.text());
   });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(60_000);
   try {
     await use(page, context);
     expect(complaints).toEqual([]);

@@ -20,7 +20,7 @@ export async function asPerson(
   page.on('console', (message) => {
     if (!/the server responded with a status of (4|5)\d\d/.test(message.text())) complaints.push(message.text());
   });
-  page.setDefaultTimeout(20_000);
+  page.setDefaultTimeout(60_000);
   try {
     await use(page);
     expect(complaints).toEqual([]);
