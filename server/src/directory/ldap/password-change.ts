@@ -40,6 +40,8 @@ export async function changePassword(
   signal: AbortSignal,
 ): Promise<PasswordChange> {
   if (!isPassword(current)) return refused('credentials');
+  // No word about its quality: that gives tries back to whoever has shown the current password, and nobody has.
+  if (!isPassword(next)) return refused('not_allowed');
   const readOnly = new Set<LdapServer>();
   for (;;) {
     const servers = asking.servers.filter((server) => !readOnly.has(server));
@@ -47,8 +49,6 @@ export async function changePassword(
     try {
       if (bound.answer.code !== 0) return refused('credentials');
       if (!mayChange(found)) return refused('not_allowed');
-      // Not before the bind: who hears of the new password has shown the current one, which gives tries back.
-      if (!isPassword(next)) return tooBad('unknown');
       const withPolicy = asking.reading().vendor.policyControl;
       const command: PasswordCommand = { dn: found.dn, current, next, way, withPolicy };
       const outcome = outcomeOf(await sent(asking, bound, command), way);
