@@ -44,13 +44,16 @@ function read(path) {
  * After Ctrl-C npm takes out what it put in, up to a minute. Until then it must not be left alone: the next install
  * would get in its way. A second Ctrl-C does not wait.
  *
- * @param {import('node:child_process').ChildProcess} child
  * @param {NodeJS.Timeout} timer
+ * @returns {(child: import('node:child_process').ChildProcess) => void} to be told of npm once it is there
  */
-function endWith(child, timer) {
+function endWithNpm(timer) {
   let asked = false;
+  /** @type {import('node:child_process').ChildProcess | undefined} */
+  let child;
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
+      if (child === undefined) process.exit(130);
       if (asked) {
         child.kill('SIGKILL');
         process.exit(130);
@@ -63,6 +66,9 @@ function endWith(child, timer) {
       child.once('exit', () => process.exit(130));
     });
   }
+  return (npm) => {
+    child = npm;
+  };
 }
 
 /** `npm ci` with a line every 10 s, so that a slow network does not look like a hang. */
@@ -77,6 +83,8 @@ function install() {
     .split(delimiter)
     .filter((folder) => !folder.startsWith(join(root, 'node_modules')))
     .join(delimiter);
+  // Before there is an npm: a signal that comes first must not leave it behind.
+  const endWith = endWithNpm(timer);
   return new Promise((resolve) => {
     const child = spawn(
       'npm',
@@ -88,7 +96,7 @@ function install() {
         shell: process.platform === 'win32',
       },
     );
-    endWith(child, timer);
+    endWith(child);
     child.once('error', (error) => {
       clearInterval(timer);
       console.error(`npm could not be started: ${error.message}`);
