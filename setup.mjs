@@ -49,10 +49,11 @@ function read(path) {
  */
 function endWithNpm(timer) {
   let asked = false;
-  /** @type {import('node:child_process').ChildProcess | undefined} */
-  let child;
+  /** @type {import('node:child_process').ChildProcess[]} */
+  const begun = [];
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
     process.on(signal, () => {
+      const [child] = begun;
       if (child === undefined) process.exit(130);
       if (asked) {
         child.kill('SIGKILL');
@@ -66,8 +67,8 @@ function endWithNpm(timer) {
       child.once('exit', () => process.exit(130));
     });
   }
-  return (npm) => {
-    child = npm;
+  return (child) => {
+    begun.push(child);
   };
 }
 
