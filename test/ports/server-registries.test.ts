@@ -237,6 +237,7 @@ describe('the database of an AuthorizationServer', () => {
     });
   });
 
+  // It is made to speak TLS: that is not done to a server that belongs to somebody else.
   describe.skipIf(process.env.DATABASE_URL !== undefined)('whose authority stands in an object of its own', () => {
     let authority: string;
     beforeAll(async () => {
