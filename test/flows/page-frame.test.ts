@@ -147,6 +147,14 @@ describe('language', () => {
     const done = await browser.submit(again, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
     const end = done.name === 'consent' ? await browser.submit(done, { decision: 'allow' }) : done;
     expect(end.response.state).toBe(state);
+    // The page that goes on has to hold it. Its link leads to the same response through us.
+    expect([end.name, end.html.split(state).length - 1]).toEqual(['continue', 1]);
+    expect(Buffer.byteLength(end.html) + (await bytesAt(css, 'gzip')).body.length).toBeLessThanOrEqual(14 * 1024);
+    const link = end.link('continue') ?? '';
+    expect(link).toMatch(/^\/continue\?/);
+    const left = await browser.get(link);
+    expect([left.name, left.leftTo?.href]).toEqual(['left', end.wayOut?.href]);
+    expect((await world.browser().get(link)).name).toMatch(/^error:/);
   });
 
   it.each([

@@ -59,8 +59,11 @@ async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: b
   if (answer === null) return sendExpired(ports, visit, undefined, browser);
   if (answer.kind === 'partial') return partial(ports, visit, name, answer, row, read, browser);
   if (!row.fresh) return sendAnswered(visit, name, homeOf(client, row.redirectUri));
-  if (answer.kind === 'refused' && !read) return sendRefused(visit, name, answer, readLink(visit, grantId));
-  return respondAfterForm(visit, name, answer.response);
+  const way = readLink(visit, grantId);
+  if (read) return respondAtOnce(visit, name, answer.response);
+  return answer.kind === 'refused'
+    ? sendRefused(visit, name, answer, way)
+    : respondAfterForm(visit, name, answer.response, way);
 }
 
 function partial(

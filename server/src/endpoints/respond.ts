@@ -17,10 +17,21 @@ export function respondAtOnce(visit: Visit, clientName: string, response: Author
   return sendFormPost(visit.reply, visit.frame, clientName, response, isHttps(visit.server));
 }
 
-export function respondAfterForm(visit: Visit, clientName: string, response: AuthorizationResponse): FastifyReply {
+/** @param way a path of ours that responds at once: a long response stands in the page once, and its link leads there. */
+export function respondAfterForm(
+  visit: Visit,
+  clientName: string,
+  response: AuthorizationResponse,
+  way?: string,
+): FastifyReply {
   if (response.by === 'form') return respondAtOnce(visit, clientName, response);
-  return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: response.uri }));
+  const { uri } = response;
+  const link = uri.length > longResponse ? way : undefined;
+  return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: uri, link }));
 }
+
+/** Characters. Up to here a page has room for the response twice, and its link leads straight to the application. */
+const longResponse = 4096;
 
 /** For errors that no page has caught: their requests came without a form of ours. */
 export function createDelivery(server: () => ServerRegistration | undefined): DeliverResponse {

@@ -3,7 +3,7 @@
  * follows a form, so a form ends here and this page goes on.
  */
 import { html } from './html.ts';
-import { redirectHref } from './links.ts';
+import { ownHref, redirectHref } from './links.ts';
 import { name } from './messages.ts';
 import { type ClientText, type Frame, renderPage } from './page.ts';
 
@@ -11,11 +11,14 @@ export interface ContinueInput extends Frame {
   readonly client: ClientText;
   /** The authorization response: the matched redirect URI with its parameters. */
   readonly continueTo: string;
+  /** For the link: a path of ours that leads there, where the response is too long to stand in the page twice. */
+  readonly link?: string | undefined;
 }
 
 export function continuePage(input: ContinueInput): string {
   const { language, client } = input;
   const href = redirectHref(input.continueTo);
+  const link = input.link === undefined ? href : ownHref(input.link);
   return renderPage(input, {
     name: 'continue',
     title: language.text('continue.heading', { client: client.name }),
@@ -23,6 +26,6 @@ export function continuePage(input: ContinueInput): string {
     // In the page, not a `Refresh` header: a long `state` would overflow the header buffers of proxies.
     head: html`<meta http-equiv="refresh" content="0;url=${href}">\n`,
     body: html`<p>${language.say('continue.text')}</p>
-<p class="buttons"><a class="button main" id="continue" href="${href}">${language.say('continue.continue')}</a></p>`,
+<p class="buttons"><a class="button main" id="continue" href="${link}">${language.say('continue.continue')}</a></p>`,
   });
 }
