@@ -1,10 +1,10 @@
 /** A directory that changes its mind while tokens are being refreshed: what it no longer allows is not given after its no. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { aScope } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedPassword } from '../support/slapd-seed.ts';
-import { authorizePath, codeFields, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
+import { authorizePath, codeFields, issuer, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
 
 describe('F08, I2: somebody leaves while tokens are refreshed', () => {
   let slapd: Slapd;
@@ -27,6 +27,10 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
   afterAll(async () => {
     await world?.stop();
     await slapd?.close();
+  });
+
+  beforeEach(async () => {
+    await world.rows('DELETE FROM login_attempts');
   });
 
   /** Somebody of one test alone, in the group that may read the ledger. */
@@ -71,7 +75,10 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
     return { answers, stop, isOver: () => ended };
   }
 
-  /** Four chains of one user under way; what they were told of what began after the change was done. */
+  /**
+   * Four chains of one user under way. `late`: what they were told of what began after the change was done; `given`: the last
+   * access token of each.
+   */
   const after = async (uid: string, change: () => Promise<void>, isLast: (answer: TokenAnswer) => boolean) => {
     await hire(uid);
     const tokens = await Promise.all([1, 2, 3, 4].map(() => granted(uid)));
@@ -84,10 +91,54 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
       await expect.poll(told, { timeout: 60_000 }).toBe(true);
     }
     await Promise.all(chains.map(({ stop }) => stop()));
-    return chains.map(({ answers }) =>
-      answers.filter(({ began, answer }) => began > changed && answer.status !== 503).map(({ answer }) => answer),
-    );
+    return chains.map(({ answers }) => ({
+      late: answers.filter(({ began, answer }) => began > changed && answer.status !== 503).map(({ answer }) => answer),
+      given: answers.flatMap(({ answer }) => answer.body.access_token ?? []).slice(-1),
+    }));
   };
+
+  const isActive = async (token = ''): Promise<unknown> => {
+    const response = await world.fetch(`${issuer}/introspect`, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from('shop.web:secret-of-shop.web').toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+      },
+      body: new URLSearchParams({ token }).toString(),
+    });
+    return ((await response.json()) as { active?: unknown }).active;
+  };
+  const live = (table: string, uid: string) => world.count(table, `username = '${uid}' AND ended_at IS NULL`);
+
+  it.each<readonly [string, (uid: string) => Promise<void>]>([
+    ['disabled', (uid) => slapd.lock(seedDn(uid))],
+    ['deleted', (uid) => slapd.modify(`dn: ${seedDn(uid)}\nchangetype: delete\n`)],
+  ])(
+    '%s: no token for what began later, none of before counts, and somebody else notices nothing',
+    async (how, change) => {
+      const [uid, stays] = [`leaves-${how}`, `stays-${how}`];
+      await hire(stays);
+      const theirs = [await granted(stays), await granted(stays)];
+      const undisturbed = theirs.map(({ refresh_token }) => refreshing(refresh_token));
+      const chains = await after(
+        uid,
+        () => change(uid),
+        ({ status }) => status === 400,
+      );
+      for (const { late } of chains)
+        for (const { status, body } of late) expect([status, body.access_token]).toEqual([400, undefined]);
+      // Every chain was refused in the end, maybe by a request that began before; one refusal ends all that the user has.
+      expect([await live('grants', uid), await live('sessions', uid)]).toEqual([0, 0]);
+      for (const { given } of chains)
+        for (const token of given) await expect.poll(() => isActive(token), { timeout: 60_000 }).toBe(false);
+
+      await Promise.all(undisturbed.map(({ stop }) => stop()));
+      for (const { answers } of undisturbed)
+        for (const { answer } of answers) expect([200, 503]).toContain(answer.status);
+      expect([await live('grants', stays), await live('sessions', stays)]).toEqual([2, 2]);
+      for (const { access_token } of theirs) expect(await isActive(access_token)).toBe(true);
+    },
+  );
 
   it('out of the group: no token with its scope for what began later, the rest goes on', async () => {
     const uid = 'leaves-group';
@@ -97,9 +148,9 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
       () => member('delete', uid),
       (answer) => answer.status === 200 && !scopesOf(answer).includes('shop:ledger'),
     );
-    for (const chain of chains) {
-      expect(chain.length).toBeGreaterThan(0);
-      for (const answer of chain) expect([answer.status, scopesOf(answer)]).toEqual([200, scopes.slice(0, 3)]);
+    for (const { late } of chains) {
+      expect(late.length).toBeGreaterThan(0);
+      for (const answer of late) expect([answer.status, scopesOf(answer)]).toEqual([200, scopes.slice(0, 3)]);
     }
     expect(await world.count('grants', `username = '${uid}' AND ended_at IS NULL`)).toBe(4);
   });
