@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import type { Bench } from './bench.ts';
 import { clientCredentials } from './client-credentials.bench.ts';
 import { codeExchange } from './code-exchange.bench.ts';
+import { directory } from './directory.bench.ts';
 import { documents } from './documents.bench.ts';
 import { growth } from './growth.bench.ts';
 import { introspection } from './introspection.bench.ts';
@@ -38,6 +39,7 @@ const benches: readonly Bench[] = [
   refresh,
   sso,
   loginConsent,
+  directory,
   start,
   growth,
 ];

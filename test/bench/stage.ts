@@ -6,7 +6,11 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSealer } from '../../server/src/keys/sealer.ts';
 import { openRegistry } from '../../server/src/registry/open-registry.ts';
-import type { ClientRegistration, ServerRegistration } from '../../server/src/registry/registration.ts';
+import type {
+  ClientRegistration,
+  DirectoryRegistration,
+  ServerRegistration,
+} from '../../server/src/registry/registration.ts';
 import { migrate } from '../../server/src/store/migrate.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { aClient, anOwner, aServer } from '../support/builders.ts';
@@ -138,10 +142,15 @@ export interface Declaration {
   readonly clients: number;
   readonly client?: Partial<ClientRegistration>;
   readonly server?: Partial<ServerRegistration>;
+  /** Default: one that nobody asks, as people are in memory. */
+  readonly directory?: DirectoryRegistration;
 }
 
 /** A database with this many clients (secret `secret-of-<id>`), a directory, and a server that is not started yet. */
-export async function declare(stage: Stage, { clients, client = {}, server = {} }: Declaration): Promise<Declared> {
+export async function declare(
+  stage: Stage,
+  { clients, client = {}, server = {}, directory = aDirectory() }: Declaration,
+): Promise<Declared> {
   const postgres = await stage.postgres();
   const databaseUrl = await postgres.createDatabase();
   const port = String(await freePort());
@@ -168,7 +177,7 @@ export async function declare(stage: Stage, { clients, client = {}, server = {} 
       kind: 'directory',
       id: memoryDirectoryId,
       owner: { ...anOwner('people'), namespace, name },
-      value: aDirectory(),
+      value: directory,
     });
     for (let from = 0; from < clients; from += 500) {
       const batch = Array.from({ length: Math.min(500, clients - from) }, (_, index) => {
@@ -204,12 +213,13 @@ function benchClient(id: string, more: Partial<ClientRegistration>): ClientRegis
     .build();
 }
 
-/** Our server over that database, with logs and metrics as in production; users are in memory, not in LDAP. */
-export function serve(stage: Stage, declared: Declared): Promise<Running> {
+/** Our server over that database, with logs and metrics as in production; users are in memory, or `live` in the directory. */
+export function serve(stage: Stage, declared: Declared, people: 'memory' | 'live' = 'memory'): Promise<Running> {
   return stage.program(new URL('servers/ours.ts', import.meta.url).pathname, {
     PORT: declared.port,
     DATABASE_URL: declared.databaseUrl,
     KEY_FILE: declared.keyFile,
+    PEOPLE: people,
   });
 }
 

@@ -18,6 +18,7 @@ const names = [
   'refresh',
   'sso',
   'login-consent',
+  'directory',
   'start',
   'growth',
 ];

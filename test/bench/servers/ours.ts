@@ -1,11 +1,11 @@
-/** Our server as a process of a bench: production settings, but people are in memory, so that no directory is measured. */
+/** Our server as a process of a bench: production settings, but people are in memory unless a directory is measured too. */
 import { Registry } from 'prom-client';
 import { createLog, readKeyFile, start } from '../../../server/src/app.ts';
 import { openDatabase } from '../../../server/src/store/open.ts';
 import { collectProcessMetrics } from '../../../server/src/telemetry/metrics.ts';
 import { MemoryDirectory } from '../../support/memory-directory.ts';
 
-const { PORT = '0', DATABASE_URL = '', KEY_FILE = '', USERS = '2000' } = process.env;
+const { PORT = '0', DATABASE_URL = '', KEY_FILE = '', USERS = '2000', PEOPLE = 'memory' } = process.env;
 const directory = new MemoryDirectory();
 for (let index = 0; index < Number(USERS); index++) directory.add(`user-${index}`);
 
@@ -21,7 +21,7 @@ const server = await start({
   metrics,
   // Overload is not what is measured here.
   pressure: { maxDelay: Number.POSITIVE_INFINITY },
-  seams: { directory },
+  ...(PEOPLE === 'live' ? {} : { seams: { directory } }),
 });
 await server.ready();
 process.once('SIGTERM', () => void server.stop().then(() => process.exit(0)));
