@@ -7,11 +7,18 @@ import { connectTls, targetsOf } from '../../server/src/directory/ldap/target.ts
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import { never, openDirectories, registrationOf } from '../support/directories.ts';
 import { startDirectory389 } from '../support/directory-389.ts';
-import { dn389, groupDn389, person389, suffix389 } from '../support/directory-389-seed.ts';
+import { dn389, groupDn389, password389, person389, suffix389 } from '../support/directory-389-seed.ts';
 import { startSamba } from '../support/samba.ts';
-import { domainDn, domainGroup, domainGroupDn, domainPerson, domainSuffix } from '../support/samba-seed.ts';
+import {
+  domainDn,
+  domainGroup,
+  domainGroupDn,
+  domainPassword,
+  domainPerson,
+  domainSuffix,
+} from '../support/samba-seed.ts';
 import { startSlapd } from '../support/slapd.ts';
-import { seedDn, seedSuffix } from '../support/slapd-seed.ts';
+import { seedDn, seedPassword, seedSuffix } from '../support/slapd-seed.ts';
 import { registrationOf389, registrationOfSamba } from '../support/vendor-registrations.ts';
 
 interface Running {
@@ -27,6 +34,7 @@ interface Running {
 interface Vendor {
   readonly name: string;
   start(): Promise<{ readonly server: Running; readonly registration: DirectoryRegistration }>;
+  readonly password: (username: string) => string;
   /** Below the users' base: another place, the entry of `zoe` where it was and where it goes. */
   readonly place: string;
   readonly before: string;
@@ -51,30 +59,41 @@ const slapdGroups = ['inner', 'middle', 'outer']
   })
   .join('\n');
 
+const openldap: Vendor = {
+  name: 'OpenLDAP',
+  async start() {
+    const server = await startSlapd();
+    await server.add(`dn: ou=nested,${seedSuffix}\nobjectClass: organizationalUnit\nou: nested\n\n${slapdGroups}`);
+    return { server, registration: registrationOf(server) };
+  },
+  password: seedPassword,
+  place: `dn: ou=away,ou=people,${seedSuffix}\nobjectClass: organizationalUnit\nou: away\n`,
+  before: seedDn('zoe'),
+  renamed: { rdn: 'uid=zoe2', dn: seedDn('zoe2') },
+  moved: { to: `ou=away,ou=people,${seedSuffix}`, dn: `uid=zoe2,ou=away,ou=people,${seedSuffix}` },
+  anew: `dn: ${seedDn('zoe2')}\nobjectClass: inetOrgPerson\nuid: zoe2\ncn: Zoe\nsn: Zoe\n`,
+  groupSearch: {
+    base: `ou=nested,${seedSuffix}`,
+    scope: 'sub',
+    filter: '(&(objectClass=groupOfNames)(member={}))',
+    attributes: { name: 'cn' },
+  },
+  circle: `dn: cn=inner,ou=nested,${seedSuffix}\nchangetype: modify\nadd: member\nmember: cn=outer,ou=nested,${seedSuffix}\n`,
+  direct: ['inner'],
+  nested: ['inner', 'middle', 'outer'],
+  // The user, their groups, and a level each: the last finds nothing new.
+  costs: ['search 5', 'search 3'],
+};
+
 const vendors: readonly Vendor[] = [
+  openldap,
   {
-    name: 'OpenLDAP',
+    ...openldap,
+    name: 'Generic',
     async start() {
-      const server = await startSlapd();
-      await server.add(`dn: ou=nested,${seedSuffix}\nobjectClass: organizationalUnit\nou: nested\n\n${slapdGroups}`);
-      return { server, registration: registrationOf(server) };
+      const { server, registration } = await openldap.start();
+      return { server, registration: { ...registration, vendor: 'generic' } };
     },
-    place: `dn: ou=away,ou=people,${seedSuffix}\nobjectClass: organizationalUnit\nou: away\n`,
-    before: seedDn('zoe'),
-    renamed: { rdn: 'uid=zoe2', dn: seedDn('zoe2') },
-    moved: { to: `ou=away,ou=people,${seedSuffix}`, dn: `uid=zoe2,ou=away,ou=people,${seedSuffix}` },
-    anew: `dn: ${seedDn('zoe2')}\nobjectClass: inetOrgPerson\nuid: zoe2\ncn: Zoe\nsn: Zoe\n`,
-    groupSearch: {
-      base: `ou=nested,${seedSuffix}`,
-      scope: 'sub',
-      filter: '(&(objectClass=groupOfNames)(member={}))',
-      attributes: { name: 'cn' },
-    },
-    circle: `dn: cn=inner,ou=nested,${seedSuffix}\nchangetype: modify\nadd: member\nmember: cn=outer,ou=nested,${seedSuffix}\n`,
-    direct: ['inner'],
-    nested: ['inner', 'middle', 'outer'],
-    // The user, their groups, and a level each: the last finds nothing new.
-    costs: ['search 5', 'search 3'],
   },
   {
     name: 'Active Directory',
@@ -82,6 +101,7 @@ const vendors: readonly Vendor[] = [
       const server = await startSamba();
       return { server, registration: registrationOfSamba(server) };
     },
+    password: domainPassword,
     place: `dn: ou=Away,${domainSuffix}\nobjectClass: organizationalUnit\nou: Away\n`,
     before: domainDn('zoe'),
     renamed: { rdn: 'cn=zoe2', dn: domainDn('zoe2') },
@@ -99,6 +119,7 @@ const vendors: readonly Vendor[] = [
       const server = await startDirectory389();
       return { server, registration: registrationOf389(server) };
     },
+    password: password389,
     place: `dn: ou=away,ou=people,${suffix389}\nobjectClass: organizationalUnit\nou: away\n`,
     before: dn389('zoe'),
     renamed: { rdn: 'uid=zoe2', dn: dn389('zoe2') },
@@ -154,6 +175,16 @@ describe.each(vendors)('$name', (vendor) => {
     const another = await people.user(moved?.username ?? '');
     expect(another.subject).not.toBe(subject);
     expect(await again()).toBeNull();
+  });
+
+  it('a right password is accepted, and a wrong one is not', async () => {
+    await using people = openDirectories({ people: registration });
+    expect(await people.login('ada', vendor.password('ada'))).toMatchObject({ outcome: 'accepted' });
+    expect(await people.login('ada', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
+    expect(await people.login('nobody', vendor.password('ada'))).toEqual({
+      outcome: 'rejected',
+      reason: 'credentials',
+    });
   });
 
   it('a binding that is made anew keeps its users', async () => {
