@@ -20,12 +20,18 @@ let scene: Scene;
 let operator: OperatorHere;
 let replicas: readonly Replica[] = [];
 
-const start = () =>
+/** @param ahead milliseconds by which the operator's own clock is put forward */
+const start = (ahead = 0) =>
   OperatorHere.start(scene, {
+    now: () => Date.now() + ahead,
     rotation: {
       times: (spec) => {
-        const { overlap, quiet } = rotationTimes(spec);
-        return { overlap: overlap / 1800, quiet: quiet / 1800 };
+        const { overlap, quiet, maxOverlap } = rotationTimes(spec);
+        return {
+          overlap: overlap / 1800,
+          quiet: quiet / 1800,
+          ...(maxOverlap === undefined ? {} : { maxOverlap: maxOverlap / 1800 }),
+        };
       },
       judge: judgeRetirement,
     },
@@ -176,6 +182,35 @@ describe('a generated Secret', () => {
     await until('it looked', async () => (await lastHandled('once', 'reconcile')) === '1', soon);
     expect(await scene.secret('shop', 'once-oauth2')).toEqual(fresh);
     expect([await answers(fresh), await answers(old)]).toEqual([works, works]);
+  });
+});
+
+describe('a clock of the operator that is put ten years forward', () => {
+  it('I12: ends no secret, also where maxOverlap is set, and removes no Secret under a former name', async () => {
+    const rotation = { overlap: '2160h', quiet: '2160h', maxOverlap: '8760h' };
+    await aClient('ahead', { rotation });
+    const old = await ready('ahead');
+    await annotate('ahead', 'rotate-secret');
+    const fresh = await untilNew('ahead-oauth2', old);
+    await aClient('moved', { rotation });
+    const former = await ready('moved');
+    await aClient('moved', { rotation, name: 'moved-login' });
+    await until('the new one', () => scene.secret('shop', 'moved-login'), soon);
+    await until('it is told', async () => (await lastHandled('ahead', 'rotate-secret')) === '1', soon);
+    await operator.stop();
+    operator = await start(10 * 365 * 86_400_000);
+    try {
+      for (const name of ['ahead', 'moved']) {
+        await annotate(name, 'reconcile');
+        await until('it looked', async () => (await lastHandled(name, 'reconcile')) === '1', soon);
+      }
+      expect([await answers(fresh), await answers(old)]).toEqual([works, works]);
+      expect(await states('ahead')).toEqual(['Current', 'Retiring']);
+      expect(await scene.secret('shop', 'moved-oauth2')).toEqual(former);
+    } finally {
+      await operator.stop();
+      operator = await start();
+    }
   });
 });
 

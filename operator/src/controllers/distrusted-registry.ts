@@ -35,6 +35,7 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     noteChecks: (checks) => tried(() => registry.noteChecks(checks)),
     follow: (onChange) => tried(() => registry.follow(onChange)),
     reports: () => tried(() => registry.reports()),
+    clock: () => tried(async () => soundTime(await registry.clock())),
     secretUse: (digest) => tried(() => registry.secretUse(digest)),
     revokeTokens: (uid) => tried(() => registry.revokeTokens(uid)),
     wishKeys: (wish) => tried(() => registry.wishKeys(wish)),
@@ -42,6 +43,12 @@ export function distrusted(registry: Registry, limits: ScanLimits = enough): Reg
     putIdentity: (identity) => tried(() => registry.putIdentity(identity)),
     deleteIdentity: (identity) => tried(() => registry.deleteIdentity(identity)),
   };
+}
+
+/** Epoch milliseconds before the year 10,000: others cannot be written down. */
+function soundTime(time: number): number {
+  if (Number.isSafeInteger(time) && time >= 0 && time < 253_402_300_800_000) return time;
+  throw new DatabaseUnavailable('its clock tells no time');
 }
 
 async function* bounded<T>(

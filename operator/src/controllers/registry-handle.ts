@@ -28,6 +28,9 @@ const gather = 20;
 /** Milliseconds that a check waits for others: nobody waits for it. */
 const gatherChecks = 1_000;
 
+/** Milliseconds for which a word about the time is carried on. */
+const clockFor = 60_000;
+
 export type Changed = readonly { readonly kind: RegistrationKind; readonly id: string }[] | 'all';
 
 /** What the replicas report, and what is kept back, as it was read last. */
@@ -50,6 +53,8 @@ export class RegistryHandle {
   /** By id, the newest of each. */
   readonly #checks = new Map<string, Check>();
   #checksTimer: NodeJS.Timeout | undefined;
+  /** `told`: what the database's clock is ahead of this process's own. */
+  #clock: { readonly asked: number; readonly told: Promise<number> } | undefined;
   /** Why bind passwords cannot be sealed. */
   #unsealed: string | undefined;
 
@@ -64,6 +69,7 @@ export class RegistryHandle {
     this.#registry = registry;
     this.#findings = findings;
     this.#unsealed = unsealed;
+    this.#clock = undefined;
     this.#known.clear();
   }
 
@@ -125,6 +131,24 @@ export class RegistryHandle {
       if (this.#known.get(key) === reading) this.#known.delete(key);
     });
     return reading;
+  }
+
+  /**
+   * Epoch milliseconds by the database's clock, which is asked once a minute, carried on by one that nobody can put forward.
+   *
+   * @throws DatabaseUnavailable
+   */
+  async now(): Promise<number> {
+    const { registry } = this;
+    if (this.#clock === undefined || performance.now() - this.#clock.asked > clockFor) {
+      const told = registry.clock().then((time) => time - performance.now());
+      const clock = { asked: performance.now(), told };
+      this.#clock = clock;
+      told.catch(() => {
+        if (this.#clock === clock) this.#clock = undefined;
+      });
+    }
+    return Math.floor((await this.#clock.told) + performance.now());
   }
 
   async secretUse(digest: string): Promise<SecretUse> {

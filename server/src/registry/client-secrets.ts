@@ -42,6 +42,19 @@ export async function readSecretUse(database: Database, digest: string): Promise
   };
 }
 
+const clock: Statement = {
+  name: 'registry_clock',
+  text: 'SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now',
+};
+
+/** Epoch milliseconds. */
+export async function readClock(database: Database): Promise<number> {
+  const { rows } = await database.run<{ readonly now: number }>(clock, []);
+  const [row] = rows;
+  if (row === undefined) throw new Error('the database did not tell the time');
+  return row.now;
+}
+
 const revoke: Statement = {
   name: 'registry_revoke_tokens',
   text: 'SELECT registry_revoke_tokens($1, $2, $3, $4) AS outcome',

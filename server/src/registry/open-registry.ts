@@ -2,7 +2,7 @@
 import type { Sealer } from '../keys/keys.ts';
 import { type Database, DatabaseUnavailable, type Statement } from '../store/database.ts';
 import { noteChecks, scanChecks } from './checks.ts';
-import { readSecretUse, revokeClientTokens } from './client-secrets.ts';
+import { readClock, readSecretUse, revokeClientTokens } from './client-secrets.ts';
 import { admission, fenced } from './fence.ts';
 import { fingerprintOf, isSameRow } from './fingerprint.ts';
 import { followIds } from './follow-ids.ts';
@@ -53,6 +53,7 @@ export function openRegistry(options: RegistryOptions): Registry {
     stands: (registration, stored) => admitted && stands(options, registration, stored),
     follow: (onChange) => followIds(database, onChange, options.onProblem ?? (() => undefined)),
     reports: () => listReports(database),
+    clock: () => readClock(database),
     secretUse: (digest) => readSecretUse(database, digest),
     revokeTokens: (uid) => revokeClientTokens(database, fence, uid),
     wishKeys: (wish) => wishKeys(database, fence, wish),

@@ -142,6 +142,8 @@ export interface Registry {
   /** Runs for each id whose row moved (`all` after a new epoch or at the start), by NOTIFY and by polling, until stopped. */
   follow(onChange: (changed: readonly { kind: RegistrationKind; id: string }[] | 'all') => void): Promise<Stop>;
   reports(): Promise<readonly LiveReport[]>;
+  /** The database's clock, epoch milliseconds. */
+  clock(): Promise<number>;
   /** When a secret that is not the current one was used last. */
   secretUse(digest: string): Promise<SecretUse>;
   /** Ends every grant of the client with this owner, and every token that it was issued until now. Absent is fine. */

@@ -16,6 +16,7 @@ function aReservingRegistry(): RegistryHandle {
     putMany: (all: readonly unknown[]) =>
       Promise.resolve(all.map(() => ({ outcome: 'conflict', owner, reserved: true }))),
     delete: () => Promise.resolve(null),
+    clock: () => Promise.resolve(Date.now()),
     // biome-ignore lint/correctness/useYield: there are no rows
     async *scanOwners() {},
   } as unknown as Registry;

@@ -14,6 +14,7 @@ function failing(error: unknown): Registry {
     delete: fail,
     get: fail,
     reports: fail,
+    clock: fail,
     follow: fail,
     identities: fail,
     putIdentity: fail,
@@ -44,6 +45,7 @@ const calls: readonly (readonly [string, (registry: Registry) => Promise<unknown
   ['delete', (registry) => registry.delete('client', 'u')],
   ['get', (registry) => registry.get('client', 'x')],
   ['reports', (registry) => registry.reports()],
+  ['clock', (registry) => registry.clock()],
   ['follow', (registry) => registry.follow(() => undefined)],
   ['identities', (registry) => registry.identities()],
   ['scanOwners', (registry) => all(registry)],
@@ -62,6 +64,11 @@ describe('a registry in the database of a tenant', () => {
       .catch((error: unknown) => error);
     expect(failure).not.toBeInstanceOf(RegistryFenced);
     expect(explainFailure(failure, 'pg')).toMatchObject({ reason: 'DatabaseInUse' });
+  });
+
+  it.each([Number.NaN, -1, 0.5, 253_402_300_800_000])('whose clock says %d tells no time', async (time) => {
+    const registry = { clock: () => Promise.resolve(time) } as unknown as Registry;
+    await expect(distrusted(registry).clock()).rejects.toBeInstanceOf(DatabaseUnavailable);
   });
 
   it.each([

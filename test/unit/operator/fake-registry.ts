@@ -37,6 +37,7 @@ export class Rows {
     this.#registry = {
       fingerprint: () => 'another',
       stands: () => false,
+      clock: () => answer('clock', () => Date.now()),
       get: (kind: string, id: string) => answer(`get ${kind} ${id}`, () => this.rows.get(`${kind}/${id}`) ?? null),
       putMany: (registrations: readonly Registration[]) =>
         answer(registrations.map(({ kind, id }) => `put ${kind} ${id}`).join(), () => registrations.map(put)),

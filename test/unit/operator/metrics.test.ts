@@ -201,7 +201,7 @@ it('count what is written, by kind and never by name', async () => {
     noteChecks: unused,
     follow: unused,
   };
-  const more = { reports: unused, secretUse: unused, revokeTokens: unused, wishKeys: unused };
+  const more = { reports: unused, clock: unused, secretUse: unused, revokeTokens: unused, wishKeys: unused };
   const identities = { identities: unused, putIdentity: unused, deleteIdentity: unused };
   const registry: Registry = {
     ...answers,

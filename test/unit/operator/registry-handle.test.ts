@@ -1,6 +1,12 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { RegistryHandle } from '../../../operator/src/controllers/registry-handle.ts';
-import type { PutResult, Registration, Registry, StoredRegistration } from '../../../server/src/registry/index.ts';
+import {
+  DatabaseUnavailable,
+  type PutResult,
+  type Registration,
+  type Registry,
+  type StoredRegistration,
+} from '../../../server/src/registry/index.ts';
 import { aStored } from './resources.ts';
 
 /** A registry that counts; what it answers is set by the case. */
@@ -78,6 +84,36 @@ describe('registry handle', () => {
       'client/shop.web',
       'client/shop.web',
     ]);
+  });
+
+  it('tells the time of the database, whatever our own clock says, and asks for it seldom', async () => {
+    let asked = 0;
+    const clock = () => Promise.resolve(1_000_000 * ++asked);
+    const registry = { clock } as unknown as Registry;
+    const handle = new RegistryHandle(registry);
+    vi.useFakeTimers({ toFake: ['Date', 'performance'] });
+    try {
+      expect(await handle.now()).toBe(1_000_000);
+      vi.setSystemTime(Date.now() + 315_360_000_000);
+      expect([await handle.now(), asked]).toEqual([1_000_000, 1]);
+      vi.advanceTimersByTime(60_000);
+      expect([await handle.now(), asked]).toEqual([1_060_000, 1]);
+      vi.advanceTimersByTime(1);
+      expect([await handle.now(), asked]).toEqual([2_000_000, 2]);
+      handle.use(registry);
+      expect([await handle.now(), asked]).toEqual([3_000_000, 3]);
+      handle.use(undefined);
+      await expect(handle.now()).rejects.toBeInstanceOf(DatabaseUnavailable);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('that could not tell the time is asked again', async () => {
+    const clock = vi.fn().mockRejectedValueOnce(new DatabaseUnavailable('away')).mockResolvedValue(5);
+    const handle = new RegistryHandle({ clock } as unknown as Registry);
+    await expect(handle.now()).rejects.toBeInstanceOf(DatabaseUnavailable);
+    expect(await handle.now()).toBeGreaterThanOrEqual(5);
   });
 
   it('its own write is a move', async () => {

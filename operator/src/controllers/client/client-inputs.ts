@@ -38,5 +38,6 @@ export interface ClientInputs {
   readonly withoutCluster?: boolean;
   /** As for a plan of its secret. */
   readonly fresh: string;
+  /** Epoch milliseconds, by the clock of the database wherever there is one. */
   readonly now: number;
 }

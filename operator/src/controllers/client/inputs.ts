@@ -21,6 +21,7 @@ async function storedSecrets(
   world: World,
   client: WithSpec<'Client'>,
   registry: RegistryHandle | undefined,
+  now: number,
 ): Promise<Pick<ClientInputs, 'stored' | 'storedServed' | 'secretUse'>> {
   const stored = (await registry?.get('client', clientIdOf(client))) ?? null;
   if (registry === undefined || stored === null) return { stored };
@@ -28,7 +29,7 @@ async function storedSecrets(
   const since = stored.secretNotes?.retiring?.superseded_at;
   const facts = {
     supersededAt: Date.parse(since ?? ''),
-    now: world.now(),
+    now,
     times: (world.rotation ?? rotationRules).times(client.spec),
   };
   const asks = older !== undefined && mayRetire(facts);
@@ -60,6 +61,8 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>, fre
   const clientId = clientIdOf(client);
   const secretName = adoptedNameOf(spec) ?? secretNameOf(client);
   const issuer = server === undefined ? undefined : world.issuerOf(server);
+  // Our own clock may be put forward, and then an application would lose a secret that it uses.
+  const now = registry === undefined ? world.now() : await registry.now();
   const invited = attachment.outcome === 'attached' ? attachment.server : undefined;
   const logo = logoName(spec.logo);
   const owned = await secrets.ownedBy(client, secretName);
@@ -77,12 +80,12 @@ export async function gatherClient(world: World, client: WithSpec<'Client'>, fre
     secret: await secrets.read(namespace, secretName),
     otherSecrets: owned.filter((secret) => secret.namespace === namespace),
     logo: logo === undefined ? undefined : await configMaps.read(namespace, logo),
-    ...(await storedSecrets(world, client, registry)),
+    ...(await storedSecrets(world, client, registry, now)),
     hasDirectory: invited !== undefined && (await hasDirectoryOn(world, invited)),
     withoutCluster: world.clusterKeys() === undefined,
     ...(world.rotation === undefined ? {} : { rotation: world.rotation }),
     fresh,
-    now: world.now(),
+    now,
   };
   const names = [secretName, ...inputs.otherSecrets.map((secret) => secret.name)];
   const references = clientReferences(world, {

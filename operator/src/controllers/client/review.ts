@@ -117,7 +117,7 @@ class Review {
     const shared = check === undefined ? undefined : await this.#sharedIn(namespace);
     if (known === undefined || check === undefined || shared === undefined) return false;
     const owned = world.secrets.ownedNames?.({ namespace, name, uid });
-    const now = world.now();
+    const now = await this.#handle.now();
     const difference = differenceOf(check, {
       version: known.version,
       ground: shared.ground(check.users),

@@ -36,6 +36,7 @@ export interface RetirementFacts {
   readonly supersededAt: number;
   /** Epoch milliseconds: since when a newer one stands in its place. Default {@link supersededAt}. */
   readonly replacedAt?: number;
+  /** Epoch milliseconds by the database's clock, as all of these. */
   readonly now: number;
   readonly times: RotationTimes;
   /** `undefined`: not asked, as nothing can end yet. */
