@@ -12,19 +12,39 @@ import {
   referenceAnswer,
 } from '../support/ber.ts';
 import { makeAuthority } from '../support/certificates.ts';
-import { inEarnest, never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
+import {
+  inEarnest,
+  never,
+  openDirectories,
+  registrationOf,
+  type TestDirectories,
+  type TestDirectoriesOptions,
+} from '../support/directories.ts';
 import { type FaultProxy, startFaultProxy } from '../support/proxy.ts';
 import { type ScriptedRequest, type ScriptedServer, startScriptedLdap } from '../support/scripted-ldap.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedPassword } from '../support/slapd-seed.ts';
 
-/** Faults between us and a directory, and directories that mean harm. Deadlines are asserted with a wide margin. */
+/**
+ * Faults between us and a directory, and directories that mean harm. Where a limit is what is tested, it is the only one that
+ * could end the wait before {@link endless}: what comes {@link soon} was ended by it, on however slow a machine.
+ */
+const soon = 30_000;
+const endless = 90_000;
+const endlessly = { connect: endless, bind: endless, search: endless } as const;
+const noLimits = { login: endless, lookup: endless } as const;
+/** No server in health misses them, and whoever waits for them to pass waits for little. */
+const patiently = { connect: 5000, bind: 5000, search: 5000 } as const;
+
 let slapd: Slapd;
 let proxy: FaultProxy;
 let people: TestDirectories;
 
 const through = (port: number, change: Partial<DirectoryRegistration> = {}) =>
-  registrationOf(slapd, { servers: [`ldaps://localhost:${port}`], timeouts: inEarnest.timeouts, ...change });
+  registrationOf(slapd, { servers: [`ldaps://localhost:${port}`], timeouts: patiently, ...change });
+/** Through the proxy, with time-outs and limits of its own. */
+const asking = (timeouts: DirectoryRegistration['timeouts'], limits: TestDirectoriesOptions['limits'] = noLimits) =>
+  openDirectories({ people: through(proxy.port, { timeouts }) }, { limits });
 
 beforeAll(async () => {
   slapd = await startSlapd();
@@ -32,18 +52,29 @@ beforeAll(async () => {
 afterAll(() => slapd?.close());
 beforeEach(async () => {
   proxy = await startFaultProxy(slapd.port);
-  people = openDirectories({ people: through(proxy.port) }, { limits: inEarnest.limits });
+  people = openDirectories({ people: through(proxy.port) });
 });
 afterEach(async () => {
   await people[Symbol.asyncDispose]();
   await proxy.close();
 });
 
-/** Milliseconds until it threw {@link DirectoryUnavailable}. */
-async function unavailableAfter(work: Promise<unknown>): Promise<number> {
+/** It throws {@link DirectoryUnavailable}, and {@link soon}. */
+async function unavailable(work: Promise<unknown>): Promise<void> {
   const start = performance.now();
   await expect(work).rejects.toThrow(DirectoryUnavailable);
-  return performance.now() - start;
+  expect(performance.now() - start).toBeLessThan(soon);
+}
+
+/** What the short limits of earnest may cut off on a slow machine, once more. */
+async function unlessSlow<T>(work: () => Promise<T>): Promise<T> {
+  for (const deadline = performance.now() + 60_000; ; await sleep(100)) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof DirectoryUnavailable) || performance.now() > deadline) throw error;
+    }
+  }
 }
 
 describe('F09: connections that end between searches', () => {
@@ -95,43 +126,59 @@ describe('F09: connections that end between searches', () => {
 
 describe('F10: a directory that is silent, slow or away', () => {
   it('silent on open connections: unavailable within the time of a lookup, and back at once', async () => {
-    const { entryId } = await people.user('ada');
+    await using asked = asking(endlessly, inEarnest.limits);
+    const { entryId } = await unlessSlow(() => asked.user('ada'));
     proxy.blackHole('all');
-    expect(await unavailableAfter(people.port.lookup({ directory: 'shop/people', entryId }, never))).toBeLessThan(3000);
+    await unavailable(asked.port.lookup({ directory: 'shop/people', entryId }, never));
     proxy.pass();
-    expect(await people.port.lookup({ directory: 'shop/people', entryId }, never)).toMatchObject({ username: 'ada' });
+    const again = () => asked.port.lookup({ directory: 'shop/people', entryId }, never);
+    expect(await unlessSlow(again)).toMatchObject({ username: 'ada' });
   });
 
-  it('silent on new connections: unavailable', async () => {
+  it('silent on new connections: unavailable within the time of a lookup', async () => {
+    await using asked = asking(endlessly, inEarnest.limits);
     proxy.blackHole('new');
-    expect(await unavailableAfter(people.user('ada'))).toBeLessThan(3000);
+    await unavailable(asked.user('ada'));
   });
 
-  it('stopped in the middle (SIGSTOP): a whole login ends in time', async () => {
-    const candidate = await people.port.find('ada', never);
-    await people.login('ada', seedPassword('ada'));
+  it.each(['connect', 'search'] as const)('silent, and only the time-out of %s ends it: unavailable', async (limit) => {
+    await using asked = asking({ ...endlessly, [limit]: 1000 });
+    proxy.blackHole('new');
+    if (limit === 'search') {
+      proxy.pass();
+      await unlessSlow(() => asked.user('ada'));
+      proxy.blackHole('existing');
+    }
+    await unavailable(asked.user('ada'));
+  });
+
+  it('stopped in the middle (SIGSTOP): a whole login ends within its time', async () => {
+    await using asked = asking(endlessly, inEarnest.limits);
+    const candidate = await unlessSlow(async () => {
+      await asked.login('ada', seedPassword('ada'));
+      return asked.port.find('ada', never);
+    });
     await slapd.pause();
     try {
-      const start = performance.now();
-      await unavailableAfter(people.port.authenticate(candidate, seedPassword('ada'), never));
-      await unavailableAfter(people.login('ada', seedPassword('ada')));
-      expect(performance.now() - start).toBeLessThan(6000);
+      await unavailable(asked.port.authenticate(candidate, seedPassword('ada'), never));
+      await unavailable(asked.login('ada', seedPassword('ada')));
     } finally {
       slapd.resume();
     }
-    expect(await people.login('ada', seedPassword('ada'))).toMatchObject({ outcome: 'accepted' });
+    expect(await unlessSlow(() => asked.login('ada', seedPassword('ada')))).toMatchObject({ outcome: 'accepted' });
   });
 
   it('refusing: unavailable at once', async () => {
+    await using asked = asking(endlessly);
     proxy.refuse();
-    expect(await unavailableAfter(people.user('ada'))).toBeLessThan(1500);
+    await unavailable(asked.user('ada'));
   });
 
   it('away and back: asked again without a wait, and told as down meanwhile', async () => {
     const up = () => people.port.servers().map((server) => server.up);
     await people.user('ada');
     await slapd.stop();
-    for (let round = 0; round < 6; round += 1) await unavailableAfter(people.user('ada'));
+    for (let round = 0; round < 6; round += 1) await unavailable(people.user('ada'));
     expect(up()).toEqual([false]);
     await slapd.start();
     expect(await people.user('ada')).toMatchObject({ username: 'ada' });
@@ -140,21 +187,22 @@ describe('F10: a directory that is silent, slow or away', () => {
 
   it('slower than the limit of a search: unavailable, and its connections are not kept', async () => {
     await people.user('ada');
-    proxy.delay(1500);
-    await unavailableAfter(people.user('ada'));
+    proxy.delay(patiently.search + 1000);
+    await unavailable(people.user('ada'));
     proxy.pass();
     people.forget();
     await people.user('ada');
-    expect(people.counted()).toBe('connect 1, service bind 1, search 2');
+    expect(people.counted()).toMatch(/^connect 1, service bind 1, search \d$/);
   });
 
   it('what the caller no longer wants ends at once', async () => {
-    await people.user('ada');
+    await using asked = asking(endlessly);
+    await asked.user('ada');
     proxy.blackHole('all');
     const stop = new AbortController();
-    const asking = people.port.find('ada', stop.signal);
+    const waiting = asked.port.find('ada', stop.signal);
     setTimeout(() => stop.abort(), 50);
-    expect(await unavailableAfter(asking)).toBeLessThan(900);
+    await unavailable(waiting);
   });
 
   it('64 wait, for half a second; everybody else hears so at once', async () => {
@@ -213,10 +261,13 @@ describe('several servers of one directory', () => {
     await using second = await startFaultProxy(slapd.port);
     proxy.blackHole('new');
     const servers = [`ldaps://localhost:${proxy.port}`, `ldaps://localhost:${second.port}`];
-    people.snapshots.set({ people: through(0, { servers, timeouts: { connect: 500, bind: 1000, search: 1000 } }) });
+    people.snapshots.set({ people: through(0, { servers, timeouts: { ...endlessly, connect: 3000 } }) });
     expect((await people.user('ada')).server).toBe(servers[1]);
-    people.snapshots.set({ people: through(0, { servers, timeouts: { connect: 5000, bind: 1000, search: 1000 } }) });
-    expect(await unavailableAfter(people.user('ada'))).toBeLessThan(3500);
+    const before = second.accepted;
+    const registration = through(0, { servers, timeouts: endlessly });
+    await using hurried = openDirectories({ people: registration }, { limits: inEarnest.limits });
+    await unavailable(hurried.user('ada'));
+    expect(second.accepted).toBe(before);
   });
 });
 
@@ -272,7 +323,11 @@ describe('A45, F53: a directory that means harm', () => {
   beforeEach(async () => {
     hostile = await startScriptedLdap();
     asked = openDirectories({
-      people: through(hostile.port, { ca_bundle: hostile.caPem, group_search: undefined } as never),
+      people: through(hostile.port, {
+        ca_bundle: hostile.caPem,
+        group_search: undefined,
+        timeouts: endlessly,
+      } as never),
     });
   });
   afterEach(async () => {
@@ -328,7 +383,7 @@ describe('A45, F53: a directory that means harm', () => {
   };
   it.each(Object.entries(wrong))('%s: unavailable, never an answer', async (_title, bytes) => {
     write(...bytes);
-    expect(await unavailableAfter(asked.port.find('ada', never))).toBeLessThan(4000);
+    await unavailable(asked.port.find('ada', never));
   });
 
   it('referrals are counted and not followed; a search that brings nothing else found nobody by that name', async () => {
@@ -361,12 +416,19 @@ describe('A45, F53: a directory that means harm', () => {
       next();
     });
     const before = process.memoryUsage().rss;
-    await unavailableAfter(asked.user('ada'));
+    await unavailable(asked.user('ada'));
     expect(sent).toBeLessThan(32 * 1024 * 1024);
     expect(process.memoryUsage().rss - before).toBeLessThan(200 * 1024 * 1024);
   });
 
   it('one octet at a time: cut off in time', async () => {
+    asked.snapshots.set({
+      people: through(hostile.port, {
+        ca_bundle: hostile.caPem,
+        group_search: undefined,
+        timeouts: { ...endlessly, search: 2000 },
+      } as never),
+    });
     bindsSucceed(({ id, socket }) => {
       const bytes = ada(id);
       let at = 0;
@@ -376,7 +438,8 @@ describe('A45, F53: a directory that means harm', () => {
         at += 1;
       }, 50);
     });
-    expect(await unavailableAfter(asked.user('ada'))).toBeLessThan(4000);
+    // What takes six seconds on a fast machine.
+    await unavailable(asked.user('ada'));
   });
 
   it('a right answer among random bytes changes nobody else', async () => {
@@ -407,11 +470,12 @@ describe('A45, F53: a directory that means harm', () => {
       if (before === 0) right(request);
       else request.socket.destroy();
     });
-    for (let round = 0; round < 3; round += 1) expect(await asked.user('ada')).toMatchObject({ username: 'ada' });
+    for (let round = 0; round < 3; round += 1)
+      expect(await asked.port.find('ada', never)).toMatchObject({ user: { username: 'ada' } });
     expect(served.size).toBe(3);
     // One that leaves on a new connection has given its answer.
     bindsSucceed(({ socket }) => void socket.destroy());
-    await unavailableAfter(asked.user('ada'));
+    await unavailable(asked.user('ada'));
   });
 
   it('answers nobody asked for end an idle connection', async () => {
