@@ -10,23 +10,8 @@ import { silentLog } from '../../server/src/telemetry/log.ts';
 import { createMetrics } from '../../server/src/telemetry/metrics.ts';
 import { aServer } from '../support/builders.ts';
 import { openMigratedPglite } from '../support/pglite.ts';
+import { telling } from '../support/telling.ts';
 import { keyEncryptionKey, World } from '../support/world.ts';
-
-/** The same database, telling the name of every statement. */
-function told(database: Database, names: string[]): Database {
-  return new Proxy(database, {
-    get(target, member) {
-      if (member === 'run') {
-        return ((statement, values) => {
-          names.push(statement.name);
-          return target.run(statement, values);
-        }) satisfies Database['run'];
-      }
-      const value: unknown = Reflect.get(target, member, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
-}
 
 describe('signing keys', () => {
   let database: Database;
@@ -40,7 +25,7 @@ describe('signing keys', () => {
     const signing = { ...aServer().signing, algorithms: ['ES256'] as const };
     let settings = signing;
     const keys = createKeys({
-      store: signingKeyStore(told(database, names)),
+      store: signingKeyStore(telling(database, names)),
       sealer: createSealer([keyEncryptionKey]),
       settings: () => settings,
       issuer: () => 'https://id.example.com',
@@ -78,7 +63,7 @@ describe('signing keys', () => {
 describe('a replica that nobody asks', () => {
   it('sends at most three statements a second, and writes its report alone', async () => {
     const names: string[] = [];
-    const seams = { database: (database: Database) => told(database, names) };
+    const seams = { database: (database: Database) => telling(database, names) };
     const world = await World.open({ rechecks: true, options: { seams } });
     try {
       // What starting costs is over once the first report was written.

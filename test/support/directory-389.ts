@@ -13,6 +13,7 @@ import { makeAuthority, type TestAuthority } from './certificates.ts';
 import { seed389, suffix389 } from './directory-389-seed.ts';
 import { type Administrator, changeDirectory } from './ldap-changes.ts';
 import { freePort } from './ports.ts';
+import { serviceUser } from './service-user.ts';
 import { answersTls } from './tls-answers.ts';
 
 export interface Directory389Options {
@@ -85,9 +86,10 @@ class LocalDirectory implements Directory389 {
     this.#folder = await mkdtemp(join(tmpdir(), 'nauthera-389-'));
     process.once('exit', this.#removeData);
     this.#port = await freePort();
-    const user = await serviceUser();
-    await this.#writeFiles(user.name);
-    if (user.ids !== undefined) await giveTo(this.#folder, user.ids);
+    // Never as root: it becomes that user by itself.
+    const user = await serviceUser('389 Directory Server', ['dirsrv', 'nobody']);
+    await this.#writeFiles(user?.name ?? userInfo().username);
+    if (user !== undefined) await giveTo(this.#folder, user);
     await this.#start();
     // Databases are made by a running server; in its file they stop it.
     await this.modify(database);
@@ -242,22 +244,6 @@ replace: nsslapd-pwpolicy-local
 nsslapd-pwpolicy-local: on
 
 `;
-
-interface ServiceUser {
-  readonly name: string;
-  /** `undefined`: we are that user. */
-  readonly ids: { readonly uid: number; readonly gid: number } | undefined;
-}
-
-/** Never as root: it becomes a service user by itself. */
-async function serviceUser(): Promise<ServiceUser> {
-  if (process.getuid?.() !== 0) return { name: userInfo().username, ids: undefined };
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account = ['dirsrv', 'nobody'].map((name) => accounts.find((fields) => fields[0] === name)).find(Boolean);
-  const [name, , uid, gid] = account ?? [];
-  if (name === undefined) throw new Error('389 Directory Server is not run as root here, and there is no user dirsrv');
-  return { name, ids: { uid: Number(uid), gid: Number(gid) } };
-}
 
 async function giveTo(folder: string, { uid, gid }: { readonly uid: number; readonly gid: number }): Promise<void> {
   await chown(folder, uid, gid);

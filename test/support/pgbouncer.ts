@@ -4,13 +4,14 @@
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { freePort } from './ports.ts';
+import { serviceUser } from './service-user.ts';
 
 export interface PgBouncer {
   /** Major and minor, e.g. `[1, 18]`. */
@@ -33,14 +34,6 @@ function program(): string {
   return found;
 }
 
-/** It refuses root: then it runs as a service user that exists everywhere. */
-async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account = ['postgres', 'nobody'].map((name) => accounts.find((fields) => fields[0] === name)).find(Boolean);
-  return { uid: Number(account?.[2]), gid: Number(account?.[3]) };
-}
-
 /**
  * @param options.connections to Postgres; fewer than its clients have, so that they share
  * @param options.settings more lines of its configuration
@@ -55,7 +48,7 @@ export async function startPgBouncer(
   const { hostname, port: postgresPort, username } = new URL(postgresUrl);
   const folder = await mkdtemp(join(tmpdir(), 'nauthera-pgbouncer-'));
   const port = await freePort();
-  const user = await serviceUser();
+  const user = await serviceUser('PgBouncer', ['postgres', 'nobody']);
   await writeFile(join(folder, 'users.txt'), `"${username}" ""\n`);
   await writeFile(
     join(folder, 'pgbouncer.ini'),

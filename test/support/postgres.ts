@@ -29,6 +29,7 @@ import pg from 'pg';
 import { cacheFolder } from './cache.ts';
 import { startPostgresContainer } from './container.ts';
 import { freePort } from './ports.ts';
+import { type ServiceUser, serviceUser } from './service-user.ts';
 
 const run = promisify(execFile);
 
@@ -139,20 +140,11 @@ function oldestBinaries(): string {
   return found;
 }
 
-/** Postgres refuses root: then it runs as a service user that exists everywhere. */
-async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account = ['postgres', 'nobody'].map((name) => accounts.find((fields) => fields[0] === name)).find(Boolean);
-  if (account === undefined) throw new Error('Postgres does not run as root and there is no user postgres or nobody');
-  return { uid: Number(account[2]), gid: Number(account[3]) };
-}
-
 class LocalPostgres implements TestPrimary {
   readonly #binaries: string;
   #folder = '';
   #port = 0;
-  #user: { uid: number; gid: number } | undefined;
+  #user: ServiceUser | undefined;
   #server: ChildProcess | undefined;
 
   constructor(binaries: string) {
@@ -164,7 +156,7 @@ class LocalPostgres implements TestPrimary {
   }
 
   async open(): Promise<this> {
-    this.#user = await serviceUser();
+    this.#user = await serviceUser('Postgres', ['postgres', 'nobody']);
     this.#folder = await mkdtemp(join(tmpdir(), 'nauthera-postgres-'));
     await chmod(this.#folder, 0o755);
     const data = join(this.#folder, 'data');

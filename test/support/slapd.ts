@@ -13,6 +13,7 @@ import { Client } from 'ldapts';
 import { makeAuthority, type ServingCertificate, type TestAuthority } from './certificates.ts';
 import { type Administrator, changeDirectory } from './ldap-changes.ts';
 import { freePort } from './ports.ts';
+import { serviceUser } from './service-user.ts';
 import { seed, seedSuffix } from './slapd-seed.ts';
 import { answersTls } from './tls-answers.ts';
 
@@ -166,7 +167,7 @@ class LocalSlapd implements Slapd {
     const child = spawn(
       program,
       ['-f', join(this.#folder, 'slapd.conf'), '-h', `ldaps://127.0.0.1:${this.port}/`, '-d', 'stats'],
-      { ...(await serviceUser()), cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] },
+      { ...(await unprivileged()), cwd: this.#folder, stdio: ['ignore', 'ignore', 'pipe'] },
     );
     this.#process = child;
     child.stderr?.on('data', (chunk: Buffer) => {
@@ -191,7 +192,7 @@ class LocalSlapd implements Slapd {
     };
     for (const [name, content] of Object.entries(files))
       await writeFile(join(this.#folder, name), content, { mode: 0o600 });
-    const user = await serviceUser();
+    const user = await unprivileged();
     if (user === undefined) return;
     await chmod(this.#folder, 0o700);
     for (const path of ['', 'data', ...Object.keys(files)]) await chown(join(this.#folder, path), user.uid, user.gid);
@@ -334,13 +335,4 @@ class LocalSlapd implements Slapd {
   }
 }
 
-/** Never as root: slapd gets a service user that exists everywhere. */
-async function serviceUser(): Promise<{ uid: number; gid: number } | undefined> {
-  if (process.getuid?.() !== 0) return undefined;
-  const accounts = (await readFile('/etc/passwd', 'utf8')).split('\n').map((line) => line.split(':'));
-  const account = ['openldap', 'ldap', 'nobody']
-    .map((name) => accounts.find((fields) => fields[0] === name))
-    .find(Boolean);
-  if (account === undefined) throw new Error('slapd is not run as root here, and there is no user openldap or nobody');
-  return { uid: Number(account[2]), gid: Number(account[3]) };
-}
+const unprivileged = () => serviceUser('slapd', ['openldap', 'ldap', 'nobody']);

@@ -16,6 +16,7 @@ import type { AuditEvent } from '../../server/src/telemetry/audit.ts';
 import { silentLog } from '../../server/src/telemetry/log.ts';
 import { createMetrics } from '../../server/src/telemetry/metrics.ts';
 import { memoryDirectoryId } from './memory-directory.ts';
+import { telling } from './telling.ts';
 import { keyEncryptionKey, type World } from './world.ts';
 
 export interface Sweeping {
@@ -92,8 +93,11 @@ export async function makeDue(world: World, directory = memoryDirectoryId): Prom
   await world.rows(`UPDATE recheck_rounds SET began_at = '-infinity' WHERE directory = $1`, [directory]);
 }
 
+/** A database to seat people in; `memory`: what is known of their groups. */
+type Seats = Pick<World, 'rows'> & Partial<Pick<World, 'memory'>>;
+
 /** Signs people in without a browser: a session each, as a sign-in leaves it. */
-export async function seat(world: World, usernames: readonly string[], directory = memoryDirectoryId): Promise<void> {
+export async function seat(world: Seats, usernames: readonly string[], directory = memoryDirectoryId): Promise<void> {
   const people = usernames.map((username) => ({
     handle: randomUUID(),
     id: randomUUID(),
@@ -105,7 +109,7 @@ export async function seat(world: World, usernames: readonly string[], directory
       name: `${username} of the shop`,
       email: `${username}@example.com`,
       email_verified: false,
-      groups: world.memory.people.get(username)?.groups ?? [],
+      groups: world.memory?.people.get(username)?.groups ?? [],
     },
   }));
   // All at once: whoever looks meanwhile finds nobody or everybody.
@@ -118,19 +122,4 @@ export async function seat(world: World, usernames: readonly string[], directory
       claims jsonb)`,
     [JSON.stringify(people), directory],
   );
-}
-
-function telling(database: Database, names: string[]): Database {
-  return new Proxy(database, {
-    get(target, member) {
-      if (member === 'run') {
-        return ((statement, values) => {
-          names.push(statement.name);
-          return target.run(statement, values);
-        }) satisfies Database['run'];
-      }
-      const value: unknown = Reflect.get(target, member, target);
-      return typeof value === 'function' ? value.bind(target) : value;
-    },
-  });
 }

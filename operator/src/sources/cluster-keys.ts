@@ -3,6 +3,7 @@
  * them by listing the new one beside the old one, and drops the old one later. Which of them may be used is not decided here.
  */
 import { ApiError, ApiUnavailable, type KubernetesApi } from '../runtime/kubernetes-api.ts';
+import { isRecord } from './documents.ts';
 
 /** A JSON Web Key, its public members alone. */
 export type ClusterKey = Readonly<Record<string, string>>;
@@ -133,8 +134,4 @@ function readKeys(answer: unknown): readonly ClusterKey[] {
 
 function memberOf(name: string, value: unknown): [string, string][] {
   return typeof value === 'string' ? [[name, value]] : [];
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

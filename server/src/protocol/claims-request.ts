@@ -2,6 +2,7 @@
  * PURE. The `claims` parameter (OpenID Connect Core §5.5): claims asked for by name, each for the userinfo endpoint or the ID
  * token. What it may cost is bounded before it is parsed.
  */
+import { isRecord } from './json.ts';
 import { authenticationContexts } from './terms.ts';
 
 /** Longest parameter that is looked at. */
@@ -39,7 +40,7 @@ export interface ClaimsRequest {
 /** @returns `null` for anything but JSON of the specification's form within our limits */
 export function parseClaimsRequest(text: string): ClaimsRequest | null {
   const json = parseBounded(text);
-  if (!isObject(json)) return null;
+  if (!isRecord(json)) return null;
   const userinfo = readMember(json.userinfo);
   const idToken = readMember(json.id_token);
   if (userinfo === null || idToken === null) return null;
@@ -89,13 +90,9 @@ function depthOf(json: string): number {
   return deepest;
 }
 
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function readMember(member: unknown): ReadonlyMap<string, Wish> | null {
   if (member === undefined || member === null) return new Map();
-  if (!isObject(member)) return null;
+  if (!isRecord(member)) return null;
   const entries = Object.entries(member);
   if (entries.length > maxClaims) return null;
   const found = new Map<string, Wish>();
@@ -110,7 +107,7 @@ function readMember(member: unknown): ReadonlyMap<string, Wish> | null {
 /** OpenID Connect Core §5.5.1; members that are not understood are ignored. */
 function readWish(value: unknown): Wish | null {
   if (value === null) return { essential: false, values: null };
-  if (!isObject(value)) return null;
+  if (!isRecord(value)) return null;
   const { essential = false, values } = value;
   if (typeof essential !== 'boolean') return null;
   if (values !== undefined && (!Array.isArray(values) || values.length > maxValues)) return null;

@@ -1,5 +1,7 @@
 /** PURE. Key sets as others publish them (RFC 7517 §5): what may verify is picked out, what is for other uses passed over. */
+
 import type { PublicJwk } from '../registry/registration.ts';
+import { isRecord } from './json.ts';
 import { publicKeyProblem, publicKeysProblem } from './public-keys.ts';
 import { assertionAlgorithms } from './terms.ts';
 
@@ -26,9 +28,6 @@ function parse(text: string): unknown {
     return null;
   }
 }
-
-const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'] as const;
 const keyTypes = ['RSA', 'EC', 'OKP'] as const;

@@ -4,8 +4,8 @@
  */
 import { auditJson, insertAudit, newAuditId } from './audit.ts';
 import type { Database, Statement } from './database.ts';
-import { insertDeliveries } from './logout-deliveries.ts';
-import { revoke, revokeGrantByHand } from './revocations.ts';
+import { endGrants, endingBatch, endSessions, inBatches } from './ending.ts';
+import { revoke } from './revocations.ts';
 
 export type Meant =
   /** A subject (`u_…`) or a user name as its directory writes it. */
@@ -18,7 +18,6 @@ export interface EndedByHand {
   readonly clients: number;
 }
 
-const batch = 500;
 const reason = 'admin';
 
 /** Conditions on `subject`, `username`, `client_id`; `$1` is the user or client, `$2` the time or NULL: now. */
@@ -41,53 +40,36 @@ function statementsFor(name: string, { sessions, rest }: Conditions) {
   return {
     sessions: of(
       'sessions',
-      `WITH ended AS (
-        UPDATE sessions SET ended_at = now(), ended_reason = '${reason}' WHERE id IN (
-          SELECT id FROM sessions WHERE ended_at IS NULL AND ${sessions} AND started_at <= ${until} LIMIT ${batch})
-        RETURNING id, subject, username, directory),
-      revoked AS (${revoke('session', 'SELECT id FROM ended')}),
-      owed AS (${insertDeliveries('ended')}),
-      told AS (${insertAudit('$3', 'ended', {
-        id: newAuditId,
-        user_id: 'ended.subject',
-        user_name: 'ended.username',
-        directory: 'ended.directory',
-        session_id: 'ended.id',
-      })})
-      SELECT id FROM ended`,
+      endSessions({
+        which: `id IN (SELECT id FROM sessions WHERE ended_at IS NULL AND ${sessions} AND started_at <= ${until} LIMIT ${endingBatch})`,
+        reason,
+        audit: '$3',
+      }),
     ),
     // As in `unfetched.ts`, in a statement before that of the grants.
     codes: of(
       'codes',
       `UPDATE authorization_codes SET expires_at = created_at WHERE hash IN (
         SELECT hash FROM authorization_codes WHERE used_at IS NULL AND expires_at > now() AND ${rest} AND created_at <= ${until}
-        LIMIT ${batch})`,
+        LIMIT ${endingBatch})`,
     ),
     devices: of(
       'devices',
       `UPDATE device_codes SET expires_at = created_at WHERE hash IN (
         SELECT hash FROM device_codes WHERE outcome = 'approved' AND used_at IS NULL AND expires_at > now() AND ${rest}
-          AND created_at <= ${until} LIMIT ${batch})`,
+          AND created_at <= ${until} LIMIT ${endingBatch})`,
     ),
     grants: of(
       'grants',
-      `WITH ended AS (
-        UPDATE grants SET ended_at = now(), ended_reason = '${reason}' WHERE id IN (
-          SELECT id FROM grants WHERE ended_at IS NULL AND expires_at > now() AND ${rest} AND created_at <= ${until}
-          LIMIT ${batch})
-        RETURNING id, client_id, client_uid, subject, username, directory, scopes),
-      revoked AS (${revokeGrantByHand('ended')}),
-      told AS (${insertAudit('$3', 'ended', {
-        id: newAuditId,
-        grant_id: 'ended.id',
-        client_id: 'ended.client_id',
-        client_uid: 'ended.client_uid',
-        user_id: 'ended.subject',
-        user_name: 'ended.username',
-        directory: 'ended.directory',
-        scopes: 'ended.scopes',
-      })})
-      SELECT id FROM ended`,
+      endGrants(
+        {
+          which: `id IN (SELECT id FROM grants WHERE ended_at IS NULL AND expires_at > now() AND ${rest} AND created_at <= ${until}
+            LIMIT ${endingBatch})`,
+          reason,
+          audit: '$3',
+        },
+        'hand',
+      ),
     ),
   };
 }
@@ -106,13 +88,8 @@ export async function endByHand(database: Database, meant: Meant, before?: strin
   const kind = meant === 'all' ? 'all' : 'client' in meant ? 'client' : 'user';
   const value = meant === 'all' ? null : 'client' in meant ? meant.client : meant.user;
   const statements = statementsFor(kind, conditionsOf(meant));
-  const repeat = async (statement: Statement, more: readonly unknown[] = []): Promise<number> => {
-    for (let total = 0; ; ) {
-      const { count } = await database.run(statement, [value, before ?? null, ...more]);
-      total += count;
-      if (count < batch) return total;
-    }
-  };
+  const repeat = (statement: Statement, more: readonly unknown[] = []) =>
+    inBatches(() => database.run(statement, [value, before ?? null, ...more]));
   const event = (name: 'session.ended' | 'grant.ended' | 'token.revoked') =>
     auditJson({ event: name, outcome: 'success', reason });
   const sessions = kind === 'client' ? 0 : await repeat(statements.sessions, [event('session.ended')]);

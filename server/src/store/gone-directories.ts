@@ -2,13 +2,11 @@
  * Directories that are registered no more, or are withdrawn: kept, and served to nobody. Their users' sessions and grants end
  * ten minutes later, by the database's clock: one that is back within that time finds everything as it was.
  */
-import { auditJson, insertAudit, newAuditId } from './audit.ts';
+import { auditJson } from './audit.ts';
 import type { Database, Statement } from './database.ts';
-import { insertDeliveries } from './logout-deliveries.ts';
-import { revoke, revokeGrant } from './revocations.ts';
+import { endGrants, endingBatch, endSessions, inBatches } from './ending.ts';
 
 const grace = `interval '10 minutes'`;
-const batch = 500;
 const reason = 'directory_deleted';
 
 const registered = (directory: string): string =>
@@ -26,23 +24,11 @@ const look: Statement = {
 /** Asked by each statement anew: it may have come back a moment ago. */
 const stillGone = `SELECT FROM recheck_rounds d WHERE d.directory = $1 AND d.gone_since <= now() - ${grace} AND NOT ${registered('$1')}`;
 const batchOf = (table: string, key: string, which: string): string =>
-  `${key} = ANY(ARRAY(SELECT ${key} FROM ${table} WHERE directory = $1 AND ${which} AND EXISTS (${stillGone}) LIMIT ${batch} FOR UPDATE SKIP LOCKED))`;
+  `${key} = ANY(ARRAY(SELECT ${key} FROM ${table} WHERE directory = $1 AND ${which} AND EXISTS (${stillGone}) LIMIT ${endingBatch} FOR UPDATE SKIP LOCKED))`;
 
 const sessions: Statement = {
   name: 'directory_gone_sessions',
-  text: `WITH ended AS (
-      UPDATE sessions SET ended_at = now(), ended_reason = '${reason}' WHERE ${batchOf('sessions', 'id', 'ended_at IS NULL')}
-      RETURNING id, subject, username, directory),
-    revoked AS (${revoke('session', 'SELECT id FROM ended')}),
-    owed AS (${insertDeliveries('ended')}),
-    told AS (${insertAudit('$2', 'ended', {
-      id: newAuditId,
-      user_id: 'ended.subject',
-      user_name: 'ended.username',
-      directory: 'ended.directory',
-      session_id: 'ended.id',
-    })})
-    SELECT id FROM ended`,
+  text: endSessions({ which: batchOf('sessions', 'id', 'ended_at IS NULL'), reason, audit: '$2' }),
 };
 
 // As in `unfetched.ts`, before the grants.
@@ -59,21 +45,7 @@ const devices: Statement = {
 
 const grants: Statement = {
   name: 'directory_gone_grants',
-  text: `WITH ended AS (
-      UPDATE grants SET ended_at = now(), ended_reason = '${reason}' WHERE ${batchOf('grants', 'id', 'ended_at IS NULL')}
-      RETURNING id, client_id, client_uid, subject, username, directory, scopes),
-    revoked AS (${revokeGrant('ended')}),
-    told AS (${insertAudit('$2', 'ended', {
-      id: newAuditId,
-      grant_id: 'ended.id',
-      client_id: 'ended.client_id',
-      client_uid: 'ended.client_uid',
-      user_id: 'ended.subject',
-      user_name: 'ended.username',
-      directory: 'ended.directory',
-      scopes: 'ended.scopes',
-    })})
-    SELECT id FROM ended`,
+  text: endGrants({ which: batchOf('grants', 'id', 'ended_at IS NULL'), reason, audit: '$2' }, 'server'),
 };
 
 // Whatever another replica is at just now keeps the row, and with it the next look.
@@ -94,13 +66,7 @@ export interface GoneDirectoryStore {
 
 /** @param onOwed runs after a commit that may owe logout tokens. */
 export function goneDirectoryStore(database: Database, onOwed: () => void = () => undefined): GoneDirectoryStore {
-  const repeat = async (statement: Statement, values: readonly unknown[]): Promise<number> => {
-    for (let total = 0; ; ) {
-      const { count } = await database.run(statement, values);
-      total += count;
-      if (count < batch) return total;
-    }
-  };
+  const repeat = (statement: Statement, values: readonly unknown[]) => inBatches(() => database.run(statement, values));
   const event = (name: 'session.ended' | 'grant.ended') => auditJson({ event: name, outcome: 'success', reason });
   return {
     async look() {
