@@ -4,26 +4,25 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Bench } from './bench.ts';
 import type { Method, Outcome, RowResult, Sample } from './measure.ts';
 import { median } from './measure.ts';
-import { declare, memoryOf, type Stage, serve } from './stage.ts';
+import { cpuOf, declare, memoryOf, type Stage, serve } from './stage.ts';
 
 async function startOnce(
   stage: Stage,
-  clients: number,
   declared: Awaited<ReturnType<typeof declare>>,
 ): Promise<Sample & { memory: number }> {
   const running = await serve(stage, declared);
+  const serverCpu = cpuOf(running.pid);
   await sleep(1500);
   const memory = memoryOf(running.pid) ?? Number.NaN;
   await stage.strike(running);
   const seconds = running.startTime / 1000;
-  void clients;
   return {
     operations: 1,
     seconds,
     failures: 0,
     p50: running.startTime,
     p99: running.startTime,
-    serverCpu: undefined,
+    serverCpu,
     memory,
   };
 }
@@ -40,16 +39,17 @@ export const start: Bench = {
       const samples: (Sample & { memory: number; foreignLoad: number })[] = [];
       for (let round = 0; round < (quick ? 1 : rounds); round++) {
         onProgress?.(`start with ${clients} Clients, round ${round + 1}`);
-        samples.push({ ...(await startOnce(stage, clients, declared)), foreignLoad: 0 });
+        samples.push({ ...(await startOnce(stage, declared)), foreignLoad: 0 });
       }
       const times = samples.map(({ p50 }) => p50);
       const memory = median(samples.map((sample) => sample.memory));
+      const cpu = samples.flatMap(({ serverCpu }) => serverCpu ?? []);
       rows.push({
         name: `${clients} Clients, ${memory.toFixed(0)} MiB`,
         role: 'ours',
         samples,
         rate: 1000 / median(times),
-        cpu: undefined,
+        cpu: cpu.length === 0 ? undefined : median(cpu) * 1e6,
         p50: median(times),
         p99: Math.max(...times),
         spread: (Math.max(...times) - Math.min(...times)) / median(times),
