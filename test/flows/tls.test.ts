@@ -1,4 +1,5 @@
 /** The public endpoints over TLS of their own: what is agreed, what is bounded, and a certificate that changes under load. */
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:https';
 import { connect as connectTcp, type Socket } from 'node:net';
@@ -282,11 +283,12 @@ describe('the end', () => {
     const hanging = connectTcp(port, url.hostname).on('error', () => undefined);
     const slow = await secured({ port });
     const body = 'grant_type=client_credentials';
+    const told = once(slow, 'data');
     slow.write(
-      `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n`,
+      `POST /token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\nExpect: 100-continue\r\n\r\n`,
     );
     // Its connection counts as busy once the head has arrived.
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(String((await told)[0])).toMatch(/^HTTP\/1\.1 100 /);
     const closed = Promise.all(
       [idle, hanging].map(
         (socket) =>
