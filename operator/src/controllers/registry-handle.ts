@@ -45,6 +45,8 @@ const nothingFound: RegistryFindings = { reports: [], retirementHeld: 0 };
 export class RegistryHandle {
   /** `<namespace>/<name>` of the server whose registry it is; empty: all servers share it. */
   readonly name: string;
+  /** The newest attempt to open it came to nothing, or nobody says what there is to open. */
+  isAway = false;
   #registry: Registry | undefined;
   #findings: RegistryFindings = nothingFound;
   #waiting: Waiting[] = [];
@@ -69,6 +71,7 @@ export class RegistryHandle {
     this.#registry = registry;
     this.#findings = findings;
     this.#unsealed = unsealed;
+    this.isAway = false;
     this.#clock = undefined;
     this.#known.clear();
   }

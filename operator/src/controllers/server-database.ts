@@ -137,6 +137,7 @@ export class ServerDatabase {
 
   /** There is nothing to connect to at the moment: what is open stays open. */
   wantNothing(): void {
+    if (this.#wanted === undefined) this.handle.isAway = true;
     this.#asked.resolve();
   }
 
@@ -191,6 +192,8 @@ export class ServerDatabase {
           );
         tried.resolve();
         if (this.#wanted !== wanted) continue;
+        // Tables that are about to be made are no reason to look at everything for nothing.
+        this.handle.isAway = !(error instanceof TablesMissing);
         await this.#wait(delay * (0.75 + Math.random() / 2));
         delay = this.#wanted === wanted ? Math.min(delay * 2, retryTo) : retryFrom;
       }

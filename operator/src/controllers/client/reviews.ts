@@ -78,7 +78,10 @@ export class ClientReviews {
     }
   }
 
-  /** A server whose database opens in a moment would have all of its Clients looked at for nothing. */
+  /**
+   * A server whose database opens in a moment would have all of its Clients looked at for nothing. One whose database does not
+   * answer keeps nobody else's waiting.
+   */
   async #settled(signal: AbortSignal): Promise<void> {
     do await sleep(together, undefined, { signal }).catch(() => undefined);
     while (!signal.aborted && performance.now() - this.#began < patience && (await this.#isBeginning()));
@@ -87,9 +90,10 @@ export class ClientReviews {
   async #isBeginning(): Promise<boolean> {
     const { world } = this.#options;
     const servers = await world.source.list('AuthorizationServer');
-    return servers.map(nameOf).some((name) => {
+    return servers.some((server) => {
+      const name = nameOf(server);
       const handle = world.registryOf(name);
-      if (handle === undefined || handle.name === '') return false;
+      if (server.spec === undefined || handle === undefined || handle.name === '' || handle.isAway) return false;
       return !handle.isOpen || !this.#heardOf.has(handle) || !trustOf(world, name).known;
     });
   }
