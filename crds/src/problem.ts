@@ -30,13 +30,15 @@ function cut(text: string): string {
   return characters.length <= longest ? flat : `${characters.slice(0, longest - 1).join('')}…`;
 }
 
-/** `dropped`: left out without a word, as where the API server knows more fields than this version does. */
+/** `dropped`: left out and told, which is no problem, as where the API server knows more fields than this version does. */
 export type UnknownFields = 'refused' | 'dropped';
 
 /** Collects problems and stops at a number that nobody reads. */
 export class Problems {
   static readonly limit = 50;
   readonly unknownFields: UnknownFields;
+  /** What was left out, at most {@link Problems.limit}. */
+  readonly dropped: string[] = [];
   readonly #list: Problem[] = [];
   #ofShape = 0;
 

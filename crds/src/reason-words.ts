@@ -40,6 +40,7 @@ export const reasonMeanings: Readonly<Record<Reason, string>> = {
   LogoNotFound: 'The ConfigMap with the logo, or its key, is not there',
   MigrationFailed: 'The tables could not be brought up to date; the message is the last line of the log',
   MigrationRunning: 'The tables are being brought up to date',
+  NewerVersion: 'Fields that only a newer version knows are without effect; the message names them',
   NoReplica: 'No server process reports, so nobody can say what is served',
   NotAllowedByServer: 'The owner of the server has not invited this namespace',
   NotServedYet: 'It is written, and some replicas do not serve it yet; the message names them',

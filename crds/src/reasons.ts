@@ -59,6 +59,9 @@ const programmed = {
   RejectedByServer: S('author'),
 } as const;
 
+/** On every kind: fields that came with a newer version are in use. */
+const unknownFields = { UnknownFields: { NewerVersion: N('author') } } as const;
+
 const tables = {
   AuthorizationServer: {
     Ready: ready,
@@ -111,6 +114,7 @@ const tables = {
     ClientAddressUnknown: { ProxyNotTrusted: N('server owner') },
     RetirementHeld: { TooManyOrphans: N('server owner') },
     Paused: { PausedByAnnotation: N('server owner') },
+    ...unknownFields,
   },
   Client: {
     Ready: { ...ready, Suspended: N('author') },
@@ -124,11 +128,13 @@ const tables = {
     Accepted: accepted,
     Programmed: programmed,
     RotationBlocked: { OldSecretInUse: N('author'), SecretImmutable: N('author') },
+    ...unknownFields,
   },
   Scope: {
     Ready: ready,
     Accepted: { ...accepted, ...attached },
     Programmed: programmed,
+    ...unknownFields,
   },
   LdapBinding: {
     Ready: ready,
@@ -164,6 +170,7 @@ const tables = {
       SweepStopped: N('directory admin'),
       ReplicasDisagree: N('server owner'),
     },
+    ...unknownFields,
   },
 } as const satisfies Record<Kind, Record<string, Record<string, ReasonInfo>>>;
 

@@ -9,8 +9,13 @@ import { isRecord, type Structural } from './structural.ts';
 import { refuseUnknown, walk } from './walk.ts';
 
 export type Validation<K extends Kind = Kind> =
-  /** A copy with every default filled in. */
-  | { readonly ok: true; readonly resource: ResourceByKind[K] }
+  | {
+      readonly ok: true;
+      /** A copy with every default filled in. */
+      readonly resource: ResourceByKind[K];
+      /** Unknown fields of the `spec` that were dropped, in the order of the document, at most 50; left out: none. */
+      readonly dropped?: readonly string[];
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] };
 
 /**
@@ -37,7 +42,11 @@ export function validate<K extends Kind>(
   const resource = check(kind, next, old, problems);
   // The walk above has checked every member against the schema that the type is derived from.
   return problems.count === 0
-    ? { ok: true, resource: resource as unknown as ResourceByKind[K] }
+    ? {
+        ok: true,
+        resource: resource as unknown as ResourceByKind[K],
+        ...(problems.dropped.length === 0 ? {} : { dropped: problems.dropped }),
+      }
     : { ok: false, problems: problems.list };
 }
 

@@ -5,7 +5,7 @@
 import { celValue, isTransition, obeys } from './cel.ts';
 import { durationPattern } from './duration.ts';
 import type { Rule } from './field.ts';
-import { type Problems, show } from './problem.ts';
+import { Problems, show } from './problem.ts';
 import { isRecord, type Structural } from './structural.ts';
 import { nearest } from './suggest.ts';
 
@@ -118,14 +118,18 @@ export function refuseUnknown(
   place: Place,
   below: readonly string[] = [],
 ): void {
-  if (place.problems.unknownFields === 'dropped') return;
+  const { problems } = place;
   for (const name of Object.keys(value)) {
     if (known.includes(name)) continue;
-    if (place.problems.full) return;
+    if (problems.full || problems.dropped.length >= Problems.limit) return;
     const path = join(place.path, name.slice(0, 64));
+    if (problems.unknownFields === 'dropped') {
+      problems.dropped.push(path);
+      continue;
+    }
     const meant = below.includes(name) ? `spec.${name}` : nearest(name, known);
     const listed = known.length > fewFields ? '' : `: known here: ${known.join(', ')}`;
-    place.problems.add({
+    problems.add({
       path,
       message: `unknown field ${path}${meant === undefined ? listed : `: did you mean ${meant}?`}`,
     });

@@ -1,11 +1,13 @@
 /** What an operator costs that starts where nothing has changed, counted by the audit log of the API server. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import packageOfOperator from '../../operator/package.json' with { type: 'json' };
 import { renderChart } from '../support/chart.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { writesOf } from '../support/kube-audit.ts';
 import { objectsOf, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorHere } from '../support/operator-here.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
 
 let cluster: TestCluster;
 let postgres: TestPostgres;
@@ -41,6 +43,59 @@ it('a restart with nothing changed writes nothing but its Lease', { timeout: 400
   const others = written.filter(({ resource, name }) => resource !== 'leases' && !name.startsWith('later'));
   expect(others.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
 });
+
+it('F43: what only newer kinds know is said to be without effect, stays as it was declared, and stops nothing', {
+  timeout: 400_000,
+}, async () => {
+  const scene = await Scene.make({ cluster, postgres });
+  for (const one of [scene.aServer(), scene.aScope(), scene.aClient()]) await scene.apply(one);
+  await using _operator = await OperatorHere.start(scene);
+  await using _replica = await scene.replica();
+  await scene.untilReason('Client', 'shop', 'batch');
+  const newer = { newer: ['a'], newest: { deep: 'b' } };
+  await cluster.call('PATCH', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/clients.auth.nauthera.io', {
+    body: Object.entries({
+      newer: { type: 'array', items: { type: 'string' } },
+      newest: { type: 'object', properties: { deep: { type: 'string' } } },
+    }).map(([name, value]) => ({
+      op: 'add',
+      path: `/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/${name}`,
+      value,
+    })),
+    contentType: 'application/json-patch+json',
+  });
+  const declared = async () => (await scene.get('Client', 'shop', 'batch'))?.spec;
+  // Until the API server has the newer kind it drops what it does not know.
+  await until(
+    'the API server takes the newer fields',
+    async () => {
+      await scene.patch('Client', 'shop', 'batch', { spec: newer });
+      return (await declared())?.newest !== undefined;
+    },
+    60_000,
+  );
+  const told = await until('it is told', () => scene.condition('Client', 'shop', 'batch', 'UnknownFields'), 60_000);
+  expect(told).toMatchObject({
+    status: 'True',
+    reason: 'NewerVersion',
+    message: `spec.newer, spec.newest are without effect: only a newer version than this operator (${packageOfOperator.version}) knows them. Upgrade it, or take them out`,
+  });
+  await scene.untilReason('Client', 'shop', 'batch');
+  await scene.patch('Client', 'shop', 'batch', { spec: { displayName: 'Another' } });
+  await until('the rest is served', async () => (await namesServed(scene)).includes('Another'), 60_000);
+  expect(await declared()).toMatchObject(newer);
+  await scene.patch('Client', 'shop', 'batch', { spec: { newer: null, newest: null } });
+  await until(
+    'nothing of it is told any more',
+    async () => (await scene.condition('Client', 'shop', 'batch', 'UnknownFields')) === undefined,
+    60_000,
+  );
+});
+
+async function namesServed(scene: Scene): Promise<readonly unknown[]> {
+  const rows = await scene.sql(`SELECT body ->> 'client_name' AS name FROM registry WHERE kind = 'client'`);
+  return rows.map(({ name }) => name);
+}
 
 /** As helm hands it over, with the rights for it. */
 async function giveDefaultServer(scene: Scene): Promise<void> {

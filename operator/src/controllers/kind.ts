@@ -14,6 +14,7 @@ import { handled } from './annotations.ts';
 import type { WithSpec } from './attachment.ts';
 import { degradation } from './degradation.ts';
 import { letGo } from './deletion.ts';
+import { newerFields } from './newer-fields.ts';
 import type { RegistryHandle } from './registry-handle.ts';
 import type { World } from './world.ts';
 
@@ -226,7 +227,10 @@ async function writeStatus<K extends Kind>(
   const rules = { order: readyOrder[kind], standing: (type: string, reason: string) => standing(kind, type, reason) };
   const conditions = deriveConditions(rules, {
     previous: resource.status.conditions,
-    drafts: result.conditions,
+    drafts: [
+      ...result.conditions.filter(({ type }) => type !== 'UnknownFields'),
+      ...newerFields(resource, tools.world),
+    ],
     generation,
     readyMessage: result.readyMessage,
     ...(result.ready === undefined ? {} : { ready: result.ready }),

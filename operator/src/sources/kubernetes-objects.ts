@@ -79,6 +79,7 @@ export function observe<K extends Kind>(kind: K, object: ResourceObject): Observ
     spec: verdict.ok ? verdict.resource.spec : undefined,
     specGeneration: verdict.ok ? generation : 0,
     refused: verdict.ok ? undefined : refusal(verdict.problems),
+    ...(verdict.ok && verdict.dropped !== undefined ? { unknownFields: verdict.dropped } : {}),
     status: verdict.ok ? verdict.resource.status : soundStatus<K>(status),
     deleting: deletionTimestamp !== undefined,
     ...(deletionTimestamp === undefined ? {} : { deletingSince: deletionTimestamp }),

@@ -29,6 +29,8 @@ export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
   readonly specGeneration: number;
   /** Why newer content does not count, in one line; `undefined`: {@link spec} is the newest. */
   readonly refused: string | undefined;
+  /** Of {@link spec}: what the API server took and this version does not know, at most 50; left out: nothing. */
+  readonly unknownFields?: readonly string[];
   readonly status: ResourceByKind[K]['status'];
   /** To be cleaned up, then released. One that is gone already stands like this until it is released, without a spec. */
   readonly deleting: boolean;

@@ -34,6 +34,7 @@ const programmed = {
 const ready = { Ready: '-', ...any, Deleting: '-' };
 
 /** R: Reconciling, S: Stalled, -: neither. Nothing else may be written to a status. */
+const newer = { NewerVersion: '-' };
 const table = {
   AuthorizationServer: {
     Ready: ready,
@@ -80,6 +81,7 @@ const table = {
     ClientAddressUnknown: { ProxyNotTrusted: '-' },
     RetirementHeld: { TooManyOrphans: '-' },
     Paused: { PausedByAnnotation: '-' },
+    UnknownFields: newer,
   },
   Client: {
     Ready: { ...ready, Suspended: '-' },
@@ -87,8 +89,9 @@ const table = {
     Accepted: accepted,
     Programmed: programmed,
     RotationBlocked: { OldSecretInUse: '-', SecretImmutable: '-' },
+    UnknownFields: newer,
   },
-  Scope: { Ready: ready, Accepted: { ...accepted, ...server }, Programmed: programmed },
+  Scope: { Ready: ready, Accepted: { ...accepted, ...server }, Programmed: programmed, UnknownFields: newer },
   LdapBinding: {
     Ready: ready,
     ResolvedRefs: { ...references, CaNotFound: 'R' },
@@ -113,6 +116,7 @@ const table = {
       NoReplica: 'R',
     },
     Degraded: { ServerUnreachable: '-', SweepStopped: '-', ReplicasDisagree: '-' },
+    UnknownFields: newer,
   },
 };
 

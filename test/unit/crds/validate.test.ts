@@ -113,6 +113,11 @@ describe('the document as a whole', () => {
     expect(dropped.ok && dropped.resource).toEqual(
       accepted('Client', manifest('Client', { redirectUris: ['https://a.example/cb'] })),
     );
+    expect(dropped.ok && dropped.dropped).toEqual(['spec.newer']);
+    expect(validate('Client', { ...next, status: { newer: 1 } }, undefined, 'dropped')).toEqual(dropped);
+    const many = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`newer${at}`, at]));
+    const most = validate('Client', manifest('Client', many), undefined, 'dropped');
+    expect(most.ok && most.dropped).toHaveLength(50);
     const wrong = validate(
       'Client',
       manifest('Client', { redirectUris: ['http://a.example'], newer: 1 }),
