@@ -74,7 +74,7 @@ describe('the database of a server', () => {
     try {
       expect(database.handle.isAway).toBe(false);
       const url = `postgres://nobody:nothing@127.0.0.1:${port}/none`;
-      database.want({ secret: 'pg', url, keys: undefined, makeKeys: undefined });
+      database.want({ secret: 'pg', url, directUrl: undefined, ca: undefined, keys: undefined, makeKeys: undefined });
       await expect.poll(() => database.handle.isAway, { timeout: 60_000 }).toBe(true);
     } finally {
       await database.close();
