@@ -1,4 +1,5 @@
 /** What the programs can be asked for, from the registries that they answer from. */
+import { kindNames } from '@nauthera/crds';
 import { Registry } from 'prom-client';
 import { createMetrics as createOperatorMetrics } from '../../operator/src/metrics.ts';
 import { collectProcessMetrics, createMetrics as createServerMetrics } from '../../server/src/telemetry/metrics.ts';
@@ -38,10 +39,32 @@ const registries: Readonly<Record<Program, () => Registry>> = {
   operator() {
     const registry = new Registry();
     const facts = { version: '1.2.3', revision: 'abc', apiServer: 'https://10.96.0.1:443', leading: () => true };
-    createOperatorMetrics({ ...facts, registry });
+    const { meter } = createOperatorMetrics({ ...facts, registry });
+    for (const kind of kindNames) meter.queue(kind, { waiting: 0, active: [] }, 1);
     return registry;
   },
 };
+
+export interface ToldLabel {
+  readonly metric: string;
+  readonly label: string;
+  /** In the order in which the program tells them. */
+  readonly values: readonly string[];
+}
+
+/** Labels of which a process names values before anything happened, by metric; what every process tells is left out. */
+export async function toldLabelsOf(program: Program): Promise<readonly ToldLabel[]> {
+  const told = await registries[program]().getMetricsAsJSON();
+  return metricsOf(program).flatMap(({ name, labels }) => {
+    // What a build is called, and whom it asks, no page knows.
+    if (isOfProcess(name) || name === 'nauthera_build_info') return [];
+    const samples = told.find((one) => one.name === name)?.values ?? [];
+    return labels.flatMap((label) => {
+      const values = new Set(samples.map(({ labels: of }) => of[label]).filter((value) => value !== undefined));
+      return values.size === 0 ? [] : [{ metric: name, label, values: [...values].map(String) }];
+    });
+  });
+}
 
 const types = ['counter', 'gauge', 'histogram', 'summary'] as const;
 
