@@ -53,9 +53,9 @@ export class People {
     for (let index = 0; index < this.#users; index++) {
       const username = `user-${index}`;
       directory.add(username);
-      const found = await directory.find(username);
-      if (!found.known) throw new Error(`no ${username}`);
-      const { subject, entryId, claims } = found.user;
+      const found = await directory.lookup({ entryId: `entry-${username}` });
+      if (found === null) throw new Error(`no ${username}`);
+      const { subject, entryId, claims } = found;
       const session = { id: newId(), subject, directory: memoryDirectoryId, entryId, username, name: username, claims };
       const handle = newHandle();
       const browser = newHandle();

@@ -98,6 +98,17 @@ describe('A46: DNS is nobody to trust', () => {
   });
 });
 
+it('what cannot be reached is told with the field that says where the servers come from', async () => {
+  dns.set({ [ldaps]: [record(`dc1.${domain}`, 0, 10), record(`dc1.${domain}`, 1, 20)] });
+  proxy(0).refuse();
+  open();
+  people.port.start();
+  await expect.poll(() => people.port.probes(), { timeout: 60_000 }).toHaveLength(1);
+  const told = people.port.probes()[0]?.servers.map(({ tls }) => (tls?.ok === false ? tls.message : 'ok'));
+  expect(told?.[0]).toMatch(/Check spec\.srv\.domain, the network between/);
+  expect(told?.[1]).toMatch(/Use a name from the certificate in the SRV records of spec\.srv\.domain$/);
+});
+
 describe('as time goes by', () => {
   const lookedUp = async () => {
     const before = dns.asked.length;

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DirectoryUnavailable, type LookedUp } from '../../server/src/directory/directory.ts';
+import { DirectoryUnavailable, type DirectoryUser, type LookedUp } from '../../server/src/directory/directory.ts';
 import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedSuffix } from '../support/slapd-seed.ts';
@@ -83,6 +83,81 @@ describe('many users read anew', () => {
     const found = await look(people, idsOf('ada', 'person0'));
     expect(found.get(ids.get('person0') ?? '')).toBe('unreadable');
     expect(found.get(ids.get('ada') ?? '')).toMatchObject({ username: 'staff' });
+  });
+});
+
+describe('groups that are entries, of many users', () => {
+  const base = `ou=crowds,${seedSuffix}`;
+  const writtenOtherwise = (uid: string) => `UID=${uid.toUpperCase()}, ou=People, ${seedSuffix}`;
+  const entry = (cn: string, kind: string, lines: readonly string[]) =>
+    `dn: cn=${cn},${base}\nobjectClass: ${kind}\ncn: ${cn}\n${lines.join('\n')}\n`;
+  const wide = Array.from({ length: 600 }, (_, index) => `member: cn=${`${index}`.padEnd(8000, 'x')},${seedSuffix}`);
+  const searched = (filter: string, more: { nested?: boolean; base?: string; user?: string } = {}) => {
+    const { user, ...others } = more;
+    const attributes = { name: 'cn', ...(user === undefined ? {} : { user }) };
+    return registrationOf(slapd, { group_search: { base, scope: 'sub', filter, attributes, ...others } });
+  };
+
+  beforeAll(async () => {
+    const lots = Array.from({ length: 7 }, (_, index) =>
+      entry(
+        `lot-${index}`,
+        'groupOfNames',
+        crowd
+          .filter((_uid, at) => at % 7 === index || at % 5 === index)
+          .map((uid, at) => `member: ${at % 2 === 0 ? seedDn(uid) : writtenOtherwise(uid)}`),
+      ),
+    );
+    const above = [1, 2, 3].map((level) =>
+      entry(`above-${level}`, 'groupOfNames', [`member: cn=${level === 1 ? 'lot-1' : `above-${level - 1}`},${base}`]),
+    );
+    const other = [
+      entry('posix', 'posixGroup', [
+        'gidNumber: 5000',
+        'memberUid: person1',
+        'memberUid: PERSON2',
+        'memberUid: person3',
+      ]),
+      entry('unique', 'groupOfUniqueNames', [
+        `uniqueMember: ${seedDn('person1')}`,
+        `uniqueMember: ${seedDn('person2')}#'0101'B`,
+      ]),
+      `dn: ou=wide,${seedSuffix}\nobjectClass: organizationalUnit\nou: wide\n`,
+      `dn: cn=wide,ou=wide,${seedSuffix}\nobjectClass: groupOfNames\ncn: wide\nmember: ${seedDn('person1')}\n${wide.join('\n')}\n`,
+    ];
+    const unit = `dn: ${base}\nobjectClass: organizationalUnit\nou: crowds\n`;
+    await slapd.add([unit, ...lots, ...above, ...other].join('\n'));
+  });
+
+  it.each([
+    ['member', '(&(objectClass=groupOfNames)(member={}))', {}, 2],
+    ['one of two attributes', '(&(objectClass=*)(|(member={})(uniqueMember={})))', {}, 3],
+    // Four levels, of which the last finds nothing.
+    ['groups inside groups', '(member={})', { nested: true }, 6],
+    // Whether PERSON2 is person2, the directory alone knows.
+    ['memberUid', '(&(objectClass=posixGroup)(memberUid={}))', { user: 'uid' }, 3],
+    ['uniqueMember, with an identifier', '(uniqueMember={})', {}, 3],
+    ['alternatives that ask for more', '(|(&(member={})(cn=lot-1))(&(uniqueMember={})(cn=unique)))', {}, 101],
+    ['a rule that none of ours follows', '(member:distinguishedNameMatch:={})', {}, 101],
+  ])('are those that each of them has alone: %s', async (_title, filter, more, searches) => {
+    await using people = openDirectories({ people: searched(filter, more) });
+    await people.user('ada');
+    people.forget();
+    const found = await look(people, idsOf(...crowd));
+    expect(people.counted()).toBe(`search ${searches}`);
+    const each: DirectoryUser[] = [];
+    for (const uid of crowd.slice(0, 40)) each.push(await people.user(uid));
+    expect(each.map(({ entryId }) => found.get(entryId))).toEqual(each);
+    expect(each.some(({ groups }) => groups.length > 0)).toBe(true);
+  });
+
+  it('a group too long for one answer keeps nobody from being looked at for longer than once', async () => {
+    const registration = searched('(member={})', { base: `ou=wide,${seedSuffix}` });
+    await using people = openDirectories({ people: registration });
+    await expect(look(people, idsOf('person0', 'person1'))).rejects.toThrow(/one operation may bring/);
+    const found = await look(people, idsOf('person0', 'person1'));
+    const groups = [...found.values()].map((one) => (one === 'unreadable' ? one : one.groups.map(({ name }) => name)));
+    expect(groups.toSorted()).toEqual([[], ['wide']]);
   });
 });
 

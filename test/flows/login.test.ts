@@ -66,8 +66,8 @@ describe('the sign-in page', () => {
     ['locked', 'Your account cannot be used at this time.'],
     ['disabled', 'Your account is switched off.'],
     ['expired', 'Your account has expired.'],
-    ['must_change_password', 'Your password has expired. Choose a new one.'],
-    ['password_expired', 'Your password has expired. Choose a new one.'],
+    ['must_change_password', 'Your password has expired. Ask your administrator for a new one.'],
+    ['password_expired', 'Your password has expired. Ask your administrator for a new one.'],
     ['outside_hours', 'Your account cannot be used at this time.'],
   ] as const)('A32: %s, told only after the password was right', async (account, problem) => {
     const browser = world.browser();

@@ -119,6 +119,22 @@ describe.each(bothDatabases())('a new password, on %s', (_name, backend) => {
       expect(await told('session.ended')).toMatchObject([{ reason: 'password_changed', outcome: 'success' }]);
     });
 
+    it.each([false, true])(
+      'the session goes on under another handle, whether or not the answer was lost: %s',
+      async (loses) => {
+        const browser = world.browser();
+        const page = await ask(browser);
+        const stolen = [...browser.cookies];
+        world.memory.losesAnswers = loses;
+        await browser.submit(page, typed());
+        world.memory.losesAnswers = false;
+        expect((await browser.get('/account')).name).toBe('account');
+        const thief = world.browser();
+        for (const [name, value] of stolen) thief.cookies.set(name, value);
+        expect((await thief.get('/account')).name).toBe('login');
+      },
+    );
+
     it('an answer that was lost: nobody knows which password holds, so every other session ends all the same', async () => {
       const elsewhere = world.browser();
       await signIn(elsewhere, '/account', username);
@@ -407,7 +423,10 @@ describe.each(bothDatabases())('a new password, on %s', (_name, backend) => {
     expect((await browser.submit(page, typed())).name).toBe('account');
     expect(world.memory.people.get(person)?.password).toBe(old());
     const login = await required(waiting);
-    expect([login.name, login.problem]).toEqual(['login', 'Your password has expired. Choose a new one.']);
+    expect([login.name, login.problem]).toEqual([
+      'login',
+      'Your password has expired. Ask your administrator for a new one.',
+    ]);
     await world.served(directory());
   });
 });

@@ -68,7 +68,7 @@ export const costs = {
   login_refused: cost(2, 3, 0, 0, 1, 1),
   password_page: cost(1, 0),
   /** The session, the charge, and what follows. A sign-in goes on after it where it was needed for one. */
-  password_changed: cost(3, 5, 0, 0, 1, 1),
+  password_changed: cost(3, 6, 0, 0, 1, 1),
   password_refused: cost(3, 3, 0, 0, 1, 1),
   password_required_changed: cost(4, 11, 0, 0, 2, 2),
   consent_page: cost(1, 0),

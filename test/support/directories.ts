@@ -5,7 +5,11 @@ import {
   type Directories,
   type DirectoriesOptions,
 } from '../../server/src/directory/directories.ts';
-import type { AuthenticationOutcome, DirectoryUser } from '../../server/src/directory/directory.ts';
+import {
+  type AuthenticationOutcome,
+  DirectoryUnavailable,
+  type DirectoryUser,
+} from '../../server/src/directory/directory.ts';
 import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
 import type { ServiceBindLedger } from '../../server/src/directory/ldap/service-bind.ts';
 import { epochSeconds } from '../../server/src/protocol/time.ts';
@@ -105,7 +109,7 @@ export interface TestDirectories extends AsyncDisposable {
   forget(): void;
   /** Find and authenticate, as a login does. */
   login(username: string, password: string): Promise<AuthenticationOutcome>;
-  /** @throws Error when nobody is found */
+  /** All that is known of them, groups included. @throws Error when nobody is found */
   user(username: string): Promise<DirectoryUser>;
 }
 
@@ -157,9 +161,11 @@ export function openDirectories(
       return port.authenticate(await port.find(username, never), password, never);
     },
     async user(username) {
-      const candidate = await port.find(username, never);
-      if (!candidate.known) throw new Error(`nobody is called ${username}`);
-      return candidate.user;
+      for (const finding of await port.findEverywhere(username, never)) {
+        if (finding.outcome === 'unavailable') throw new DirectoryUnavailable(finding.directory, finding.detail);
+        if (finding.outcome === 'found') return finding.user;
+      }
+      throw new Error(`nobody is called ${username}`);
     },
     [Symbol.asyncDispose]() {
       port.stop();

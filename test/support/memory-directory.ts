@@ -76,7 +76,7 @@ export class MemoryDirectory implements DirectoryPort {
       return { outcome: 'rejected', reason: 'credentials' } as const;
     }
     return person.account === 'active'
-      ? ({ outcome: 'accepted' } as const)
+      ? ({ outcome: 'accepted', user: this.#read(person) } as const)
       : ({ outcome: 'rejected', reason: person.account, bound: true } as const);
   }
 
@@ -109,7 +109,8 @@ export class MemoryDirectory implements DirectoryPort {
   async lookupMany(_directory: string, entryIds: readonly string[]): Promise<ReadonlyMap<string, DirectoryUser>> {
     this.searches += 1;
     await this.beforeLookup();
-    if (this.down || entryIds.some((entryId) => this.poisoned.has(entryId))) return this.#unavailable();
+    if (this.down) return this.#unavailable();
+    if (entryIds.some((entryId) => this.poisoned.has(entryId))) return this.#unavailable(true);
     return new Map(
       entryIds.flatMap((entryId) => {
         const person = this.people.get(entryId.replace('entry-', ''));
@@ -125,8 +126,8 @@ export class MemoryDirectory implements DirectoryPort {
     return Promise.resolve([...this.people.values()].some(isShown));
   }
 
-  #unavailable(): Promise<never> {
-    return Promise.reject(new DirectoryUnavailable(memoryDirectoryId, 'a test says so'));
+  #unavailable(isOfQuestion = false): Promise<never> {
+    return Promise.reject(new DirectoryUnavailable(memoryDirectoryId, 'a test says so', { isOfQuestion }));
   }
 
   #read({ username, account, groups, claims }: Person): DirectoryUser {

@@ -105,7 +105,7 @@ class RegisteredDirectories implements Directories {
     this.#options = options;
     this.#limits = options.limits ?? defaultLimits;
     this.#prober = createProber(() => [...this.#directories.values()], options.log);
-    this.#ports = portsOf(options, this.#prober);
+    this.#ports = { ...portsOf(options, this.#prober), longest: this.#limits.lookup };
     this.#follow();
     this.#unfollow = options.snapshots.onSwap(() => this.#follow());
   }
@@ -267,7 +267,7 @@ class RegisteredDirectories implements Directories {
   }
 }
 
-function portsOf(options: DirectoriesOptions, prober: Prober): DirectoryPorts {
+function portsOf(options: DirectoriesOptions, prober: Prober): Omit<DirectoryPorts, 'longest'> {
   const { serviceBinds, fingerprintKey, connect, resolveSrv, lookUpEvery, observe, clock, log } = options;
   return {
     onFailure: (directory, server) => prober.tryAgain(directory, server),
@@ -296,9 +296,9 @@ async function findingOf(directory: LdapDirectory, username: string, signal: Abo
   if (!isUsername(username) || !nameMatches(registered.value.matches, username))
     return { ...from, outcome: 'not_asked' };
   try {
-    const [only, ...more] = await directory.findAll(username, signal);
+    const [only, ...more] = await directory.readAll(username, signal);
     if (only === undefined) return { ...from, outcome: 'nobody' };
-    return more.length > 0 ? { ...from, outcome: 'several' } : { ...from, outcome: 'found', user: only.user };
+    return more.length > 0 ? { ...from, outcome: 'several' } : { ...from, outcome: 'found', user: only };
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
     return { ...from, outcome: 'unavailable', detail: error.detail };

@@ -49,6 +49,12 @@ export interface DirectoryUser {
   readonly rulesMatchedByFilter: readonly string[];
 }
 
+/**
+ * Who somebody is, as it is known before they have shown a password. What their entry gives them is asked for after that: what
+ * it takes to find that out would tell who is known.
+ */
+export type KnownUser = Omit<DirectoryUser, 'groups' | 'claims' | 'rulesMatchedByFilter'>;
+
 /** Everything that an entry can release, the names of its groups included as the claim `groups`. */
 export function knownClaims(user: DirectoryUser): Readonly<Record<string, ClaimValue>> {
   return { ...user.claims, groups: user.groups.map((group) => group.name) };
@@ -62,12 +68,12 @@ export type LookedUp = DirectoryUser | 'unreadable';
 
 /** What a search by typed name found. An unknown name carries the same work and the same limits as a known one. */
 export type Candidate =
-  | { readonly known: true; readonly user: DirectoryUser; readonly throttleKey: string }
+  | { readonly known: true; readonly user: KnownUser; readonly throttleKey: string }
   | { readonly known: false; readonly directory: string | null; readonly throttleKey: string };
 
 export type AuthenticationOutcome =
-  /** `user`: the entry as it is now, where the bind itself changed what {@link DirectoryPort.find} had read (an outlived lock). */
-  | { readonly outcome: 'accepted'; readonly user?: DirectoryUser }
+  /** `user`: the entry as it is now: the bind itself may have changed what {@link DirectoryPort.find} had read (an outlived lock). */
+  | { readonly outcome: 'accepted'; readonly user: DirectoryUser }
   /** `state` is told apart only when the directory confirmed the password; otherwise it is `credentials`. */
   | {
       readonly outcome: 'rejected';
@@ -93,11 +99,14 @@ export class DirectoryUnavailable extends Error {
   readonly directory: string;
   /** For the log only. */
   readonly detail: string;
-  constructor(directory: string, detail: string, options?: ErrorOptions) {
+  /** It answers, and of what was asked about there is more than it may tell: asked about something else it may tell that. */
+  readonly isOfQuestion: boolean;
+  constructor(directory: string, detail: string, options: ErrorOptions & { readonly isOfQuestion?: boolean } = {}) {
     super(`directory ${directory} could not be asked: ${detail}`, options);
     this.name = 'DirectoryUnavailable';
     this.directory = directory;
     this.detail = detail;
+    this.isOfQuestion = options.isOfQuestion === true;
   }
 }
 
@@ -111,7 +120,7 @@ export class PasswordOutcomeUnknown extends DirectoryUnavailable {
 
 export interface DirectoryPort {
   /**
-   * Finds the entry for a typed user name: one search (plus one for groups where groups are entries of their own).
+   * Finds the entry for a typed user name: one search, whoever it is. Groups are not asked for.
    * Directories are chosen by `matches` and all asked; of those that know the name, the first by `priority` wins. One that
    * cannot be asked decides nothing, and neither do those behind it.
    * @throws DirectoryUnavailable
@@ -119,7 +128,7 @@ export interface DirectoryPort {
   find(username: string, signal: AbortSignal): Promise<Candidate>;
   /**
    * Binds as the found entry; `candidate` is the very value that {@link find} returned. For an unknown one an equal bind is
-   * made that cannot succeed. What cannot be a password (empty, NUL, over 128 characters) is refused before anything is
+   * made that cannot succeed. After a bind that did, the entry's groups are searched for where they are entries of their own. What cannot be a password (empty, NUL, over 128 characters) is refused before anything is
    * sent.
    * @throws DirectoryUnavailable
    */

@@ -35,9 +35,9 @@ async function look(directory: LdapDirectory, username: string, signal: AbortSig
   const rules = directory.registered.value;
   if (!isUsername(username) || !nameMatches(rules.matches, username)) return { username, outcome: 'not_asked' };
   try {
-    const [only, ...more] = await directory.findAll(username, signal);
+    const [only, ...more] = await directory.readAll(username, signal);
     if (only === undefined) return { username, outcome: 'nobody' };
-    return more.length > 0 ? { username, outcome: 'several' } : sampleOf(username, only.user, rules);
+    return more.length > 0 ? { username, outcome: 'several' } : sampleOf(username, only, rules);
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
     return error.cause instanceof EntryProblem ? { username, outcome: 'unreadable' } : null;

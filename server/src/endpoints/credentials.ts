@@ -3,7 +3,7 @@ import {
   type AuthenticationOutcome,
   type Candidate,
   DirectoryUnavailable,
-  type DirectoryUser,
+  type KnownUser,
 } from '../directory/directory.ts';
 import { departureOf } from '../http/departure.ts';
 import { networkOf } from '../http/source.ts';
@@ -67,7 +67,8 @@ async function searchChargeBind(
 ): Promise<Attempt> {
   const signal = departureOf(visit.reply);
   const askedAt: EpochSeconds = ports.clock.now();
-  const candidate = await ports.directory.find(typed.username, signal);
+  const candidate = await findWithinLimit(ports, visit, () => ports.directory.find(typed.username, signal));
+  if (candidate === null) return throttled(ports, visit, going, nobody, { limiter: 'login_address' });
   const charged = await ports.attempts.charge({
     address: networkOf(visit.source.address),
     limitFactor: visit.source.limitFactor,
@@ -79,34 +80,53 @@ async function searchChargeBind(
   });
   if (!charged.allowed) return throttled(ports, visit, going, candidate, charged);
   const outcome = await ports.directory.authenticate(candidate, typed.password, signal);
-  const user = userNow(candidate, outcome);
-  const problem = problemOf(user, outcome);
-  if (problem !== null || user === null) {
+  const problem = problemOf(outcome);
+  if (problem !== null || outcome.outcome !== 'accepted') {
     const attempt = await rejected(ports, visit, going, candidate, problem ?? 'credentials');
-    return user !== null && mustChange(visit, user, outcome) ? { outcome: 'must_change' } : attempt;
+    return candidate.known && mustChange(visit, candidate.user, outcome) ? { outcome: 'must_change' } : attempt;
   }
   return {
     outcome: 'accepted',
-    fresh: { user, askedAt },
+    fresh: { user: outcome.user, askedAt },
     charged,
     throttleKey: candidate.throttleKey,
   };
 }
 
-/** The entry as the directory told it last. */
-function userNow(candidate: Candidate, outcome: AuthenticationOutcome): DirectoryUser | null {
-  if (!candidate.known) return null;
-  return outcome.outcome === 'accepted' ? (outcome.user ?? candidate.user) : candidate.user;
+/** Nothing was found out about whose name it is. */
+export const nobody: Candidate = { known: false, directory: null, throttleKey: '' };
+
+/**
+ * A search. The charge comes after it, and one that fails finds nobody to charge: then its address is. `null`: the address is over
+ * its limit, with searches that failed; it is not asked about.
+ *
+ * @throws DirectoryUnavailable
+ */
+export async function findWithinLimit(
+  { attempts }: Pick<FlowPorts, 'attempts'>,
+  { source }: Pick<Visit, 'source'>,
+  find: () => Promise<Candidate>,
+): Promise<Candidate | null> {
+  const address = networkOf(source.address);
+  if (attempts.isShut(address)) return null;
+  try {
+    return await find();
+  } catch (error) {
+    if (!(error instanceof DirectoryUnavailable)) throw error;
+    const { limitFactor } = source;
+    if (await attempts.chargeFailedSearch({ address, limitFactor })) throw error;
+    return null;
+  }
 }
 
-function problemOf(user: DirectoryUser | null, outcome: AuthenticationOutcome): LoginProblem | null {
+function problemOf(outcome: AuthenticationOutcome): LoginProblem | null {
   if (outcome.outcome === 'rejected') return outcome.reason;
   // The bind succeeded, so the password is confirmed, and the entry says why that is not enough.
-  return user !== null && user.account !== 'active' ? user.account : null;
+  return outcome.user.account === 'active' ? null : outcome.user.account;
 }
 
 /** Only where the directory let them bind all the same: nobody else could change anything there as themselves. */
-function mustChange(visit: Visit, { directory }: DirectoryUser, outcome: AuthenticationOutcome): boolean {
+function mustChange(visit: Visit, { directory }: KnownUser, outcome: AuthenticationOutcome): boolean {
   if (outcome.outcome !== 'rejected' || outcome.bound !== true) return false;
   const due = outcome.reason === 'must_change_password' || outcome.reason === 'password_expired';
   return due && allowsPasswordChange(visit, directory);
@@ -121,7 +141,7 @@ function throttled(
   visit: Visit,
   going: Going | PageSignIn,
   candidate: Candidate,
-  { limiter = 'login_account' }: Charged,
+  { limiter = 'login_account' }: Pick<Charged, 'limiter'>,
 ): Attempt {
   // Nothing was stored, so this is a line of the log alone: a flood must not fill the table.
   ports.emitAudit(failure(visit, going, candidate, limiter));

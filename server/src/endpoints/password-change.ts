@@ -9,13 +9,15 @@ import {
   PasswordOutcomeUnknown,
 } from '../directory/directory.ts';
 import { departureOf } from '../http/departure.ts';
+import { setCookie } from '../http/session-cookie.ts';
 import { networkOf } from '../http/source.ts';
 import type { PasswordProblem } from '../interaction/sealed-request.ts';
 import type { Parameters } from '../protocol/parameters.ts';
 import type { Charged } from '../store/login-attempts.ts';
 import type { PasswordChangeStore } from '../store/password-changes.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
-import { allowsPasswordChange } from './credentials.ts';
+import { newHandle } from '../tokens/handle.ts';
+import { allowsPasswordChange, findWithinLimit, nobody } from './credentials.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import type { Visit } from './visit.ts';
 
@@ -73,7 +75,8 @@ export async function tryToChange(ports: PasswordPorts, visit: Visit, changing: 
 async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: Changing): Promise<Attempt> {
   const { typed, browser, clientUid, sessionId } = changing;
   const signal = departureOf(visit.reply);
-  const candidate = await changing.find(signal);
+  const candidate = await findWithinLimit(ports, visit, () => changing.find(signal));
+  if (candidate === null) return throttled(ports, visit, nobody, { limiter: 'login_address' }, sessionId);
   const subject = candidate.known ? candidate.user.subject : undefined;
   const charged = await ports.attempts.charge({
     address: networkOf(visit.source.address),
@@ -107,7 +110,10 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
   return { outcome: 'changed', charged };
 }
 
-/** Ends every other session of the user, and writes down what became of the try. */
+/**
+ * Ends every other session of the user, gives this one a new handle, and writes down what became of the try. The cookie goes out
+ * with whatever answer follows.
+ */
 async function settle(
   ports: PasswordPorts,
   visit: Visit,
@@ -117,14 +123,17 @@ async function settle(
   what: Pick<AuditEvent, 'event' | 'outcome' | 'reason'>,
 ): Promise<void> {
   const event = about(visit, candidate, sessionId, what);
+  // Without a session that asks, a sign-in follows, which gives a new one.
+  const handle = keep === undefined || sessionId === undefined ? undefined : newHandle();
   const ended = await ports.changes.changed({
     subject: candidate.known ? candidate.user.subject : '',
-    keep,
+    ...(keep === undefined ? {} : { keep: { id: keep, handle } }),
     throttleKey: candidate.throttleKey,
     form,
     audit: event,
     ends: { requestId: visit.request.id, clientAddress: visit.source.address },
   });
+  if (handle !== undefined) visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
   ports.emitAudit(event);
   for (const one of ended) {
     ports.emitAudit(one.event);
@@ -136,7 +145,7 @@ function throttled(
   ports: PasswordPorts,
   visit: Visit,
   candidate: Candidate,
-  { limiter = 'login_account' }: Charged,
+  { limiter = 'login_account' }: Pick<Charged, 'limiter'>,
   sessionId: string | undefined,
 ): Attempt {
   // As at a sign-in: a line of the log alone, a flood must not fill the table.

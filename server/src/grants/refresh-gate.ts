@@ -3,7 +3,7 @@
  * for the grant to give.
  */
 import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
-import { type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
+import { type ConsentRules, type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../protocol/time.ts';
@@ -14,11 +14,11 @@ import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { stepOf, type Tracing } from '../telemetry/tracing.ts';
 import type { GrantContext, RequestOf } from './grant.ts';
-import { questionAbout } from './regrant.ts';
+import { mayLoseByGroups, questionAbout } from './regrant.ts';
 
 export interface RefreshGatePorts {
   readonly grants: Pick<GrantStore, 'end' | 'endSubject'>;
-  readonly directory: Pick<DirectoryPort, 'lookup'>;
+  readonly directory: Pick<DirectoryPort, 'lookup' | 'showsGroups'>;
   readonly snapshot: SnapshotSource;
   readonly clock: Clock;
   readonly audit: EmitAudit;
@@ -78,16 +78,22 @@ async function lookUp(
   { directory, snapshot, audit }: RefreshGatePorts,
   refreshing: Refreshing,
   grant: UserGrant,
-): Promise<{ rules: Parameters<typeof verifyConsent>[1]; user: DirectoryUser | null }> {
+): Promise<{ rules: ConsentRules; user: DirectoryUser | null }> {
   try {
     // A directory that is not registered now has not said that anybody left.
     const rules = snapshot.current.directory(grant.directory)?.value;
     if (rules === undefined) throw new DirectoryUnavailable(grant.directory, 'it is not registered');
     const reference = { directory: grant.directory, entryId: grant.entryId };
-    const user = await directory.lookup(reference, refreshing.context.signal);
+    const { signal } = refreshing.context;
+    const user = await directory.lookup(reference, signal);
     // Its subjects were made anew: the entry is there, and it is not the person who allowed this.
     if (user !== null && user.subject !== grant.subject) {
       throw new DirectoryUnavailable(grant.directory, 'its subjects are not those of before');
+    }
+    // A service account that may no longer read groups is told that there are none: that ends nothing.
+    if (user?.account === 'active' && user.groups.length === 0 && losesByGroups(refreshing, grant, rules)) {
+      const shown = await directory.showsGroups({ directory: grant.directory, server: user.server }, signal);
+      if (!shown) throw new DirectoryUnavailable(grant.directory, 'it shows no group at all');
     }
     return { rules, user };
   } catch (error) {
@@ -95,6 +101,10 @@ async function lookUp(
     audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'failure', reason: 'directory_unavailable' }));
     throw jsonError('temporarily_unavailable', 'the directory could not be asked, nothing was spent', { cause: error });
   }
+}
+
+function losesByGroups({ client }: Refreshing, grant: UserGrant, rules: ConsentRules): boolean {
+  return mayLoseByGroups(grant, rules, client.registration.access_groups);
 }
 
 async function end(

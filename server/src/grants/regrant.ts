@@ -1,7 +1,7 @@
 /** PURE. What a grant comes to when the directory is asked about it again: at a refresh, and by the sweep for leavers. */
 import type { DirectoryUser } from '../directory/directory.ts';
 import { knownClaims } from '../directory/directory.ts';
-import type { ConsentQuestion, VerifiedConsent } from '../directory/verify-consent.ts';
+import type { ConsentQuestion, ConsentRules, VerifiedConsent } from '../directory/verify-consent.ts';
 import { claimsByName, type Release, release } from '../protocol/claims.ts';
 import { nothingAsked } from '../protocol/claims-request.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
@@ -31,6 +31,23 @@ export function questionAbout(
     ),
     askedAt,
   };
+}
+
+/** Whether claims tell of a group. */
+export function hasGroups(claims: Readonly<Record<string, unknown>>): boolean {
+  return Array.isArray(claims.groups) && claims.groups.length > 0;
+}
+
+/** Whether it holds what a group may have given. */
+export function mayLoseByGroups(
+  { claims, idTokenClaims, scopes }: Pick<Grant, 'claims' | 'idTokenClaims' | 'scopes'>,
+  { consent_rules }: ConsentRules,
+  accessGroups: readonly string[],
+): boolean {
+  const isByRule = consent_rules.some(
+    (rule) => rule.groups.length > 0 && rule.scopes.some((scope) => scopes.includes(scope)),
+  );
+  return isByRule || accessGroups.length > 0 || hasGroups({ ...idTokenClaims, ...claims });
 }
 
 /** What the confirmed scopes release, and no more than was agreed to. */

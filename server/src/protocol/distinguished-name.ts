@@ -111,6 +111,17 @@ export function sameDn(one: DistinguishedName, other: DistinguishedName): boolea
   return one.length === other.length && one.every((rdn, index) => folded(rdn) === folded(other[index] ?? []));
 }
 
+/** Without any of these a name is written in one way only, but for the case of its letters. */
+const writtenInManyWays = /[\\"#+;]|\s[,=]|[,=]\s|^\s|\s$/;
+
+/** The same text for names that {@link sameDn} calls the same, for looking one up among many; of other text, {@link foldText}. */
+export function foldDn(text: string): string {
+  const name = writtenInManyWays.test(text) ? parseDn(text) : null;
+  if (name === null) return foldText(text);
+  const written = ({ type, value }: NamePart) => `${type}=${foldText(value).replaceAll(/[\\,+]/g, '\\$&')}`;
+  return name.map((rdn) => rdn.map(written).toSorted().join('+')).join(',');
+}
+
 /** Whether `name` is `base` or stands below it. */
 export function isUnder(name: DistinguishedName, base: DistinguishedName): boolean {
   return name.length >= base.length && sameDn(name.slice(name.length - base.length), base);

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type DirectoryUser, knownClaims, type LookedUp } from '../directory/directory.ts';
 import { type ConsentRules, verifyConsent } from '../directory/verify-consent.ts';
-import { questionAbout, releasedAgain } from '../grants/regrant.ts';
+import { hasGroups, mayLoseByGroups, questionAbout, releasedAgain } from '../grants/regrant.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { Registered, Snapshot } from '../registry/snapshot.ts';
@@ -152,23 +152,15 @@ function eventAbout(
 }
 
 /** Somebody in a group, as far as is known, or with a grant that a group may have given. */
-export function mayLoseByGroups(
+export function userMayLoseByGroups(
   { sessions, grants }: Held,
-  { consent_rules }: ConsentRules,
+  rules: ConsentRules,
   current: Pick<Snapshot, 'client'>,
 ): boolean {
-  const hasGroups = (claims: Readonly<Record<string, unknown>>) =>
-    Array.isArray(claims.groups) && claims.groups.length > 0;
-  const isByRule = ({ scopes }: HeldGrant) =>
-    consent_rules.some((rule) => rule.groups.length > 0 && rule.scopes.some((scope) => scopes.includes(scope)));
+  const accessGroupsOf = ({ clientId }: HeldGrant) => current.client(clientId)?.value.access_groups ?? [];
   return (
     sessions.some(({ claims }) => hasGroups(claims)) ||
-    grants.some(
-      (grant) =>
-        hasGroups({ ...grant.idTokenClaims, ...grant.claims }) ||
-        isByRule(grant) ||
-        (current.client(grant.clientId)?.value.access_groups.length ?? 0) > 0,
-    )
+    grants.some((grant) => mayLoseByGroups(grant, rules, accessGroupsOf(grant)))
   );
 }
 

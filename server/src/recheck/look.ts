@@ -2,7 +2,7 @@
 import { type DirectoryPort, DirectoryUnavailable, type LookedUp } from '../directory/directory.ts';
 import type { ConsentRules } from '../directory/verify-consent.ts';
 import type { Snapshot } from '../registry/snapshot.ts';
-import { type Held, mayLoseByGroups } from './judge.ts';
+import { type Held, userMayLoseByGroups } from './judge.ts';
 
 /** Milliseconds for one question about a hundred users, their groups included. */
 const longestLook = 10_000;
@@ -33,13 +33,15 @@ export interface Asked {
 
 export type LookPort = Pick<DirectoryPort, 'lookupMany' | 'showsGroups'>;
 
+type Ask = (some: readonly string[]) => Promise<ReadonlyMap<string, LookedUp>>;
+
 /** @throws DirectoryUnavailable when it said nothing at all */
 export async function lookAt(port: LookPort, asked: Asked, users: readonly Held[]): Promise<Seen> {
   if (users.length === 0) return { found: new Map(), groupsHidden: false, problem: undefined };
   const { directory, failures } = asked;
   const ids = users.map(({ entryId }) => entryId);
   const signal = AbortSignal.any([asked.signal, AbortSignal.timeout(longestLot)]);
-  const ask = (some: readonly string[]) =>
+  const ask: Ask = (some) =>
     port.lookupMany(directory, some, AbortSignal.any([signal, AbortSignal.timeout(longestLook)]));
   const { found, problem } =
     failures < apartAfter
@@ -53,10 +55,11 @@ export async function lookAt(port: LookPort, asked: Asked, users: readonly Held[
 /**
  * One entry that no answer can hold must not keep the others from being looked at: halves, and halves of those that fail. An
  * id that fails alone, while others are answered, is `unreadable`; so is whoever's turn does not come in time, which is
- * somebody else each time.
+ * somebody else each time. Where
+ * the directory says of each that it cannot tell, that is an answer too, so one lot does not hold up the round.
  */
 async function lookApart(
-  ask: (some: readonly string[]) => Promise<ReadonlyMap<string, LookedUp>>,
+  ask: Ask,
   ids: readonly string[],
   { directory, signal }: Pick<Asked, 'directory' | 'signal'>,
 ): Promise<Pick<Seen, 'found' | 'problem'>> {
@@ -77,7 +80,8 @@ async function lookApart(
     } catch (error) {
       if (!(error instanceof DirectoryUnavailable)) throw error;
       problem = error;
-      failed += 1;
+      if (error.isOfQuestion) answers += 1;
+      else failed += 1;
     }
     if (!isInVain && some.length > 1) waiting.unshift(...halvesOf(some));
     else for (const id of some) found.set(id, 'unreadable');
@@ -108,6 +112,6 @@ async function hidesGroups(
   const there = [...found.values()].filter((one) => one !== 'unreadable');
   const [first] = there;
   if (first === undefined || there.some(({ groups }) => groups.length > 0)) return false;
-  if (!users.some((held) => mayLoseByGroups(held, rules, current))) return false;
+  if (!users.some((held) => userMayLoseByGroups(held, rules, current))) return false;
   return !(await port.showsGroups({ directory, server: first.server }, signal));
 }

@@ -14,17 +14,20 @@ export const triesPerEntry = 5;
 /** Tries from one address in a minute. */
 export const triesPerAddress = 20;
 
-const charge: Statement = {
-  name: 'login_charge',
-  // The address is charged first, and only then the entry: who is over the first limit cannot move the second. The same
-  // order everywhere also means that two of these never wait for each other in a circle.
-  text: `WITH address AS (
+/** A row comes back where the try is one of those that are allowed; `$1` is the key. */
+const countAddress = (most: string): string => `
       INSERT INTO login_attempts AS a (key, attempts, first_at, last_at) VALUES ($1, 1, now(), now())
       ON CONFLICT (key) DO UPDATE SET last_at = now(),
         attempts = CASE WHEN a.first_at <= now() - interval '1 minute' THEN 1 ELSE a.attempts + 1 END,
         first_at = CASE WHEN a.first_at <= now() - interval '1 minute' THEN now() ELSE a.first_at END
-      WHERE a.attempts < $3::integer OR a.first_at <= now() - interval '1 minute'
-      RETURNING 1),
+      WHERE a.attempts < ${most} OR a.first_at <= now() - interval '1 minute'
+      RETURNING 1`;
+
+const charge: Statement = {
+  name: 'login_charge',
+  // The address is charged first, and only then the entry: who is over the first limit cannot move the second. The same
+  // order everywhere also means that two of these never wait for each other in a circle.
+  text: `WITH address AS (${countAddress('$3::integer')}),
     entry AS (
       INSERT INTO login_attempts AS a (key, attempts, first_at, last_at) SELECT $2::bytea, 1, now(), now() FROM address
       ON CONFLICT (key) DO UPDATE SET last_at = now(),
@@ -36,6 +39,13 @@ const charge: Statement = {
     FROM (VALUES (1)) AS always(one)
     LEFT JOIN consents c ON c.subject = $4::text AND c.client_uid = $5::text AND c.expires_at > now()
     LEFT JOIN sessions s ON s.handle = $6 AND s.browser = $7 AND ${liveSession('s')}`,
+};
+
+const chargeAddress: Statement = {
+  name: 'login_charge_address',
+  text: `WITH address AS (${countAddress('$2::integer')})
+    SELECT EXISTS (SELECT FROM address) AS allowed,
+      (SELECT extract(epoch FROM a.first_at + interval '1 minute' - now())::float8 FROM login_attempts a WHERE a.key = $1) AS left`,
 };
 
 const failed: Statement = {
@@ -67,6 +77,13 @@ export interface Charged {
 }
 
 export interface LoginAttemptStore {
+  /**
+   * A search that brought no answer, so that there is no entry to charge. `false`: over the limit of its address, which this
+   * replica remembers until it is forgiven.
+   */
+  chargeFailedSearch(one: Pick<Charge, 'address' | 'limitFactor'>): Promise<boolean>;
+  /** Whether failed searches brought the address over its limit: it is to be refused before another one. */
+  isShut(address: string): boolean;
   charge(charge: Charge): Promise<Charged>;
   failed(audit: AuditEvent): Promise<void>;
 }
@@ -78,8 +95,30 @@ interface ChargedRow extends RememberedRow {
   session_subject: string | null;
 }
 
+/** Addresses that are remembered; beyond them the oldest is forgotten, which costs a search. */
+const mostShut = 10_000;
+
 export function loginAttemptStore(database: Database): LoginAttemptStore {
+  /** Milliseconds, monotonic, until which each is shut. */
+  const shut = new Map<string, number>();
   return {
+    async chargeFailedSearch({ address, limitFactor }) {
+      const values = [attemptKey('address', address), triesPerAddress * limitFactor];
+      const { rows } = await database.run<{ allowed: boolean; left: number | null }>(chargeAddress, values);
+      const { allowed = false, left = null } = rows[0] ?? {};
+      if (allowed) return true;
+      const [oldest] = shut.keys();
+      if (shut.size >= mostShut && oldest !== undefined) shut.delete(oldest);
+      shut.set(address, performance.now() + (left ?? 60) * 1000);
+      return false;
+    },
+    isShut(address) {
+      const until = shut.get(address);
+      if (until === undefined) return false;
+      if (performance.now() < until) return true;
+      shut.delete(address);
+      return false;
+    },
     async charge(one) {
       const { rows } = await database.run<ChargedRow>(charge, [
         attemptKey('address', one.address),

@@ -6,10 +6,13 @@ import type { AuditEvent } from '../telemetry/audit.ts';
 import { auditJson, insertAudit } from './audit.ts';
 import type { Database, Statement } from './database.ts';
 import { type EndEvent, type EndedSession, endOfSessions, runEnd } from './ended-sessions.ts';
+import { digest } from './handles.ts';
 import { attemptKey } from './login-attempts.ts';
 
 const changed = endOfSessions('password_changed', `s.subject = $3 AND s.id IS DISTINCT FROM $4::text`, {
   counter: `UPDATE login_attempts SET attempts = 0 WHERE key = $5`,
+  // Whoever has a copy of the cookie has it no more.
+  kept: `UPDATE sessions SET handle = $8 WHERE id = $4 AND ended_at IS NULL AND $8::bytea IS NOT NULL`,
   form: `INSERT INTO login_attempts AS a (key, attempts, first_at, last_at) VALUES ($6, 1, now(), now())
       ON CONFLICT (key) DO UPDATE SET last_at = now()`,
   changed: insertAudit('$7'),
@@ -24,8 +27,8 @@ const refused: Statement = {
 
 export interface PasswordChanged {
   readonly subject: string;
-  /** The session that lives on; left out: none. */
-  readonly keep?: string | undefined;
+  /** The session that lives on, under a new handle if there is one; left out: none. */
+  readonly keep?: { readonly id: string; readonly handle?: string | undefined } | undefined;
   /** Entry counter that goes back to none. */
   readonly throttleKey: string;
   /** What the form is known by. */
@@ -55,10 +58,11 @@ export function passwordChangeStore(database: Database, onOwed: () => void): Pas
     changed: ({ subject, keep, throttleKey, form, audit, ends }) =>
       runEnd(database, changed, onOwed, 'password_changed', ends, [
         subject,
-        keep ?? null,
+        keep?.id ?? null,
         attemptKey('entry', throttleKey),
         attemptKey('password_form', form),
         auditJson(audit),
+        keep?.handle === undefined ? null : digest(keep.handle),
       ]),
     async refused({ audit, throttleKey, form }) {
       const { rows } = await database.run<{ used: boolean }>(refused, [

@@ -143,7 +143,7 @@ describe('problems of a sign-in', () => {
     [{ code: 'account_disabled' }, 'Your account is switched off.', undefined],
     [{ code: 'account_expired' }, 'Your account has expired.', undefined],
     [{ code: 'account_unusable' }, 'Your account cannot be used at this time.', undefined],
-    [{ code: 'password_expired' }, 'Your password has expired. Choose a new one.', undefined],
+    [{ code: 'password_expired' }, 'Your password has expired. Ask your administrator for a new one.', undefined],
   ];
   it.each(problems)('%j', (problem, text, field) => {
     const page = loginPage(loginInput({ username: 'ada', problems: [problem] }));

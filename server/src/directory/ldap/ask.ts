@@ -12,6 +12,8 @@ export interface Question {
   /** URL of the server to ask first, e.g. the one that answered before. */
   readonly preferred?: string;
   readonly signal: AbortSignal;
+  /** A search of the same question was answered before, in a step of its own: what fails now comes of the entry that it found. */
+  readonly goesOn?: true;
 }
 
 /**
@@ -24,13 +26,14 @@ export async function askServers<T>(
 ): Promise<T> {
   const { directory, signal } = question;
   let last: unknown = new Error('it has no servers');
+  let isOfQuestion = false;
   for (const server of inOrder(question)) {
     const attempt = await turnAt(server, signal);
     if (attempt === null) {
       last = new Error('its servers failed, and are tried by somebody else');
       continue;
     }
-    let answers = 0;
+    let answers = question.goesOn === true ? 1 : 0;
     try {
       const answer = await ask(server, () => {
         answers += 1;
@@ -43,13 +46,14 @@ export async function askServers<T>(
       const blame = blameFor(error, { answers, age: attempt.age, patience, aborted: signal.aborted });
       if (blame.server === 'failed') server.fail(attempt, error);
       if (blame.server === 'doubted') server.doubt(attempt);
+      isOfQuestion = blame.server === 'doubted' && !blame.askNext;
       if (signal.aborted || !blame.askNext) break;
     } finally {
       attempt.leave();
     }
   }
   if (!isOutage(last)) throw last;
-  throw new DirectoryUnavailable(directory, wordsOf(last), { cause: last });
+  throw new DirectoryUnavailable(directory, wordsOf(last), { cause: last, isOfQuestion });
 }
 
 const ranks = { well: 0, doubted: 1, open: 2 } as const;

@@ -5,7 +5,7 @@ import { isPassword } from '../typed.ts';
 import type { PolicyWarning } from './answers.ts';
 import { askServers } from './ask.ts';
 import type { BindAnswer } from './connection.ts';
-import { type Asking, type Found, findAgain, nobodysDn, questionOf } from './find.ts';
+import { type Asking, type Found, nobodysDn, questionOf, readAgain, readOn } from './find.ts';
 
 type Rejected = Extract<AuthenticationOutcome, { outcome: 'rejected' }>;
 const wrongCredentials: Rejected = { outcome: 'rejected', reason: 'credentials' };
@@ -24,11 +24,11 @@ export async function authenticate(
   if (answer.policy === 'change_after_reset')
     return { outcome: 'rejected', reason: 'must_change_password', bound: true };
   // The directory let the user in: what it went by, such as a lock, is over, and its entry says so now.
-  const now = found.mayBeOutlived ? await findAgain(asking, entryId, signal, server) : found;
-  if (now === null) return wrongCredentials;
-  const { account } = now.user;
-  if (account === 'active') return { outcome: 'accepted', user: warned(now.user, answer.warning) };
-  return { outcome: 'rejected', reason: account, bound: true };
+  const again = found.mayBeOutlived ? await readAgain(asking, entryId, signal, server) : undefined;
+  if (again === null) return wrongCredentials;
+  const { account } = again ?? found.user;
+  if (account !== 'active') return { outcome: 'rejected', reason: account, bound: true };
+  return { outcome: 'accepted', user: warned(again ?? (await readOn(asking, found, signal)), answer.warning) };
 }
 
 /**

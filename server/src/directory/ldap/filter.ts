@@ -35,6 +35,11 @@ export interface FilterTemplate {
   fill(value: string | Buffer, equality?: (attribute: string, value: string) => Filter): Filter;
   /** The template with "has the attribute at all" in those places: every entry that some value would find. */
   readonly open: Filter;
+  /**
+   * Attributes of which an entry that is found for a value holds it in one, and needs no more for being found for another value.
+   * `null`: it is not as simple as that.
+   */
+  readonly holders: readonly string[] | null;
 }
 
 /** @throws FilterProblem */
@@ -62,7 +67,19 @@ export function parseTemplate(text: string): FilterTemplate {
       const attribute = leaf instanceof EqualityFilter ? leaf.attribute : leaf.matchType;
       return new PresenceFilter({ attribute: attribute === '' ? 'objectClass' : attribute });
     }),
+    holders: holdersIn(tree),
   };
+}
+
+/** Where alternatives ask for something beside the value, one of them says nothing of another value. */
+function holdersIn(filter: Filter): readonly string[] | null {
+  if (filter instanceof AndFilter) {
+    const [only, ...more] = filter.filters.filter((one) => countPlaces(one, false) > 0);
+    return only === undefined || more.length > 0 ? null : holdersIn(only);
+  }
+  const leaves = filter instanceof OrFilter ? filter.filters : [filter];
+  const places = leaves.filter((leaf) => leaf instanceof EqualityFilter && isPlace(leaf));
+  return places.length === leaves.length ? places.map(({ attribute }) => attribute) : null;
 }
 
 /** LDAP_MATCHING_RULE_IN_CHAIN (MS-ADTS §3.1.1.3.4.4.3): membership through groups inside groups. */

@@ -3,7 +3,8 @@ import { DirectoryUnavailable, type LookedUp } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import { askServers, entriesOf, type FoundEntries } from './ask.ts';
 import { EntryProblem, readEntry } from './entry.ts';
-import { type Asking, findGroupsOf, questionOf, usersOf } from './find.ts';
+import { type Asking, questionOf, usersOf } from './find.ts';
+import { findGroupsOfMany } from './groups-of-many.ts';
 import type { Searcher } from './server.ts';
 
 /** An OR filter of more is longer than some directories read. */
@@ -37,8 +38,7 @@ export async function findMany(
       async (searcher): Promise<Answered> => {
         const users = await usersOf(asking, searcher, command);
         const showsAnybody = users.entries.length > 0 || (await hasAnybody(asking, searcher));
-        const groups: (readonly RawEntry[])[] = [];
-        for (const entry of users.entries) groups.push(await findGroupsOf(asking, searcher, [entry]));
+        const groups = await findGroupsOfMany(asking, searcher, users.entries);
         return { server: asked.url, users, groups, showsAnybody };
       },
       signal,

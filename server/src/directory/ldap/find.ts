@@ -1,6 +1,9 @@
-/** Finding users: one search for the entry, one for its groups where groups are entries of their own. */
+/**
+ * Finding users: one search for the entry, and what its groups take where they are entries of their own. Whoever types a name
+ * sees no more than the first: what the rest takes would tell who is known.
+ */
 import { randomUUID } from 'node:crypto';
-import { DirectoryUnavailable, type DirectoryUser } from '../directory.ts';
+import { DirectoryUnavailable, type DirectoryUser, type KnownUser } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import { askServers, entriesOf, type FoundEntries, type Question } from './ask.ts';
 import type { SearchCommand } from './connection.ts';
@@ -19,19 +22,28 @@ export interface Asking {
   readonly reading: () => UserReading;
   /** Epoch seconds. */
   readonly time: () => number;
+  readonly lots: LotMemory;
+}
+
+/** What was learnt of asking about many at once. */
+export interface LotMemory {
+  /** Epoch seconds until which groups are searched for one user after the other: a search for all of them found no end. */
+  apartUntil: number;
 }
 
 /** A user who was found, and what binding needs to know of the entry. */
 export interface Found {
-  readonly user: DirectoryUser;
+  readonly user: KnownUser;
   readonly dn: string;
+  /** As the search brought it. */
+  readonly raw: RawEntry;
   /** The state may be history by the time the password is right. */
   readonly mayBeOutlived: boolean;
 }
 
-export interface Search {
+interface Search<T> {
   /** Nobody, one, or two that are not alone. */
-  readonly found: readonly Found[];
+  readonly found: readonly T[];
   /** A referral leads to where more may be. */
   readonly elsewhere: boolean;
 }
@@ -45,52 +57,103 @@ export function nobodysDn({ userBase }: Asking): string {
   return `cn=${randomUUID()},${userBase}`;
 }
 
-/** @throws DirectoryUnavailable */
-export async function findUsers(
+/** One search, whoever it finds. @throws DirectoryUnavailable */
+export async function findUsers(asking: Asking, command: SearchCommand, signal: AbortSignal): Promise<Search<Found>> {
+  const { server, entries, elsewhere } = await askServers(questionOf(asking, signal, undefined), (asked, onAnswer) =>
+    asked.search(
+      async (searcher) => ({ server: asked.url, ...(await entriesOf(searcher, command)) }),
+      signal,
+      onAnswer,
+    ),
+  );
+  const { identify, vendor } = asking.reading();
+  const found = readOrUnavailable(asking.id, () =>
+    entries.map((raw) => {
+      const entry = readEntry(raw);
+      const user = identify(entry, server, asking.time());
+      return { user, dn: entry.dn, raw, mayBeOutlived: vendor.mayBeOutlived(entry) };
+    }),
+  );
+  return { found, elsewhere };
+}
+
+/** All that is known of them, groups included. @throws DirectoryUnavailable */
+export async function readUsers(
   asking: Asking,
   command: SearchCommand,
   signal: AbortSignal,
   preferred?: string,
-): Promise<Search> {
-  const reading = asking.reading();
+): Promise<Search<DirectoryUser>> {
   const { server, users, groups } = await askServers(questionOf(asking, signal, preferred), (asked, onAnswer) =>
     asked.search(
       async (searcher) => {
-        const entries = await usersOf(asking, searcher, command);
-        return { server: asked.url, users: entries, groups: await findGroupsOf(asking, searcher, entries.entries) };
+        const found = await usersOf(asking, searcher, command);
+        const [only, ...more] = found.entries;
+        const isOne = only !== undefined && more.length === 0;
+        return { server: asked.url, users: found, groups: isOne ? await findGroupsOf(asking, searcher, only) : [] };
       },
       signal,
       onAnswer,
     ),
   );
   const found = readOrUnavailable(asking.id, () =>
-    users.entries.map((raw) => {
-      const entry = readEntry(raw);
-      const user = reading.read(entry, groups, server, asking.time());
-      return { user, dn: entry.dn, mayBeOutlived: reading.vendor.mayBeOutlived(entry) };
-    }),
+    users.entries.map((raw) => asking.reading().read(readEntry(raw), groups, server, asking.time())),
   );
   return { found, elsewhere: users.elsewhere };
 }
 
-/** Groups of the one entry; of nobody where there is none, or several. @throws what searching throws */
-export function findGroupsOf(
-  asking: Asking,
-  searcher: Searcher,
-  users: readonly RawEntry[],
-): Promise<readonly RawEntry[]> {
-  const [only = null, ...more] = users;
-  return findGroups(searcher, asking.reading().groups, more.length === 0 ? only : null, nobodysDn(asking));
+/** What {@link findUsers} left out, of the entry that it brought. @throws DirectoryUnavailable */
+export async function readOn(asking: Asking, { user, raw }: Found, signal: AbortSignal): Promise<DirectoryUser> {
+  const question: Question = { ...questionOf(asking, signal, user.server), goesOn: true };
+  const { entry, groups } = isWhole(asking, raw)
+    ? { entry: raw, groups: [] }
+    : await askServers(question, (asked, onAnswer) =>
+        asked.search(
+          async (searcher) => {
+            const whole = await withAllGroups(asking, searcher, raw);
+            return { entry: whole, groups: await findGroupsOf(asking, searcher, whole) };
+          },
+          signal,
+          onAnswer,
+        ),
+      );
+  return readOrUnavailable(asking.id, () =>
+    asking.reading().read(readEntry(entry), groups, user.server, asking.time()),
+  );
+}
+
+/** Nothing more is to be asked about it. */
+function isWhole(asking: Asking, raw: RawEntry): boolean {
+  const { listed, searchFor } = asking.reading().groups;
+  const entry = readEntry(raw);
+  return searchFor(entry) === null && (listed === null || !entry.inParts(listed));
+}
+
+/**
+ * Groups of an entry, where they are searched for. One that cannot be read is refused when it is read, and in none until then.
+ *
+ * @throws what searching throws
+ */
+export async function findGroupsOf(asking: Asking, searcher: Searcher, raw: RawEntry): Promise<readonly RawEntry[]> {
+  try {
+    return await findGroups(searcher, asking.reading().groups, readEntry(raw));
+  } catch (error) {
+    if (error instanceof EntryProblem) return [];
+    throw error;
+  }
 }
 
 /** Entries of a search, with all groups that they list. @throws what searching throws */
 export async function usersOf(asking: Asking, searcher: Searcher, command: SearchCommand): Promise<FoundEntries> {
   const users = await entriesOf(searcher, command);
-  const { listed } = asking.reading().groups;
-  if (listed === null) return users;
   const entries: RawEntry[] = [];
-  for (const entry of users.entries) entries.push(await withoutRanges(searcher, entry, listed));
+  for (const entry of users.entries) entries.push(await withAllGroups(asking, searcher, entry));
   return { ...users, entries };
+}
+
+async function withAllGroups(asking: Asking, searcher: Searcher, raw: RawEntry): Promise<RawEntry> {
+  const { listed } = asking.reading().groups;
+  return listed === null ? raw : withoutRanges(searcher, raw, listed);
 }
 
 /**
@@ -98,23 +161,40 @@ export async function usersOf(asking: Asking, searcher: Searcher, command: Searc
  *
  * @throws DirectoryUnavailable
  */
-export async function findAgain(
+export async function findAgain(asking: Asking, entryId: string, signal: AbortSignal): Promise<Found | null> {
+  const command = asking.reading().byId(entryId);
+  return command === null
+    ? null
+    : onlyOne(asking, entryId, await findUsers(asking, command, signal), (found) => found.user);
+}
+
+/** As {@link findAgain}, with all that is known. @throws DirectoryUnavailable */
+export async function readAgain(
   asking: Asking,
   entryId: string,
   signal: AbortSignal,
   preferred?: string,
-): Promise<Found | null> {
-  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail);
+): Promise<DirectoryUser | null> {
   const command = asking.reading().byId(entryId);
-  if (command === null) return null;
-  const { found, elsewhere } = await findUsers(asking, command, signal, preferred);
+  return command === null
+    ? null
+    : onlyOne(asking, entryId, await readUsers(asking, command, signal, preferred), (user) => user);
+}
+
+function onlyOne<T>(
+  asking: Asking,
+  entryId: string,
+  { found, elsewhere }: Search<T>,
+  userOf: (one: T) => KnownUser,
+): T | null {
+  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail);
   const [only, ...more] = found;
   if (more.length > 0) throw unavailable('an immutable id names several entries');
   if (only === undefined) {
     if (elsewhere) throw unavailable('a referral leads elsewhere, so nobody can say that an entry is gone');
     return null;
   }
-  if (only.user.entryId !== entryId) throw unavailable('it answered with another entry than was asked for');
+  if (userOf(only).entryId !== entryId) throw unavailable('it answered with another entry than was asked for');
   return only;
 }
 

@@ -14,6 +14,9 @@ type Groups = DirectoryUser['groups'];
 /** A user in more groups than this is not judged by some of them. */
 export const mostGroups = 1000;
 
+/** Of a hundred users, each of whom may be in groups of their own. */
+export const mostTogether = 5000;
+
 /** Levels of groups that are followed, those of the user included. */
 export const deepestGroups = 10;
 
@@ -25,18 +28,30 @@ export interface GroupReading {
   readonly attributes: readonly string[];
   /** The one of them that lists groups; a directory may show it in ranges. */
   readonly listed: string | null;
-  /**
-   * The search for groups of this user; `null` where the entry itself lists them or nobody asks for groups.
-   *
-   * @param user `null`: of somebody whom nobody knows, under this DN
-   */
-  searchFor(user: EntryReader | null, dn: string): SearchCommand | null;
+  /** The search for groups of this user; `null` where the entry itself lists them or nobody asks for groups. */
+  searchFor(user: EntryReader): SearchCommand | null;
+  /** Groups of many users by one search; `null` where nobody could tell from its answer whose they are. */
+  readonly together: GroupsTogether | null;
   /** The search for groups that these groups are in; `null` where groups inside groups are not followed, or not by us. */
   readonly searchAbove: ((groupDns: readonly string[]) => SearchCommand) | null;
   /** Any group at all that has a member; `null` where the entries of users list them, or nobody asks for groups. */
   readonly any: SearchCommand | null;
   /** @throws EntryProblem */
   read(user: EntryReader, found: readonly RawEntry[]): Groups;
+}
+
+export interface GroupsTogether {
+  /** What a group lists this user under. */
+  nameOf(user: EntryReader): ListedName;
+  /** The search for groups that list one of them, of {@link groupsAtOnce} at most, with what tells which. */
+  search(names: readonly string[]): SearchCommand;
+  readonly holders: readonly string[];
+}
+
+/** `isDn`: compared as names are; otherwise only what is written the same is the same for certain. */
+export interface ListedName {
+  readonly text: string;
+  readonly isDn: boolean;
 }
 
 type Settings = Pick<DirectoryRegistration, 'group_search' | 'member_of_attribute' | 'vendor'>;
@@ -55,6 +70,7 @@ const noGroups: GroupReading = {
   attributes: [],
   listed: null,
   searchFor: () => null,
+  together: null,
   searchAbove: null,
   any: null,
   read: () => [],
@@ -88,6 +104,26 @@ function listedGroups(attribute: string, base: DistinguishedName | null): GroupR
   };
 }
 
+function togetherBy(
+  { base, scope, attributes }: GroupSearch,
+  template: FilterTemplate,
+  nameOf: GroupsTogether['nameOf'],
+): GroupsTogether | null {
+  const { holders } = template;
+  if (holders === null) return null;
+  return {
+    nameOf,
+    holders,
+    search: (names) => ({
+      base,
+      scope,
+      filter: new OrFilter({ filters: names.map((name) => template.fill(name)) }),
+      attributes: [...new Set([attributes.name, ...holders])],
+      sizeLimit: mostTogether,
+    }),
+  };
+}
+
 function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain: boolean): GroupReading {
   const { base, scope, attributes, nested = false } = search;
   const of = (filter: Filter): SearchCommand => ({
@@ -100,19 +136,25 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
   });
   // A domain controller follows groups inside groups by itself.
   const fill = (dn: string) => (nested && ofDomain ? inChain(template, dn) : template.fill(dn));
+  const nameOf = (user: EntryReader): ListedName => {
+    const name = attributes.user === undefined ? null : user.name(attributes.user);
+    return name === null ? { text: user.dn, isDn: true } : { text: name, isDn: false };
+  };
   return {
     ...noGroups,
     attributes: [
       ...(attributes.user === undefined ? [] : [attributes.user]),
       ...(ofDomain ? ['primaryGroupID', 'objectSid'] : []),
     ],
-    searchFor(user, dn) {
-      const own = user === null || attributes.user === undefined ? dn : (user.name(attributes.user) ?? dn);
-      const primary = ofDomain && user !== null ? primaryGroupOf(user) : null;
+    searchFor(user) {
+      const own = nameOf(user).text;
+      const primary = ofDomain ? primaryGroupOf(user) : null;
       if (primary === null) return of(fill(own));
       const filters = [fill(own), new EqualityFilter({ attribute: 'objectSid', value: primary })];
       return of(new OrFilter({ filters }));
     },
+    // A domain controller follows groups inside groups without saying through which, and has primary groups beside them.
+    together: ofDomain ? null : togetherBy(search, template, nameOf),
     searchAbove:
       nested && !ofDomain
         ? (groupDns) => of(new OrFilter({ filters: groupDns.map((one) => template.fill(one)) }))

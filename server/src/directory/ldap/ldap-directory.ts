@@ -1,6 +1,6 @@
 /**
- * One directory behind the port. The order is fixed: find the entry as the service account, then its groups, and last of
- * all bind as that entry.
+ * One directory behind the port. The order of a sign-in is fixed: find the entry as the service account, bind as that entry,
+ * and only then ask for its groups.
  */
 import type { KeyObject } from 'node:crypto';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
@@ -14,7 +14,7 @@ import {
 } from '../directory.ts';
 import { authenticate, authenticateNobody } from './authenticate.ts';
 import { FilterProblem } from './filter.ts';
-import { type Asking, type Found, findAgain, findUsers } from './find.ts';
+import { type Asking, type Found, findAgain, findUsers, readAgain, readUsers } from './find.ts';
 import { findMany } from './find-many.ts';
 import { type Members, membersOf } from './members.ts';
 import { changePassword, type PasswordTyped } from './password-change.ts';
@@ -31,6 +31,7 @@ export interface DirectoryPorts {
   readonly fingerprintKey: KeyObject;
   readonly connect: Connect;
   readonly observe: ServerPorts['observe'];
+  readonly longest: ServerPorts['longest'];
   /** Milliseconds, monotonic. */
   readonly now: () => number;
   /** Epoch seconds. */
@@ -78,6 +79,7 @@ export class LdapDirectory {
       userBase: registration.user_search.base,
       reading: () => this.#usable(),
       time: ports.time,
+      lots: { apartUntil: 0 },
     };
     this.#onAmbiguous = ports.onAmbiguous;
   }
@@ -104,14 +106,15 @@ export class LdapDirectory {
   }
 
   /** Every entry of that name: nobody signs in by a name of several. @throws DirectoryUnavailable */
-  async findAll(username: string, signal: AbortSignal): Promise<readonly Found[]> {
+  async readAll(username: string, signal: AbortSignal): Promise<readonly DirectoryUser[]> {
     await this.ready(signal);
-    return (await findUsers(this.#asking, this.#usable().byName(username), signal)).found;
+    return (await readUsers(this.#asking, this.#usable().byName(username), signal)).found;
   }
 
   /** `null`: nobody, or nobody alone. @throws DirectoryUnavailable */
   async find(username: string, signal: AbortSignal): Promise<Found | null> {
-    const [only, ...more] = await this.findAll(username, signal);
+    await this.ready(signal);
+    const [only, ...more] = (await findUsers(this.#asking, this.#usable().byName(username), signal)).found;
     if (more.length > 0) this.#onAmbiguous(this.id);
     return only === undefined || more.length > 0 ? null : only;
   }
@@ -140,7 +143,8 @@ export class LdapDirectory {
 
   /** `null`: a complete search found nobody. @throws DirectoryUnavailable */
   async lookup(entryId: string, signal: AbortSignal): Promise<DirectoryUser | null> {
-    return (await this.findAgain(entryId, signal))?.user ?? null;
+    await this.ready(signal);
+    return readAgain(this.#asking, entryId, signal);
   }
 
   /** Whoever is not in the map is gone. @throws DirectoryUnavailable */

@@ -67,7 +67,8 @@ async function probeWith(
     }, signal);
   } catch (error) {
     if (!(error instanceof ServiceBindRefused)) server.fail(attempt, error);
-    if (!connected) return { url, tls: await tlsProblem(target, error, signal) };
+    const field = directory.registered.value.srv_domain === undefined ? 'spec.servers' : 'spec.srv.domain';
+    if (!connected) return { url, tls: await tlsProblem(target, field, error, signal) };
     return { url, tls: ok, bind: bindProblem(directory, target, error) };
   }
   try {

@@ -5,7 +5,7 @@
 import { AndFilter, EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
 import { parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
-import type { DirectoryUser } from '../directory.ts';
+import type { DirectoryUser, KnownUser } from '../directory.ts';
 import { subjectOf } from '../subject.ts';
 import type { RawEntry } from './answers.ts';
 import { claimsOf, reservedClaims } from './claims.ts';
@@ -31,6 +31,8 @@ export interface UserReading {
   readonly anyone: SearchCommand;
   /** Any one of the groups, or of the users who are in one, likewise; `null`: nobody asks for groups. */
   readonly anyGroup: SearchCommand | null;
+  /** Without what may take more searches. @throws EntryProblem */
+  identify(entry: EntryReader, server: string, now: number): KnownUser;
   /** @throws EntryProblem */
   read(entry: EntryReader, groups: readonly RawEntry[], server: string, now: number): DirectoryUser;
   /** @throws EntryProblem when what every user has cannot be read */
@@ -62,9 +64,24 @@ export function userReading(directory: string, registration: DirectoryRegistrati
 
   const havingListed = (attribute: string) =>
     new AndFilter({ filters: [template.open, new PresenceFilter({ attribute })] });
-  const identify = (entry: EntryReader) => {
+  const nameOf = (entry: EntryReader) => {
     const name = entry.name(username);
     return { entryId: entryIdOf(entry, subject), username: name ?? entry.one(username) };
+  };
+  const identify = (entry: EntryReader, server: string, now: number): KnownUser => {
+    const identity = nameOf(entry);
+    const name = display_name === undefined ? null : entry.name(display_name);
+    const account = vendor.stateOf(entry, now);
+    const warnings = account === 'active' ? vendor.warningsOf(entry) : [];
+    return {
+      directory,
+      server,
+      subject: subjectOf(subject_namespace, identity.entryId),
+      ...identity,
+      name: name === null || name === '' ? identity.username : name,
+      account,
+      ...(warnings.length === 0 ? {} : { warnings }),
+    };
   };
 
   return {
@@ -89,22 +106,13 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     anyGroup: groups.listed === null ? groups.any : { ...command, filter: havingListed(groups.listed), sizeLimit: 1 },
     requireReadable(raw) {
       const entry = readEntry(raw);
-      identify(entry);
+      nameOf(entry);
       vendor.stateOf(entry, 0);
     },
+    identify,
     read(entry, found, server, now) {
-      const identity = identify(entry);
-      const name = display_name === undefined ? null : entry.name(display_name);
-      const account = vendor.stateOf(entry, now);
-      const warnings = account === 'active' ? vendor.warningsOf(entry) : [];
       return {
-        directory,
-        server,
-        subject: subjectOf(subject_namespace, identity.entryId),
-        ...identity,
-        name: name === null || name === '' ? identity.username : name,
-        account,
-        ...(warnings.length === 0 ? {} : { warnings }),
+        ...identify(entry, server, now),
         groups: groups.read(entry, found).toSorted((one, other) => (one.dn < other.dn ? -1 : 1)),
         claims: claimsOf(entry, registration),
         rulesMatchedByFilter: rules

@@ -21,6 +21,8 @@ export interface ServerPorts extends OperationPorts {
   readonly gate: ServiceBindGate;
   /** It failed, so it has to be tried again some time. */
   readonly onFailure: (server: LdapServer) => void;
+  /** Milliseconds that one question may take in all. */
+  readonly longest: number;
 }
 
 /** Searches on one connection of the search pool. */
@@ -94,8 +96,8 @@ class Server implements LdapServer {
     this.#ports = ports;
     this.#measured = measuredAt(target.url, ports);
     this.health = createHealth(now);
-    // A little less than its own limit: that of a whole login may end at the same moment.
-    this.patience = 0.9 * Math.min(...Object.values(settings.timeouts));
+    // A little less than its own limit: that of the whole question may end at the same moment, or before any of its own.
+    this.patience = 0.9 * Math.min(ports.longest, ...Object.values(settings.timeouts));
     this.#searches = createPool({
       size: searchConnections,
       oldest: 30 * minute,

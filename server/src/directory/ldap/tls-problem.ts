@@ -19,7 +19,13 @@ const untrusted = new Set([
   'CERT_REJECTED',
 ]);
 
-export async function tlsProblem(target: ServerTarget, error: unknown, signal: AbortSignal): Promise<TlsStep> {
+/** @param field where the resource says which servers there are */
+export async function tlsProblem(
+  target: ServerTarget,
+  field: 'spec.servers' | 'spec.srv.domain',
+  error: unknown,
+  signal: AbortSignal,
+): Promise<TlsStep> {
   const place = placeOf(target);
   const code = codeOf(error);
   if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
@@ -29,7 +35,7 @@ export async function tlsProblem(target: ServerTarget, error: unknown, signal: A
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
     return no(
       'CertificateNameMismatch',
-      `${place}: its certificate is not issued for "${target.host}"${namesIn(error)}. Use a name from the certificate in spec.servers`,
+      `${place}: its certificate is not issued for "${target.host}"${namesIn(error)}. Use a name from the certificate in ${field === 'spec.servers' ? field : `the SRV records of ${field}`}`,
     );
   }
   if (code !== undefined && untrusted.has(code)) {
@@ -41,7 +47,7 @@ export async function tlsProblem(target: ServerTarget, error: unknown, signal: A
   }
   return no(
     'ConnectFailed',
-    `${place} cannot be reached over TLS (${wordsOf(error)}). Check spec.servers, the network between, and that it speaks TLS 1.2 or newer`,
+    `${place} cannot be reached over TLS (${wordsOf(error)}). Check ${field}, the network between, and that it speaks TLS 1.2 or newer`,
   );
 }
 
