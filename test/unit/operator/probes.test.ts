@@ -49,6 +49,22 @@ describe('servers that DNS names', () => {
     expect(one.servers.map(({ url, state }) => `${url} ${state}`)).toEqual([`${a} Up`, `${b} Up`]);
   });
 
+  it.each<readonly [string, readonly (readonly DirectoryServerProbe[])[], string]>([
+    ['the first that it can use', [[up(b), up(a)]], b],
+    [
+      'what most of them ask first',
+      [
+        [up(a), up(b)],
+        [up(b), up(a)],
+        [up(b), up(a)],
+      ],
+      b,
+    ],
+    ['not one that is away', [[unreachable(b), up(a)]], a],
+  ])('the one in use is, in the order that a replica drew, %s', (_title, replicas, active) => {
+    expect(judged(...replicas).activeServer).toBe(active);
+  });
+
   it('none: what DNS said stands in the place of a server', () => {
     const { conditions, servers } = judged([unreachable('_ldaps._tcp.example.com')]);
     expect(conditions[0]).toMatchObject({ type: 'TLSReady', status: 'False', reason: 'ConnectFailed' });

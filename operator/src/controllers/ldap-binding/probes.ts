@@ -47,14 +47,16 @@ export function judgeProbes(input: ProbeInput): ProbeVerdict {
       replicas.map((failures) => failures[index]),
     ),
   );
-  const active = servers.find(({ state }) => state === 'Up') ?? servers.find(({ state }) => state === 'Degraded');
   const worst = replicas.map(bestOf).reduce((one, other) => (rank(other) < rank(one) ? other : one), undefined);
   const conditions = stepConditions(worst);
   const degraded = degradedBy(servers, worst);
   return {
     conditions: degraded === undefined ? conditions : [...conditions, degraded],
     servers,
-    activeServer: active?.url,
+    activeServer: mostOf(
+      all.map((probes) => firstOf(probes, input)),
+      servers,
+    ),
   };
 }
 
@@ -65,6 +67,22 @@ function named(all: readonly (readonly DirectoryServerProbe[])[]): readonly stri
 }
 
 const mostServers = 8;
+
+/** The server that a replica asks before the others: where DNS named them, by the order that it drew. */
+function firstOf(probes: readonly DirectoryServerProbe[], { urls, secret }: ProbeInput): string | undefined {
+  const inOrder = urls ?? probes.map(({ url }) => url);
+  return inOrder.find((url) => failureOf(probes, url, secret) === undefined);
+}
+
+/** The one that most replicas name; of several, one that all can use. */
+function mostOf(names: readonly (string | undefined)[], servers: ProbeVerdict['servers']): string | undefined {
+  const count = (url: string) => names.filter((name) => name === url).length;
+  const isUp = ({ state }: ProbeVerdict['servers'][number]) => Number(state === 'Up');
+  const inOrder = servers
+    .filter(({ url }) => count(url) > 0)
+    .toSorted((one, other) => count(other.url) - count(one.url) || isUp(other) - isUp(one));
+  return inOrder[0]?.url;
+}
 
 /** `undefined`: usable. A server that was not looked at yet counts as not reached. */
 function failureOf(probes: readonly DirectoryServerProbe[], url: string, secret: string): Failure | undefined {
