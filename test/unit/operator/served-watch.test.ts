@@ -68,6 +68,7 @@ describe('the replicas’ reports', () => {
   it('wake who begins to wait once in any case: what it waits for may have come just before', async () => {
     const { watch, told } = await aWatch();
     watch.pend('x', true);
+    await until('the first look', () => Promise.resolve(told.length > 0));
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(told).toEqual(['change x']);
   });
