@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DirectoryUnavailable } from '../../server/src/directory/directory.ts';
 import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
 import { bindAnswer, doneAnswer } from '../support/ber.ts';
 import { makeAuthority } from '../support/certificates.ts';
@@ -39,15 +40,16 @@ interface Stage extends AsyncDisposable {
   readonly url: (position: number) => string;
 }
 
-/** Long enough that no server in health misses it, short enough to wait for. */
-const timeouts = { connect: 2000, bind: 2000, search: 2000 };
+/** Long enough that no server in health misses it on a slow machine, short enough to wait for. */
+const timeout = 5000;
+const timeouts = { connect: timeout, bind: timeout, search: timeout };
 
-async function openStage(limits?: { login: number; lookup: number }): Promise<Stage> {
+async function openStage(limits?: { login: number; lookup: number }, ofEach = timeouts): Promise<Stage> {
   const [first] = servers;
   if (first === undefined) throw new Error('no server');
   const proxies = await Promise.all(servers.map(({ port }) => startFaultProxy(port)));
   const url = (position: number) => `ldaps://localhost:${proxies[position]?.port}`;
-  const registration = registrationOf(first, { servers: positions.map(url), timeouts });
+  const registration = registrationOf(first, { servers: positions.map(url), timeouts: ofEach });
   const people = openDirectories({ people: registration }, limits === undefined ? {} : { limits });
   return {
     proxies,
@@ -106,6 +108,41 @@ describe('F10: one of three servers is broken', () => {
       for (let round = 0; round < 5; round += 1) expect(await login()).toMatchObject({ outcome: 'accepted' });
       const asked = new Set(people.operations.filter(byLogins).map((one) => one.server));
       expect(asked).toEqual(new Set([url(position === 0 ? 1 : 0)]));
+    },
+    120_000,
+  );
+
+  it.concurrent.each(
+    Object.entries(faults).flatMap(([title, begin]) => [true, false].map((warm) => ({ title, begin, warm }))),
+  )(
+    '$title, open connections: $warm: the first login costs its budget at most, however long one operation may take',
+    async ({ begin, warm }) => {
+      const endless = { connect: 90_000, bind: 90_000, search: 90_000 };
+      await using stage = await openStage({ login: 9000, lookup: 6000 }, endless);
+      const { proxies, people, url } = stage;
+      const login = () => people.login('ada', seedPassword('ada'));
+      if (warm) await login();
+      const [broken] = proxies;
+      if (broken === undefined) throw new Error('no such server');
+      begin(broken);
+      people.forget();
+      const start = performance.now();
+      const [first] = await Promise.allSettled([login()]);
+      // Far more than its budget, on however slow a machine, and far less than one operation.
+      expect(performance.now() - start).toBeLessThan(45_000);
+      if (first?.status === 'rejected') expect(first.reason).toBeInstanceOf(DirectoryUnavailable);
+      const paid = people.operations.filter((one) => byLogins(one) && one.server === url(0));
+      // A connection from before may have been lost, which tells nothing of the server: once more, then.
+      const most = warm ? 2 : 1;
+      expect(paid.filter(({ outcome }) => outcome === 'failed').length).toBeLessThanOrEqual(most);
+      for (const operation of ['connect', 'bind', 'search'])
+        expect(paid.filter((one) => one.operation === operation).length).toBeLessThanOrEqual(most);
+      people.forget();
+      expect(await login()).toMatchObject({ outcome: 'accepted' });
+      // A connection that the first one began may still come about.
+      const isQuestion = ({ operation, purpose }: LdapOperation) => operation === 'search' || purpose === 'bind';
+      const asked = people.operations.filter((one) => byLogins(one) && isQuestion(one));
+      expect(new Set(asked.map((one) => one.server))).toEqual(new Set([url(1)]));
     },
     120_000,
   );
@@ -188,7 +225,7 @@ describe('no server answers', () => {
   });
 
   it('time that is up before the last of them is reached is not spent on the same ones again', async () => {
-    await using stage = await openStage({ login: 6000, lookup: 4000 });
+    await using stage = await openStage({ login: 3 * timeout, lookup: 2 * timeout });
     const { proxies, people, url } = stage;
     for (const position of [0, 1]) proxies[position]?.blackHole('all');
     // Two of three are silent, and there is time for two.
