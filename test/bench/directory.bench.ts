@@ -56,7 +56,7 @@ async function rowsOf(stage: Stage, slapd: Slapd, { users, atOnce }: { users: nu
   stage.atEnd(async () => directory[Symbol.asyncDispose]());
   const candidate = await candidatesOf(directory, users);
   const anew = onNewConnections(slapd);
-  const forget = async () => void directory.forget();
+  const forget = () => Promise.resolve(directory.forget());
   const server = { url: slapd.url, pid: process.pid, startTime: 0 };
   const row = (name: string, walk: () => Promise<void>, inFlight = atOnce) =>
     walkRow({ name, role: 'ours', server, users: inFlight, prepare: forget, walk });
