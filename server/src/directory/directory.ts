@@ -154,8 +154,8 @@ export interface DirectoryPort {
    */
   changePassword(candidate: Candidate, current: string, next: string, signal: AbortSignal): Promise<PasswordChange>;
   /**
-   * As {@link lookup}, for 100 entries at most: one search with an OR filter, on one server (and one for groups per user where
-   * groups are entries of their own). An id that is not in the map: a complete search found nobody, while the directory shows
+   * As {@link lookup}, for 100 entries at most: one search with an OR filter, on one server (and one for the groups of all of
+   * them where groups are entries of their own, as far as its answer tells whose they are). An id that is not in the map: a complete search found nobody, while the directory shows
    * other people.
    *
    * @throws DirectoryUnavailable, also when the answer was not whole: a size or time limit, a busy server, a referral
