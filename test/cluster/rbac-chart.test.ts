@@ -78,12 +78,19 @@ describe('the chart', () => {
 
   it('two renderings are the same bytes, and two releases share no name', async () => {
     expect(await renderChart()).toBe(await renderChart());
-    const clusterWide = async (namespace: string) =>
-      objectsOf(await renderChart({ namespace }))
+    const clusterWide = (text: string) =>
+      objectsOf(text)
         .filter(({ metadata }) => metadata.namespace === undefined)
         .map(({ kind, metadata }) => `${kind} ${metadata.name}`);
-    const [first, second] = [await clusterWide('one'), await clusterWide('two')];
+    const own = async (namespace: string) => clusterWide(await renderChart({ namespace }));
+    const [first, second] = [await own('one'), await own('two')];
     expect(first.filter((name) => second.includes(name))).toEqual([]);
+    // The kinds are the cluster's; roles for people carry the name of the release.
+    const whole = async (release: string) =>
+      clusterWide(await renderWholeChart({ release, namespace: release, set: ['crds.enabled=false'] }));
+    const [one, other] = [await whole('nauthera'), await whole('another')];
+    expect(one).toContain('ClusterRole nauthera-client-editor');
+    expect(one.filter((name) => other.includes(name))).toEqual([]);
   });
 
   it('rights or the ServiceAccount can be left to somebody else', async () => {
