@@ -66,12 +66,12 @@ export async function findUsers(asking: Asking, command: SearchCommand, signal: 
       onAnswer,
     ),
   );
-  const { identify, vendor } = asking.reading();
+  const reading = asking.reading();
   const found = readOrUnavailable(asking.id, () =>
     entries.map((raw) => {
       const entry = readEntry(raw);
-      const user = identify(entry, server, asking.time());
-      return { user, dn: entry.dn, raw, mayBeOutlived: vendor.mayBeOutlived(entry) };
+      const user = reading.identify(entry, server, asking.time());
+      return { user, dn: entry.dn, raw, mayBeOutlived: reading.vendor.mayBeOutlived(entry) };
     }),
   );
   return { found, elsewhere };
@@ -124,9 +124,9 @@ export async function readOn(asking: Asking, { user, raw }: Found, signal: Abort
 
 /** Nothing more is to be asked about it. */
 function isWhole(asking: Asking, raw: RawEntry): boolean {
-  const { listed, searchFor } = asking.reading().groups;
+  const { groups } = asking.reading();
   const entry = readEntry(raw);
-  return searchFor(entry) === null && (listed === null || !entry.inParts(listed));
+  return groups.searchFor(entry) === null && (groups.listed === null || !entry.inParts(groups.listed));
 }
 
 /**

@@ -63,9 +63,9 @@ async function askTogether(
   return names.map((name) => (name === null ? undefined : groupsFrom(name, direct, above)));
 }
 
-function nameOf({ nameOf: name }: GroupsTogether, user: RawEntry): ListedName | null {
+function nameOf(together: GroupsTogether, user: RawEntry): ListedName | null {
   try {
-    return name(readEntry(user));
+    return together.nameOf(readEntry(user));
   } catch (error) {
     if (error instanceof EntryProblem) return null;
     throw error;
