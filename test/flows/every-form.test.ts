@@ -1,18 +1,18 @@
 /** Whatever happens between a page and its form, on every page that has one: it ends in something that can be gone on from. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Browser, Page } from '../support/browser.ts';
 import { deviceApp, enterCode, startDevice } from '../support/devices.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
+import { MovedClock } from '../support/moved-clock.ts';
 import { aDirectory, authorize, authorizePath, signIn, World, webApp } from '../support/world.ts';
 
-let offset = 0;
+const moved = new MovedClock();
 let world: World;
 beforeAll(async () => {
-  const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
   const shop = webApp('shop.web', { post_logout_redirect_uris: ['https://shop.example.com/bye'] });
   world = await World.open({
     replicas: 2,
-    options: { clock },
+    options: { clock: moved.clock },
     clients: [shop, deviceApp()],
     directories: { [memoryDirectoryId]: aDirectory({ password_change: 'allowed' }) },
   });
@@ -22,9 +22,6 @@ afterAll(() => world?.stop());
 beforeEach(async () => {
   world.memory.add('ada');
   for (const table of ['authorization_codes', 'consents', 'login_attempts']) await world.rows(`DELETE FROM ${table}`);
-});
-afterEach(() => {
-  offset = 0;
 });
 
 interface Opened {
@@ -206,14 +203,15 @@ describe.each(Object.entries(forms))('conventions §6.3: %s', (_name, form) => {
 
   it('open for too long', async () => {
     for (const age of [31 * 60, 25 * 3600]) {
-      const { browser, page, fields } = await opened();
-      offset = age;
-      const after = await browser.submit(page, fields);
-      expect(after.name).toBe(form.late ?? expired);
-      if (age < 3600 && form.restarted !== undefined) {
-        expect((await browser.submit(after, { restart: '1' })).name).toBe(form.restarted);
-      }
-      offset = 0;
+      await moved.during(world, async (move) => {
+        const { browser, page, fields } = await opened();
+        move(age);
+        const after = await browser.submit(page, fields);
+        expect(after.name).toBe(form.late ?? expired);
+        if (age < 3600 && form.restarted !== undefined) {
+          expect((await browser.submit(after, { restart: '1' })).name).toBe(form.restarted);
+        }
+      });
     }
   });
 

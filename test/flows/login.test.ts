@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { triesPerAddress, triesPerEntry } from '../../server/src/store/login-attempts.ts';
 import type { Browser, Page } from '../support/browser.ts';
+import { MovedClock } from '../support/moved-clock.ts';
 import {
   authorize,
   authorizePath,
@@ -135,40 +136,42 @@ describe('the sign-in page', () => {
 
   it('open for more than 30 minutes: "Start again" keeps the request', async () => {
     // The clock of the replica, not of the test: a page that was sealed long ago.
-    let offset = 0;
-    const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
-    const other = await World.open({ options: { clock } });
+    const moved = new MovedClock();
+    const other = await World.open({ options: { clock: moved.clock } });
     try {
-      const browser = other.browser();
-      const login = await browser.get(authorizePath({ state: 'kept' }));
-      offset = 31 * 60;
-      const expired = await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
-      expect([expired.name, expired.status]).toEqual(['error:request_expired', 400]);
-      const again = await browser.submit(expired, { restart: '1' });
-      expect(again.name).toBe('login');
-      const consent = await browser.submit(again, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
-      expect((await browser.submit(consent, { decision: 'allow' })).response.state).toBe('kept');
+      await moved.during(other, async (move) => {
+        const browser = other.browser();
+        const login = await browser.get(authorizePath({ state: 'kept', prompt: 'consent' }));
+        move(31 * 60);
+        const expired = await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
+        expect([expired.name, expired.status]).toEqual(['error:request_expired', 400]);
+        const again = await browser.submit(expired, { restart: '1' });
+        expect(again.name).toBe('login');
+        const consent = await browser.submit(again, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' });
+        expect((await browser.submit(consent, { decision: 'allow' })).response.state).toBe('kept');
+      });
     } finally {
       await other.stop();
     }
   });
 
   it('open for more than a day: it was open for too long, and nobody is told that an application made a mistake', async () => {
-    let offset = 0;
-    const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
-    const other = await World.open({ options: { clock } });
+    const moved = new MovedClock();
+    const other = await World.open({ options: { clock: moved.clock } });
     try {
-      const browser = other.browser();
-      const login = await browser.get(authorizePath());
-      offset = 25 * 3600;
-      for (const page of [
-        await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' }),
-        await browser.get(`/login?${new URLSearchParams({ request: login.form.fields.request ?? '' })}`),
-      ]) {
-        expect([page.name, page.status]).toEqual(['error:request_expired', 400]);
-        // Too old to begin anew, so neither is promised.
-        expect(page.html).not.toMatch(/Start again|Your request was kept/);
-      }
+      await moved.during(other, async (move) => {
+        const browser = other.browser();
+        const login = await browser.get(authorizePath());
+        move(25 * 3600);
+        for (const page of [
+          await browser.submit(login, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' }),
+          await browser.get(`/login?${new URLSearchParams({ request: login.form.fields.request ?? '' })}`),
+        ]) {
+          expect([page.name, page.status]).toEqual(['error:request_expired', 400]);
+          // Too old to begin anew, so neither is promised.
+          expect(page.html).not.toMatch(/Start again|Your request was kept/);
+        }
+      });
       expect(other.memory.binds).toBe(0);
     } finally {
       await other.stop();

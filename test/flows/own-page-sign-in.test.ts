@@ -1,6 +1,7 @@
 /** A sign-in without a client: `/device` stands for every page of ours that somebody has to be signed in for. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { deviceApp, enterCode, startDevice } from '../support/devices.ts';
+import { MovedClock } from '../support/moved-clock.ts';
 import { authorize, World, webApp } from '../support/world.ts';
 
 let world: World;
@@ -85,18 +86,19 @@ describe('a sign-in for a page of ours', () => {
   });
 
   it('open for more than 30 minutes: "Start again" comes back to the page', async () => {
-    let offset = 0;
-    const clock = { now: () => (Math.floor(Date.now() / 1000) + offset) as never };
-    const other = await World.open({ options: { clock } });
+    const moved = new MovedClock();
+    const other = await World.open({ options: { clock: moved.clock } });
     try {
-      const browser = other.browser();
-      const login = await browser.get('/device');
-      offset = 31 * 60;
-      const ada = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
-      const expired = await browser.submit(login, ada);
-      expect(expired.name).toBe('error:request_expired');
-      const again = await browser.submit(expired, { restart: '1' });
-      expect((await browser.submit(again, ada)).name).toBe('device');
+      await moved.during(other, async (move) => {
+        const browser = other.browser();
+        const login = await browser.get('/device');
+        move(31 * 60);
+        const ada = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
+        const expired = await browser.submit(login, ada);
+        expect(expired.name).toBe('error:request_expired');
+        const again = await browser.submit(expired, { restart: '1' });
+        expect((await browser.submit(again, ada)).name).toBe('device');
+      });
     } finally {
       await other.stop();
     }
