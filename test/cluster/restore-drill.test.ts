@@ -79,7 +79,7 @@ function ask(path: string, credentials: Values, fields?: Values): Promise<Readon
 }
 const token = async (credentials: Values) => {
   const { access_token: given, error } = await ask('/token', credentials, { grant_type: 'client_credentials' });
-  return given === undefined ? String(error) : `given ${given}`;
+  return typeof given === 'string' ? `given ${given}` : String(error);
 };
 const given = expect.stringMatching(/^given /);
 
