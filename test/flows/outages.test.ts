@@ -83,13 +83,16 @@ async function freshCode(uid = 'ada'): Promise<string> {
   for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(200)) {
     await direct.run({ name: 'forgive', text: 'DELETE FROM login_attempts' }, []);
     const browser = world.browser();
-    // After a fault the first try may still meet it, at either page.
+    // After a fault the first try may still meet it, at any page.
     const login = await browser.get(authorizePath({ scope: 'openid offline_access', prompt: 'consent' }));
     met = login.name;
     if (met !== 'login') continue;
     const page = await browser.submit(login, { username: uid, password: seedPassword(uid), 'sign-in': '1' });
     met = page.name;
-    if (met === 'consent') return (await browser.submit(page, { decision: 'allow' })).response.code ?? '';
+    if (met !== 'consent') continue;
+    const allowed = await browser.submit(page, { decision: 'allow' });
+    met = allowed.name;
+    if (!met.startsWith('error:')) return allowed.response.code ?? '';
   }
   throw new Error(`no code within a minute, but the page ${met}`);
 }
