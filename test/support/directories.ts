@@ -24,9 +24,21 @@ type Change = Partial<DirectoryRegistration>;
 
 type Described = Pick<Slapd, 'url' | 'caPem' | 'bindDn' | 'bindPassword' | 'baseDn'>;
 
+/** What every registration of a directory says that a test does not mean otherwise. */
+export const usual = {
+  email_verified: 'never',
+  consent_rules: [],
+  unlisted_scopes: 'allow',
+  // Long: on a busy machine no time limit decides a test, unless the test is about it.
+  timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
+  priority: 100,
+  matches: { suffixes: [], names: [] },
+} satisfies Change;
+
 /** A registration of the built-in people of `startSlapd`. */
 export function registrationOf(slapd: Described, change: Change = {}): DirectoryRegistration {
   return {
+    ...usual,
     servers: [slapd.url],
     ca_bundle: slapd.caPem,
     bind_dn: slapd.bindDn,
@@ -46,13 +58,6 @@ export function registrationOf(slapd: Described, change: Change = {}): Directory
       attributes: { name: 'cn' },
     },
     claims: { name: 'displayName', given_name: 'givenName', email: 'mail' },
-    email_verified: 'never',
-    consent_rules: [],
-    unlisted_scopes: 'allow',
-    // Long: on a busy machine no time limit decides a test, unless the test is about it.
-    timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
-    priority: 100,
-    matches: { suffixes: [], names: [] },
     ...change,
   };
 }

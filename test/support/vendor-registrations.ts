@@ -1,24 +1,13 @@
 /** Registrations of the real directories that are not OpenLDAP, as the operator makes them by default. */
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
+import { usual } from './directories.ts';
 import type { Directory389 } from './directory-389.ts';
 import type { Samba } from './samba.ts';
-
-type Common = 'email_verified' | 'consent_rules' | 'unlisted_scopes' | 'timeouts' | 'priority' | 'matches';
-
-const common: Pick<DirectoryRegistration, Common> = {
-  email_verified: 'never',
-  consent_rules: [],
-  unlisted_scopes: 'allow',
-  // Long: on a busy machine no time limit decides a test, unless the test is about it.
-  timeouts: { connect: 20_000, bind: 20_000, search: 20_000 },
-  priority: 100,
-  matches: { suffixes: [], names: [] },
-};
 
 /** Of the built-in people of `startSamba`. */
 export function registrationOfSamba(samba: Samba, change: Partial<DirectoryRegistration> = {}): DirectoryRegistration {
   return {
-    ...common,
+    ...usual,
     servers: [samba.url],
     ca_bundle: samba.caPem,
     bind_dn: samba.bindDn,
@@ -43,7 +32,7 @@ export function registrationOf389(
   change: Partial<DirectoryRegistration> = {},
 ): DirectoryRegistration {
   return {
-    ...common,
+    ...usual,
     servers: [directory.url],
     ca_bundle: directory.caPem,
     bind_dn: directory.bindDn,
