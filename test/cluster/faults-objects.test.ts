@@ -233,7 +233,7 @@ describe('F41: poison among a thousand good ones', () => {
     expect(operator.ended).toBe(undefined);
     await operator.stop();
     await restartWritesNothing(scene, names, poison.length);
-    await restartFindsWhatMoved(scene, names);
+    await restartFindsWhatMoved(scene, names, poison.length);
     await stormStarvesNobody(scene, proxy, names);
     await proxy.close();
   });

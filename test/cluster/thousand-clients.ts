@@ -46,10 +46,15 @@ export async function restartWritesNothing(scene: Scene, names: readonly string[
   expect(await noted()).toEqual(checks);
 }
 
-/** What moved while nobody looked is found, and nothing else is looked at. */
+/**
+ * What moved while nobody looked is found; nothing else is asked for or written, in the cluster or the registry.
+ *
+ * @param others Clients that are not as they should be, which it looks at
+ */
 export async function restartFindsWhatMoved(
   scene: Scene,
-  [edited = '', drifted = '']: readonly string[],
+  [edited = '', drifted = '', ...rest]: readonly string[],
+  others: number,
 ): Promise<void> {
   const { cluster } = scene;
   const before = (await scene.secret('shop', `${edited}-oauth2`)) ?? {};
@@ -61,6 +66,14 @@ export async function restartFindsWhatMoved(
     `UPDATE registry SET body = body || '{"client_name": "by hand"}' WHERE kind = 'client' AND name = $1`,
     [drifted],
   );
+  const events = (await cluster.auditEvents()).length;
+  const registered = () =>
+    scene.sql(
+      `SELECT kind, id, r.n, c.n AS checked, state FROM registry r LEFT JOIN registry_checks c USING (kind, id)
+        WHERE kind <> 'client' OR name <> ALL ($1) ORDER BY kind, id`,
+      [[edited, drifted]],
+    );
+  const rows = await registered();
   const operator = await OperatorHere.start(scene);
   await until(
     'both are put back',
@@ -71,7 +84,23 @@ export async function restartFindsWhatMoved(
     },
     60_000,
   );
+  await until('what it found is told', async () => reviewOf(operator) !== undefined, 120_000);
+  const { same = 0, differ = 0 } = reviewOf(operator) ?? {};
+  expect(same).toBeGreaterThanOrEqual(rest.length);
+  expect(differ).toBeLessThanOrEqual(others + 2);
+  // What it would write comes after what it says.
+  await sleep(3000);
   await operator.stop();
+  const calls = filterAudit((await cluster.auditEvents()).slice(events), { user: scene.user });
+  const untouched = new Set(rest.flatMap((name) => [name, `${name}-oauth2`]));
+  const asked = calls.filter(({ name }) => name !== undefined && untouched.has(name));
+  expect(asked.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
+  const moved = [edited, `${edited}-oauth2`, drifted, `${drifted}-oauth2`];
+  const writes = writesOf(calls).filter(
+    ({ resource, name }) => !['leases', 'events'].includes(resource) && !moved.includes(name ?? ''),
+  );
+  expect(writes.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
+  expect(await registered()).toEqual(rows);
 }
 
 const named = (name: string) => ({ spec: { displayName: name } });
