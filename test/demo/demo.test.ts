@@ -11,9 +11,9 @@ const ports = [9400, 9401, 9500, 9502, 9636, 9501];
 
 let checkout: Checkout;
 beforeAll(async () => {
-  const held = (await Promise.all(ports.map(isListening))).flatMap((listens, at) => (listens ? [ports[at]] : []));
-  if (held.length > 0)
-    throw new Error(`these tests need the demo's own ports, and ${held} is in use: does a demo run here?`);
+  const listening = await Promise.all(ports.map(isListening));
+  const held = ports.filter((_, at) => listening[at]).join(', ');
+  if (held !== '') throw new Error(`these tests need the demo's own ports, in use: ${held}. Does a demo run here?`);
   checkout = await copyCheckout();
 });
 afterAll(() => checkout?.remove());

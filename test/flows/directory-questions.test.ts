@@ -56,7 +56,9 @@ describe.each([
       await expect(people.login(poison, seedPassword(poison))).rejects.toThrow(detail);
       expect(new Set(people.operations.map(({ server }) => server)).size).toBe(1);
     }
-    await Promise.all(rounds.map(() => expect(people.login(poison, seedPassword(poison))).rejects.toBeInstanceOf(DirectoryUnavailable)));
+    await Promise.all(
+      rounds.map(() => expect(people.login(poison, seedPassword(poison))).rejects.toBeInstanceOf(DirectoryUnavailable)),
+    );
     expect(up(people)).toEqual([true, true]);
     // No more than have a connection at once.
     const all = await Promise.all([1, 2, 3, 4].map(() => people.login('ada', seedPassword('ada'))));

@@ -32,6 +32,6 @@ export class MovedClock {
 
 async function isServing({ servers }: World): Promise<boolean> {
   const answers = await Promise.all(servers.map(({ managementUrl }) => fetch(`${managementUrl}/readyz`)));
-  await Promise.all(answers.map((answer) => answer.body?.cancel()));
+  await Promise.all(answers.map((answer) => answer.arrayBuffer()));
   return answers.every(({ ok }) => ok);
 }

@@ -8,7 +8,6 @@ import type { LookPort } from '../../server/src/recheck/look.ts';
 import { type SweepPorts, sweepStep } from '../../server/src/recheck/sweep.ts';
 import { createFollower } from '../../server/src/registry/follow.ts';
 import type { SnapshotSource } from '../../server/src/registry/snapshot.ts';
-import type { Database } from '../../server/src/store/database.ts';
 import { grantStore } from '../../server/src/store/grants.ts';
 import { leaverStore } from '../../server/src/store/leavers.ts';
 import { recheckStore, type Standing } from '../../server/src/store/rechecks.ts';
