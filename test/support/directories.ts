@@ -12,6 +12,7 @@ import {
 } from '../../server/src/directory/directory.ts';
 import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
 import type { ServiceBindLedger } from '../../server/src/directory/ldap/service-bind.ts';
+import { defaultLimits } from '../../server/src/directory/limits.ts';
 import { epochSeconds } from '../../server/src/protocol/time.ts';
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import type { Registered, Snapshot, SnapshotSource } from '../../server/src/registry/snapshot.ts';
@@ -122,11 +123,8 @@ export type TestDirectoriesOptions = Partial<Omit<DirectoriesOptions, 'snapshots
   readonly time?: () => number;
 };
 
-/** Limits and time-outs as they are by default, for tests about them. */
-export const inEarnest = {
-  limits: { login: 3000, lookup: 2000 },
-  timeouts: { connect: 1000, bind: 1000, search: 1000 },
-} as const;
+/** Limits as they are by default, for tests about them. */
+export const inEarnest = { limits: defaultLimits } as const;
 
 export const never: AbortSignal = new AbortController().signal;
 

@@ -23,6 +23,7 @@ import type { LdapServer } from './ldap/server.ts';
 import type { ServiceBindLedger } from './ldap/service-bind.ts';
 import { type ResolveSrv, resolveSrvHere } from './ldap/srv.ts';
 import { type Connect, connectTls } from './ldap/target.ts';
+import { defaultLimits, type Limits, leftOf } from './limits.ts';
 import { createProber, type Prober } from './prober.ts';
 import { isPassword, isUsername, nameMatches, unknownThrottleKey } from './typed.ts';
 
@@ -35,8 +36,8 @@ export interface DirectoriesOptions {
   readonly log: Log;
   /** Each operation once, when it ended: for metrics, and for tests that count. */
   readonly observe?: (operation: LdapOperation) => void;
-  /** Milliseconds that directories may take in all for one login (find and authenticate), and for one user read anew. */
-  readonly limits?: { readonly login: number; readonly lookup: number };
+  /** Default: {@link defaultLimits}. */
+  readonly limits?: Limits;
   /** How connections are opened; default: TLS as `ldap/target.ts` says. */
   readonly connect?: Connect;
   /** Who is asked for the servers of a domain; default: the resolvers of this system. */
@@ -78,7 +79,6 @@ export interface ServerState {
 
 /** Resolvers keep an answer for as long as its records allow, so asking costs little and hears of a change when they do. */
 const defaultLookUpEvery = 60_000;
-const defaultLimits = { login: 3000, lookup: 2000 };
 
 /** What was found, behind the candidate's back: DNs go nowhere else. */
 interface Known {
@@ -94,7 +94,7 @@ export function createDirectories(options: DirectoriesOptions): Directories {
 
 class RegisteredDirectories implements Directories {
   readonly #options: DirectoriesOptions;
-  readonly #limits: { readonly login: number; readonly lookup: number };
+  readonly #limits: Limits;
   readonly #ports: DirectoryPorts;
   readonly #prober: Prober;
   readonly #known = new WeakMap<Candidate, Known>();
@@ -173,7 +173,7 @@ class RegisteredDirectories implements Directories {
     if (known === undefined && candidate.known) throw new TypeError('authenticate takes what find returned');
     if (known === undefined || !isPassword(password)) return { outcome: 'rejected', reason: 'credentials' };
     const { directory, found, spent } = known;
-    const limit = within(signal, Math.max(0, this.#limits.login - spent));
+    const limit = within(signal, leftOf(this.#limits, spent));
     return found === null
       ? directory.authenticateNobody(password, limit)
       : directory.authenticate(found, password, limit);
@@ -204,7 +204,7 @@ class RegisteredDirectories implements Directories {
     const wrong = { outcome: 'rejected', reason: 'credentials' } as const;
     if (known === undefined || !isPassword(current)) return wrong;
     const { directory, found, spent } = known;
-    const limit = within(signal, Math.max(0, this.#limits.login - spent));
+    const limit = within(signal, leftOf(this.#limits, spent));
     if (found !== null) return directory.changePassword(found, { current, next }, limit);
     await directory.authenticateNobody(current, limit);
     return wrong;
