@@ -435,7 +435,7 @@ describe('the directory has the last word', () => {
     expect(await world.count('sessions', `username = '${username}' AND ended_at IS NULL`)).toBe(0);
   });
 
-  it('F12: it does not answer: nothing is approved, and "Try again" repeats the click', async () => {
+  it('F10: it does not answer: nothing is approved, and "Try again" repeats the click', async () => {
     const device = await startDevice(world);
     const browser = world.browser();
     const page = await enterCode(browser, device.user_code, username);
