@@ -18,7 +18,11 @@ describe('A49: searches that fail', () => {
     const enter = async () =>
       (await browser.submit(page, { username: 'ada', password: 'password-of-ada', 'sign-in': '1' })).problem;
     const problems: (string | undefined)[] = [];
-    for (let tries = 0; tries < triesPerAddress + 5; tries += 1) problems.push(await enter());
+    for (let tries = 0; tries < triesPerAddress + 5; tries += 1) {
+      problems.push(await enter());
+      // The minute that all of them belong to lasts as long as this machine needs.
+      if (tries === 0) await world.rows(`UPDATE login_attempts SET first_at = now() + interval '1 hour'`);
+    }
     world.memory.down = false;
     // The one over the limit was found out by the search that it still made.
     expect(world.memory.searches).toBe(triesPerAddress + 1);

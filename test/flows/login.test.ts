@@ -263,6 +263,8 @@ describe('limits on failed sign-ins', () => {
     for (let tries = 0; tries < triesPerAddress + 5; tries++) {
       const { problem = '' } = await enter(browser, page, `guess${tries}`, 'wrong');
       problems.set(problem.slice(0, 8), (problems.get(problem.slice(0, 8)) ?? 0) + 1);
+      // The minute that all of them belong to lasts as long as this machine needs.
+      if (tries === 0) await world.rows(`UPDATE login_attempts SET first_at = now() + interval '1 hour'`);
     }
     expect(Object.fromEntries(problems)).toEqual({ Username: triesPerAddress, 'Too many': 5 });
     // Over the limit, the entry's own counter is not moved: nobody can be locked out for free.
