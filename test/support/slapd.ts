@@ -36,6 +36,8 @@ export interface SlapdOptions {
 /** What slapd says it did (`loglevel stats`). */
 export interface SlapdOperations {
   readonly connections: number;
+  /** So many of them are closed. */
+  readonly closed: number;
   /** DNs in the order of the binds; anonymous: the empty string. */
   readonly binds: readonly string[];
   /** Filters in the order of the searches. */
@@ -266,8 +268,10 @@ class LocalSlapd implements Slapd {
   async operations(): Promise<SlapdOperations> {
     await this.#settleLog();
     const all = (pattern: RegExp) => [...this.#log.matchAll(pattern)].map((match) => match[1] ?? '');
+    const accepted = all(/ (conn=\d+) fd=\d+ ACCEPT from /g);
     return {
-      connections: all(/( ACCEPT from )/g).length,
+      connections: accepted.length,
+      closed: all(/ (conn=\d+) fd=\d+ closed/g).filter((one) => accepted.includes(one)).length,
       binds: all(/ BIND dn="(.*)" method=/g),
       searches: all(/ SRCH base=.* filter="(.*)"$/gm),
     };
