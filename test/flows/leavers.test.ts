@@ -51,6 +51,20 @@ describe('a round', () => {
     expect((await leaving.sweeping.step())?.bucket?.sessions).toHaveLength(1);
   });
 
+  it('tells how long it is until then, by the clock of the database', async () => {
+    await leaving.sweeping.round();
+    await leaving.world.rows(`UPDATE recheck_rounds SET began_at = now() - interval '20 seconds'`);
+    const age = async () => {
+      const text = 'SELECT extract(epoch FROM now() - began_at)::float8 AS age FROM recheck_rounds';
+      return (await leaving.world.rows<{ age: number }>(text))[0]?.age ?? Number.NaN;
+    };
+    const before = await age();
+    const { dueIn = Number.NaN } = (await leaving.sweeping.step()) ?? {};
+    const after = await age();
+    expect(dueIn).toBeGreaterThanOrEqual(Math.max(0, 50 - after));
+    expect(dueIn).toBeLessThanOrEqual(Math.max(0, 50 - before));
+  });
+
   it('writes over what changed, and nothing else', async () => {
     const name = leaving.newPerson();
     await leaving.granted(name);
