@@ -1,5 +1,5 @@
 /** A directory that changes its mind while tokens are being refreshed: what it no longer allows is not given after its no. */
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aScope } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
@@ -75,6 +75,7 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
       stopped = true;
       return done;
     };
+    onTestFinished(stop);
     /** What became of it, when it is over: its last token is presented once more. */
     const presentAgain = async (): Promise<TokenAnswer> => {
       await done;
