@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { openConnection } from '../../server/src/directory/ldap/connection.ts';
+import type { RawEntry } from '../../server/src/directory/ldap/answers.ts';
+import { type Connection, openConnection, type SearchPage } from '../../server/src/directory/ldap/connection.ts';
 import { readEntry } from '../../server/src/directory/ldap/entry.ts';
 import { parseFilter } from '../../server/src/directory/ldap/filter.ts';
+import { allPages } from '../../server/src/directory/ldap/pages.ts';
 import { withoutRanges } from '../../server/src/directory/ldap/ranges.ts';
+import type { Searcher } from '../../server/src/directory/ldap/server.ts';
 import { connectTls, targetsOf } from '../../server/src/directory/ldap/target.ts';
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import { never, openDirectories, registrationOf } from '../support/directories.ts';
@@ -210,6 +213,38 @@ describe.each(vendors)('$name', (vendor) => {
     expect(ids.map((id) => found.get(id))).toEqual(each);
   });
 
+  it('an answer that is cut off is read page by page', async () => {
+    const connection = await boundTo(server);
+    try {
+      const commands: (SearchPage | undefined)[] = [];
+      const search: Searcher['search'] = (command, page) => {
+        commands.push(page);
+        return connection.search(command, { milliseconds: 20_000, signal: never }, page);
+      };
+      const { base } = vendor.groupSearch;
+      const filter = parseFilter('(objectClass=*)');
+      const command = { base, scope: 'sub', filter, attributes: ['cn'], sizeLimit: 1000 } as const;
+      const whole = await search(command);
+      expect(whole).toMatchObject({ code: 0, cookie: null });
+      // What a server with a small limit does; one of them knows no limit but that of its pages.
+      const cut = { ...whole, code: 4, entries: whole.entries.slice(0, 2) };
+      const { entries } = await allPages({ search }, command, cut);
+      const names = (all: readonly RawEntry[]) => all.map(({ dn }) => dn).toSorted();
+      expect(names(entries)).toEqual(names(whole.entries));
+      expect(entries.length).toBeGreaterThan(2);
+      // A page that is full may be followed by an empty one.
+      const sizes = commands.slice(1).map((page) => page?.size);
+      expect(new Set(sizes)).toEqual(new Set([2]));
+      expect([entries.length / 2, entries.length / 2 + 0.5, entries.length / 2 + 1]).toContain(sizes.length);
+      // Not read to its end, and let go: the connection serves on.
+      expect((await allPages({ search }, { ...command, sizeLimit: 2 }, cut)).entries).toHaveLength(2);
+      expect(commands.at(-1)).toMatchObject({ size: 0 });
+      expect(names((await search(command)).entries)).toEqual(names(whole.entries));
+    } finally {
+      connection.destroy();
+    }
+  });
+
   it('costs as many searches as there are levels, none of which a name alone brings about', async () => {
     await using people = openDirectories({ people: searching(true) });
     await people.user('ada');
@@ -246,12 +281,9 @@ describe('groups of Active Directory', () => {
   it('a list that is shown in parts is read to its end', async () => {
     const names = Array.from({ length: 7 }, (_, index) => `part-${index}`);
     for (const name of names) await samba.add(domainGroup(name, [domainDn('grace')]));
-    const [target] = targetsOf([samba.url], samba.caPem);
-    if (target === undefined) throw new Error('no target');
-    const connection = openConnection(await connectTls(target, 'probe', never));
+    const connection = await boundTo(samba);
     try {
       const limits = { milliseconds: 20_000, signal: never };
-      await connection.bind(samba.bindDn, samba.bindPassword, limits);
       let asked = 0;
       const searcher = {
         search(command: Parameters<typeof connection.search>[0]) {
@@ -283,6 +315,15 @@ describe('groups of Active Directory', () => {
     }
   });
 });
+
+/** As the service account. */
+async function boundTo({ url, caPem, bindDn, bindPassword }: Running): Promise<Connection> {
+  const [target] = targetsOf([url], caPem);
+  if (target === undefined) throw new Error('no target');
+  const connection = openConnection(await connectTls(target, 'probe', never));
+  await connection.bind(bindDn, bindPassword, { milliseconds: 20_000, signal: never });
+  return connection;
+}
 
 it('groups that list names: the attribute of the user takes the place of {}', async () => {
   await using slapd = await startSlapd();

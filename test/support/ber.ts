@@ -50,6 +50,13 @@ export const referenceAnswer = (id: number, url: string): Buffer => message(id, 
 
 export const doneAnswer = (id: number, code: number): Buffer => message(id, element(0x65, result(code)));
 
+/** The end of a page, after which another one begins (RFC 2696 §2); with an empty cookie the last one. */
+export function pageAnswer(id: number, cookie: string): Buffer {
+  const value = element(0x30, Buffer.concat([integer(0x02, 0), octets(cookie)]));
+  const control = element(0x30, Buffer.concat([octets('1.2.840.113556.1.4.319'), octets(value)]));
+  return message(id, element(0x65, result(0)), element(0xa0, control));
+}
+
 /** Notice of Disconnection (RFC 4511 §4.4.1). */
 export const noticeAnswer = (): Buffer =>
   message(0, element(0x78, Buffer.concat([result(52), element(0x8a, Buffer.from('1.3.6.1.4.1.1466.20036'))])));

@@ -11,7 +11,7 @@ export interface ScriptedRequest {
   readonly operation: 'bind' | 'search' | 'unbind' | 'other';
   /** Of a bind: the name. */
   readonly name: string;
-  /** Whether this text stands in it: a name, an attribute. */
+  /** Whether this text stands in it: a name, an attribute, the type of a control. */
   readonly mentions: (text: string) => boolean;
   readonly socket: TLSSocket;
 }
@@ -78,7 +78,7 @@ function readRequest(message: Buffer, socket: TLSSocket): ScriptedRequest {
   const id = parts.readNumber(0x02);
   const { tag, value } = parts.read();
   const operation = operations.get(tag) ?? 'other';
-  const mentions = (text: string) => value.includes(text);
+  const mentions = (text: string) => message.includes(text);
   if (operation !== 'bind') return { id, operation, name: '', mentions, socket };
   const bind = new Elements(value);
   bind.readNumber(0x02);

@@ -3,7 +3,7 @@ import { MessageParser } from 'ldapts';
 import { describe, expect, it } from 'vitest';
 import { MessageStream, readAnswer } from '../../../server/src/directory/ldap/answers.ts';
 import { MalformedAnswer } from '../../../server/src/directory/ldap/ber.ts';
-import { bindAnswer, doneAnswer, element, entryAnswer, message, noticeAnswer } from '../../support/ber.ts';
+import { bindAnswer, doneAnswer, element, entryAnswer, message, noticeAnswer, pageAnswer } from '../../support/ber.ts';
 
 const inside = (bytes: Buffer) => {
   const [first] = new MessageStream(1_000_000).push(bytes);
@@ -59,6 +59,8 @@ describe('answers that are right', () => {
   });
   it('done and notice', () => {
     expect(read(doneAnswer(3, 4))).toEqual({ kind: 'done', id: 3, code: 4 });
+    expect(read(pageAnswer(3, 'next'))).toEqual({ kind: 'done', id: 3, code: 0, cookie: Buffer.from('next') });
+    expect(read(pageAnswer(3, ''))).toEqual({ kind: 'done', id: 3, code: 0 });
     expect(read(noticeAnswer())).toEqual({ kind: 'notice' });
   });
 });
@@ -87,6 +89,13 @@ describe('A45: answers that are wrong end in one error', () => {
     'a control that is no sequence': message(
       2,
       Buffer.concat([element(0x65, hex('0a0100 0400 0400')), hex('a002 0500')]),
+    ),
+    'a page response that does not fit': message(
+      2,
+      Buffer.concat([
+        element(0x65, hex('0a0100 0400 0400')),
+        hex(`a01e301c0416${Buffer.from('1.2.840.113556.1.4.319').toString('hex')}0402 3005`),
+      ]),
     ),
     'a policy response that does not fit': bindAnswer(2, 0, hex('30ff')),
   };

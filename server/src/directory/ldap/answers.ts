@@ -40,7 +40,8 @@ export type Answer =
     }
   | { readonly kind: 'entry'; readonly id: number; readonly entry: RawEntry }
   | { readonly kind: 'reference'; readonly id: number }
-  | { readonly kind: 'done'; readonly id: number; readonly code: number }
+  /** Of a search. `cookie`: where its next page begins (RFC 2696 §3); left out: there is none. */
+  | { readonly kind: 'done'; readonly id: number; readonly code: number; readonly cookie?: Buffer }
   /** Of a modification or an extended operation. `diagnostic`: the server's own words, for programs alone. */
   | {
       readonly kind: 'modified';
@@ -67,6 +68,7 @@ const tag = {
   controls: 0xa0,
 };
 const passwordPolicy = '1.3.6.1.4.1.42.2.27.8.5.1';
+const pagedResults = '1.2.840.113556.1.4.319';
 
 /** Cuts a stream into messages. Bytes are counted from {@link restart} on; beyond the limit the stream is refused. */
 export class MessageStream {
@@ -129,13 +131,19 @@ export function readAnswer(message: Buffer): Answer {
   const id = parts.readNumber(tag.integer);
   const operation = parts.read();
   const inside = new Elements(operation.value);
-  const { error: policy, warning } = parts.done ? noPolicy : readControls(parts.read(tag.controls).value);
+  const controls = parts.done ? noControls : readControls(parts.read(tag.controls).value);
+  const { error: policy, warning } = controls.policy;
   if (!parts.done) throw new MalformedAnswer('octets after the controls');
   switch (operation.tag) {
     case tag.bind:
       return { kind: 'bind', id, policy, warning, ...readDiagnosed(inside) };
     case tag.done:
-      return { kind: 'done', id, code: readResult(inside) };
+      return {
+        kind: 'done',
+        id,
+        code: readResult(inside),
+        ...(controls.cookie === null ? {} : { cookie: controls.cookie }),
+      };
     case tag.entry:
       return { kind: 'entry', id, entry: readEntry(inside) };
     case tag.reference:
@@ -180,18 +188,34 @@ function readEntry(inside: Elements): RawEntry {
 
 const noPolicy: Policy = { error: null, warning: null };
 
-function readControls(bytes: Buffer): Policy {
+interface Controls {
+  readonly policy: Policy;
+  readonly cookie: Buffer | null;
+}
+
+const noControls: Controls = { policy: noPolicy, cookie: null };
+
+function readControls(bytes: Buffer): Controls {
   const list = new Elements(bytes);
-  let policy = noPolicy;
+  let { policy, cookie } = noControls;
   while (!list.done) {
     const control = new Elements(list.read(tag.sequence).value);
     const type = textOf(control.read(tag.octets).value);
     while (!control.done) {
       const { tag: found, value } = control.read();
       if (type === passwordPolicy && found === tag.octets) policy = readPolicy(value);
+      if (type === pagedResults && found === tag.octets) cookie = readCookie(value);
     }
   }
-  return policy;
+  return { policy, cookie };
+}
+
+/** `null`: an empty one, so that was the last page. The number before it is an estimate, and nobody's word. */
+function readCookie(bytes: Buffer): Buffer | null {
+  const value = new Elements(new Elements(bytes).read(tag.sequence).value);
+  value.read(tag.integer);
+  const cookie = value.read(tag.octets).value;
+  return cookie.length === 0 ? null : cookie;
 }
 
 const policyErrors: readonly PolicyError[] = [

@@ -4,6 +4,7 @@ import type { RawEntry } from './answers.ts';
 import { blameFor, isOutage, SearchFailed } from './blame.ts';
 import type { SearchCommand } from './connection.ts';
 import type { Attempt } from './health.ts';
+import { allPages, isCutOff } from './pages.ts';
 import type { LdapServer, Searcher } from './server.ts';
 
 export interface Question {
@@ -103,13 +104,16 @@ export interface FoundEntries {
 
 /**
  * Entries of a complete search. A search that the size limit ended is complete as far as we asked only when it brought
- * that many; a server's own smaller limit is no answer.
+ * that many; where a server's own limit is smaller, it is asked for the same in pages if the command allows that, and is no
+ * answer otherwise.
  *
  * @throws SearchFailed, ConnectionLost
  */
 export async function entriesOf(searcher: Searcher, command: SearchCommand): Promise<FoundEntries> {
-  const { code, entries, references } = await searcher.search(command);
+  const answer = await searcher.search(command);
+  const { code, entries, references } = answer;
   const full = code === resultCode.sizeLimitExceeded && entries.length === command.sizeLimit;
-  if (code !== resultCode.success && !full) throw new SearchFailed(code);
-  return { entries, elsewhere: references > 0 };
+  if (code === resultCode.success || full) return { entries, elsewhere: references > 0 };
+  if (command.mayBePaged === true && isCutOff(answer)) return allPages(searcher, command, answer);
+  throw new SearchFailed(code);
 }

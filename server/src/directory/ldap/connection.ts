@@ -3,7 +3,7 @@
  * on it is bound for certain. One operation at a time; whatever goes wrong ends it.
  */
 import type { Socket } from 'node:net';
-import { BindRequest, Control, type Filter, PasswordPolicyControl, SearchRequest } from 'ldapts';
+import { BindRequest, Control, type Filter, PagedResultsControl, PasswordPolicyControl, SearchRequest } from 'ldapts';
 import {
   type Answer,
   MessageStream,
@@ -53,6 +53,16 @@ export interface SearchCommand {
   readonly sizeLimit: number;
   /** It is asked to name no other places where more may be (MS-ADTS §3.1.1.3.4.1.4). Default `false`. */
   readonly domainScope?: boolean;
+  /** Where the server's own limit is smaller, the answer may be asked for in pages. Default `false`. */
+  readonly mayBePaged?: boolean;
+}
+
+/** A part of an answer (RFC 2696). */
+export interface SearchPage {
+  /** Entries at most; 0: the rest is not wanted. */
+  readonly size: number;
+  /** From the page before; `null`: the first. */
+  readonly cookie: Buffer | null;
 }
 
 export interface SearchAnswer {
@@ -60,6 +70,8 @@ export interface SearchAnswer {
   readonly entries: readonly RawEntry[];
   /** Referrals are counted and never followed. */
   readonly references: number;
+  /** Where the next page begins; `null`: there is none. */
+  readonly cookie: Buffer | null;
 }
 
 export interface OperationLimits {
@@ -73,7 +85,7 @@ export interface Connection {
   /** @throws ConnectionLost; TypeError for an empty DN or password */
   bind(dn: string, password: string, limits: OperationLimits, withPolicy?: boolean): Promise<BindAnswer>;
   /** @throws ConnectionLost; TypeError on a connection that has not bound with success */
-  search(command: SearchCommand, limits: OperationLimits): Promise<SearchAnswer>;
+  search(command: SearchCommand, limits: OperationLimits, page?: SearchPage): Promise<SearchAnswer>;
   /**
    * Asks for a new password for the one as whom it is bound.
    *
@@ -146,14 +158,17 @@ class LdapConnection implements Connection {
     return answer;
   }
 
-  async search(command: SearchCommand, limits: OperationLimits): Promise<SearchAnswer> {
+  async search(command: SearchCommand, limits: OperationLimits, page?: SearchPage): Promise<SearchAnswer> {
     if (this.#open && !this.#bound) throw new TypeError('a search needs a bound connection');
-    const { base: baseDN, scope, filter, attributes, sizeLimit, domainScope = false } = command;
+    const { base: baseDN, scope, filter, attributes, domainScope = false } = command;
     const controls = domainScope ? [new Control(domainScopeControl)] : [];
+    if (page !== undefined) controls.push(pageControl(page));
+    // A limit beside pages is one on all of them, which some servers then measure by their own.
+    const sizeLimit = page === undefined ? command.sizeLimit : 0;
     const timeLimit = Math.ceil(limits.milliseconds / 1000);
     const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit, controls };
     const request = (messageId: number) => new SearchRequest({ messageId, ...what }).write();
-    return this.#run(request, takeSearch(sizeLimit), limits, true);
+    return this.#run(request, takeSearch(page?.size ?? sizeLimit), limits, true);
   }
 
   async changePassword(command: PasswordCommand, limits: OperationLimits): Promise<ModifyAnswer> {
@@ -251,6 +266,12 @@ class LdapConnection implements Connection {
   }
 }
 
+/** Critical: a server that knows no pages must say so, and not answer as if it had not been asked for them. */
+function pageControl({ size, cookie }: SearchPage): Control {
+  const value = { size, ...(cookie === null ? {} : { cookie }) };
+  return new PagedResultsControl({ critical: true, value });
+}
+
 function takeSearch(sizeLimit: number): Take<SearchAnswer> {
   const entries: RawEntry[] = [];
   let references = 0;
@@ -264,7 +285,7 @@ function takeSearch(sizeLimit: number): Take<SearchAnswer> {
         references += 1;
         return undefined;
       case 'done':
-        return { code: answer.code, entries, references };
+        return { code: answer.code, entries, references, cookie: answer.cookie ?? null };
       case 'bind':
       case 'modified':
       case 'notice':

@@ -120,6 +120,7 @@ function togetherBy(
       filter: new OrFilter({ filters: names.map((name) => template.fill(name)) }),
       attributes: [...new Set([attributes.name, ...holders])],
       sizeLimit: mostTogether,
+      mayBePaged: true,
     }),
   };
 }
@@ -133,6 +134,7 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
     attributes: [attributes.name],
     sizeLimit: mostGroups + 1,
     domainScope: ofDomain,
+    mayBePaged: true,
   });
   // A domain controller follows groups inside groups by itself.
   const fill = (dn: string) => (nested && ofDomain ? inChain(template, dn) : template.fill(dn));

@@ -99,7 +99,8 @@ export function userReading(directory: string, registration: DirectoryRegistrati
       if (values.length === 0) return null;
       const anyOf = new OrFilter({ filters: values.map((value) => new EqualityFilter({ attribute: subject, value })) });
       // One more than there can be: that two entries share an id must show.
-      return { ...command, filter: new AndFilter({ filters: [anyOf, template.open] }), sizeLimit: values.length + 1 };
+      const filter = new AndFilter({ filters: [anyOf, template.open] });
+      return { ...command, filter, sizeLimit: values.length + 1, mayBePaged: true };
     },
     idOf: (entry) => entryIdOf(entry, subject),
     anyone: { ...command, filter: template.open, sizeLimit: 1 },

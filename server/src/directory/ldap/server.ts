@@ -8,6 +8,7 @@ import {
   openConnection,
   type SearchAnswer,
   type SearchCommand,
+  type SearchPage,
 } from './connection.ts';
 import { type Attempt, createHealth, type Health } from './health.ts';
 import { type Measured, measuredAt, type OperationPorts } from './operation.ts';
@@ -27,7 +28,7 @@ export interface ServerPorts extends OperationPorts {
 
 /** Searches on one connection of the search pool. */
 export interface Searcher {
-  search(command: SearchCommand): Promise<SearchAnswer>;
+  search(command: SearchCommand, page?: SearchPage): Promise<SearchAnswer>;
 }
 
 export interface LdapServer {
@@ -125,8 +126,8 @@ class Server implements LdapServer {
     return lend(this.#searches, signal, async ({ connection }) => {
       const searcher = this.#searcherOn(connection, 'search', signal);
       const value = await work({
-        async search(command) {
-          const answer = await searcher.search(command);
+        async search(command, page) {
+          const answer = await searcher.search(command, page);
           if (answer.code === 0) onAnswer();
           return answer;
         },
@@ -215,8 +216,8 @@ class Server implements LdapServer {
     const ended = () => 'success' as const;
     const elsewhere = ({ references }: SearchAnswer) => references;
     return {
-      search: (command) =>
-        this.#measured('search', purpose, () => connection.search(command, limits), ended, elsewhere),
+      search: (command, page) =>
+        this.#measured('search', purpose, () => connection.search(command, limits, page), ended, elsewhere),
     };
   }
 }
