@@ -84,7 +84,7 @@ describe('T_off: how often everybody is looked at', () => {
     const apart = began.slice(1).map((at, index) => at - (began[index] ?? 0));
     for (const one of apart) {
       expect(one).toBeGreaterThanOrEqual(period * 1000 - 1);
-      // Where several come at once, one of them finds the round over a second later.
+      // Nobody looks a moment too early, so everybody looks a little late.
       expect(one).toBeLessThanOrEqual(period * 1000 + 100);
     }
   });
