@@ -107,14 +107,15 @@ export async function findWithinLimit(
   { source }: Pick<Visit, 'source'>,
   find: () => Promise<Candidate>,
 ): Promise<Candidate | null> {
-  const address = networkOf(source.address);
-  if (attempts.isShut(address)) return null;
+  const asking = { address: networkOf(source.address), limitFactor: source.limitFactor };
+  if (attempts.isShut(asking)) return null;
   try {
-    return await find();
+    const found = await find();
+    attempts.answered(asking);
+    return found;
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
-    const { limitFactor } = source;
-    if (await attempts.chargeFailedSearch({ address, limitFactor })) throw error;
+    if (await attempts.chargeFailedSearch(asking)) throw error;
     return null;
   }
 }

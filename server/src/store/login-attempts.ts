@@ -66,6 +66,9 @@ export interface Charge {
   readonly browser: string;
 }
 
+/** Who has somebody searched for. */
+export type Asking = Pick<Charge, 'address' | 'limitFactor'>;
+
 export interface Charged {
   readonly allowed: boolean;
   /** What said no. */
@@ -79,11 +82,16 @@ export interface Charged {
 export interface LoginAttemptStore {
   /**
    * A search that brought no answer, so that there is no entry to charge. `false`: over the limit of its address, which this
-   * replica remembers until it is forgiven.
+   * replica remembers until it is forgiven. Sign-ins are counted apart: who could not be asked about has guessed nothing.
    */
-  chargeFailedSearch(one: Pick<Charge, 'address' | 'limitFactor'>): Promise<boolean>;
-  /** Whether failed searches brought the address over its limit: it is to be refused before another one. */
-  isShut(address: string): boolean;
+  chargeFailedSearch(one: Asking): Promise<boolean>;
+  /**
+   * Whether failed searches brought the address over its limit: it is to be refused before another one. Once in two seconds it is
+   * not, so that somebody finds out when the directory is back.
+   */
+  isShut(one: Asking): boolean;
+  /** A search of this address brought an answer: it is not shut any more. */
+  answered(one: Asking): void;
   charge(charge: Charge): Promise<Charged>;
   failed(audit: AuditEvent): Promise<void>;
 }
@@ -98,26 +106,37 @@ interface ChargedRow extends RememberedRow {
 /** Addresses that are remembered; beyond them the oldest is forgotten, which costs a search. */
 const mostShut = 10_000;
 
-export function loginAttemptStore(database: Database): LoginAttemptStore {
-  /** Milliseconds, monotonic, until which each is shut. */
-  const shut = new Map<string, number>();
+/** Milliseconds between two searches of an address that is shut. */
+const searchAgainAfter = 2000;
+
+/** @param now milliseconds, monotonic */
+export function loginAttemptStore(database: Database, now: () => number = () => performance.now()): LoginAttemptStore {
+  /** Until when each is shut, and when it may search again. */
+  const shut = new Map<string, { readonly until: number; again: number }>();
+  // A limit is that of a request: another one from the same address may have a higher one.
+  const keyOf = ({ address, limitFactor }: Asking): string => `${limitFactor} ${address}`;
   return {
-    async chargeFailedSearch({ address, limitFactor }) {
-      const values = [attemptKey('address', address), triesPerAddress * limitFactor];
+    async chargeFailedSearch(one) {
+      const values = [attemptKey('search_address', one.address), triesPerAddress * one.limitFactor];
       const { rows } = await database.run<{ allowed: boolean; left: number | null }>(chargeAddress, values);
       const { allowed = false, left = null } = rows[0] ?? {};
       if (allowed) return true;
       const [oldest] = shut.keys();
       if (shut.size >= mostShut && oldest !== undefined) shut.delete(oldest);
-      shut.set(address, performance.now() + (left ?? 60) * 1000);
+      shut.set(keyOf(one), { until: now() + (left ?? 60) * 1000, again: now() + searchAgainAfter });
       return false;
     },
-    isShut(address) {
-      const until = shut.get(address);
-      if (until === undefined) return false;
-      if (performance.now() < until) return true;
-      shut.delete(address);
+    isShut(one) {
+      const found = shut.get(keyOf(one));
+      if (found === undefined) return false;
+      const at = now();
+      if (at >= found.until) shut.delete(keyOf(one));
+      else if (at < found.again) return true;
+      found.again = at + searchAgainAfter;
       return false;
+    },
+    answered(one) {
+      shut.delete(keyOf(one));
     },
     async charge(one) {
       const { rows } = await database.run<ChargedRow>(charge, [
@@ -149,7 +168,7 @@ export function loginAttemptStore(database: Database): LoginAttemptStore {
 
 /** Typed names end up here too, and people type passwords into the name field: only a digest is kept. */
 export function attemptKey(
-  kind: 'entry' | 'address' | 'user_code_person' | 'user_code_address' | 'password_form',
+  kind: 'entry' | 'address' | 'search_address' | 'user_code_person' | 'user_code_address' | 'password_form',
   value: string,
 ): Buffer {
   return digest(`${kind}\0${value}`);
