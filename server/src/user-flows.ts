@@ -224,7 +224,11 @@ export function createUserFlows(parts: UserFlowParts): UserFlows {
       mountContinue(http, ports);
       const logoutPorts = { ...ports, sessionEnds, deliveries: logoutDeliveryStore(database) };
       mountAccount(http, { ...logoutPorts, accounts: accountStore(database) });
-      mountPassword(http, { ...ports, changes: passwordChangeStore(database, () => logouts.soon()) });
+      mountPassword(http, {
+        ...ports,
+        changes: passwordChangeStore(database, () => logouts.soon()),
+        handleKey: sealer.derive('handles after a new password'),
+      });
       mountLogout(http, logoutPorts);
       mountSignOut(http, logoutPorts);
       mountDevice(http, {

@@ -48,10 +48,20 @@ interface Form {
   readonly sessionLost: string;
   /** Somebody else signed in meanwhile, in another tab. */
   readonly somebodyElse: string;
+  /** Whoever sends it signs in, whoever was before. */
+  readonly signsIn?: true;
 }
 
 const credentials = { username: 'ada', password: 'password-of-ada', 'sign-in': '1' };
 const value = (page: Page, name: string) => new RegExp(`name="${name}" value="([^"]*)"`).exec(page.html)?.[1] ?? '';
+/** As the account page lists it. */
+function sessionOf(page: Page, which: 'this' | 'another'): string {
+  const rows = page.html.split('<li>').filter((row) => row.includes('name="sign-out"'));
+  const row = rows.find((one) => one.includes('class="badge"') === (which === 'this'));
+  const id = /name="sign-out" value="([^"]*)"/.exec(row ?? '')?.[1];
+  if (id === undefined) throw new Error(`no session of ${which} browser`);
+  return id;
+}
 const signedIn = (browser: Browser) => authorize(browser, { scope: 'openid' });
 
 const expired = 'error:request_expired';
@@ -65,6 +75,16 @@ const forms: Readonly<Record<string, Form>> = {
     cookiesLost: cookieMissing,
     sessionLost: 'consent',
     somebodyElse: 'consent',
+    signsIn: true,
+  },
+  'login for the account page': {
+    open: async (browser) => ({ page: await browser.get('/account'), fields: credentials }),
+    done: 'account',
+    restarted: 'login',
+    cookiesLost: cookieMissing,
+    sessionLost: 'account',
+    somebodyElse: 'account',
+    signsIn: true,
   },
   'login for a page of ours': {
     open: async (browser) => {
@@ -76,6 +96,7 @@ const forms: Readonly<Record<string, Form>> = {
     cookiesLost: cookieMissing,
     sessionLost: 'device-confirm',
     somebodyElse: 'device-confirm',
+    signsIn: true,
   },
   'choose-account': {
     open: async (browser) => {
@@ -134,6 +155,44 @@ const forms: Readonly<Record<string, Form>> = {
     sessionLost: 'login',
     somebodyElse: 'account',
   },
+  'account: Remove all access': {
+    open: async (browser) => {
+      await signedIn(browser);
+      return { page: await browser.get('/account?ask=remove-all'), fields: { 'remove-all': 'yes' } };
+    },
+    done: 'account',
+    late: 'account',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'account',
+  },
+  'account: Sign out of another browser': {
+    open: async (browser) => {
+      await signIn(world.browser(), '/account');
+      await signIn(browser, '/account');
+      const page = await browser.get('/account');
+      return { page, fields: { 'sign-out': sessionOf(page, 'another') } };
+    },
+    done: 'account',
+    late: 'account',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'account',
+  },
+  'account: Sign out of this browser': {
+    open: async (browser) => {
+      await signIn(browser, '/account');
+      const page = await browser.get('/account');
+      return { page, fields: { 'sign-out': sessionOf(page, 'this') } };
+    },
+    done: 'signed-out',
+    twice: ['login', 'signed-out'],
+    again: 'login',
+    late: 'signed-out',
+    cookiesLost: 'login',
+    sessionLost: 'login',
+    somebodyElse: 'account',
+  },
   'account: Sign out everywhere': {
     open: async (browser) => {
       await signedIn(browser);
@@ -155,12 +214,27 @@ const forms: Readonly<Record<string, Form>> = {
       return { page: await browser.get('/password'), fields: { ...typed, change: '1' } };
     },
     done: 'password',
-    lost: 'login',
     // The form lives as long as its session.
     late: 'password',
     cookiesLost: 'login',
     sessionLost: 'login',
     somebodyElse: 'password',
+  },
+  'password, needed by a sign-in': {
+    open: async (browser) => {
+      world.memory.add('ada', { account: 'must_change_password' });
+      const page = await signIn(browser);
+      const typed = { current_password: 'password-of-ada', new_password: 'another', new_password_again: 'another' };
+      return { page, fields: { ...typed, change: '1' } };
+    },
+    done: 'consent',
+    // It is known by the request alone, and opens nothing: the new password is typed once more.
+    lost: 'login',
+    restarted: 'login',
+    cookiesLost: cookieMissing,
+    sessionLost: 'consent',
+    somebodyElse: 'consent',
+    signsIn: true,
   },
   'sign-out': {
     open: async (browser) => {
@@ -242,7 +316,7 @@ describe.each(Object.entries(forms))('conventions §6.3: %s', (_name, form) => {
     }
     expect(await world.count('consents', `subject IN (SELECT subject FROM sessions WHERE username = 'bob')`)).toBe(0);
     expect(await world.count('sessions', `username = 'bob' AND ended_at IS NOT NULL`)).toBe(
-      page.name === 'login' ? 1 : 0,
+      form.signsIn === true ? 1 : 0,
     );
     await world.rows(`DELETE FROM sessions WHERE username = 'bob'`);
   });

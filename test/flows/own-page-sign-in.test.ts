@@ -118,6 +118,15 @@ describe('a sign-in for a page of ours', () => {
     expect(consent.name).toBe('error:invalid_request');
   });
 
+  it.each<[string, Record<string, string>]>([
+    ['/account', {}],
+    ['/device', { request: 'x' }],
+    ['/password', {}],
+  ])('A65: a form from elsewhere, which comes without our cookies, is answered with none: %s', async (path, fields) => {
+    const answer = await world.browser().postOnly(path, fields, { 'sec-fetch-site': 'cross-site' });
+    expect([answer.status, answer.headers.getSetCookie()]).toEqual([400, []]);
+  });
+
   it('A29: a form from elsewhere is refused', async () => {
     const browser = world.browser();
     const login = await browser.get('/device');

@@ -67,10 +67,10 @@ export const costs = {
   consent_allowed_two_tokens: cost(2, 4, 2, 0, 1),
   login_refused: cost(2, 3, 0, 0, 1, 1),
   password_page: cost(1, 0),
-  /** The session, the charge, and what follows. A sign-in goes on after it where it was needed for one. */
-  password_changed: cost(3, 6, 0, 0, 1, 1),
-  password_refused: cost(3, 3, 0, 0, 1, 1),
-  password_required_changed: cost(4, 11, 0, 0, 2, 2),
+  /** The session, the charge, the form, and what follows. A sign-in goes on after it where it was needed for one. */
+  password_changed: cost(4, 7, 0, 0, 1, 1),
+  password_refused: cost(4, 5, 0, 0, 1, 1),
+  password_required_changed: cost(5, 12, 0, 0, 2, 2),
   consent_page: cost(1, 0),
   consent_allowed: cost(2, 3, 0, 0, 1),
   consent_denied: cost(2, 2),

@@ -28,14 +28,20 @@ export type PageQuery = Readonly<Record<string, string>>;
 /**
  * Who is signed in; or what was sent in their place: the login page, and after a POST a redirect to it. One statement, none
  * for a stranger.
+ *
+ * @param otherwise who it is where the cookie opens nothing. Default: nobody
+ * @throws ProtocolError `invalid_request` for a form that no page of ours sent
  */
 export async function requireSession(
   ports: FlowPorts,
   visit: Visit,
   page: SignedInPage,
   query: PageQuery = {},
+  otherwise: () => Promise<Session | null> = async () => null,
 ): Promise<Visitor | { readonly sent: FastifyReply }> {
-  const session = await sessionOf(ports, visit);
+  // A form of another site comes without our cookies: answered with new ones, it would take the place of those that count.
+  if (visit.request.method === 'POST') requireOwnPage(visit);
+  const session = (await sessionOf(ports, visit)) ?? (await otherwise());
   const browser = bindBrowser(visit);
   if (session !== null) return { session, browser };
   forgetSession(visit);
@@ -94,7 +100,7 @@ export function pageForm(
  * What the page's form brought. `undefined`: it was made for another session (somebody signed in anew in another tab), so
  * nothing that it asks for may happen, and the page is to be shown again.
  *
- * @throws ProtocolError `invalid_request` for a form that no page of ours sent
+ * @throws ProtocolError `invalid_request` for what is no form
  */
 export function openPageForm(
   ports: FlowPorts,
@@ -102,12 +108,14 @@ export function openPageForm(
   page: SignedInPage,
   visitor: Visitor,
 ): Parameters | undefined {
-  const { request, server } = visit;
-  const parameters = requireForm(request, { by: 'page' });
+  const parameters = requireForm(visit.request, { by: 'page' });
+  return ports.formTokens.isValid(parameters.get(tokenField), binding(page, visitor)) ? parameters : undefined;
+}
+
+function requireOwnPage({ request, server }: Visit): void {
   if (!isSameOriginPost(request.headers, server.issuer)) {
     throw pageError('invalid_request', 'the form was not sent from a page of ours');
   }
-  return ports.formTokens.isValid(parameters.get(tokenField), binding(page, visitor)) ? parameters : undefined;
 }
 
 function binding(page: SignedInPage, { browser, session }: Visitor): readonly string[] {
@@ -128,7 +136,8 @@ function goToLogin(ports: FlowPorts, visit: Visit, interaction: Interaction, bro
   return goTo(visit, 'login', { [requestField]: sealText(ports, interaction, browser) });
 }
 
-async function sessionOf(ports: FlowPorts, visit: Visit): Promise<Session | null> {
+/** Whose session the cookies open. */
+export async function sessionOf(ports: FlowPorts, visit: Visit): Promise<Session | null> {
   const { handle, browser } = visit;
   const state =
     handle === undefined || browser === undefined ? stranger : await ports.sessions.read({ handle, browser });

@@ -2,6 +2,8 @@
  * One try at a new password, wherever it was asked for: search, charge, change, in this order. A wrong current password counts
  * as a wrong one at a sign-in does. Of passwords nothing is told to log or audit, not even how long they are.
  */
+import type { KeyObject } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Candidate,
   DirectoryUnavailable,
@@ -14,15 +16,16 @@ import { networkOf } from '../http/source.ts';
 import type { PasswordProblem } from '../interaction/sealed-request.ts';
 import type { Parameters } from '../protocol/parameters.ts';
 import type { Charged } from '../store/login-attempts.ts';
-import type { PasswordChangeStore } from '../store/password-changes.ts';
+import type { PasswordChangeStore, PasswordForm } from '../store/password-changes.ts';
 import type { AuditEvent } from '../telemetry/audit.ts';
-import { newHandle } from '../tokens/handle.ts';
 import { allowsPasswordChange, findWithinLimit, nobody } from './credentials.ts';
 import { audited, type FlowPorts } from './flow.ts';
 import type { Visit } from './visit.ts';
 
 export interface PasswordPorts extends FlowPorts {
   readonly changes: PasswordChangeStore;
+  /** Gives the handles that sessions go on under: 256 bits that all replicas hold. */
+  readonly handleKey: KeyObject;
 }
 
 export interface NewPassword {
@@ -39,8 +42,8 @@ export interface Changing {
   /** Unique for the page that was shown: sent twice, it changes once. */
   readonly form: string;
   readonly clientUid?: string | undefined;
-  /** The session that asks; left out: nobody is signed in. */
-  readonly sessionId?: string | undefined;
+  /** The session that asks, and the handle that it goes on under; left out: nobody is signed in. */
+  readonly session?: { readonly id: string; readonly subject: string; readonly successor: string } | undefined;
 }
 
 export type Attempt =
@@ -73,10 +76,10 @@ export async function tryToChange(ports: PasswordPorts, visit: Visit, changing: 
 }
 
 async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: Changing): Promise<Attempt> {
-  const { typed, browser, clientUid, sessionId } = changing;
+  const { typed, browser, clientUid, session: asking } = changing;
   const signal = departureOf(visit.reply);
   const candidate = await findWithinLimit(ports, visit, () => changing.find(signal));
-  if (candidate === null) return throttled(ports, visit, nobody, { limiter: 'login_address' }, sessionId);
+  if (candidate === null) return throttled(ports, visit, nobody, { limiter: 'login_address' }, asking?.id);
   const subject = candidate.known ? candidate.user.subject : undefined;
   const charged = await ports.attempts.charge({
     address: networkOf(visit.source.address),
@@ -87,9 +90,12 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
     handle: visit.handle,
     browser,
   });
-  if (!charged.allowed) return throttled(ports, visit, candidate, charged, sessionId);
+  if (!charged.allowed) return throttled(ports, visit, candidate, charged, asking?.id);
   const off = candidate.known && !allowsPasswordChange(visit, candidate.user.directory);
-  const keep = charged.session?.subject === subject ? charged.session?.id : undefined;
+  // The one that asked may have another handle by now, from the same form sent twice: it stays the one that asked.
+  const kept = asking ?? charged.session;
+  const keep = kept?.subject === subject ? kept?.id : undefined;
+  await ports.changes.begun(changing.form);
   let outcome: PasswordChange;
   try {
     outcome = off
@@ -111,20 +117,20 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
 }
 
 /**
- * Ends every other session of the user, gives this one a new handle, and writes down what became of the try. The cookie goes out
- * with whatever answer follows.
+ * Ends every other session of the user, gives this one its next handle, and writes down what became of the try. The cookie goes
+ * out with whatever answer follows.
  */
 async function settle(
   ports: PasswordPorts,
   visit: Visit,
-  { form, sessionId }: Changing,
+  { form, session }: Changing,
   candidate: Candidate,
   keep: string | undefined,
   what: Pick<AuditEvent, 'event' | 'outcome' | 'reason'>,
 ): Promise<void> {
-  const event = about(visit, candidate, sessionId, what);
+  const event = about(visit, candidate, session?.id, what);
   // Without a session that asks, a sign-in follows, which gives a new one.
-  const handle = keep === undefined || sessionId === undefined ? undefined : newHandle();
+  const handle = keep === undefined ? undefined : session?.successor;
   const ended = await ports.changes.changed({
     subject: candidate.known ? candidate.user.subject : '',
     ...(keep === undefined ? {} : { keep: { id: keep, handle } }),
@@ -133,12 +139,17 @@ async function settle(
     audit: event,
     ends: { requestId: visit.request.id, clientAddress: visit.source.address },
   });
-  if (handle !== undefined) visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
+  if (handle !== undefined) giveHandle(visit, handle);
   ports.emitAudit(event);
   for (const one of ended) {
     ports.emitAudit(one.event);
     ports.metrics.grantsEnded.inc({ cause: 'user' }, one.grants);
   }
+}
+
+/** Once in an answer. */
+export function giveHandle(visit: Visit, handle: string): void {
+  if (visit.handle !== handle) visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
 }
 
 function throttled(
@@ -159,21 +170,34 @@ function throttled(
 async function refused(
   ports: PasswordPorts,
   visit: Visit,
-  { form, sessionId }: Changing,
+  { form, session }: Changing,
   candidate: Candidate,
   refusal: Extract<PasswordChange, { outcome: 'rejected' }>,
 ): Promise<Attempt> {
   const reason = refusal.reason === 'quality' ? refusal.hint : refusal.reason;
-  const event = about(visit, candidate, sessionId, { event: 'password.refused', outcome: 'refused', reason });
+  const event = about(visit, candidate, session?.id, { event: 'password.refused', outcome: 'refused', reason });
   const confirmed = refusal.reason === 'quality';
-  const { used } = await ports.changes.refused({
+  const beside = await ports.changes.refused({
     audit: event,
     form,
     ...(confirmed ? { throttleKey: candidate.throttleKey } : {}),
   });
   ports.emitAudit(event);
-  if (used && refusal.reason === 'credentials') return { outcome: 'used' };
+  if (refusal.reason === 'credentials' && (await becomesUsed(ports, form, beside))) return { outcome: 'used' };
   return { outcome: 'problem', problem: problemOf(refusal) };
+}
+
+/**
+ * Once the directory has made the change the old password is wrong, and nothing of ours says why until it has answered: a second
+ * press that comes just then waits for what the first one ends with.
+ */
+async function becomesUsed({ changes }: PasswordPorts, form: string, beside: PasswordForm): Promise<boolean> {
+  let { used, underWay } = beside;
+  for (let looks = 0; !used && underWay && looks < 100; looks += 1) {
+    await sleep(100);
+    ({ used, underWay } = await changes.read(form));
+  }
+  return used;
 }
 
 function problemOf(refusal: Extract<PasswordChange, { outcome: 'rejected' }>): PasswordProblem {

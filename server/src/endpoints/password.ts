@@ -5,14 +5,16 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readForm, readQuery } from '../http/form.ts';
 import { type Interaction, type Note, type PasswordProblem, passwordProblems } from '../interaction/sealed-request.ts';
-import { newId } from '../tokens/handle.ts';
+import { isId } from '../store/handles.ts';
+import type { Session } from '../store/sessions.ts';
+import { handleFrom, newId } from '../tokens/handle.ts';
 import { type PasswordInput, passwordPage } from '../views/index.ts';
 import { type Accepted, allowsPasswordChange, type Attempt as SignInAttempt, tryToSignIn } from './credentials.ts';
 import { type Going, type PageSignIn, reopenText, stateOf } from './interaction.ts';
 import { accept } from './login.ts';
-import { openPageForm, pageForm, requireSession, type Visitor } from './own-page.ts';
+import { openPageForm, pageForm, requireSession, sessionOf, type Visitor } from './own-page.ts';
 import { formOf, problemField, requestField, sealText, sendExpired, sendUnavailable } from './pages.ts';
-import { type NewPassword, type PasswordPorts, readNewPassword, tryToChange } from './password-change.ts';
+import { giveHandle, type NewPassword, type PasswordPorts, readNewPassword, tryToChange } from './password-change.ts';
 import { openAnyForm, withPages } from './resume.ts';
 import { clientText } from './texts.ts';
 import { goTo, inLanguageOf, openVisit, pathOf, requireBrowser, sendPage, type Visit } from './visit.ts';
@@ -64,16 +66,37 @@ async function showOwn(
   );
 }
 
-async function postOwn(ports: PasswordPorts, visit: Visit): Promise<FastifyReply> {
-  const visitor = await requireSession(ports, visit, 'password');
+async function postOwn(ports: PasswordPorts, from: Visit): Promise<FastifyReply> {
+  const form = readForm(from.request).parameters.get(formField) ?? '';
+  const successor = successorOf(ports, from, form);
+  let visit = from;
+  const visitor = await requireSession(ports, from, 'password', {}, async () => {
+    if (successor === undefined) return null;
+    visit = { ...from, handle: successor };
+    const session = await sessionOf(ports, visit);
+    return session !== null && (await ports.changes.read(formKey(session, form))).used ? session : null;
+  });
   if ('sent' in visitor) return visitor.sent;
   const parameters = openPageForm(ports, visit, 'password', visitor);
   // Another session's form: what was typed there is somebody else's, perhaps.
-  if (parameters === undefined) return goTo(visit, 'password', {});
+  if (parameters === undefined || successor === undefined) return goTo(visit, 'password', {});
+  if (visit !== from) giveHandle(from, successor);
   if (!allowsPasswordChange(visit, visitor.session.directory)) return goTo(visit, 'account', {});
   const typed = readNewPassword(parameters);
   if (typeof typed === 'string') return goTo(visit, 'password', { [problemField]: typed });
-  return changeOwn(ports, visit, visitor, typed, parameters.get(formField) ?? '');
+  return changeOwn(ports, visit, visitor, typed, { key: formKey(visitor.session, form), successor });
+}
+
+const formKey = ({ id }: Pick<Session, 'id'>, form: string): string => `${id} ${form}`;
+
+/**
+ * The handle that the session goes on under, once this form has changed the password: the same however often the form is sent,
+ * since a browser that sends it again takes the answer to the first, and its cookie, for nothing. Whoever has the old cookies
+ * without the form, which says its id to nobody else, finds it as little as any other.
+ */
+function successorOf({ handleKey }: PasswordPorts, { handle, browser }: Visit, form: string): string | undefined {
+  if (handle === undefined || browser === undefined || !isId(form)) return undefined;
+  return handleFrom(handleKey, [handle, browser, form]);
 }
 
 async function changeOwn(
@@ -81,18 +104,21 @@ async function changeOwn(
   visit: Visit,
   { session, browser }: Visitor,
   typed: NewPassword,
-  form: string,
+  { key, successor }: { readonly key: string; readonly successor: string },
 ): Promise<FastifyReply> {
   const attempt = await tryToChange(ports, visit, {
     find: (signal) => ports.directory.findAgain(session, signal),
     typed,
     browser,
-    form: `${session.id} ${form}`,
-    sessionId: session.id,
+    form: key,
+    session: { id: session.id, subject: session.subject, successor },
   });
   switch (attempt.outcome) {
-    case 'changed':
     case 'used':
+      // It went on while this was asked; or the browser has its new handle, and came back to the form with it.
+      if ((await sessionOf(ports, { ...visit, handle: successor })) !== null) giveHandle(visit, successor);
+      return goTo(visit, 'password', { [changedField]: '1' });
+    case 'changed':
       return goTo(visit, 'password', { [changedField]: '1' });
     case 'problem':
       return goTo(visit, 'password', { [problemField]: attempt.problem });

@@ -1,4 +1,4 @@
-import { randomFillSync, randomUUID } from 'node:crypto';
+import { createHmac, type KeyObject, randomFillSync, randomUUID } from 'node:crypto';
 
 const handleBytes = 32;
 const pool = Buffer.allocUnsafeSlow(64 * handleBytes);
@@ -18,6 +18,16 @@ export function newHandle(): string {
   pool.fill(0, used, end);
   used = end;
   return handle;
+}
+
+/**
+ * A handle that whoever asks again for the same is given again, on every replica; without the key it is as random as a new one.
+ *
+ * @param key 256 bits that all replicas hold, for this purpose alone
+ * @param from at least one part that nobody can guess
+ */
+export function handleFrom(key: KeyObject, from: readonly string[]): string {
+  return createHmac('sha256', key).update(JSON.stringify(from)).digest('base64url');
 }
 
 /** Whether a text can be one of ours: anything else is nowhere, and nobody is asked for it. */
