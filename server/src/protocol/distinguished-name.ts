@@ -48,32 +48,38 @@ function readPart(text: string, start: number): (NamePart & { readonly end: numb
   return value === null ? null : { type: type.toLowerCase(), ...value };
 }
 
+/** Neither escaped nor anything that ends or spoils a value. */
+const plainRun = /[^\\,+"<>;\0]+/y;
+const hexRun = /(?:\\[\dA-Fa-f]{2})+/y;
+const escapedCharacter = /\\[ "#+,;<=>\\]/y;
+
 function readValue(text: string, start: number): { readonly value: string; readonly end: number } | null {
-  const bytes: number[] = [];
   let at = start;
   while (text[at] === ' ') at += 1;
   if (text[at] === '#') return readHexValue(text, at + 1);
+  let value = '';
   // Unescaped spaces at the end belong to the separator.
   let solid = 0;
-  for (; at < text.length && text[at] !== ',' && text[at] !== '+'; at += 1) {
-    const character = String.fromCodePoint(text.codePointAt(at) ?? 0);
-    if (/["<>;\0]/.test(character)) return null;
-    if (character !== '\\') {
-      bytes.push(...Buffer.from(character));
-      at += character.length - 1;
-      if (character !== ' ') solid = bytes.length;
-      continue;
-    }
-    const hex = /^[\dA-Fa-f]{2}/.exec(text.slice(at + 1, at + 3))?.[0];
-    const plain = /^[ "#+,;<=>\\]/.exec(text.slice(at + 1, at + 2))?.[0];
-    if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
-    else if (plain !== undefined) bytes.push(plain.charCodeAt(0));
-    else return null;
-    at += hex === undefined ? 1 : 2;
-    solid = bytes.length;
+  while (at < text.length && text[at] !== ',' && text[at] !== '+') {
+    const isEscaped = text[at] === '\\';
+    const run = isEscaped ? runAt(hexRun, text, at) || runAt(escapedCharacter, text, at) : runAt(plainRun, text, at);
+    const read = isEscaped ? unescaped(run) : run.toWellFormed();
+    if (run === '' || read === null) return null;
+    value += read;
+    at += run.length;
+    if (isEscaped) solid = value.length;
+    else for (let end = value.length; end > solid; end -= 1) if (value[end - 1] !== ' ') solid = end;
   }
-  const value = strictText(Buffer.from(bytes.slice(0, solid)));
-  return value === null ? null : { value, end: at };
+  return { value: value.slice(0, solid), end: at };
+}
+
+function unescaped(run: string): string | null {
+  return /^\\[\dA-Fa-f]/.test(run) ? strictText(Buffer.from(run.replaceAll('\\', ''), 'hex')) : run.slice(1);
+}
+
+function runAt(run: RegExp, text: string, at: number): string {
+  run.lastIndex = at;
+  return run.exec(text)?.[0] ?? '';
 }
 
 /** `#` and hex: the BER of a value. It is kept as it is, so it equals only itself. */
@@ -109,17 +115,6 @@ const folded = (rdn: readonly NamePart[]): string =>
 
 export function sameDn(one: DistinguishedName, other: DistinguishedName): boolean {
   return one.length === other.length && one.every((rdn, index) => folded(rdn) === folded(other[index] ?? []));
-}
-
-/** Without any of these a name is written in one way only, but for the case of its letters. */
-const writtenInManyWays = /[\\"#+;]|\s[,=]|[,=]\s|^\s|\s$/;
-
-/** The same text for names that {@link sameDn} calls the same, for looking one up among many; of other text, {@link foldText}. */
-export function foldDn(text: string): string {
-  const name = writtenInManyWays.test(text) ? parseDn(text) : null;
-  if (name === null) return foldText(text);
-  const written = ({ type, value }: NamePart) => `${type}=${foldText(value).replaceAll(/[\\,+]/g, '\\$&')}`;
-  return name.map((rdn) => rdn.map(written).toSorted().join('+')).join(',');
 }
 
 /** Whether `name` is `base` or stands below it. */

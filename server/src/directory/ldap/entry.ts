@@ -20,6 +20,8 @@ export interface EntryReader {
   /** @throws EntryProblem when there is none, several, or what is no text */
   one(attribute: string): string;
   bytes(attribute: string): readonly Buffer[];
+  /** What it shows: attributes in lower case, with their options. */
+  readonly types: readonly string[];
   /** Whether only some of its values are here (`;range=`), so that nobody knows them all. */
   inParts(attribute: string): boolean;
 }
@@ -41,6 +43,7 @@ export function readEntry(raw: RawEntry): EntryReader {
   return {
     dn: raw.dn,
     bytes,
+    types: [...attributes.keys()],
     inParts: (attribute) => [...attributes.keys()].some((key) => key.startsWith(`${attribute.toLowerCase()};range=`)),
     texts,
     name(attribute) {

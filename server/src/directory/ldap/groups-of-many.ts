@@ -100,7 +100,7 @@ async function groupsListing(
     const { entries } = await entriesOf(searcher, command);
     // It may have been cut off there.
     if (entries.length >= command.sizeLimit) return null;
-    const listed = listedNames(some, together.holders);
+    const listed = listedNames(some, together.holders, command.attributes);
     for (const group of entries) {
       const who = listed.in(group);
       if (who === null) return null;
