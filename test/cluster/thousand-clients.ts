@@ -33,8 +33,8 @@ export async function restartWritesNothing(scene: Scene, names: readonly string[
   const { same = 0, differ = 0 } = reviewOf(operator) ?? {};
   expect(same).toBeGreaterThanOrEqual(names.length);
   expect(differ).toBeLessThanOrEqual(others);
-  // What it would write comes after what it says.
-  await sleep(3000);
+  // What it looks at waits for a worker already when it says so.
+  await operator.idle();
   await operator.stop();
   const calls = filterAudit((await cluster.auditEvents()).slice(before), { user: scene.user });
   const wanted = new Set(names.flatMap((name) => [name, `${name}-oauth2`]));
@@ -88,8 +88,8 @@ export async function restartFindsWhatMoved(
   const { same = 0, differ = 0 } = reviewOf(operator) ?? {};
   expect(same).toBeGreaterThanOrEqual(rest.length);
   expect(differ).toBeLessThanOrEqual(others + 2);
-  // What it would write comes after what it says.
-  await sleep(3000);
+  // What it looks at waits for a worker already when it says so.
+  await operator.idle();
   await operator.stop();
   const calls = filterAudit((await cluster.auditEvents()).slice(events), { user: scene.user });
   const untouched = new Set(rest.flatMap((name) => [name, `${name}-oauth2`]));

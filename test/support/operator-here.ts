@@ -74,6 +74,26 @@ export class OperatorHere {
     return here;
   }
 
+  /** Resolves when nothing is worked on, and nothing waits for that: whatever it found to be done is done. */
+  async idle(limit = 120_000): Promise<void> {
+    const url = `${this.#cluster?.managementUrl}/metrics`;
+    const sum = (text: string, name: string) =>
+      [...text.matchAll(new RegExp(`^${name}\\{.*\\} (\\d+)$`, 'gm'))].reduce((all, [, one]) => all + Number(one), 0);
+    let passes = -1;
+    await until(
+      'nothing is worked on',
+      async () => {
+        const text = await (await fetch(url)).text();
+        const before = passes;
+        passes = sum(text, 'controller_runtime_reconcile_total');
+        // What is read one after the other may miss what went from one to the other; a pass that has ended in between tells.
+        const isIdle = sum(text, 'workqueue_depth') + sum(text, 'controller_runtime_active_workers') === 0;
+        return isIdle && passes > 0 && passes === before;
+      },
+      limit,
+    );
+  }
+
   async stop(): Promise<void> {
     const cluster = this.#cluster;
     this.#cluster = undefined;
