@@ -18,6 +18,7 @@ import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, type Outcome, startController } from './runtime/controller.ts';
 import type { Meter } from './runtime/meter.ts';
 import type { Pass } from './runtime/pass.ts';
+import { Patience } from './runtime/patience.ts';
 import { type Urgency, WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
 import type { ClusterKeys } from './sources/cluster-keys.ts';
@@ -73,6 +74,8 @@ export interface OperatorOptions {
   /** Keys of a kind worked on at once. Default 14, with one registry for all 10. */
   readonly workers?: number;
   readonly now?: () => number;
+  /** Milliseconds by a clock that nobody sets. Default `performance.now`. */
+  readonly steadyNow?: () => number;
 }
 
 export interface Operator {
@@ -142,6 +145,7 @@ class RunningOperator implements Operator {
       program: options.program,
       deployment: options.deployment,
       pods: options.pods,
+      patience: new Patience(options.steadyNow),
       trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
       rotation: options.rotation,
       secretCounts: options.secretCounts,

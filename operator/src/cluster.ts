@@ -52,8 +52,10 @@ export interface ClusterSeams {
   readonly clusterKeysEvery?: number;
   /** When secrets are replaced and end. */
   readonly rotation?: OperatorOptions['rotation'];
-  /** Epoch milliseconds: the clock by which certificates and secrets are renewed. */
+  /** Epoch milliseconds: this process's own clock, which people can set. */
   readonly now?: () => number;
+  /** Milliseconds: the clock that nobody sets, by which deletions wait for a database. */
+  readonly steadyNow?: () => number;
   /** Each pass that failed. */
   onFailure?(failure: Parameters<OperatorOptions['onFailure']>[0]): void;
   /** Each list or watch that failed. */
@@ -215,6 +217,7 @@ class ClusterProcess {
       clusterKeys,
       defaultServerNamespace: this.#namespace,
       ...(seams?.now === undefined ? {} : { now: seams.now }),
+      ...(seams?.steadyNow === undefined ? {} : { steadyNow: seams.steadyNow }),
       issuerOf: ({ namespace, name: server, spec }) => ({
         issuer: spec.issuer ?? `https://${server}.${namespace}.svc`,
       }),
@@ -318,6 +321,7 @@ class ClusterProcess {
   }
 
   #pods(children: KubernetesChildren, image: string): NonNullable<OperatorOptions['pods']> {
+    const { steadyNow = () => performance.now() } = this.#options.seams ?? {};
     const { serverImagePullPolicy: pullPolicy, serverImagePullSecrets: pullSecrets } = this.#options;
     return {
       children,
@@ -327,8 +331,8 @@ class ClusterProcess {
         pullSecrets,
         tracing: podTracing(this.#options.environment ?? {}, this.#options.tracingCidrs),
       },
-      turns: new Turns(Date.now),
-      slots: new MigrationSlots(Date.now),
+      turns: new Turns(steadyNow),
+      slots: new MigrationSlots(steadyNow),
     };
   }
 

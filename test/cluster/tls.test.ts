@@ -3,11 +3,15 @@
  * repairs; a server process shows what stands in the Secret to a client that trusts only what its own Secret says.
  */
 
+import { randomUUID, X509Certificate } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { namesOf } from '../../operator/src/certificates/inspect.ts';
+import { issueServing } from '../../operator/src/certificates/issue.ts';
+import { lifetimes, validityFrom } from '../../operator/src/certificates/lifecycle.ts';
 import { makeAuthority } from '../support/certificates.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
@@ -28,19 +32,24 @@ let stand: StandIn;
 let operator: OperatorHere;
 let replica: Replica;
 let mounted: MountedSecret;
-/** Of the operator: two months behind, so that what it makes first is about to end now. */
-let clock = Date.now() - 61 * day;
+/** What the operator's own clock is ahead: two months at first, so that what it makes before it knows better is of the future. */
+let ahead = 61 * day;
 
 beforeAll(async () => {
   [cluster, postgres] = await Promise.all([startCluster(), startPostgres('newest')]);
   scene = await Scene.make({ cluster, postgres });
   stand = new StandIn(scene);
-  operator = await OperatorHere.start(scene, { serverImage: 'registry.example.com/nauthera:1.0.0', now: () => clock });
+  operator = await OperatorHere.start(scene, {
+    serverImage: 'registry.example.com/nauthera:1.0.0',
+    now: () => Date.now() + ahead,
+  });
   await scene.apply(scene.aServer({ issuer: undefined }));
   await scene.apply(scene.aScope());
   await scene.apply(scene.aClient());
   await stand.runJob(await stand.untilJob());
   await stand.rollOut();
+  await stands('the clock of the database is heard', async () => (await leaf()).validFromDate.getTime() < Date.now());
+  ahead = 0;
   const files = await secretOf('main-generated-tls');
   const key = await secretOf('main-key-encryption-key');
   mounted = new MountedSecret(join(cluster.folder, 'tls'), filesOf(files));
@@ -66,6 +75,13 @@ const filesOf = (data: Readonly<Record<string, string>>) => ({
   'tls.crt': data['tls.crt'] ?? '',
   'tls.key': data['tls.key'] ?? '',
 });
+const leaf = async () => new X509Certificate((await secretOf('main-generated-tls'))['tls.crt'] ?? '');
+const versions = async () =>
+  Promise.all(
+    ['main-generated-ca', 'main-generated-tls'].map(
+      async (name) => (await scene.get('secrets', 'auth', name))?.metadata.resourceVersion as string,
+    ),
+  );
 const bundle = async (): Promise<string | undefined> =>
   (await scene.get('configmaps', 'auth', 'main-ca'))?.data?.['ca.crt'] as string | undefined;
 const ofClient = async () => (await secretOf('batch-oauth2', 'shop'))['ca.crt'];
@@ -73,10 +89,18 @@ const events = async (): Promise<readonly string[]> => {
   const { items } = await cluster.call('GET', `/apis/events.k8s.io/v1/namespaces/${scene.namespaces.auth}/events`);
   return (items as AnyObject[]).map(({ reason, note }) => `${reason}: ${note}`);
 };
-const look = () =>
-  scene.patch('AuthorizationServer', 'auth', 'main', {
-    metadata: { annotations: { 'auth.nauthera.io/reconcile': String(Math.random()) } },
+const told = async (reason: string) =>
+  (await events()).some((one) => one.startsWith(`${reason}: Secret "main-generated-tls"`));
+/** Resolves when a pass that began after the call has ended. */
+async function look(): Promise<void> {
+  const asked = randomUUID();
+  const reconcile = 'auth.nauthera.io/reconcile';
+  await scene.patch('AuthorizationServer', 'auth', 'main', { metadata: { annotations: { [reconcile]: asked } } });
+  await stands('the server was looked at', async () => {
+    const server = await scene.get('AuthorizationServer', 'auth', 'main');
+    return server?.status.lastHandled?.[reconcile] === asked;
   });
+}
 const stands = (what: string, holds: () => Promise<unknown>) =>
   until(
     () => `${what}: ${JSON.stringify(operator.failures.map(({ error }) => String(error)))}`,
@@ -149,40 +173,38 @@ describe('a generated certificate', () => {
   });
 
   it('nothing is written when nothing is due', async () => {
-    const versions = async () =>
-      Promise.all(
-        ['main-generated-ca', 'main-generated-tls'].map(
-          async (name) => (await scene.get('secrets', 'auth', name))?.metadata.resourceVersion as string,
-        ),
-      );
     const before = await versions();
-    const { metadata } = await look();
-    await stands('the server was looked at', async () => {
-      const server = await scene.get('AuthorizationServer', 'auth', 'main');
-      return (
-        server?.status.lastHandled?.['auth.nauthera.io/reconcile'] ===
-        metadata.annotations['auth.nauthera.io/reconcile']
-      );
-    });
+    await look();
     expect(await versions()).toEqual(before);
+  });
+
+  it.each<[string, number]>([
+    ['two months ahead', 61 * day],
+    ['past the end of its authority', 11 * 365 * day],
+    ['right again', 0],
+  ])('the operator’s own clock is %s: nothing is made by it, and applications get on', async (_name, jump) => {
+    const [before, mine] = [await versions(), await ofClient()];
+    ahead = jump;
+    await look();
+    expect([await versions(), await bundle(), await ofClient()]).toEqual([before, mine, mine]);
+    expect((await reach(mine, '/jwks')).status).toBe(200);
   });
 
   it('is renewed when it is due; a running server shows it, and the bundle of before still fits', async () => {
     const mine = await ofClient();
-    const before = await secretOf('main-generated-tls');
-    clock += 60.5 * day;
-    await look();
-    await stands(
-      'the certificate is renewed',
-      async () => (await secretOf('main-generated-tls'))['tls.crt'] !== before['tls.crt'],
-    );
+    const authority = await secretOf('main-generated-ca');
+    const signing = { certificate: authority['tls.crt'] ?? '', key: authority['tls.key'] ?? '' };
+    const validity = validityFrom(Date.now() - 60.5 * day, lifetimes.serving);
+    const due = await issueServing(signing, { name: 'main', names: namesOf(await leaf()), validity });
+    await scene.patch('secrets', 'auth', 'main-generated-tls', {
+      data: { 'tls.crt': btoa(due.certificate), 'tls.key': btoa(due.key) },
+    });
+    const isNew = async () => Date.now() - (await leaf()).validFromDate.getTime() < day;
+    await stands('the certificate is renewed', async () => (await isNew()) && (await told('SecretRotated')));
     const after = await secretOf('main-generated-tls');
     mounted.write(filesOf(after));
     await stands('it is shown', async () => (await reach(mine, '/jwks')).shown === after['tls.crt']);
     expect(await bundle()).toBe(mine);
-    await stands('people are told', async () =>
-      (await events()).some((one) => one.startsWith('SecretRotated: Secret "main-generated-tls"')),
-    );
   });
 
   it.each<[string, () => Promise<unknown>]>([
@@ -262,7 +284,6 @@ describe('a certificate in a Secret', () => {
   it('is waited for, judged, and taken with its authority once it is good', async () => {
     const authority = await makeAuthority();
     const host = `main.${scene.namespaces.auth}.svc`;
-    clock = Date.now();
     const generated = await bundle();
     await scene.patch('AuthorizationServer', 'auth', 'main', {
       spec: { tls: { mode: 'Secret', secretRef: { name: 'bought' } } },

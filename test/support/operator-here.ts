@@ -8,7 +8,7 @@ import type { Endpoint } from './kube-files.ts';
 import { until } from './product.ts';
 
 export interface HereOptions
-  extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery' | 'now' | 'rotation'> {
+  extends Pick<ClusterSeams, 'reflectors' | 'orphans' | 'clusterKeysEvery' | 'now' | 'rotation' | 'steadyNow'> {
   /** Of pods that the operator makes; left out: it makes none. */
   readonly serverImage?: string;
   readonly defaultServerConfigMap?: string;

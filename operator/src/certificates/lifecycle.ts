@@ -125,6 +125,19 @@ export function nextStep(authorities: Authorities, serving: Serving): number {
   );
 }
 
+/**
+ * Epoch milliseconds: when the newest of these was made, the first of which is shown. `undefined`: that one cannot be.
+ */
+export function issuedBy([shown, ...others]: readonly [Pair, ...(Pair | undefined)[]]): number | undefined {
+  const fromOf = (pair: Pair | undefined): number | undefined => {
+    const found = pair === undefined ? 'certificate' : inspect(pair);
+    return typeof found === 'string' ? undefined : found.from;
+  };
+  const from = fromOf(shown);
+  if (from === undefined) return undefined;
+  return Math.max(from, ...others.map(fromOf).filter((one) => one !== undefined)) + lifetimes.skew;
+}
+
 export function validityFrom(now: number, lifetime: number): { readonly notBefore: Date; readonly notAfter: Date } {
   // Whole seconds: certificates know no others.
   const start = Math.floor(now / 1000) * 1000;
@@ -134,8 +147,9 @@ export function validityFrom(now: number, lifetime: number): { readonly notBefor
 function usable(pair: Pair | undefined, now: number): (Inspected & { readonly pair: Pair }) | undefined {
   if (pair === undefined) return undefined;
   const found = inspect(pair);
-  if (typeof found === 'string' || !isAuthority(found.leaf) || found.until <= now) return undefined;
-  return { ...found, pair };
+  if (typeof found === 'string' || !isAuthority(found.leaf)) return undefined;
+  // One of the future was made by a clock that was ahead: nobody accepts what it signs.
+  return found.from > now || found.until <= now ? undefined : { ...found, pair };
 }
 
 function isAuthority(certificate: X509Certificate): boolean {
@@ -147,7 +161,8 @@ function isAuthority(certificate: X509Certificate): boolean {
  */
 function isStillTrusted(pem: string, serving: Serving | undefined, now: number): boolean {
   const [authority] = readCertificates(pem) ?? [];
-  if (authority === undefined || !isAuthority(authority) || authority.validToDate.getTime() <= now) return false;
+  if (authority === undefined || !isAuthority(authority)) return false;
+  if (authority.validFromDate.getTime() > now || authority.validToDate.getTime() <= now) return false;
   const [leaf] = readCertificates(serving?.certificate ?? '') ?? [];
   if (leaf === undefined) return true;
   return isSignedBy(leaf, authority) ? leaf.validToDate.getTime() > now : trustedUntil(leaf) > now;

@@ -12,7 +12,7 @@ import { isSameStatus, type KindController, noteConclusion, type Tools } from '.
 import { StillRegistered } from './registering.ts';
 import { registryReference } from './registry-handle.ts';
 
-/** Milliseconds that a deletion waits for a database. */
+/** Milliseconds that a deletion waits for a database, since it was first met away. */
 export const deletionPatience = 600_000;
 
 export async function letGo<K extends Kind>(
@@ -24,19 +24,20 @@ export async function letGo<K extends Kind>(
   const dependent = `${resource.kind}/${nameOf(resource)}`;
   world.pend(dependent, undefined);
   const servers = await stillRegistered(controller, resource);
-  const age = world.now() - Date.parse(resource.deletingSince ?? '');
-  if (servers !== undefined && !(age >= deletionPatience)) {
+  // Whoever knows no beginning waits for the database alone: nothing holds such a resource.
+  const bounded = servers !== undefined && resource.deletingSince !== undefined;
+  const left = deletionPatience - (bounded ? world.patience.waited(dependent, resource.uid) : 0);
+  if (servers !== undefined && left > 0) {
     references.record(dependent, [
       'AuthorizationServer',
       ...servers.flatMap((server) => registryReference(world.registryOf(server), server)),
     ]);
     await writeWaiting(tools, resource, servers);
-    // Whoever knows no beginning waits for the database alone: nothing holds such a resource.
-    const left = Number.isNaN(age) ? deletionPatience : deletionPatience - age;
     return { outcome: 'waiting', on: 'the database', lookAgainAfter: Math.min(left, 30_000) };
   }
   await controller.discard?.(resource);
   await world.source.release(resource);
+  world.patience.over(dependent);
   references.record(dependent, []);
   if (servers !== undefined)
     world.events.record(resource, {

@@ -92,6 +92,7 @@ export async function reconcileKey<K extends Kind>(
   if (resource === undefined) {
     references.record(dependent, []);
     world.pend(dependent, undefined);
+    world.patience.over(dependent);
     world.resourceCounts?.gone(kind, key);
     return { outcome: 'done' };
   }

@@ -57,6 +57,8 @@ export class RegistryHandle {
   #checksTimer: NodeJS.Timeout | undefined;
   /** `told`: what the database's clock is ahead of this process's own. */
   #clock: { readonly asked: number; readonly told: Promise<number> } | undefined;
+  /** Milliseconds that the database's clock was ahead of this process's own when it was last told. */
+  #ahead: number | undefined;
   /** Why bind passwords cannot be sealed. */
   #unsealed: string | undefined;
 
@@ -144,7 +146,7 @@ export class RegistryHandle {
   async now(): Promise<number> {
     const { registry } = this;
     if (this.#clock === undefined || performance.now() - this.#clock.asked > clockFor) {
-      const told = registry.clock().then((time) => time - performance.now());
+      const told = registry.clock().then((time) => (this.#ahead = time - performance.now()));
       const clock = { asked: performance.now(), told };
       this.#clock = clock;
       told.catch(() => {
@@ -152,6 +154,11 @@ export class RegistryHandle {
       });
     }
     return Math.floor((await this.#clock.told) + performance.now());
+  }
+
+  /** As {@link now}, by what was told last, however long ago; `undefined`: nothing ever was. */
+  get lastTold(): number | undefined {
+    return this.#ahead === undefined ? undefined : Math.floor(this.#ahead + performance.now());
   }
 
   async secretUse(digest: string): Promise<SecretUse> {

@@ -1,5 +1,6 @@
 /** What every controller is given. */
 import type { Tracing } from '@nauthera/server/tracing';
+import type { Patience } from '../runtime/patience.ts';
 import type { ClusterKey } from '../sources/cluster-keys.ts';
 import type { ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from '../sources/source.ts';
 import type { ServerResource } from './attachment.ts';
@@ -35,6 +36,8 @@ export interface World {
   readonly deployment: Deployment;
   /** `undefined`: servers are started by somebody else. */
   readonly pods: PodDeployment | undefined;
+  /** With databases that are away, and migrations that came to nothing. By dependent, or the name of the Job. */
+  readonly patience: Patience;
   /** Whom Clients are to trust. */
   readonly trust: TrustBundles;
   /** With which the cluster of these resources signs the tokens of its ServiceAccounts; `undefined`: there is no cluster. */

@@ -3,6 +3,7 @@ import { discardSecrets } from '../../../operator/src/controllers/client/apply.t
 import { clientController } from '../../../operator/src/controllers/client/controller.ts';
 import { deletionPatience } from '../../../operator/src/controllers/deletion.ts';
 import { reconcileKey } from '../../../operator/src/controllers/kind.ts';
+import { Patience } from '../../../operator/src/runtime/patience.ts';
 import { ReferenceIndex } from '../../../operator/src/runtime/reference-index.ts';
 import type { NewSecret, Observed, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
 import { Rows } from './fake-registry.ts';
@@ -27,14 +28,16 @@ const server = aServerResource({ database: { secretRef: { name: 'database' } } }
 const database = aSecret('database', { uri: 'x' }, { namespace: 'auth' });
 const row = () => aStored('shop.web', { source: 'test', namespace: 'shop', name: 'web', uid });
 
-function scene(parts: FakeParts & { readonly client?: Observed<'Client'>; readonly after?: number } = {}) {
-  const { client = going(), after = 0, ...more } = parts;
+function scene(parts: FakeParts & { readonly client?: Observed<'Client'> } = {}) {
+  const { client = going(), ...more } = parts;
+  const clock = { own: t0, steady: 5_000 };
   const main = new Rows('auth/main', [row()]);
   const fake = fakeWorld({
     resources: [client, server],
     stored: [database],
     registries: { 'auth/main': main },
-    now: () => t0 + after,
+    now: () => clock.own,
+    steadyNow: () => clock.steady,
     ...more,
   });
   const references = new ReferenceIndex();
@@ -46,7 +49,7 @@ function scene(parts: FakeParts & { readonly client?: Observed<'Client'>; readon
     onTransition: () => undefined,
   };
   const pass = () => reconcileKey(clientController(fake.world), tools, 'shop/web');
-  return { ...fake, main, pass, references };
+  return { ...fake, main, pass, references, clock };
 }
 
 describe('a Client that is going', () => {
@@ -85,7 +88,8 @@ describe('a Client that is going', () => {
     first.main.away = true;
     await first.pass();
     const said = { ...status, ...first.statuses[0]?.status } as Observed<'Client'>['status'];
-    const again = scene({ client: going({ status: said }), after: 60_000 });
+    const again = scene({ client: going({ status: said }) });
+    again.clock.own += 60_000;
     again.main.away = true;
     await again.pass();
     expect(again.steps).toEqual([]);
@@ -95,13 +99,39 @@ describe('a Client that is going', () => {
     ['a moment before', deletionPatience - 1, 'waiting', []],
     ['after ten minutes', deletionPatience, 'done', ['release web']],
   ] as const)('%s without its database: %s ms', async (_, after, outcome, expected) => {
-    const { pass, main, steps, events } = scene({ after });
+    const { pass, main, steps, events, clock } = scene();
     main.away = true;
+    expect(await pass()).toMatchObject({ outcome: 'waiting', lookAgainAfter: 30_000 });
+    clock.steady += after;
     expect((await pass()).outcome).toBe(outcome);
     expect(steps.filter((step) => step !== 'status web')).toEqual(expected);
     expect(events.map(({ type, reason }) => [type, reason])).toEqual(
       outcome === 'done' ? [['Warning', 'FinalizerReleased']] : [],
     );
+  });
+
+  it('by a clock that nobody can set: a jump of our own ends no patience', async () => {
+    const { pass, main, steps, clock } = scene();
+    main.away = true;
+    await pass();
+    clock.own += 11 * 60_000;
+    expect((await pass()).outcome).toBe('waiting');
+    clock.steady += deletionPatience - 10;
+    expect(await pass()).toMatchObject({ outcome: 'waiting', lookAgainAfter: 10 });
+    expect(steps).not.toContain('release web');
+  });
+
+  it('one that is made anew under its name begins anew', async () => {
+    let now = 0;
+    const patience = new Patience(() => now);
+    patience.waited('web', 'a');
+    now = 500;
+    expect([patience.waited('web', 'a'), patience.waited('web', 'b'), patience.waited('other', 'a')]).toEqual([
+      500, 0, 0,
+    ]);
+    now = 600;
+    patience.over('web');
+    expect(patience.waited('web', 'b')).toBe(0);
   });
 
   it.each([

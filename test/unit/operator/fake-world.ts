@@ -2,6 +2,7 @@
 
 import { TrustBundles } from '../../../operator/src/controllers/trust.ts';
 import type { World } from '../../../operator/src/controllers/world.ts';
+import { Patience } from '../../../operator/src/runtime/patience.ts';
 import type { Observed, ResourceSource, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
 import type { Rows } from './fake-registry.ts';
 
@@ -27,9 +28,17 @@ export interface FakeParts {
   /** By `<namespace>/<name>` of the server. */
   readonly registries?: Readonly<Record<string, Rows>>;
   readonly now?: () => number;
+  readonly steadyNow?: () => number;
 }
 
-export function fakeWorld({ resources = [], secrets, stored = [], registries = {}, now }: FakeParts = {}): FakeWorld {
+export function fakeWorld({
+  resources = [],
+  secrets,
+  stored = [],
+  registries = {},
+  now,
+  steadyNow,
+}: FakeParts = {}): FakeWorld {
   const steps: string[] = [];
   const statuses: Written[] = [];
   const events: FakeWorld['events'] = [];
@@ -69,6 +78,7 @@ export function fakeWorld({ resources = [], secrets, stored = [], registries = {
     registries: () => Object.values(registries).flatMap(({ handle }) => (handle.isOpen ? [handle] : [])),
     pend: (dependent: string, on: unknown) => (on === undefined ? pending.delete(dependent) : pending.add(dependent)),
     deployment: { reason: 'Deployed', version: '0', database: 'secretRef' },
+    patience: new Patience(steadyNow),
     trust: new TrustBundles(() => undefined),
     defaultServerNamespace: undefined,
     issuerOf: () => ({ issuer: 'https://id.example.com' }),

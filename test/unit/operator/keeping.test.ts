@@ -18,12 +18,10 @@ const going = (more: Partial<Observed<'AuthorizationServer'>> = {}) =>
 
 function keeps(
   server: Observed<'AuthorizationServer'>,
-  { rows = [row()], resources = [client] as Observed[], away = false, after = 0, known = true } = {},
+  { rows = [row()], resources = [client] as Observed[], known = true } = {},
 ) {
-  const main = new Rows('auth/main', rows);
-  main.away = away;
-  const registries = known ? { 'auth/main': main } : {};
-  return keptBy(fakeWorld({ resources: [server, ...resources], registries, now: () => t0 + after }).world, server);
+  const registries = known ? { 'auth/main': new Rows('auth/main', rows) } : {};
+  return keptBy(fakeWorld({ resources: [server, ...resources], registries }).world, server);
 }
 
 describe('an AuthorizationServer that is deleted', () => {
@@ -56,10 +54,51 @@ describe('an AuthorizationServer that is deleted', () => {
     const theirs = going({ uid: 'uid-of-another' });
     expect(await keeps(theirs)).toBeUndefined();
   });
+});
 
-  it('F36 waits for its database, ten minutes and no longer', async () => {
-    expect(await keeps(going(), { away: true, after: deletionPatience - 1 })).toMatch(/^Waiting for its database/);
-    expect(await keeps(going(), { away: true, after: deletionPatience })).toBeUndefined();
+describe('F36 an AuthorizationServer that is deleted, without its database', () => {
+  const waiting = /^Waiting for its database/;
+
+  /** Deleted an hour ago, by a clock that anybody can set. */
+  function scene() {
+    const main = new Rows('auth/main', [row()]);
+    const clock = { own: t0 + 3_600_000, steady: 5_000 };
+    const { world } = fakeWorld({
+      resources: [going(), client],
+      registries: { 'auth/main': main },
+      now: () => clock.own,
+      steadyNow: () => clock.steady,
+    });
+    const look = async (away: boolean) => {
+      main.away = away;
+      return keptBy(world, going());
+    };
+    return { clock, look };
+  }
+
+  it('waits for it, ten minutes and no longer', async () => {
+    const { clock, look } = scene();
+    expect(await look(true)).toMatch(waiting);
+    clock.steady += deletionPatience - 1;
+    expect(await look(true)).toMatch(waiting);
+    clock.steady += 1;
+    expect(await look(true)).toBeUndefined();
+  });
+
+  it('each time that it is away: one that has served Clients for long is not gone at the first hiccup', async () => {
+    const { clock, look } = scene();
+    expect(await look(true)).toMatch(waiting);
+    clock.steady += deletionPatience - 1;
+    expect(await look(false)).toMatch(/^Goes on serving 1 Client/);
+    clock.steady += deletionPatience;
+    expect(await look(true)).toMatch(waiting);
+  });
+
+  it.each([11 * 60_000, 3650 * 86_400_000, -86_400_000])('whatever our own clock says: %s ms off', async (jump) => {
+    const { clock, look } = scene();
+    await look(true);
+    clock.own += jump;
+    expect(await look(true)).toMatch(waiting);
   });
 });
 

@@ -93,6 +93,7 @@ describe('registry handle', () => {
     const handle = new RegistryHandle(registry);
     vi.useFakeTimers({ toFake: ['Date', 'performance'] });
     try {
+      expect(handle.lastTold).toBeUndefined();
       expect(await handle.now()).toBe(1_000_000);
       vi.setSystemTime(Date.now() + 315_360_000_000);
       expect([await handle.now(), asked]).toEqual([1_000_000, 1]);
@@ -104,6 +105,8 @@ describe('registry handle', () => {
       expect([await handle.now(), asked]).toEqual([3_000_000, 3]);
       handle.use(undefined);
       await expect(handle.now()).rejects.toBeInstanceOf(DatabaseUnavailable);
+      vi.advanceTimersByTime(500_000);
+      expect(handle.lastTold).toBe(3_500_000);
     } finally {
       vi.useRealTimers();
     }

@@ -18,6 +18,7 @@ import {
 } from '../../../operator/src/controllers/authorization-server/tls/wanted.ts';
 import type { World } from '../../../operator/src/controllers/world.ts';
 import type { NewSecret, Secret, SecretStore } from '../../../operator/src/sources/source.ts';
+import { DatabaseUnavailable } from '../../../server/src/registry/index.ts';
 import { clientAuthority } from '../../support/client-certificates.ts';
 import { fakeWorld } from './fake-world.ts';
 import { aServerResource } from './resources.ts';
@@ -66,7 +67,11 @@ class MemorySecrets implements Partial<SecretStore> {
 
 class Scene {
   readonly secrets = new MemorySecrets();
+  /** The database's clock. */
   now = start;
+  /** What the operator's own is ahead of it. */
+  ahead = 0;
+  database: 'never open' | 'open' | 'away' = 'open';
   readonly #fake = fakeWorld({
     secrets: {
       read: (namespace, name) => this.secrets.read(namespace, name),
@@ -74,8 +79,25 @@ class Scene {
       update: (before, next) => this.secrets.update(before, next),
       delete: (secret) => this.secrets.delete(secret),
     },
-    now: () => this.now,
+    now: () => this.now + this.ahead,
   });
+  readonly #registry = {
+    now: () => (this.database === 'open' ? Promise.resolve(this.now) : Promise.reject(new DatabaseUnavailable('away'))),
+    lastTold: undefined as number | undefined,
+  };
+  readonly #world: World = {
+    ...this.#fake.world,
+    registryOf: (server) =>
+      server === 'auth/main' && this.database !== 'never open'
+        ? (this.#registry as unknown as ReturnType<World['registryOf']>)
+        : undefined,
+  };
+
+  /** The database told the time once, and is away now. */
+  loseDatabase(): void {
+    this.database = 'away';
+    this.#registry.lastTold = this.now;
+  }
 
   get events(): readonly string[] {
     return this.#fake.events.map(({ type, reason }) => `${type} ${reason}`);
@@ -84,7 +106,7 @@ class Scene {
     return this.#fake.events.map(({ note }) => note).join('\n');
   }
   pass(server = aServerResource(), of = issuer): Promise<ServerCertificate> {
-    return keepCertificate(this.#fake.world, server, of);
+    return keepCertificate(this.#world, server, of);
   }
   discard(server: ServerResource): Promise<void> {
     return discardAuthorities({ ...this.#fake.world, pods: {} as World['pods'] }, server);
@@ -374,6 +396,72 @@ describe('a generated certificate', () => {
     scene.now = start + 89 * day;
     expect(await scene.pass(paused)).toMatchObject({ usable: true, bundle });
     expect(scene.secrets.writes).toHaveLength(2);
+  });
+});
+
+describe('a clock that jumps', () => {
+  const jumps: [string, number][] = [
+    ['past the renewal', 61 * day],
+    ['past the end of the certificate', 91 * day],
+    ['past the end of the authority', 11 * 365 * day],
+    ['back', -365 * day],
+  ];
+
+  it.each(jumps)('the operator’s own, %s: nothing is made by it', async (_name, jump) => {
+    const scene = new Scene();
+    const { bundle } = await scene.pass();
+    scene.ahead = jump;
+    expect((await scene.quietPass()).bundle).toBe(bundle);
+    scene.loseDatabase();
+    expect((await scene.quietPass()).bundle).toBe(bundle);
+    scene.ahead = 0;
+    expect((await scene.quietPass()).bundle).toBe(bundle);
+  });
+
+  it.each(jumps)('of an operator that no database told the time yet, %s: what stands stays', async (_name, jump) => {
+    const scene = new Scene();
+    await scene.pass();
+    scene.now = start + 3300 * day;
+    await scene.pass();
+    const { next } = readAuthorities(scene.secrets.stored.get('main-generated-ca'));
+    expect(next).toBeDefined();
+    for (const database of ['never open', 'away'] as const) {
+      Object.assign(scene, { database, ahead: jump });
+      await scene.quietPass();
+    }
+    // An edit is repaired all the same.
+    const good = scene.secrets.stored.get('main-generated-ca');
+    scene.secrets.edit('main-generated-ca', () => ({ labels: {} }));
+    await scene.pass();
+    expect(scene.secrets.stored.get('main-generated-ca')?.data).toEqual(good?.data);
+  });
+
+  it.each(jumps)('at the very first, %s: made anew as soon as a database tells the time', async (_name, jump) => {
+    const scene = new Scene();
+    Object.assign(scene, { database: 'never open', ahead: jump });
+    await scene.pass();
+    expect(scene.secrets.writes).toHaveLength(2);
+    scene.database = 'open';
+    const { bundle = '' } = await scene.pass();
+    const shown = scene.serving;
+    const trusted = readAuthoritiesIn(bundle);
+    for (const { validFromDate } of trusted) expect(validFromDate.getTime()).toBeLessThanOrEqual(start);
+    expect(trusted.some((one) => one.validToDate.getTime() > start && shown.verify(one.publicKey))).toBe(true);
+    expect(shown.validFromDate.getTime()).toBeLessThanOrEqual(start);
+    expect(shown.validToDate.getTime()).toBeGreaterThanOrEqual(start + 30 * day);
+    await scene.quietPass();
+  });
+
+  it('an authority of the future that waits for its turn is given up', async () => {
+    const scene = new Scene();
+    await scene.pass();
+    const future = await issueAuthority(aServerResource(), validityFrom(start + 3650 * day, lifetimes.authority));
+    scene.secrets.edit('main-generated-ca', ({ data }) => ({
+      data: { ...data, 'next.crt': future.certificate, 'next.key': future.key },
+    }));
+    const { bundle } = await scene.pass();
+    expect(bundle).not.toContain(future.certificate);
+    await scene.quietPass();
   });
 });
 

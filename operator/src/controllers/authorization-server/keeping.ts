@@ -9,20 +9,21 @@ import type { World } from '../world.ts';
 
 /**
  * Why it stays, in words for its owner; `undefined`: it goes. While its database is away nobody can count, and it stays for
- * ten minutes and no longer.
+ * ten minutes of that and no longer.
  */
 export async function keptBy(world: World, server: Observed<'AuthorizationServer'>): Promise<string | undefined> {
   const registry = world.registryOf(nameOf(server));
   if (!mayBeKept(server) || registry === undefined) return undefined;
+  const waiting = `AuthorizationServer/${nameOf(server)}`;
   try {
     const count = await servedClients(world, registry, server);
+    world.patience.over(waiting);
     if (count === 0) return undefined;
     const [clients, them] = count === 1 ? ['1 Client', 'it'] : [`${count} Clients`, 'them'];
     return `Goes on serving ${clients}. Delete ${them} first, or let go of ${them} with the annotation ${confirmDeletionAnnotation}: "yes"`;
   } catch (failure) {
     if (!(failure instanceof DatabaseUnavailable)) throw failure;
-    const age = world.now() - Date.parse(server.deletingSince ?? '');
-    return age < deletionPatience
+    return world.patience.waited(waiting, server.uid) < deletionPatience
       ? 'Waiting for its database, to see which Clients it serves; for 10 minutes at most'
       : undefined;
   }

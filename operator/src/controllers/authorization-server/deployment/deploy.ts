@@ -137,7 +137,13 @@ function migrateTables(
 ): Promise<Migrated> {
   const anew = asks(server, restartAnnotation) || asks(server, reconcileAnnotation);
   return migrateFirst(
-    { children, slots, events: world.events, now: () => world.now(), onEnded: () => world.databases.migrated(server) },
+    {
+      children,
+      slots,
+      events: world.events,
+      patience: world.patience,
+      onEnded: () => world.databases.migrated(server),
+    },
     context,
     { database, before: before?.annotations[migratedAnnotation], anew },
   );

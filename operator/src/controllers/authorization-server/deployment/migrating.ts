@@ -1,13 +1,14 @@
 /** Whether the tables are ready for the pods, and what is done until they are. */
 
 import type { ConditionDraft } from '../../../runtime/conditions.ts';
-import { type Child, type Children, isObject, type JsonObject } from '../../../sources/children.ts';
+import type { Patience } from '../../../runtime/patience.ts';
+import { type Child, type Children, isObject } from '../../../sources/children.ts';
 import type { DatabaseState } from '../../registries.ts';
 import type { EventSink } from '../../world.ts';
 import { type DeploymentContext, names, selectorOf, shortDigest } from './context.ts';
 import { type Migration, migrationJob, migrationsOf } from './migration.ts';
 import type { MigrationSlots } from './migration-slots.ts';
-import { conditionOf, lastWords, member, podProblem, text } from './rollout.ts';
+import { conditionOf, lastWords, member, podProblem } from './rollout.ts';
 
 export type Migrated =
   | { readonly ready: true; readonly digest: string }
@@ -18,12 +19,12 @@ export interface MigratingOptions {
   readonly children: Children;
   readonly slots: MigrationSlots;
   readonly events: EventSink;
-  readonly now: () => number;
+  readonly patience: Patience;
   /** A migration has ended: whoever waits for the tables may look. */
   readonly onEnded: () => void;
 }
 
-/** Milliseconds after which a migration that failed is tried again: what it met may have been repaired. */
+/** Milliseconds after which a migration that was seen to have failed is tried again: what it met may have been repaired. */
 const retryAfter = 300_000;
 /** Milliseconds that a database gets to say that it is up to date, once a migration has ended. */
 const settleAfter = 30_000;
@@ -57,7 +58,7 @@ export async function migrateFirst(
 }
 
 async function migrateOnce(
-  { children, slots, events, now, onEnded }: MigratingOptions,
+  { children, slots, events, patience, onEnded }: MigratingOptions,
   context: DeploymentContext,
   migration: Migration,
   { database, anew }: { readonly database: DatabaseState; readonly anew: boolean },
@@ -65,6 +66,11 @@ async function migrateOnce(
   const { server } = context;
   const name = names.migration(server, migration.digest);
   const job = children.get('Job', server.namespace, name);
+  const waiting = `Job/${server.namespace}/${name}`;
+  const remove = async (ended: Child): Promise<void> => {
+    await children.remove(ended);
+    patience.over(waiting);
+  };
   if (job === undefined) {
     // It would only wait, and count its failures: the database says itself what is wrong.
     if (database.tables === undefined) return undefined;
@@ -75,14 +81,16 @@ async function migrateOnce(
     return running();
   }
   if (job.owner !== server.uid || job.deleting) return running();
-  const { state, since } = stateOf(job);
+  const state = stateOf(job);
   if (state !== 'running') slots.done(server.uid);
-  const age = now() - since;
   if (state === 'complete') {
     onEnded();
-    if (database.tables !== 'missing') return 'done';
+    if (database.tables !== 'missing') {
+      patience.over(waiting);
+      return 'done';
+    }
     // Another database than the one that it was for.
-    if (age > settleAfter) await children.remove(job);
+    if (patience.waited(waiting, job.uid) > settleAfter) await remove(job);
     return running();
   }
   const pods = await children.pods(server.namespace, {
@@ -90,7 +98,7 @@ async function migrateOnce(
     'batch.kubernetes.io/job-name': name,
   });
   if (state === 'running') return running(podProblem(pods, true));
-  if (anew || age > retryAfter) await children.remove(job);
+  if (patience.waited(waiting, job.uid) > retryAfter || anew) await remove(job);
   const words = lastWords(pods) ?? `Job ${name} failed without a word`;
   return {
     type: 'DatabaseReady',
@@ -106,14 +114,9 @@ function running(problem?: string): ConditionDraft {
   return { type: 'DatabaseReady', status: 'False', reason: 'MigrationRunning', message };
 }
 
-/** `since`: epoch milliseconds. */
-function stateOf(job: Child): { readonly state: 'running' | 'complete' | 'failed'; readonly since: number } {
+function stateOf(job: Child): 'running' | 'complete' | 'failed' {
   const all = member(job.object, 'status')['conditions'];
   const conditions = Array.isArray(all) ? all.filter(isObject) : [];
-  const since = (condition: JsonObject) => Date.parse(text(condition, 'lastTransitionTime'));
-  const complete = conditionOf(conditions, 'Complete');
-  if (complete?.['status'] === 'True') return { state: 'complete', since: since(complete) };
-  const failed = conditionOf(conditions, 'Failed');
-  if (failed?.['status'] === 'True') return { state: 'failed', since: since(failed) };
-  return { state: 'running', since: Date.parse(job.createdAt) };
+  if (conditionOf(conditions, 'Complete')?.['status'] === 'True') return 'complete';
+  return conditionOf(conditions, 'Failed')?.['status'] === 'True' ? 'failed' : 'running';
 }

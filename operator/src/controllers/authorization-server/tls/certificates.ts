@@ -19,7 +19,16 @@ import { serverLabel } from '../../key-encryption.ts';
 import type { Looked } from '../../polling.ts';
 import type { World } from '../../world.ts';
 import { judgeGiven } from './given.ts';
-import { authoritySecret, changeOf, isOurs, readAuthorities, readServing, servingSecret } from './secrets.ts';
+import {
+  authoritySecret,
+  changeOf,
+  isOurs,
+  type Kept,
+  readAuthorities,
+  readServing,
+  servingSecret,
+} from './secrets.ts';
+import { certificateTime, timeOf } from './time.ts';
 import { generated, wantedCertificate } from './wanted.ts';
 
 export interface ServerCertificate {
@@ -47,8 +56,8 @@ const none: ServerCertificate = {
 /** Timers know no longer times, and clocks are set. */
 const longest = 86_400_000;
 
-function timeTo(moment: number, world: World): number {
-  return Math.min(Math.max(moment - world.now(), 0), longest);
+function timeTo(moment: number, now: number): number {
+  return Math.min(Math.max(moment - now, 0), longest);
 }
 
 export async function keepCertificate(
@@ -65,12 +74,13 @@ export async function keepCertificate(
   const { secretName: name, names, forClients } = wanted;
   const { namespace } = server;
   const secret = await world.secrets.read(namespace, name);
-  const { until, ...given } = judgeGiven(secret, { name, namespace, names, now: world.now() });
+  const { now } = await certificateTime(world, server);
+  const { until, ...given } = judgeGiven(secret, { name, namespace, names, now });
   return {
     ...given,
     forClients: forClients ? given.bundle : undefined,
     looked: [{ kind: 'Secret', namespace, name, found: secret }],
-    lookAgainAfter: until === undefined ? undefined : timeTo(until, world),
+    lookAgainAfter: until === undefined ? undefined : timeTo(until, now),
   };
 }
 
@@ -96,13 +106,15 @@ async function keepGenerated(
     return { ...none, usable: false, problem, looked: looked(found) };
   }
   if (server.annotations[pausedAnnotation] === 'true') return { ...leftAlone(found), looked: looked(found) };
-  const authorities = await keepAuthorities(world, server, found);
-  const serving = await keepServing(world, server, found.serving, { authorities, names });
+  const stands: Kept = { authorities: readAuthorities(found.authority), serving: readServing(found.serving) };
+  const now = timeOf(await certificateTime(world, server), stands);
+  const authorities = await keepAuthorities(world, server, found, { stands, now });
+  const serving = await keepServing(world, server, found.serving, { authorities, names, now });
   return {
     ...none,
     bundle: bundleOf(authorities),
     looked: looked(found),
-    lookAgainAfter: timeTo(nextStep(authorities, serving), world),
+    lookAgainAfter: timeTo(nextStep(authorities, serving), now),
   };
 }
 
@@ -117,8 +129,13 @@ function leftAlone(found: Found): ServerCertificate {
   return { ...none, bundle: bundleOf({ signing, ...(next === undefined ? {} : { next }), former }) };
 }
 
-async function keepAuthorities(world: World, server: ServerResource, found: Found): Promise<Authorities> {
-  const step = planAuthorities(readAuthorities(found.authority), readServing(found.serving), world.now());
+async function keepAuthorities(
+  world: World,
+  server: ServerResource,
+  found: Found,
+  { stands, now }: { readonly stands: Kept; readonly now: number },
+): Promise<Authorities> {
+  const step = planAuthorities(stands.authorities, stands.serving, now);
   const name = generated.authority(server.name);
   const map = `${server.name}-ca`;
   if (step.step === 'keep') {
@@ -129,7 +146,7 @@ async function keepAuthorities(world: World, server: ServerResource, found: Foun
     return step.authorities;
   }
   const { issueAuthority } = await import('../../../certificates/issue.ts');
-  const made = await issueAuthority(server, validityFrom(world.now(), lifetimes.authority));
+  const made = await issueAuthority(server, validityFrom(now, lifetimes.authority));
   const authorities: Authorities =
     step.step === 'first' ? { signing: made, former: step.former } : { ...step.authorities, next: made };
   const lost = found.authority !== undefined || found.serving !== undefined;
@@ -153,10 +170,14 @@ async function keepServing(
   world: World,
   server: ServerResource,
   secret: Secret | undefined,
-  { authorities, names }: { readonly authorities: Authorities; readonly names: readonly string[] },
+  {
+    authorities,
+    names,
+    now,
+  }: { readonly authorities: Authorities; readonly names: readonly string[]; readonly now: number },
 ): Promise<Serving> {
   const found = readServing(secret);
-  const renewal = renewalOf(found, authorities, { names, now: world.now() });
+  const renewal = renewalOf(found, authorities, { names, now });
   if (renewal === undefined && found !== undefined) {
     const note = [
       'DriftRepaired',
@@ -166,7 +187,7 @@ async function keepServing(
     return found;
   }
   const { issueServing } = await import('../../../certificates/issue.ts');
-  const validity = validityFrom(world.now(), lifetimes.serving);
+  const validity = validityFrom(now, lifetimes.serving);
   const made = await issueServing(authorities.signing, { name: server.name, names, validity });
   const serving = { ...made, authority: authorities.signing.certificate };
   const until = validity.notAfter.toISOString().slice(0, 10);

@@ -6,6 +6,12 @@ import type { ServerResource } from '../../attachment.ts';
 import { secretLabels, serverLabel } from '../../key-encryption.ts';
 import { generated } from './wanted.ts';
 
+/** What stands in the two Secrets. */
+export interface Kept {
+  readonly authorities: FoundAuthorities;
+  readonly serving: Serving | undefined;
+}
+
 export function readAuthorities(secret: Secret | undefined): FoundAuthorities {
   const { data = {} } = secret ?? {};
   const former = readCertificates(data['former.crt'] ?? '') ?? [];
