@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { aClient } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
+import { withEndlessGrace } from '../support/endless-grace.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { type FaultProxy, startFaultProxy } from '../support/proxy.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
@@ -213,6 +214,9 @@ describe('F49: a database that takes nothing', () => {
 });
 
 describe('F51: a slow network', () => {
+  const twice = (token: string | undefined) =>
+    withEndlessGrace(direct, () => Promise.all([insisting(() => refresh(token)), insisting(() => refresh(token))]));
+
   it('1 Mbit/s that stalls at each tenth chunk, before database and directory: chains go on, people sign in, no grant ends', async () => {
     const first = await granted('grace');
     const ended = await count('grants', 'ended_at IS NOT NULL');
@@ -221,7 +225,7 @@ describe('F51: a slow network', () => {
     directory.thin(thin);
     let token = first.refresh_token;
     for (let turn = 0; turn < 5; turn++) {
-      const answers = await Promise.all([insisting(() => refresh(token)), insisting(() => refresh(token))]);
+      const answers = await twice(token);
       expect(answers.map(({ status, body }) => [status, body.error])).toEqual([
         [200, undefined],
         [200, undefined],
@@ -243,7 +247,7 @@ describe('F51: a slow network', () => {
     database.delay(200);
     let token = first.refresh_token;
     for (let turn = 0; turn < 3; turn++) {
-      const answers = await Promise.all([insisting(() => refresh(token)), insisting(() => refresh(token))]);
+      const answers = await twice(token);
       expect(answers.map(({ status }) => status)).toEqual([200, 200]);
       expect(answers[0]?.body.refresh_token).toBe(answers[1]?.body.refresh_token);
       token = answers[0]?.body.refresh_token;

@@ -312,7 +312,8 @@ describe('the end', () => {
     await Promise.all([stopping, over]);
     expect(answer).toMatch(/^HTTP\/1\.1 401/);
     expect(answer.toLowerCase()).toContain('connection: close');
-    expect(performance.now() - began).toBeLessThan(10_000);
+    // What hangs would have held it up for 20 s.
+    expect(performance.now() - began).toBeLessThan(18_000);
     await other.stop();
   });
 });
