@@ -93,6 +93,55 @@ it('a look at a server that finds such an entry first is no failure of the serve
   expect(up(people)).toEqual([true]);
 }, 90_000);
 
+/** It binds, and that is all. */
+const isSilent = () =>
+  scripted.answer(({ id, operation, socket }) => {
+    if (operation === 'bind') socket.write(bindAnswer(id, 0));
+  });
+const endless = { connect: 600_000, bind: 600_000, search: 600_000 };
+
+it('whether groups can be seen is asked for no longer than one look', async () => {
+  const [first] = servers;
+  if (first === undefined) throw new Error('no server');
+  isSilent();
+  const registration = registrationOf(first, { servers: [scripted.url], timeouts: endless });
+  await using people = openDirectories({ people: registration }, { limits: { login: 60_000, lookup: 500 } });
+  const shown = people.port.showsGroups({ directory: 'shop/people', server: scripted.url }, never);
+  await expect(shown).rejects.toThrow(DirectoryUnavailable);
+}, 60_000);
+
+describe('what a name brings about is told from what it does not', () => {
+  it('an answer that cannot be used, from one that nobody gave', async () => {
+    const [server] = servers;
+    if (server === undefined) throw new Error('no server');
+    await using people = openPeople([server.url]);
+    await expect(people.port.find('zoe', never)).rejects.toMatchObject({ wasAnswered: true });
+    await server.stop();
+    await expect(people.port.find('zoe', never)).rejects.toMatchObject({ wasAnswered: false });
+    await server.start();
+  }, 60_000);
+
+  it('an entry that lacks what every entry has', async () => {
+    const [server] = servers;
+    if (server === undefined) throw new Error('no server');
+    const { user_search } = registrationOf(server);
+    const attributes = { ...user_search.attributes, subject: 'employeeNumber' };
+    await using people = openPeople([server.url], { user_search: { ...user_search, attributes } });
+    await expect(people.port.find('ada', never)).rejects.toMatchObject({ wasAnswered: true });
+  }, 60_000);
+
+  it('nor does it bring about that others wait', async () => {
+    isSilent();
+    await using people = openPeople([scripted.url], { timeouts: endless });
+    const leaving = new AbortController();
+    const asked = Array.from({ length: 80 }, () => people.port.find('ada', leaving.signal));
+    const failed = asked.map((one) => one.catch((error: unknown) => error));
+    expect(await Promise.race(failed)).toMatchObject({ detail: 'too many wait', wasAnswered: false });
+    leaving.abort();
+    await Promise.all(failed);
+  }, 60_000);
+});
+
 describe('a search for groups that takes too long for one user', () => {
   const ids = { ada: '8bd2720e-7d3a-1041-83a3-bb91e64e8f7d', alan: '8bd2720e-7d3a-1041-83a3-bb91e64e8f7e' };
   const people = () => openPeople([scripted.url], { timeouts: { connect: 2000, bind: 2000, search: 2000 } });

@@ -59,8 +59,10 @@ export class MemoryDirectory implements DirectoryPort {
   find(username: string): Promise<Candidate> {
     this.searches += 1;
     if (this.down) return this.#unavailable();
-    const person = this.people.get(username.trim().toLowerCase());
-    const throttleKey = `name ${username.trim().toLowerCase()}`;
+    const name = username.trim().toLowerCase();
+    if (this.poisoned.has(`entry-${name}`)) return this.#unavailable(true);
+    const person = this.people.get(name);
+    const throttleKey = `name ${name}`;
     if (person === undefined || person.deleted) {
       return Promise.resolve({ known: false, directory: memoryDirectoryId, throttleKey });
     }

@@ -233,7 +233,7 @@ class RegisteredDirectories implements Directories {
   async showsGroups({ directory: id, server }: { directory: string; server: string }, signal: AbortSignal) {
     const directory = this.#directories.get(id);
     if (directory === undefined) throw new DirectoryUnavailable(id, 'it is not registered');
-    return directory.showsGroups(server, signal);
+    return directory.showsGroups(server, within(signal, this.#limits.lookup));
   }
 
   servers(): readonly ServerState[] {

@@ -101,12 +101,19 @@ export class DirectoryUnavailable extends Error {
   readonly detail: string;
   /** It answers, and of what was asked about there is more than it may tell: asked about something else it may tell that. */
   readonly isOfQuestion: boolean;
-  constructor(directory: string, detail: string, options: ErrorOptions & { readonly isOfQuestion?: boolean } = {}) {
+  /** A server had an answer, and none that can be used: whoever asks the same again takes its time again. */
+  readonly wasAnswered: boolean;
+  constructor(
+    directory: string,
+    detail: string,
+    options: ErrorOptions & { readonly isOfQuestion?: boolean; readonly wasAnswered?: boolean } = {},
+  ) {
     super(`directory ${directory} could not be asked: ${detail}`, options);
     this.name = 'DirectoryUnavailable';
     this.directory = directory;
     this.detail = detail;
     this.isOfQuestion = options.isOfQuestion === true;
+    this.wasAnswered = this.isOfQuestion || options.wasAnswered === true;
   }
 }
 

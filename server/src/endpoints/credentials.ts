@@ -97,14 +97,15 @@ async function searchChargeBind(
 export const nobody: Candidate = { known: false, directory: null, throttleKey: '' };
 
 /**
- * A search. The charge comes after it, and one that fails finds nobody to charge: then its address is. `null`: the address is over
- * its limit, with searches that failed; it is not asked about.
+ * A search. The charge comes after it, and one that fails finds nobody to charge: then its address is, where that came of the name,
+ * or of leaving before the answer. For a directory that is down, or busy with others, nobody is charged. `null`: the address is
+ * over its limit, with searches that failed; it is not asked about.
  *
  * @throws DirectoryUnavailable
  */
 export async function findWithinLimit(
   { attempts }: Pick<FlowPorts, 'attempts'>,
-  { source }: Pick<Visit, 'source'>,
+  { source, reply }: Pick<Visit, 'source' | 'reply'>,
   find: () => Promise<Candidate>,
 ): Promise<Candidate | null> {
   const asking = { address: networkOf(source.address), limitFactor: source.limitFactor };
@@ -115,6 +116,7 @@ export async function findWithinLimit(
     return found;
   } catch (error) {
     if (!(error instanceof DirectoryUnavailable)) throw error;
+    if (!error.wasAnswered && !departureOf(reply).aborted) throw error;
     if (await attempts.chargeFailedSearch(asking)) throw error;
     return null;
   }

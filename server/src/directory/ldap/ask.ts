@@ -28,6 +28,7 @@ export async function askServers<T>(
   const { directory, signal } = question;
   let last: unknown = new Error('it has no servers');
   let isOfQuestion = false;
+  let wasAnswered = false;
   for (const server of inOrder(question)) {
     const attempt = await turnAt(server, signal);
     if (attempt === null) {
@@ -47,6 +48,7 @@ export async function askServers<T>(
       const blame = blameFor(error, { answers, age: attempt.age, patience, aborted: signal.aborted });
       if (blame.server === 'failed') server.fail(attempt, error);
       if (blame.server === 'doubted') server.doubt(attempt);
+      wasAnswered ||= blame.server === 'doubted';
       isOfQuestion = blame.server === 'doubted' && !blame.askNext;
       if (signal.aborted || !blame.askNext) break;
     } finally {
@@ -54,7 +56,7 @@ export async function askServers<T>(
     }
   }
   if (!isOutage(last)) throw last;
-  throw new DirectoryUnavailable(directory, wordsOf(last), { cause: last, isOfQuestion });
+  throw new DirectoryUnavailable(directory, wordsOf(last), { cause: last, isOfQuestion, wasAnswered });
 }
 
 const ranks = { well: 0, doubted: 1, open: 2 } as const;

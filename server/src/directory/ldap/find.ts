@@ -187,7 +187,7 @@ function onlyOne<T>(
   { found, elsewhere }: Search<T>,
   userOf: (one: T) => KnownUser,
 ): T | null {
-  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail);
+  const unavailable = (detail: string) => new DirectoryUnavailable(asking.id, detail, { wasAnswered: true });
   const [only, ...more] = found;
   if (more.length > 0) throw unavailable('an immutable id names several entries');
   if (only === undefined) {
@@ -203,6 +203,6 @@ function readOrUnavailable<T>(directory: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof EntryProblem)) throw error;
-    throw new DirectoryUnavailable(directory, error.message, { cause: error });
+    throw new DirectoryUnavailable(directory, error.message, { cause: error, wasAnswered: true });
   }
 }
