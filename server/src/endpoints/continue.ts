@@ -12,7 +12,7 @@ import type { Answered } from '../store/authorization-codes.ts';
 import type { FlowPorts } from './flow.ts';
 import { reopenText } from './interaction.ts';
 import { readLink, requestField, sendExpired, sendPartial, sendRefused } from './pages.ts';
-import { respondAfterForm, respondAtOnce } from './respond.ts';
+import { respondAfterForm, respondToReader } from './respond.ts';
 import { isStored, withPages } from './resume.ts';
 import { openVisit, requireBrowser, sendErrorPage, type Visit } from './visit.ts';
 
@@ -60,7 +60,7 @@ async function answered(ports: FlowPorts, visit: Visit, grantId: string, read: b
   if (answer.kind === 'partial') return partial(ports, visit, name, answer, row, read, browser);
   if (!row.fresh) return sendAnswered(visit, name, homeOf(client, row.redirectUri));
   const way = readLink(visit, grantId);
-  if (read) return respondAtOnce(visit, name, answer.response);
+  if (read) return respondToReader(visit, name, answer.response);
   return answer.kind === 'refused'
     ? sendRefused(visit, name, answer, way)
     : respondAfterForm(visit, name, answer.response, way);
@@ -75,7 +75,7 @@ function partial(
   read: boolean,
   browser: string,
 ): FastifyReply {
-  if (row.redeemable) return read ? respondAtOnce(visit, name, answer.response) : sendPartial(visit, name, answer);
+  if (row.redeemable) return read ? respondToReader(visit, name, answer.response) : sendPartial(visit, name, answer);
   // The code ran out while the page was read. What was read need not be read again.
   return sendExpired(ports, visit, { ...answer.interaction, told: answer.refused }, browser);
 }

@@ -17,7 +17,7 @@ export function respondAtOnce(visit: Visit, clientName: string, response: Author
   return sendFormPost(visit.reply, visit.frame, clientName, response, isHttps(visit.server));
 }
 
-/** @param way a path of ours that responds at once: a long response stands in the page once, and its link leads there. */
+/** @param way a path of ours that leads to the same response: a long one stands in the page once, and its link leads there. */
 export function respondAfterForm(
   visit: Visit,
   clientName: string,
@@ -28,6 +28,13 @@ export function respondAfterForm(
   const { uri } = response;
   const link = uri.length > longResponse ? way : undefined;
   return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: uri, link }));
+}
+
+/** Behind the link of a page of ours. A response too long for header buffers of proxies cannot go in `Location` either. */
+export function respondToReader(visit: Visit, clientName: string, response: AuthorizationResponse): FastifyReply {
+  if (response.by === 'form' || response.uri.length <= longResponse) return respondAtOnce(visit, clientName, response);
+  const client = { name: clientName };
+  return sendPage(visit, continuePage({ ...visit.frame, client, continueTo: response.uri, stays: true }));
 }
 
 /** Characters. Up to here a page has room for the response twice, and its link leads straight to the application. */

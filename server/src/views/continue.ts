@@ -13,6 +13,8 @@ export interface ContinueInput extends Frame {
   readonly continueTo: string;
   /** For the link: a path of ours that leads there, where the response is too long to stand in the page twice. */
   readonly link?: string | undefined;
+  /** It stays until the link is followed. Default: it goes on by itself. */
+  readonly stays?: true;
 }
 
 export function continuePage(input: ContinueInput): string {
@@ -24,7 +26,7 @@ export function continuePage(input: ContinueInput): string {
     title: language.text('continue.heading', { client: client.name }),
     heading: language.say('continue.heading', { client: name(client.name) }),
     // In the page, not a `Refresh` header: a long `state` would overflow the header buffers of proxies.
-    head: html`<meta http-equiv="refresh" content="0;url=${href}">\n`,
+    ...(input.stays === true ? {} : { head: html`<meta http-equiv="refresh" content="0;url=${href}">\n` }),
     body: html`<p>${language.say('continue.text')}</p>
 <p class="buttons"><a class="button main" id="continue" href="${link}">${language.say('continue.continue')}</a></p>`,
   });
