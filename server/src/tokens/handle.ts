@@ -4,6 +4,12 @@ const handleBytes = 32;
 const pool = Buffer.allocUnsafeSlow(64 * handleBytes);
 let used = pool.length;
 
+/** Handles to come must not lie in memory where nobody needs one for long. */
+const unneeded = setTimeout(() => {
+  pool.fill(0);
+  used = pool.length;
+}, 10_000).unref();
+
 /**
  * A new handle (code, refresh token, session cookie): 256 random bits in base64url, 43 characters. Random bytes come in
  * larger pieces, since a call for each handle costs more than all the rest of it; those that were taken are wiped.
@@ -12,6 +18,7 @@ export function newHandle(): string {
   if (used === pool.length) {
     randomFillSync(pool);
     used = 0;
+    unneeded.refresh();
   }
   const end = used + handleBytes;
   const handle = pool.toString('base64url', used, end);
