@@ -119,6 +119,7 @@ const cases = Object.entries(vendors).flatMap(([title, vendor], index) => [
 describe('F08: a leaver', () => {
   it.concurrent.for(cases)(
     'of $title, $how: the next round ends sessions, grants and tokens, and applications are told',
+    { timeout: 240_000 },
     async ({ vendor: { id, directory, person, dn, off }, how, name, reason }, { expect }) => {
       const other = `stays${name}`;
       await directory().add(person(name) + person(other));
@@ -155,6 +156,5 @@ describe('F08: a leaver', () => {
       expect(await isActive(second.access_token)).toBe(true);
       expect((await world.token(refreshFields(second.refresh_token))).status).toBe(200);
     },
-    240_000,
   );
 });
