@@ -2,6 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, DatabaseUnavailable } from '../../server/src/store/database.ts';
 import { aClient, anOwner } from '../support/builders.ts';
+import { registrationOf } from '../support/directories.ts';
+import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedPassword, seedSuffix } from '../support/slapd-seed.ts';
 import {
   aDirectory,
   authorize,
@@ -83,6 +86,43 @@ describe('before anything happened', () => {
       )
       .toEqual([]);
   });
+});
+
+describe('what a real directory does', () => {
+  let servers: Slapd[] = [];
+  let world: World;
+  beforeAll(async () => {
+    const first = await startSlapd();
+    servers = [first, await startSlapd({ authority: first.authority })];
+    const urls = servers.map(({ url }) => url);
+    await servers[1]?.stop();
+    world = await World.open({
+      directory: 'registered',
+      directories: { 'shop/people': registrationOf(first, { servers: urls }) },
+    });
+  });
+  afterAll(async () => {
+    await world?.stop();
+    for (const server of servers) await server.close();
+  });
+
+  const told = async (series: string) => (await scrape(world)).get(`nauthera_${series}`);
+
+  it('names elsewhere in place of entries: they are counted, and the sign-in goes on without them', async () => {
+    const series = 'ldap_references_ignored_total{directory="shop/people"}';
+    expect(await told(series)).toBeUndefined();
+    await servers[0]?.add(
+      `dn: ou=elsewhere,ou=people,${seedSuffix}\nobjectClass: referral\nobjectClass: extensibleObject\nou: elsewhere\nref: ldaps://elsewhere.example.org/ou=people,${seedSuffix}\n`,
+    );
+    expect((await signIn(world.browser(), authorizePath(), 'ada', seedPassword('ada'))).name).toBe('consent');
+    expect(await told(series)).toBeGreaterThan(0);
+  });
+
+  it('one of two servers is stopped: it alone is told to be down', async () => {
+    const up = () =>
+      Promise.all(servers.map(({ url }) => told(`ldap_server_up{directory="shop/people",server="${url}"}`)));
+    await expect.poll(up, { timeout: 60_000 }).toEqual([1, 0]);
+  }, 90_000);
 });
 
 describe('what happens', () => {
