@@ -1,5 +1,7 @@
 /** What a directory does to its LdapBinding, through a real API server, a real server and a real OpenLDAP. */
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Browser, type Page } from '../support/browser.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import type { OperatorProcess } from '../support/operator-process.ts';
@@ -7,7 +9,9 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 import type { Replica } from '../support/replica.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
+import { seedPassword } from '../support/slapd-seed.ts';
 import { seat } from '../support/sweeping.ts';
+import { authorizePath, codeFields } from '../support/world.ts';
 
 let cluster: TestCluster;
 let postgres: TestPostgres;
@@ -35,21 +39,7 @@ beforeAll(async () => {
     metadata: metadata('directory-ca'),
     data: { 'ca.crt': slapd.caPem },
   });
-  await scene.apply(
-    scene.aBinding('people', {
-      servers: [{ url: slapd.url }],
-      tls: { caBundleRef: { name: 'directory-ca' } },
-      bind: { dn: slapd.bindDn, passwordSecretRef: { name: 'reader' } },
-      userSearch: { base: `ou=people,${slapd.baseDn}` },
-      groupSearch: { base: `ou=groups,${slapd.baseDn}` },
-      consentRules: [
-        { name: 'clerks', scopes: ['email'], groups: ['finance'] },
-        { name: 'guests', scopes: ['phone'], filter: '(employeeType=guest)' },
-      ],
-      sampleUsers,
-      recheck: '10s',
-    }),
-  );
+  await scene.apply(theBinding());
   operator = await scene.operator();
   replica = await scene.replica();
   await scene.untilReason('LdapBinding', 'shop', 'people');
@@ -59,6 +49,22 @@ afterAll(async () => {
   await operator?.stop();
   await Promise.all([cluster?.stop(), postgres?.stop(), slapd?.close()]);
 });
+
+function theBinding(): AnyObject {
+  return scene.aBinding('people', {
+    servers: [{ url: slapd.url }],
+    tls: { caBundleRef: { name: 'directory-ca' } },
+    bind: { dn: slapd.bindDn, passwordSecretRef: { name: 'reader' } },
+    userSearch: { base: `ou=people,${slapd.baseDn}` },
+    groupSearch: { base: `ou=groups,${slapd.baseDn}` },
+    consentRules: [
+      { name: 'clerks', scopes: ['email'], groups: ['finance'] },
+      { name: 'guests', scopes: ['phone'], filter: '(employeeType=guest)' },
+    ],
+    sampleUsers,
+    recheck: '10s',
+  });
+}
 
 const people = () => scene.get('LdapBinding', 'shop', 'people');
 
@@ -149,4 +155,90 @@ describe('a sweep that would end too many', () => {
     await until('the sweep is stopped again', isStoppedAt(20));
     expect(await live('second')).toBe(20);
   });
+});
+
+describe('a binding that is deleted', () => {
+  const callback = 'https://shop.example.com/cb';
+  const clientId = () => `${scene.namespaces.shop}.web`;
+  /** The page after the form: of whoever is let in, the response. */
+  async function signIn(): Promise<Page> {
+    const browser = new Browser({ issuer: 'http://127.0.0.1:9', servers: [replica.url] });
+    const asked = { client_id: clientId(), redirect_uri: callback, scope: 'openid' };
+    const login = await browser.get(authorizePath(asked));
+    const page = await browser.submit(login, { username: 'ada', password: seedPassword('ada'), 'sign-in': '1' });
+    return page.name === 'consent' ? browser.submit(page, { decision: 'allow' }) : page;
+  }
+  async function subjectOfAda(): Promise<string | undefined> {
+    const { code } = (await signIn()).response;
+    const secret = await until('the Secret of the client', () => scene.secret('shop', 'web-oauth2'));
+    const basic = Buffer.from(`${clientId()}:${secret['client-secret']}`).toString('base64');
+    const answer = await fetch(`${replica.url}/token`, {
+      method: 'POST',
+      headers: { authorization: `Basic ${basic}` },
+      body: new URLSearchParams(codeFields(code)),
+    });
+    return decodeJwt(((await answer.json()) as { id_token: string }).id_token).sub;
+  }
+  /** Of what is declared by now, nothing is left out by the replica: no sign-in has to find that out. */
+  const isServed = () =>
+    until('the replica serves what is declared', async () => {
+      const text = 'SELECT FROM replica_reports p JOIN registry_revision r ON p.epoch = r.epoch AND p.n >= r.n';
+      return (await scene.sql(text)).length === 1;
+    });
+  /** Sessions of `ada`: by whether they are live. */
+  const sessions = async (live: boolean) => {
+    const text = `SELECT count(*)::int AS n FROM sessions WHERE username = 'ada' AND (ended_at IS NULL) = $1`;
+    return (await scene.sql(text, [live]))[0]?.n;
+  };
+  const rounds = (more: string) =>
+    scene.sql(`SELECT directory FROM recheck_rounds WHERE directory = $1 AND ${more}`, [id()]);
+  const id = () => `${scene.namespaces.shop}/people`;
+
+  it('lets nobody in, ends sessions after the grace, and made anew knows its users', async () => {
+    const grant = { grantTypes: ['authorization_code'], redirectUris: [callback], scopes: ['openid'] };
+    await scene.apply(scene.aClient('web', grant));
+    await scene.untilReason('Client', 'shop', 'web');
+    await isServed();
+    const subject = await subjectOfAda();
+    await until('its round is known', async () => (await rounds('gone_since IS NULL')).length === 1);
+
+    await scene.delete('LdapBinding', 'shop', 'people');
+    await scene.untilGone('LdapBinding', 'shop', 'people');
+    await isServed();
+    expect((await signIn()).name).toMatch(/^login/);
+    await until('it is noted as gone', async () => (await rounds('gone_since IS NOT NULL')).length === 1);
+    expect([await sessions(true), await sessions(false)]).toEqual([1, 0]);
+    await scene.sql(`UPDATE recheck_rounds SET gone_since = gone_since - interval '11 minutes' WHERE directory = $1`, [
+      id(),
+    ]);
+    await until('its sessions have ended', async () => (await sessions(true)) === 0 && (await sessions(false)) === 1);
+
+    await scene.apply(theBinding());
+    await scene.untilReason('LdapBinding', 'shop', 'people');
+    await isServed();
+    expect(await subjectOfAda()).toBe(subject);
+  }, 400_000);
+});
+
+describe('one of two servers', () => {
+  it('that is stopped is told in a condition, and the other one is the active', async () => {
+    await using other = await startSlapd({ authority: slapd.authority });
+    await other.stop();
+    await scene.patch('LdapBinding', 'shop', 'people', {
+      spec: { servers: [{ url: other.url }, { url: slapd.url }] },
+    });
+    const degraded = await until('it is told', async () => {
+      const found = await scene.condition('LdapBinding', 'shop', 'people', 'Degraded');
+      return found?.reason === 'ServerUnreachable' && found;
+    });
+    expect(degraded).toMatchObject({ status: 'True', message: expect.stringContaining(other.url) });
+    expect((await people())?.status).toMatchObject({
+      activeServer: slapd.url,
+      servers: [
+        { url: other.url, state: 'Down' },
+        { url: slapd.url, state: 'Up' },
+      ],
+    });
+    expect(await scene.condition('LdapBinding', 'shop', 'people')).toMatchObject({ status: 'True' });
+  }, 200_000);
 });
