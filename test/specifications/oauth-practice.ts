@@ -1,5 +1,5 @@
 /** What describes a server and its clients, and what is best practice. */
-import { no, row, type Specification, yes } from './specification.ts';
+import { no, row, type Specification, when, yes } from './specification.ts';
 
 export const rfc8414: Specification = {
   name: 'RFC 8414',
@@ -109,10 +109,18 @@ export const rfc9700: Specification = {
       'flows/security-checks: where no policy allows a flow, it is neither published nor served',
       'unit/operator/flow-policies: M09: a flow that no policy allows is refused › %s',
     ),
+    when(
+      '§2.2.1, §4.10.1',
+      '`mutualTls.mode` is `Listener`',
+      'Sender-constrained tokens by mutual TLS (RFC 8705), for each Client that asks for them.',
+      'flows/mutual-tls: tokens bound to a certificate (RFC 8705 §3) › %s: client_credentials',
+      'flows/mutual-tls: tokens bound to a certificate (RFC 8705 §3) › %s: authorization_code, then refresh_token',
+      'flows/mutual-tls: tokens bound to a certificate (RFC 8705 §3) › a client with a secret may have its tokens bound, and gets none without a certificate',
+    ),
     no(
-      '§2.2.1',
+      '§2.2.1, §4.10.1',
       'not in the metadata; ignored when sent',
-      'Sender-constrained tokens (DPoP, mTLS).',
+      'Sender-constrained tokens by DPoP (RFC 9449).',
       'flows/documents: members are true and none is unknown',
     ),
     yes(
