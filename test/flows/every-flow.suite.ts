@@ -16,11 +16,12 @@ import type { Declared, Deployment } from '../support/deployment.ts';
 import { deviceApp } from '../support/devices.ts';
 import { answered, leftHalf, membersOf } from '../support/front-channel.ts';
 import { authorizePath, challenge, codeFields, issuer, refreshFields, verifier } from '../support/world.ts';
+import { refusals } from './every-refusal.suite.ts';
 
 export const callback = 'https://shop.example.com/cb';
 const bye = 'https://shop.example.com/bye';
 const orders = 'https://orders.example.com';
-const scopes = ['openid', 'profile', 'email', 'offline_access', 'orders'];
+const scopes = ['openid', 'profile', 'email', 'offline_access', 'orders', 'ledger'];
 const scope = 'openid email orders offline_access';
 export const formats = ['jwt', 'opaque'] as const;
 type Format = (typeof formats)[number];
@@ -47,13 +48,18 @@ const appsOf = (format: Format, receiver: string): readonly ClientRegistration[]
 export const everyFlow: Declared = {
   clients: (receiver) => [
     ...formats.flatMap((format) => appsOf(format, receiver)),
+    aClient('web.strict')
+      .with({ scopes, consent: { mode: 'always', remember_for: 60, on_refused_scope: 'deny' } })
+      .build(),
     aClient('job.keyed').machine('unused').withKeys(key.jwk).build(),
     aClient('api.orders')
       .machine('secret-of-api.orders')
       .with({ introspection_audiences: [orders] })
       .build(),
   ],
-  scopes: [aScope('orders', { audiences: [orders] })],
+  scopes: [aScope('orders', { audiences: [orders] }), aScope('ledger', { display_name: 'Read the ledger' })],
+  // `alan` is none of them.
+  rules: [{ name: 'finance', scopes: ['ledger'], groups: ['finance'] }],
   server: { grant_types_supported: [...grantTypes], response_types_supported: [...responseTypes] },
 };
 
@@ -356,5 +362,6 @@ export function describeEveryFlow(
     expect((await server()).grant_types_supported).toContain(deviceCodeGrant);
   });
 
+  describe('what is not given', () => refusals(() => actors));
   more(() => actors);
 }

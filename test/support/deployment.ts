@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type {
   ClientRegistration,
+  DirectoryRegistration,
   ScopeRegistration,
   ServerRegistration,
 } from '../../server/src/registry/registration.ts';
 import { makeAuthority } from './certificates.ts';
 import { registrationOf } from './directories.ts';
+import { memoryDirectoryId } from './memory-directory.ts';
 import { startPostgres } from './postgres.ts';
 import { type FaultProxy, startFaultProxy } from './proxy.ts';
 import { keyFileText, Replica } from './replica.ts';
@@ -18,7 +20,7 @@ import { type RoundRobin, startRoundRobin } from './round-robin.ts';
 import { startSlapd } from './slapd.ts';
 import { seedPassword } from './slapd-seed.ts';
 import { openTlsSink, type TlsSink } from './tls-sink.ts';
-import { keyEncryptionKey, World } from './world.ts';
+import { aDirectory, keyEncryptionKey, World } from './world.ts';
 
 export interface Deployment {
   readonly world: World;
@@ -31,6 +33,8 @@ export interface Deployment {
   readonly faults?: { readonly database: FaultProxy; readonly directory: FaultProxy };
   /** `ada`, `grace` and `alan` are known everywhere. */
   readonly password: (username: string) => string;
+  /** Whether the directory answers. */
+  readonly directoryAnswers: (answers: boolean) => void;
   /** An application's own HTTPS server, which the servers may call: who was told what, by path. */
   readonly told: { readonly path: string; readonly body: string }[];
   close(): Promise<void>;
@@ -41,6 +45,8 @@ export interface Declared {
   readonly clients: (receiver: string) => readonly ClientRegistration[];
   readonly scopes?: readonly ScopeRegistration[];
   readonly server?: Partial<ServerRegistration>;
+  /** Of the one directory. */
+  readonly rules?: DirectoryRegistration['consent_rules'];
 }
 
 type Closing = (() => Promise<unknown>)[];
@@ -76,6 +82,7 @@ export async function oneProcess(declared: Declared): Promise<Deployment> {
     clients: declared.clients(receiver),
     scopes: declared.scopes ?? [],
     server: withReceiver(declared),
+    directories: { [memoryDirectoryId]: aDirectory({ consent_rules: declared.rules ?? [] }) },
     options: { seams: { outbound: { ca } } },
   });
   closing.push(() => world.stop());
@@ -86,6 +93,9 @@ export async function oneProcess(declared: Declared): Promise<Deployment> {
     proxy: undefined,
     replicas: [],
     password: (username) => `password-of-${username}`,
+    directoryAnswers: (answers) => {
+      world.memory.down = !answers;
+    },
     told,
     close: () => closeAll(closing),
   };
@@ -115,7 +125,12 @@ export async function threeProcesses(declared: Declared): Promise<Deployment> {
     clients: declared.clients(receiver),
     scopes: declared.scopes ?? [],
     server: withReceiver(declared),
-    directories: { 'shop/people': registrationOf(slapd, { servers: [`ldaps://localhost:${directory.port}`] }) },
+    directories: {
+      'shop/people': registrationOf(slapd, {
+        servers: [`ldaps://localhost:${directory.port}`],
+        consent_rules: declared.rules ?? [],
+      }),
+    },
   });
   closing.push(() => world.stop());
   const reached = new URL(databaseUrl);
@@ -136,6 +151,11 @@ export async function threeProcesses(declared: Declared): Promise<Deployment> {
     replicas,
     faults: { database, directory },
     password: seedPassword,
+    directoryAnswers: (answers) => {
+      if (answers) return directory.pass();
+      directory.refuse();
+      directory.reset();
+    },
     told,
     close: () => closeAll(closing),
   };
