@@ -1,19 +1,33 @@
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { consentPage, continuePage, errorPage, type Language, loginPage } from '../../server/src/views/index.ts';
+import {
+  accountPage,
+  chooseAccountPage,
+  consentPage,
+  continuePage,
+  deviceConfirmPage,
+  errorPage,
+  type Language,
+  loginPage,
+  signOutPage,
+} from '../../server/src/views/index.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
 import {
+  accountInput,
   allLanguages,
   arabic,
   brandedPages,
+  chooseAccountInput,
   consentInput,
   continueInput,
+  deviceConfirmInput,
   errorInput,
   german,
   loginInput,
   samplePages,
+  signOutInput,
 } from '../support/sample-pages.ts';
 
 let server: PageServer;
@@ -349,6 +363,50 @@ describe('F22, A12, A86: probes in what people and tenants write', () => {
         }),
       ),
     ],
+    [
+      'account',
+      accountPage(
+        accountInput({
+          displayName: probe,
+          user: { name: probe, username: probe },
+          sessions: [{ id: 's1', browser: probe, system: probe, since: 0, age: 4, current: true }],
+          applications: [
+            {
+              id: 'a1',
+              client: { name: probe },
+              scopes: [{ scope: probe }, { scope: 'shop:x', displayName: probe }],
+              claims: [probe],
+              since: 0,
+              age: 300,
+            },
+          ],
+        }),
+      ),
+    ],
+    [
+      'device-confirm',
+      deviceConfirmPage(
+        deviceConfirmInput({
+          displayName: probe,
+          client: { name: probe, namespace: probe },
+          user: { name: probe, username: probe },
+          scopes: [{ scope: 'shop:x', displayName: probe, description: probe, onlyMembersOf: [probe] }],
+          userCode: probe,
+          place: { place: 'other', network: probe },
+        }),
+      ),
+    ],
+    [
+      'choose-account',
+      chooseAccountPage(
+        chooseAccountInput({
+          displayName: probe,
+          client: { name: probe },
+          accounts: [{ id: probe, name: probe, username: probe }],
+        }),
+      ),
+    ],
+    ['sign-out', signOutPage(signOutInput({ displayName: probe, user: { name: probe }, clients: [{ name: probe }] }))],
     [
       'error',
       errorPage(errorInput('invalid_request', { client: { name: probe }, description: probe, reference: probe })),

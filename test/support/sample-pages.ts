@@ -30,6 +30,7 @@ import {
   type RequestedScope,
   requestedLanguage,
   type SignedOutInput,
+  type SignOutInput,
   signedOutPage,
   signOutPage,
 } from '../../server/src/views/index.ts';
@@ -227,6 +228,14 @@ export const formPostInput = (more: Partial<FormPostInput> = {}): FormPostInput 
   ...more,
 });
 
+export const signOutInput = (more: Partial<SignOutInput> = {}): SignOutInput => ({
+  ...frame,
+  form: form('/sign-out'),
+  user,
+  clients: [client, { name: 'Time Sheets' }],
+  ...more,
+});
+
 export const signedOutInput = (more: Partial<SignedOutInput> = {}): SignedOutInput => ({
   ...frame,
   frames: [],
@@ -334,13 +343,7 @@ export function samplePages(language: Language = english): Readonly<Record<strin
         })),
       }),
     ),
-    'sign-out': signOutPage({
-      ...frame,
-      ...look,
-      form: form('/sign-out'),
-      user,
-      clients: [client, { name: 'Time Sheets' }],
-    }),
+    'sign-out': signOutPage(signOutInput(look)),
     'signed-out': signedOutPage(signedOutInput({ ...look, unreached: [{ name: 'Time Sheets' }] })),
     'signed-out-back': signedOutPage(
       signedOutInput({ ...look, back: { client, uri: 'https://orders.example.com/bye', goesOn: false } }),
