@@ -204,6 +204,8 @@ describe('a binding that is deleted', () => {
 
     await scene.delete('LdapBinding', 'shop', 'people');
     await scene.untilGone('LdapBinding', 'shop', 'people');
+    const kept = () => scene.sql(`SELECT FROM registry WHERE kind = 'directory' AND id = $1 AND NOT withdrawn`, [id()]);
+    await until('it is registered no more', async () => (await kept()).length === 0);
     await isServed();
     expect((await signIn()).name).toMatch(/^login/);
     await until('it is noted as gone', async () => (await rounds('gone_since IS NOT NULL')).length === 1);
