@@ -147,9 +147,8 @@ async function settle(
   }
 }
 
-/** Once in an answer. */
-export function giveHandle(visit: Visit, handle: string): void {
-  if (visit.handle !== handle) visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
+export function giveHandle({ reply, scheme }: Visit, handle: string): void {
+  reply.header('set-cookie', setCookie(scheme, 'session', handle));
 }
 
 function throttled(

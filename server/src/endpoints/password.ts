@@ -5,7 +5,6 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readForm, readQuery } from '../http/form.ts';
 import { type Interaction, type Note, type PasswordProblem, passwordProblems } from '../interaction/sealed-request.ts';
-import { isId } from '../store/handles.ts';
 import type { Session } from '../store/sessions.ts';
 import { handleFrom, newId } from '../tokens/handle.ts';
 import { type PasswordInput, passwordPage } from '../views/index.ts';
@@ -80,11 +79,16 @@ async function postOwn(ports: PasswordPorts, from: Visit): Promise<FastifyReply>
   const parameters = openPageForm(ports, visit, 'password', visitor);
   // Another session's form: what was typed there is somebody else's, perhaps.
   if (parameters === undefined || successor === undefined) return goTo(visit, 'password', {});
-  if (visit !== from) giveHandle(from, successor);
+  const given = visit !== from;
+  if (given) giveHandle(visit, successor);
   if (!allowsPasswordChange(visit, visitor.session.directory)) return goTo(visit, 'account', {});
   const typed = readNewPassword(parameters);
   if (typeof typed === 'string') return goTo(visit, 'password', { [problemField]: typed });
-  return changeOwn(ports, visit, visitor, typed, { key: formKey(visitor.session, form), successor });
+  return changeOwn(ports, visit, visitor, typed, {
+    key: formKey(visitor.session, form),
+    successor,
+    given,
+  });
 }
 
 const formKey = ({ id }: Pick<Session, 'id'>, form: string): string => `${id} ${form}`;
@@ -95,7 +99,7 @@ const formKey = ({ id }: Pick<Session, 'id'>, form: string): string => `${id} ${
  * without the form, which says its id to nobody else, finds it as little as any other.
  */
 function successorOf({ handleKey }: PasswordPorts, { handle, browser }: Visit, form: string): string | undefined {
-  if (handle === undefined || browser === undefined || !isId(form)) return undefined;
+  if (handle === undefined || browser === undefined || form === '') return undefined;
   return handleFrom(handleKey, [handle, browser, form]);
 }
 
@@ -104,8 +108,9 @@ async function changeOwn(
   visit: Visit,
   { session, browser }: Visitor,
   typed: NewPassword,
-  { key, successor }: { readonly key: string; readonly successor: string },
+  form: { readonly key: string; readonly successor: string; readonly given: boolean },
 ): Promise<FastifyReply> {
+  const { key, successor, given } = form;
   const attempt = await tryToChange(ports, visit, {
     find: (signal) => ports.directory.findAgain(session, signal),
     typed,
@@ -116,7 +121,7 @@ async function changeOwn(
   switch (attempt.outcome) {
     case 'used':
       // It went on while this was asked; or the browser has its new handle, and came back to the form with it.
-      if ((await sessionOf(ports, { ...visit, handle: successor })) !== null) giveHandle(visit, successor);
+      if (!given && (await sessionOf(ports, { ...visit, handle: successor })) !== null) giveHandle(visit, successor);
       return goTo(visit, 'password', { [changedField]: '1' });
     case 'changed':
       return goTo(visit, 'password', { [changedField]: '1' });
