@@ -11,6 +11,8 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 
 const kills = 50;
+/** Milliseconds for one step of a story, of which the kills take most. */
+const patience = 600_000;
 
 let cluster: TestCluster;
 let postgres: TestPostgres;
@@ -28,7 +30,7 @@ type Step = (scene: Scene) => Promise<unknown>;
 const ready =
   (name: string, kind = 'Client') =>
   (scene: Scene) =>
-    scene.untilReason(kind, 'shop', name, 'Ready', 240_000);
+    scene.untilReason(kind, 'shop', name, 'Ready', patience);
 
 function storyOf(name: string): readonly Step[] {
   const secret = `${name}-oauth2`;
@@ -41,7 +43,7 @@ function storyOf(name: string): readonly Step[] {
         const after = await scene.secret('shop', secret);
         return after !== undefined && after['client-secret'] !== before?.['client-secret'];
       },
-      240_000,
+      patience,
     );
   };
   return [
@@ -57,9 +59,9 @@ function storyOf(name: string): readonly Step[] {
     newSecret,
     ready(name),
     (scene) => scene.apply(scene.aClient(name, { suspend: true })),
-    (scene) => scene.untilReason('Client', 'shop', name, 'Suspended', 240_000),
+    (scene) => scene.untilReason('Client', 'shop', name, 'Suspended', patience),
     (scene) => scene.delete('Client', 'shop', name),
-    (scene) => scene.untilGone('Client', 'shop', name, 240_000),
+    (scene) => scene.untilGone('Client', 'shop', name, patience),
     (scene) => scene.apply(scene.aClient(name, { displayName: `${name} again` })),
     ready(name),
     (scene) => scene.apply(scene.aScope({ name: scene.scope(name), displayName: `${name} edited` }, name)),
@@ -70,7 +72,7 @@ function storyOf(name: string): readonly Step[] {
     ...(name.endsWith('3')
       ? [
           (scene: Scene) => scene.delete('Client', 'shop', name),
-          (scene: Scene) => scene.untilGone('Client', 'shop', name, 240_000),
+          (scene: Scene) => scene.untilGone('Client', 'shop', name, patience),
         ]
       : []),
   ];
@@ -120,8 +122,8 @@ class Killing {
   async kill(times: number, random: () => number): Promise<void> {
     for (; this.done < times; this.done += 1) {
       const leads = async () => [this.#leader, this.#next].find(({ log }) => log.includes('"leading"'));
-      const leader = await until('somebody leads', leads, 60_000);
-      if (this.done % 2 === 1) await until('it works', async () => leader.log.includes('"working"'), 60_000);
+      const leader = await until('somebody leads', leads, patience);
+      if (this.done % 2 === 1) await until('it works', async () => leader.log.includes('"working"'), patience);
       await sleep(random() * 1200);
       await leader.kill();
       if (leader === this.#leader) this.#leader = this.#next;
@@ -159,7 +161,7 @@ async function toldWhileKilled(random: () => number, peace: Promise<EndState>): 
     const asking = keepAsking(replica.url, (await scene.secret('shop', 'steady-oauth2')) ?? {});
     const killed = killing.kill(kills / 2, random);
     const enough = (part: number) => async () => killing.done >= Math.floor((part * kills) / 2);
-    await tell(scene, (part) => until('enough kills', enough(part), 300_000));
+    await tell(scene, (part) => until('enough kills', enough(part), patience));
     await killed;
     const whole = await peace;
     expect(await scene.stateLike(whole)).toEqual(whole);
@@ -178,7 +180,7 @@ async function toldWhileKilled(random: () => number, peace: Promise<EndState>): 
 
 describe('F32: the operator is killed at any moment', () => {
   it(`${kills} times during changes: the same end state as without, and nobody is refused`, {
-    timeout: 400_000,
+    timeout: 900_000,
   }, async () => {
     const seed = seedOf('F32 kills');
     const peace = toldInPeace();
