@@ -1,14 +1,18 @@
 /** Things are deleted in every order: an accident locks nobody out, and nothing hangs. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { deletionPatience } from '../../operator/src/controllers/deletion.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { askForToken } from '../support/cluster-tokens.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
-import { OperatorHere } from '../support/operator-here.ts';
+import { type HereOptions, OperatorHere } from '../support/operator-here.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
+import { type FaultProxy, startFaultProxy } from '../support/proxy.ts';
 import type { Replica } from '../support/replica.ts';
 
+const reconcile = 'auth.nauthera.io/reconcile';
 const confirm = 'auth.nauthera.io/confirm-deletion';
 
 let cluster: TestCluster;
@@ -29,12 +33,14 @@ class Stand {
     this.replica = replica;
   }
 
-  static async make(): Promise<Stand> {
+  /** @param onto makes what stands in front of the database, from its URL */
+  static async make(options: HereOptions = {}, onto?: (databaseUrl: string) => Promise<string>): Promise<Stand> {
     const scene = await Scene.make({ cluster, postgres, rights: 'cluster-wide' });
+    if (onto !== undefined) await scene.putDatabaseSecret(await onto(scene.databaseUrl));
     await scene.apply(scene.aServer());
     await scene.apply(scene.aScope());
     await scene.apply(scene.aClient('batch'));
-    const operator = await OperatorHere.start(scene);
+    const operator = await OperatorHere.start(scene, options);
     const replica = await scene.replica();
     await scene.untilReason('Client', 'shop', 'batch');
     return new Stand(scene, operator, replica);
@@ -42,6 +48,20 @@ class Stand {
 
   async token(client = 'batch'): Promise<string> {
     return askForToken(this.replica.url, (await this.scene.secret('shop', `${client}-oauth2`)) ?? {});
+  }
+
+  /** Has it looked at without its being told. */
+  async wake(kind: string, namespace: 'auth' | 'shop', name: string): Promise<void> {
+    await this.scene.patch(kind, namespace, name, { metadata: { annotations: { [reconcile]: randomUUID() } } });
+  }
+
+  /** Reasons of what was told of an object. */
+  async events(namespace: 'auth' | 'shop', name: string): Promise<readonly unknown[]> {
+    const path = `/apis/events.k8s.io/v1/namespaces/${this.scene.namespaces[namespace]}/events`;
+    const { items } = await cluster.call('GET', path);
+    return (items as readonly AnyObject[])
+      .filter(({ regarding }) => regarding.name === name)
+      .map(({ reason }) => reason);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,6 +127,76 @@ describe('an AuthorizationServer that serves Clients is deleted', () => {
     await scene.untilReason('Client', 'shop', 'batch', 'ServerNotFound');
     await cluster.call('DELETE', `/api/v1/namespaces/${scene.namespaces.shop}`);
     await namespaceIsGone(scene.namespaces.shop);
+  });
+});
+
+describe('F36 the database is away for good', () => {
+  it('nobody’s clock ends the patience, ten minutes do; what is registered is retired when it is back', {
+    timeout: 300_000,
+  }, async () => {
+    const clock = { own: 0, steady: 0 };
+    const proxies: FaultProxy[] = [];
+    const behind = async (databaseUrl: string): Promise<string> => {
+      const url = new URL(databaseUrl);
+      const proxy = await startFaultProxy(Number(url.port), url.hostname);
+      proxies.push(proxy);
+      url.host = `127.0.0.1:${proxy.port}`;
+      return url.href;
+    };
+    const options = {
+      now: () => Date.now() + clock.own,
+      steadyNow: () => performance.now() + clock.steady,
+      orphans: { every: 500, patience: 3_000 },
+    };
+    await using stand = await Stand.make(options, behind);
+    const [database] = proxies;
+    if (database === undefined) throw new Error('nothing stands in front of the database');
+    await using _closed = database;
+    const { scene } = stand;
+    await scene.apply(scene.aClient('late'));
+    await scene.untilReason('Client', 'shop', 'late');
+    const late = (await scene.secret('shop', 'late-oauth2')) ?? {};
+    const says = (kind: string, namespace: 'auth' | 'shop', name: string, words: RegExp) =>
+      until(
+        `${kind} ${name} says ${String(words)}`,
+        async () => words.test(String((await scene.condition(kind, namespace, name))?.message)),
+        60_000,
+      );
+
+    await scene.delete('AuthorizationServer', 'auth', 'main');
+    await says('AuthorizationServer', 'auth', 'main', /^Goes on serving 2 Clients/);
+    database.refuse();
+    database.reset();
+    clock.own = 11 * 60_000;
+    await stand.wake('AuthorizationServer', 'auth', 'main');
+    await says('AuthorizationServer', 'auth', 'main', /^Waiting for its database/);
+    await scene.delete('Client', 'shop', 'late');
+    await says('Client', 'shop', 'late', /^Waiting for the database of AuthorizationServer/);
+    expect([await stand.token('batch'), await askForToken(stand.replica.url, late)]).toEqual(['200', '200']);
+
+    clock.steady = deletionPatience;
+    for (const [kind, namespace, name] of [
+      ['Client', 'shop', 'late'],
+      ['AuthorizationServer', 'auth', 'main'],
+    ] as const) {
+      // It may be gone by itself already.
+      await stand.wake(kind, namespace, name).catch(() => undefined);
+      await scene.untilGone(kind, namespace, name, 60_000);
+    }
+    await until(
+      'people are told',
+      async () => (await stand.events('auth', 'main')).includes('FinalizerReleased'),
+      60_000,
+    );
+    database.pass();
+    await scene.apply(scene.aServer());
+    await scene.untilReason('Client', 'shop', 'batch');
+    await until(
+      'its row is retired',
+      async () => (await askForToken(stand.replica.url, late)) === '401 invalid_client',
+      60_000,
+    );
+    await until('the other one is served', async () => (await stand.token('batch')) === '200', 60_000);
   });
 });
 

@@ -26,8 +26,9 @@ const start = (ahead = 0) =>
     now: () => Date.now() + ahead,
     rotation: {
       times: (spec) => {
-        const { overlap, quiet, maxOverlap } = rotationTimes(spec);
+        const { every, overlap, quiet, maxOverlap } = rotationTimes(spec);
         return {
+          ...(every === undefined ? {} : { every: every / 1800 }),
           overlap: overlap / 1800,
           quiet: quiet / 1800,
           ...(maxOverlap === undefined ? {} : { maxOverlap: maxOverlap / 1800 }),
@@ -71,14 +72,14 @@ const states = async (name: string): Promise<readonly string[]> =>
 const answers = (credentials: Values) => Promise.all(replicas.map(({ url }) => askForToken(url, credentials)));
 const works = ['200', '200'];
 const refused = ['401 invalid_client', '401 invalid_client'];
-const untilNew = (secretName: string, old: Values) =>
+const untilNew = (secretName: string, old: Values, limit = soon) =>
   until(
     `a new secret in ${secretName}`,
     async () => {
       const now = await scene.secret('shop', secretName);
       return now !== undefined && now['client-secret'] !== old['client-secret'] && now;
     },
-    soon,
+    limit,
   );
 const untilRefused = (credentials: Values) =>
   until('it is refused', async () => (await answers(credentials)).every((one, at) => one === refused[at]), soon);
@@ -128,13 +129,31 @@ describe('a generated Secret', () => {
     expect(writesOf(filterAudit(rotation, { user: scene.user, resource: 'secrets' }))).toHaveLength(2);
   });
 
-  it('that is deleted is written with a new secret, and running pods notice nothing', async () => {
+  it('I12: is rotated by schedule, in place: both secrets work, and the old one ends unused', async () => {
+    // 20 seconds, as hours go here.
+    await aClient('timely', { rotation: { every: '10h', overlap: '1h', quiet: '1h' } });
+    const old = await ready('timely');
+    const fresh = await untilNew('timely-oauth2', old, 180_000);
+    expect([await answers(fresh), await answers(old)]).toEqual([works, works]);
+    await until('an Event', async () => (await events('timely')).includes('SecretRotated'), soon);
+    expect((await scene.get('Client', 'shop', 'timely'))?.status.lastHandled ?? {}).not.toHaveProperty([
+      `${prefix}/rotate-secret`,
+    ]);
+    // Whoever asks whether it is refused uses it.
+    await until('the old one is out of use', async () => (await states('timely')).length === 1, soon);
+    await untilRefused(old);
+  });
+
+  it('that is deleted is written with a new secret, and running pods notice nothing; unused, the old one ends', async () => {
     await aClient('lost');
     const old = await ready('lost');
     await scene.delete('secrets', 'shop', 'lost-oauth2');
     const fresh = await untilNew('lost-oauth2', old);
     expect([await answers(fresh), await answers(old)]).toEqual([works, works]);
     await until('an Event', async () => (await events('lost')).includes('SecretRecreated'), soon);
+    await until('the old one is out of use', async () => (await states('lost')).length === 1, soon);
+    await untilRefused(old);
+    expect(await answers(fresh)).toEqual(works);
   });
 
   it('under a new name is there at once with the same secret; the former one goes after overlap', async () => {
