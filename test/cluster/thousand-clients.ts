@@ -82,7 +82,7 @@ export async function restartFindsWhatMoved(
       const row = (await rowsOf(scene)).get(drifted);
       return secret?.['issuer-uri'] === before['issuer-uri'] && row?.name !== 'by hand';
     },
-    60_000,
+    300_000,
   );
   await until('what it found is told', async () => reviewOf(operator) !== undefined, 120_000);
   const { same = 0, differ = 0 } = reviewOf(operator) ?? {};

@@ -56,7 +56,8 @@ const file = () => join(folder, 'shop/web-oauth2.yaml');
 const byHand = (name: string, value: string) =>
   `apiVersion: v1\nkind: Secret\nmetadata: {name: ${name}, namespace: shop}\nstringData: {password: ${value}}\n`;
 
-describe('secrets folder', () => {
+// Some wait several times.
+describe('secrets folder', { timeout: 120_000 }, () => {
   it('is made private, and refused when others may look into it', async () => {
     await aFolder();
     expect((await stat(folder)).mode & 0o777).toBe(0o700);

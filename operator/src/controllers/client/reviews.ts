@@ -15,6 +15,8 @@ export interface ReviewsOptions extends ReviewTools {
   onProblem(this: void, error: unknown): void;
   /** A review has ended: of so many Clients so many are to be looked at. */
   onReviewed(this: void, clients: number, differ: number): void;
+  /** Milliseconds by a clock that nobody sets. Default `performance.now`. */
+  now?(this: void): number;
 }
 
 /** Milliseconds in which others may ask too. */
@@ -26,7 +28,8 @@ const again = 1_000;
 
 export class ClientReviews {
   readonly #options: ReviewsOptions;
-  readonly #began = performance.now();
+  readonly #now: () => number;
+  readonly #began: number;
   /** What is asked for: a registry, or everything (`undefined`), and how urgently. */
   #asked = new Map<RegistryHandle | undefined, Urgency>();
   /** Registries that have said once that everything may have moved, as each does when it is followed. */
@@ -36,6 +39,8 @@ export class ClientReviews {
 
   constructor(options: ReviewsOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+    this.#began = this.#now();
   }
 
   /** @param handle left out: of all registries, and of none */
@@ -84,7 +89,7 @@ export class ClientReviews {
    */
   async #settled(signal: AbortSignal): Promise<void> {
     do await sleep(together, undefined, { signal }).catch(() => undefined);
-    while (!signal.aborted && performance.now() - this.#began < patience && (await this.#isBeginning()));
+    while (!signal.aborted && this.#now() - this.#began < patience && (await this.#isBeginning()));
   }
 
   async #isBeginning(): Promise<boolean> {
