@@ -376,6 +376,18 @@ describe.each(bothDatabases())('a new password, on %s', (_name, backend) => {
       expect((await before.get('/account')).name).toBe('login');
     });
 
+    it('ends the one that this browser had, also where no sign-in follows', async () => {
+      const browser = world.browser();
+      await signIn(browser, '/account', username);
+      const page = await required(browser, authorizePath({ state: 'kept', prompt: 'login' }));
+      expect(page.name).toBe('password');
+      world.memory.losesAnswers = true;
+      const lost = await browser.submit(page, typed());
+      world.memory.losesAnswers = false;
+      expect(lost.status).toBe(503);
+      expect((await browser.get('/account')).name).toBe('login');
+    });
+
     it('another browser opens no page with it', async () => {
       const page = await required(world.browser());
       const other = world.browser();

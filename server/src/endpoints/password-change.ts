@@ -92,9 +92,9 @@ async function searchChargeChange(ports: PasswordPorts, visit: Visit, changing: 
   });
   if (!charged.allowed) return throttled(ports, visit, candidate, charged, asking?.id);
   const off = candidate.known && !allowsPasswordChange(visit, candidate.user.directory);
-  // The one that asked may have another handle by now, from the same form sent twice: it stays the one that asked.
-  const kept = asking ?? charged.session;
-  const keep = kept?.subject === subject ? kept?.id : undefined;
+  // The one that asked may have another handle by now, from the same form sent twice: it stays the one that asked. Where nobody is
+  // signed in none is kept, whatever this browser has: it would go on under a handle from before, should no sign-in follow.
+  const keep = asking?.subject === subject ? asking?.id : undefined;
   await ports.changes.begun(changing.form);
   let outcome: PasswordChange;
   try {
@@ -129,7 +129,6 @@ async function settle(
   what: Pick<AuditEvent, 'event' | 'outcome' | 'reason'>,
 ): Promise<void> {
   const event = about(visit, candidate, session?.id, what);
-  // Without a session that asks, a sign-in follows, which gives a new one.
   const handle = keep === undefined ? undefined : session?.successor;
   const ended = await ports.changes.changed({
     subject: candidate.known ? candidate.user.subject : '',
