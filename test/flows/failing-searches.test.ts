@@ -81,7 +81,7 @@ describe('searches that fail for everybody', () => {
   it('count for whoever leaves before the answer', async () => {
     const browser = world.browser(false);
     const page = await browser.get(authorizePath());
-    const { find } = world.memory;
+    const find = world.memory.find.bind(world.memory);
     const asked = Promise.withResolvers<void>();
     world.memory.find = (_name: string, signal?: AbortSignal) => {
       asked.resolve();

@@ -1,9 +1,10 @@
+import type * as Crypto from 'node:crypto';
 import { afterEach, expect, test, vi } from 'vitest';
 import { isHandle, newHandle } from '../../../server/src/tokens/handle.ts';
 
 const drawn = vi.hoisted((): Uint8Array[] => []);
 vi.mock('node:crypto', async (original) => {
-  const crypto = await original<typeof import('node:crypto')>();
+  const crypto = await original<typeof Crypto>();
   const randomFillSync = (bytes: Uint8Array) => {
     drawn.push(bytes);
     return crypto.randomFillSync(bytes);
