@@ -6,6 +6,7 @@ import { createRecheck } from '../../server/src/recheck/worker.ts';
 import { DatabaseUnavailable } from '../../server/src/store/database.ts';
 import { goneDirectoryStore } from '../../server/src/store/gone-directories.ts';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
+import { recheckCosts } from '../support/costs.ts';
 import { never } from '../support/directories.ts';
 import { Leaving, offline } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
@@ -33,11 +34,31 @@ describe('a round', () => {
     expect(leaving.sweeping.statements.filter((name) => !['recheck_settle', 'recheck_claim'].includes(name))).toEqual([
       'recheck_decide',
     ]);
-    // Two as a lot is given out, one when it was looked at; one for the whole round.
-    expect(rows).toBe(3 * 3 + 1);
+    const { lot, round } = recheckCosts;
+    expect(rows).toBe(3 * lot.rows + round.rows);
+    expect(leaving.sweeping.statements).toHaveLength(3 * lot.statements + round.statements);
     expect(await leaving.world.rows('SELECT users FROM recheck_buckets ORDER BY number')).toEqual(
       [100, 100, 50].map((users) => ({ users })),
     );
+  });
+
+  it.each([1, 3])('costs the same beside what ends, however many left: %i', async (count) => {
+    await seat(leaving.world, leaving.newPeople(80));
+    const leavers = leaving.newPeople(count);
+    for (const name of leavers) {
+      await leaving.granted(name, offline);
+      leaving.personCalled(name).account = 'disabled';
+    }
+    leaving.world.memory.searches = 0;
+    leaving.sweeping.statements.splice(0);
+    const rows = await countingRows(() => leaving.sweeping.round());
+    expect(await leaving.signedIn(...leavers)).toEqual([]);
+    const { lot, round, ending, endedLot, leaver } = recheckCosts;
+    expect(leaving.world.memory.searches).toBe(lot.searches);
+    const beside = [lot, round, ending, endedLot];
+    // Those in the transaction that ends a lot are not told.
+    expect(leaving.sweeping.statements).toHaveLength(beside.reduce((sum, { statements }) => sum + statements, 0));
+    expect(rows).toBe(beside.reduce((sum, one) => sum + one.rows, count * leaver.rows));
   });
 
   it('is due when five sixths of the interval have passed, and not before', async () => {
@@ -301,12 +322,18 @@ async function countingRows(work: () => Promise<unknown>): Promise<number> {
     BEGIN PERFORM nextval('written_rows'); RETURN NULL; END $$`);
   await recheckStore(leaving.world.database).ensure(memoryDirectoryId, undefined);
   await makeDue(leaving.world);
-  for (const table of ['recheck_rounds', 'recheck_buckets', 'sessions', 'grants', 'audit'])
+  const writes = 'INSERT OR UPDATE OR DELETE';
+  const tables = ['recheck_rounds', 'recheck_buckets', 'sessions', 'grants', 'refresh_tokens', 'audit'];
+  // What is sent or swept from these is somebody else's work, at any time.
+  const filled = ['logout_deliveries', 'revocations'];
+  for (const [table, what] of [...tables.map((one) => [one, writes]), ...filled.map((one) => [one, 'INSERT'])])
     await leaving.world.rows(
-      `CREATE TRIGGER written AFTER INSERT OR UPDATE OR DELETE ON ${table} FOR EACH ROW EXECUTE FUNCTION count_written()`,
+      `CREATE TRIGGER written AFTER ${what} ON ${table} FOR EACH ROW EXECUTE FUNCTION count_written()`,
     );
   await work();
   await leaving.world.rows('DROP FUNCTION count_written CASCADE');
+  const [written] = await leaving.world.rows<{ n: number }>('SELECT last_value AS n FROM written_rows');
+  await leaving.world.rows('DROP SEQUENCE written_rows');
   // The round was made due once more.
-  return ((await leaving.world.rows<{ n: number }>('SELECT last_value AS n FROM written_rows'))[0]?.n ?? 0) - 1;
+  return (written?.n ?? 0) - 1;
 }

@@ -120,6 +120,23 @@ export const costs = {
 
 export type CostName = keyof typeof costs;
 
+/**
+ * The sweep for leavers, beside requests: what each part of a round costs, all tables together. A user who is as before costs
+ * nothing but their share of a lot.
+ */
+export const recheckCosts = {
+  /** Of a hundred users at most: two rows as it is given out, one when it was looked at. */
+  lot: { statements: 2, rows: 3, searches: 1 },
+  /** Once: nothing is left to look at, and all is decided. */
+  round: { statements: 3, rows: 1, searches: 0 },
+  /** Once in a round in which somebody left, and ... */
+  ending: { statements: 2, rows: 1, searches: 0 },
+  /** ... of each lot with some who did, however many. */
+  endedLot: { statements: 1, rows: 1, searches: 0 },
+  /** Of each of them, with one session, one grant and one application that is told: those, two revocations, the audit. */
+  leaver: { statements: 0, rows: 6, searches: 0 },
+} as const;
+
 /** Which lines speak for an endpoint's or a grant's file: none of them may be without one. */
 export const covered: Readonly<Record<string, readonly CostName[]>> = {
   'endpoints/discovery.ts': ['document'],
