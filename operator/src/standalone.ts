@@ -8,6 +8,7 @@ import {
   type RunningServer,
   readKeyFile,
   requireOutsideDatabase,
+  type ServerOptions,
   start as startServer,
 } from '@nauthera/server';
 import {
@@ -70,6 +71,8 @@ export interface Seams {
   readonly secrets?: (secrets: SecretStore) => SecretStore;
   /** When secrets are replaced and end. */
   readonly rotation?: World['rotation'];
+  /** When the server refuses work because its event loop is late. */
+  readonly pressure?: ServerOptions['pressure'];
 }
 
 export interface Standalone {
@@ -135,6 +138,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
     keyEncryptionKeys: keys,
     log,
     ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
+    ...(options.seams?.pressure === undefined ? {} : { pressure: options.seams.pressure }),
     // One process a source: after a crash its report is this one's, and nobody waits for the dead.
     replica: `standalone-${options.sourceName}`,
     build,

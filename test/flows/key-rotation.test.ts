@@ -35,6 +35,8 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
 
   let database: Database;
   let now = start;
+  /** Seconds that the database's answer takes. */
+  let late = 0;
   let random = 20_261_125;
   const below = (limit: number): number => {
     random = (Math.imul(random, 1_103_515_245) + 12_345) & 0x7fffffff;
@@ -52,7 +54,14 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
     const clock = { now: (): EpochSeconds => epochSeconds(now) };
     const store = signingKeyStore(database);
     return createKeys({
-      store: { ...store, load: async () => ({ ...(await store.load()), now: clock.now() }) },
+      store: {
+        ...store,
+        load: async () => {
+          const read = { ...(await store.load()), now: clock.now() };
+          now += late;
+          return read;
+        },
+      },
       sealer: createSealer([keyEncryptionKey]),
       settings: () => ({ ...settings, algorithms: algorithms() }),
       issuer: () => issuer,
@@ -138,6 +147,14 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
     );
     expect(rows.map(({ event }) => event)).toEqual(['key.published', 'key.activated', 'key.retired']);
   }, 240_000);
+
+  it('F46: an answer of the database that comes late is no difference of the clocks', async () => {
+    const replica = aReplica();
+    late = 9;
+    await replica.refresh();
+    late = 0;
+    expect(replica.clockSkew()).toBe(0);
+  });
 
   it('an algorithm that is used no more is not told as overdue', async () => {
     let algorithms: RotationSettings['algorithms'] = ['ES256', 'RS256'];

@@ -57,8 +57,10 @@ it('does what it says', { timeout: 240_000 }, async () => {
   await product.start({}, { tlsFolder: join(product.base, 'tls'), mutualTlsListen: { host: '127.0.0.1', port } });
   // Until the authorities are there the server serves, and says what is missing.
   await product.untilReason('Client', 'shop', 'batch', 'Ready');
-  const waiting = await product.condition('AuthorizationServer', 'identity', 'default');
-  expect(waiting?.message).toContain('tls_client_auth is left out: ConfigMap "client-ca" does not exist');
+  await until('the server says what is missing', async () => {
+    const condition = await product.condition('AuthorizationServer', 'identity', 'default');
+    return condition?.message.includes('tls_client_auth is left out: ConfigMap "client-ca" does not exist');
+  });
   expect(JSON.parse(await shell(ask?.text ?? ''))).toMatchObject({ error: 'invalid_client' });
   await product.write('authority.yaml', configMap(await readFile(join(product.base, 'client-ca.crt'), 'utf8')));
   await until('a token', async () => 'access_token' in JSON.parse(await shell(ask?.text ?? '')), 60_000);

@@ -67,6 +67,7 @@ class Stage {
         management: local,
         keyEncryptionKeys,
         replica,
+        pressure: { maxDelay: Number.POSITIVE_INFINITY },
       });
       stage.#others.push(server);
       await server.ready();

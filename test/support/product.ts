@@ -75,6 +75,8 @@ export class Product {
       onStatus: (table) => this.tables.push(table),
       ...more,
       seams: {
+        // Operator, server and test share this process, often with other replicas.
+        pressure: { maxDelay: Number.POSITIVE_INFINITY },
         ...seams,
         database: (database) => {
           this.#database = seams.database?.(database) ?? database;

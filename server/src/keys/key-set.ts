@@ -4,7 +4,7 @@
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import type { SigningAlgorithm } from '../protocol/terms.ts';
-import { type Clock, type EpochSeconds, epochSeconds } from '../protocol/time.ts';
+import { type Clock, clockSkew, type EpochSeconds, epochSeconds } from '../protocol/time.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { createSigningKey, openPrivateKey, sealPrivateKey } from './create-key.ts';
@@ -32,7 +32,7 @@ export interface Keys {
   isRotationOverdue(): boolean;
   /** When the table was last read, by {@link KeysOptions.monotonic}; `undefined`: never. */
   confirmedAt(): number | undefined;
-  /** Our clock minus the database's, in seconds, as of the last reading. */
+  /** Our clock minus the database's, in seconds, as of the last reading: see {@link clockSkew}. */
   clockSkew(): number;
   /** Reads the table now, and does what is due. Errors are logged. */
   refresh(): Promise<void>;
@@ -194,10 +194,11 @@ class ReplicaKeys implements Keys {
   async #load(): Promise<{ readonly now: EpochSeconds; readonly wished: boolean }> {
     const { store, clock, monotonic } = this.#options;
     const asked = monotonic();
+    const before = clock.now();
     const { now, keys, wished } = await store.load();
     const known = new Map(this.#keys.map((key) => [key.kid, key]));
     this.#keys = keys.map((stored) => this.#toLoaded(stored, known.get(stored.kid)));
-    this.#skew = clock.now() - now;
+    this.#skew = clockSkew({ before, after: clock.now() }, now);
     this.#confirmedAt = asked;
     this.#publish(clock.now());
     return { now, wished };

@@ -30,6 +30,18 @@ export function epochSeconds(value: number): EpochSeconds {
   return value as EpochSeconds;
 }
 
+/**
+ * Our clock minus another's in seconds, positive when ours is ahead. The other clock was read somewhere between `before` and
+ * `after` by ours, so whatever lies between them is no difference: an answer that came late must not look like a wrong clock.
+ */
+export function clockSkew(
+  ours: { readonly before: EpochSeconds; readonly after: EpochSeconds },
+  theirs: EpochSeconds,
+): number {
+  if (theirs < ours.before) return ours.before - theirs;
+  return theirs > ours.after ? ours.after - theirs : 0;
+}
+
 export function after(start: EpochSeconds, duration: Seconds): EpochSeconds {
   return (start + duration) as EpochSeconds;
 }
