@@ -12,14 +12,15 @@ function block(milliseconds: number): void {
 
 describe('F28, F48: an event loop that is late', () => {
   it('is noticed when it stays so, and forgiven when it does not', async () => {
-    pressure = watchPressure({ maxDelay: 40, samples: 3 });
+    // Far above what a machine is late that does other work, too.
+    pressure = watchPressure({ maxDelay: 150, samples: 3 });
     expect(pressure.isHigh()).toBe(false);
     for (let round = 0; round < 40 && !pressure.isHigh(); round += 1) {
-      block(120);
+      block(400);
       await nextTurn();
     }
     expect(pressure.isHigh()).toBe(true);
-    await expect.poll(() => pressure?.isHigh(), { timeout: 10_000, interval: 20 }).toBe(false);
+    await expect.poll(() => pressure?.isHigh(), { interval: 20 }).toBe(false);
   });
 
   it('one long turn sheds nobody', async () => {

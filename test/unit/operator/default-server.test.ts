@@ -79,7 +79,7 @@ describe('the default server', () => {
     const { server, requests, hold } = scene();
     server.wake();
     server.wake();
-    await expect.poll(() => requests.length, { timeout: 10_000 }).toBe(1);
+    await expect.poll(() => requests.length).toBe(1);
     expect(requests[0]).toMatchObject({
       method: 'PATCH',
       query: { fieldManager: 'nauthera-operator-default-server', force: true },
@@ -88,7 +88,7 @@ describe('the default server', () => {
     server.wake();
     hold(yaml('main').replace('spec: {}', 'spec: {issuer: "https://id.example.com"}'));
     server.wake();
-    await expect.poll(() => requests.length, { timeout: 10_000 }).toBe(2);
+    await expect.poll(() => requests.length).toBe(2);
     await server.stop();
     expect(new Set(requests.map(({ method }) => method))).toEqual(new Set(['PATCH']));
   });
@@ -118,7 +118,7 @@ describe('the default server', () => {
     const refused = new ApiError('PATCH: 422', { status: 422, says: 'spec.issuer: use https' });
     const { server, requests, problems } = scene(refused, refused);
     server.wake();
-    await expect.poll(() => requests.length, { timeout: 10_000 }).toBe(3);
+    await expect.poll(() => requests.length).toBe(3);
     await server.stop();
     expect(problems).toEqual(
       Array.from({ length: 2 }, () => 'ConfigMap given, authorization-server.yaml: spec.issuer: use https'),

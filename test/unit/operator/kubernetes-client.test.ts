@@ -316,10 +316,10 @@ describe('watches', () => {
         left -= 1;
         if (left === 0) clearInterval(timer);
         response.write('{"a":1}\n');
-      }, 300);
+      }, 1_500);
     });
     const seen: unknown[] = [];
-    const watch = collect(createApi(api.connection).watch(watching({ silence: 1000 })), seen);
+    const watch = collect(createApi(api.connection).watch(watching({ silence: 5_000 })), seen);
     await expect(watch).rejects.toThrow('silent for too long');
     expect(seen).toHaveLength(4);
   });

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApi } from '../../../operator/src/runtime/kubernetes-client.ts';
 import { createLeader, type Leader } from '../../../operator/src/runtime/leader.ts';
 import { HandClock } from './hand-clock.ts';
-import { type Call, json, type ScriptedApi, startScriptedApi, status } from './scripted-api.ts';
+import { aMoment, type Call, json, type ScriptedApi, startScriptedApi, status } from './scripted-api.ts';
 
 const base = '/apis/coordination.k8s.io/v1/namespaces/auth-system/leases';
 
@@ -112,7 +112,7 @@ async function turn(clock: HandClock, by = 2000): Promise<void> {
 /** No request under way any more. */
 async function quiet(): Promise<void> {
   await expect.poll(() => api.calls.every((call) => call.response.writableFinished)).toBe(true);
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await aMoment();
 }
 
 describe('taking the lead', () => {

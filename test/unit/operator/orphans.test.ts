@@ -133,7 +133,7 @@ describe('rows without a resource', () => {
     orphans.look({ kind: 'scope', id: 'id-c' });
     orphans.look({ kind: 'client', id: 'id-x' });
     orphans.look({ kind: 'client', id: 'absent' });
-    await vi.waitFor(() => expect(deleted).not.toEqual([]));
+    await expect.poll(() => deleted).not.toEqual([]);
     await orphans.stop();
     expect(deleted).toEqual(['scope c']);
   });

@@ -8,7 +8,7 @@ import {
   type ReflectorTimes,
 } from '../../../operator/src/runtime/reflector.ts';
 import { HandClock } from './hand-clock.ts';
-import { type Call, json, type ScriptedApi, startScriptedApi, status } from './scripted-api.ts';
+import { aMoment, type Call, json, type ScriptedApi, startScriptedApi, status } from './scripted-api.ts';
 import { ScriptedCollection } from './scripted-collection.ts';
 
 const path = '/apis/auth.nauthera.io/v1alpha1/clients';
@@ -372,7 +372,9 @@ describe('never dead, whatever a list does', () => {
     const { reflector } = reflecting({ timers: clock, times: { gap: 1000, longestDelay: 30_000 } });
     await reflector.start();
     for (let second = 0; second < 20; second += 1) {
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      // No list is under way that a watch has not followed.
+      await expect.poll(() => collection.watches.length).toBe(collection.lists.length);
+      await aMoment();
       clock.advance(1000);
     }
     expect(collection.lists.length).toBeGreaterThan(2);

@@ -5,6 +5,7 @@ import { createServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type KubernetesConnection } from '../../../operator/src/runtime/kubernetes-client.ts';
 import { makeAuthority, type TestAuthority } from '../../support/certificates.ts';
 
@@ -38,7 +39,9 @@ export async function startScriptedApi(handle: (call: Call) => void = notFound):
   const calls: Call[] = [];
   const sockets = new Set<Socket>();
   let current = handle;
-  const server = createServer({ cert: certificatePem, key: privateKeyPem }, (request, response) => {
+  // Kept connections stay, however long a test does something else.
+  const options = { cert: certificatePem, key: privateKeyPem, keepAliveTimeout: 0 };
+  const server = createServer(options, (request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
@@ -104,6 +107,11 @@ export function status(
   headers: Record<string, string> = {},
 ): void {
   json(response, { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason, message, code }, code, headers);
+}
+
+/** Whatever has been sent arrives and is acted on: so many turns of the event loop, however late they come. */
+export async function aMoment(): Promise<void> {
+  for (let turn = 0; turn < 10; turn += 1) await sleep(2);
 }
 
 function notFound({ response }: Call): void {
