@@ -142,10 +142,10 @@ class LocalDirectory implements Directory389 {
     const endsWithUs = () => child.kill('SIGKILL');
     process.once('exit', endsWithUs);
     child.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 60_000; ; await sleep(30)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(30)) {
       if (child.exitCode !== null) throw new Error(`ns-slapd ended while starting:\n${await this.#log()}`);
       if (await answersTls('127.0.0.1', this.#port)) return;
-      if (Date.now() > deadline) throw new Error(`ns-slapd did not start within 60 s:\n${await this.#log()}`);
+      if (Date.now() > deadline) throw new Error(`ns-slapd did not start within two minutes:\n${await this.#log()}`);
     }
   }
 

@@ -39,7 +39,7 @@ export interface KubectlOptions {
   readonly namespace?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Milliseconds; default 120,000. */
+  /** Milliseconds; default 300,000. */
   readonly timeout?: number;
 }
 
@@ -180,7 +180,7 @@ export class TestCluster implements Endpoint {
       const child = execFile(
         this.#programs.kubectl,
         [...more, ...args],
-        { env, cwd: options.cwd, timeout: options.timeout ?? 120_000, maxBuffer: 64 * 1024 * 1024 },
+        { env, cwd: options.cwd, timeout: options.timeout ?? 300_000, maxBuffer: 64 * 1024 * 1024 },
         (error, stdout, stderr) => {
           const code = error === null ? 0 : typeof error.code === 'number' ? error.code : 1;
           resolve({ code, stdout, stderr: error?.killed === true ? `${stderr}killed after its timeout\n` : stderr });
@@ -233,7 +233,7 @@ export class TestCluster implements Endpoint {
   }
 
   /** Deletes it and resolves when it is gone. */
-  async deleteNamespace(name: string, timeout = 120_000): Promise<void> {
+  async deleteNamespace(name: string, timeout = 300_000): Promise<void> {
     await this.call('DELETE', `/api/v1/namespaces/${name}`);
     for (const deadline = Date.now() + timeout; ; await sleep(100)) {
       const { status, body } = await this.request('GET', `/api/v1/namespaces/${name}`);
@@ -292,7 +292,7 @@ export class TestCluster implements Endpoint {
     const mark = randomBytes(8).toString('hex');
     // The log is written in the order of the answers: what stands before our mark is complete.
     await this.request('GET', `/livez?mark=${mark}`);
-    for (const deadline = Date.now() + 30_000; ; await sleep(10)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(10)) {
       const events = await this.#audit.read();
       if (events.some(({ uri }) => uri.endsWith(mark))) return events.filter(({ uri }) => !uri.startsWith('/livez?'));
       if (Date.now() > deadline) throw new Error('the audit log of the API server does not arrive');
@@ -312,8 +312,8 @@ export class TestCluster implements Endpoint {
     );
     for (const { metadata, spec } of made) {
       const resource = `/apis/${spec.group}/${spec.versions[0].name}/${spec.names.plural}`;
-      for (const deadline = Date.now() + 30_000; (await this.request('GET', resource)).status !== 200; await sleep(25))
-        if (Date.now() > deadline) throw new Error(`${metadata.name} is not served after 30 s`);
+      for (const deadline = Date.now() + 120_000; (await this.request('GET', resource)).status !== 200; await sleep(25))
+        if (Date.now() > deadline) throw new Error(`${metadata.name} is not served after two minutes`);
     }
   }
 

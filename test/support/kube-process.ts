@@ -99,11 +99,11 @@ export class Program {
       if (pid !== undefined) guardian.forget(pid);
       log.end();
     });
-    for (const deadline = Date.now() + 90_000; !(await isReady()); await sleep(25)) {
+    for (const deadline = Date.now() + 240_000; !(await isReady()); await sleep(25)) {
       if (failure !== undefined) throw failure;
       if (child.exitCode !== null || child.signalCode !== null)
         throw new Error(`${name} ended while starting:\n${await this.tail()}`);
-      if (Date.now() > deadline) throw new Error(`${name} is not ready after 90 s:\n${await this.tail()}`);
+      if (Date.now() > deadline) throw new Error(`${name} is not ready after four minutes:\n${await this.tail()}`);
     }
   }
 

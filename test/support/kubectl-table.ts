@@ -26,7 +26,7 @@ export async function untilGolden(
     await settled();
     writeFileSync(file, await look());
   }
-  await expect.poll(look, { timeout: 90_000, interval: 500 }).toBe(readFileSync(file, 'utf8'));
+  await expect.poll(look, { timeout: 180_000, interval: 500 }).toBe(readFileSync(file, 'utf8'));
 }
 
 function steadyGroup(printed: string, masks: TableOptions['masks']): string {

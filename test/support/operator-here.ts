@@ -69,7 +69,6 @@ export class OperatorHere {
     await until(
       () => `the operator works:\n${here.log.join('')}`,
       async () => works(),
-      60_000,
     );
     return here;
   }

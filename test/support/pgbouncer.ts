@@ -78,7 +78,7 @@ export async function startPgBouncer(
     at.host = `127.0.0.1:${port}`;
     return at.href;
   };
-  for (const deadline = Date.now() + 30_000; !(await answers(through(postgresUrl))); await sleep(50)) {
+  for (const deadline = Date.now() + 120_000; !(await answers(through(postgresUrl))); await sleep(50)) {
     if (child.exitCode !== null || Date.now() > deadline) throw new Error(`PgBouncer does not answer:\n${log}`);
   }
   return {

@@ -40,7 +40,7 @@ export async function speakTls(url: string, { certificatePem, privateKeyPem }: S
   await place(url, 'server.crt', certificatePem);
   await place(url, 'server.key', privateKeyPem);
   await bySuperuser(url, 'ALTER SYSTEM SET ssl = on', 'SELECT pg_reload_conf()');
-  for (const deadline = Date.now() + 30_000; ; ) {
+  for (const deadline = Date.now() + 120_000; ; ) {
     const [row] = await bySuperuser<{ ssl: string }>(url, 'SHOW ssl');
     if (row?.ssl === 'on') return;
     if (Date.now() > deadline) throw new Error('the server does not speak TLS');

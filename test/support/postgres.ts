@@ -226,10 +226,10 @@ class LocalPostgres implements TestPrimary {
     const endsWithUs = () => server.kill('SIGKILL');
     process.once('exit', endsWithUs);
     server.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 60_000; ; await sleep(50)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(50)) {
       if (server.exitCode !== null) throw new Error(`Postgres ended while starting:\n${log}`);
       if (await this.#answers()) return;
-      if (Date.now() > deadline) throw new Error(`Postgres did not start within 60 s:\n${log}`);
+      if (Date.now() > deadline) throw new Error(`Postgres did not start within two minutes:\n${log}`);
     }
   }
 

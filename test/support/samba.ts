@@ -117,10 +117,10 @@ class LocalSamba implements Samba {
     const endsWithUs = () => child.kill('SIGKILL');
     process.once('exit', endsWithUs);
     child.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 60_000; ; await sleep(30)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(30)) {
       if (child.exitCode !== null) throw new Error(`samba ended while starting:\n${this.#log}`);
       if (await answersTls(this.#address, 636)) return;
-      if (Date.now() > deadline) throw new Error(`samba did not start within 60 s:\n${this.#log}`);
+      if (Date.now() > deadline) throw new Error(`samba did not start within two minutes:\n${this.#log}`);
     }
   }
 

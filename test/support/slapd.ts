@@ -178,10 +178,10 @@ class LocalSlapd implements Slapd {
     const endsWithUs = () => child.kill('SIGKILL');
     process.once('exit', endsWithUs);
     child.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 30_000; ; await sleep(20)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(20)) {
       if (child.exitCode !== null) throw new Error(`slapd ended while starting:\n${this.#log}`);
       if (await answersTls('127.0.0.1', this.port)) return;
-      if (Date.now() > deadline) throw new Error(`slapd did not start within 30 s:\n${this.#log}`);
+      if (Date.now() > deadline) throw new Error(`slapd did not start within two minutes:\n${this.#log}`);
     }
   }
 

@@ -68,10 +68,8 @@ export class StandIn {
   }
 
   untilJob(server = 'main', except: readonly string[] = []): Promise<AnyObject> {
-    return until(
-      `there is a Job of ${server}`,
-      async () => (await this.jobs(server)).find(({ metadata }) => !except.includes(metadata.name)),
-      60_000,
+    return until(`there is a Job of ${server}`, async () =>
+      (await this.jobs(server)).find(({ metadata }) => !except.includes(metadata.name)),
     );
   }
 
@@ -150,7 +148,7 @@ export class StandIn {
 
   /** The Deployment has made its pods, and they are ready. */
   async rollOut(name = 'main-server'): Promise<AnyObject> {
-    const deployment = await until(`there is Deployment ${name}`, () => this.deployment(name), 60_000);
+    const deployment = await until(`there is Deployment ${name}`, () => this.deployment(name));
     const { replicas } = deployment.spec;
     return this.#report(name, deployment, {
       replicas,
@@ -166,7 +164,7 @@ export class StandIn {
     name = 'main-server',
     conditions = [progressing('True', 'ReplicaSetUpdated')],
   ): Promise<AnyObject> {
-    const deployment = await until(`there is Deployment ${name}`, () => this.deployment(name), 60_000);
+    const deployment = await until(`there is Deployment ${name}`, () => this.deployment(name));
     const { replicas } = deployment.spec;
     return this.#report(name, deployment, {
       replicas: replicas + 1,
