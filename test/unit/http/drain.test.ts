@@ -50,7 +50,7 @@ describe('F42: the graceful end', () => {
     const known = await connect();
     known.send(request);
     await known.until('done');
-    const closing = drain.close(60_000, 2_000);
+    const closing = drain.close(60_000, 6_000);
     known.send(request);
     expect(await known.closed()).toMatch(/connection: close[^]*done$/i);
     const late = await connect();
