@@ -26,12 +26,12 @@ beforeAll(async () => {
   await removeAll();
   await apply(list([identity, ...teams].map(namespace)));
   folder = await mkdtemp(join(tmpdir(), 'nauthera-first-try-'));
-}, 600_000);
+});
 
 afterAll(async () => {
   await removeAll();
   await rm(folder, { recursive: true, force: true });
-}, 300_000);
+});
 
 async function removeAll(): Promise<void> {
   await helmOf(3, 'uninstall', ...release, '--wait', '--ignore-not-found').catch(() => undefined);
@@ -74,7 +74,7 @@ describe('a first try', () => {
 
   it('kubectl apply of examples/resources: everything is Ready', async () => {
     // The demo of the repository has a directory on loopback; here it is the one of the chart, with the rules of the examples.
-    await kubectl('-n', identity, 'delete', 'nldap/demo', '--timeout=60s');
+    await kubectl('-n', identity, 'delete', 'nldap/demo', '--timeout=180s');
     for (const file of await readdir(resources)) {
       const text = await readFile(join(resources, file), 'utf8');
       await apply(
@@ -84,7 +84,7 @@ describe('a first try', () => {
       );
     }
     for (const kind of ['authorizationservers', 'ldapbindings', 'scopes', 'clients'])
-      await kubectl('wait', kind, '--all', '-A', '--for=condition=Ready', '--timeout=240s');
+      await kubectl('wait', kind, '--all', '-A', '--for=condition=Ready', '--timeout=480s');
     const { items } = await get<{ items: unknown[] }>(identity, 'nclient', '-A');
     // Those of the examples, and the one that helm's commands declared.
     expect(items).toHaveLength(11);
@@ -93,7 +93,7 @@ describe('a first try', () => {
   it('people sign in, consent as their groups may, refresh and sign out; a television is allowed to', async () => {
     await startProgram({ namespace: 'orders', name: 'tour', file: 'tour.ts', secret: 'order-desk-oauth2' });
     const ended = () => get<{ status: { phase: string } }>('orders', 'pod', 'tour').then(({ status }) => status.phase);
-    await eventually(async () => expect(['Succeeded', 'Failed']).toContain(await ended()), { within: 240_000 });
+    await eventually(async () => expect(['Succeeded', 'Failed']).toContain(await ended()), { within: 480_000 });
     const said = await kubectl('-n', 'orders', 'logs', 'tour');
     expect(await ended(), said).toBe('Succeeded');
     const tour = JSON.parse(said) as Record<'ada' | 'alan' | 'television', Record<string, string>>;

@@ -1,9 +1,9 @@
 /** Everything that a cluster holds, of every kind that its API lists. */
 import { kubectl } from './kubectl.ts';
 
-/** What comes and goes by itself: news, and the API server's own notes. */
+/** What comes and goes by itself: news, the API server's own notes, and what a node asks for when its certificate is old. */
 const passing =
-  /^(?:events|events[.]events[.]k8s[.]io|componentstatuses|ipaddresses[.]networking[.]k8s[.]io|[^.]+[.]metrics[.]k8s[.]io)$/;
+  /^(?:events|events[.]events[.]k8s[.]io|certificatesigningrequests[.]certificates[.]k8s[.]io|componentstatuses|ipaddresses[.]networking[.]k8s[.]io|[^.]+[.]metrics[.]k8s[.]io)$/;
 
 /** `Kind/namespace/name`, without a namespace `Kind/name`, sorted. */
 export async function inventory(): Promise<readonly string[]> {

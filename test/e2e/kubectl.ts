@@ -46,7 +46,7 @@ export async function get<T = Record<string, unknown>>(namespace: string, ...wha
 
 /** Waits for `Ready` at the object's present generation. */
 export function isReady(resource: string, namespace: string): Promise<string> {
-  return kubectl('-n', namespace, 'wait', resource, '--for=condition=Ready', '--timeout=240s');
+  return kubectl('-n', namespace, 'wait', resource, '--for=condition=Ready', '--timeout=480s');
 }
 
 /** Runs a command in a pod and gives its standard output. */
@@ -54,8 +54,8 @@ export function inPod(namespace: string, pod: string, ...command: readonly strin
   return kubectl('-n', namespace, 'exec', pod, '--', ...command);
 }
 
-/** What is asked again until it holds. @throws the last reason, after the deadline (default 120 s) */
-export async function eventually<T>(look: () => Promise<T>, { within = 120_000, every = 500 } = {}): Promise<T> {
+/** What is asked again until it holds. @throws the last reason, after the deadline (default four minutes) */
+export async function eventually<T>(look: () => Promise<T>, { within = 240_000, every = 500 } = {}): Promise<T> {
   for (const deadline = Date.now() + within; ; await sleep(every)) {
     try {
       return await look();

@@ -33,7 +33,7 @@ export async function startNodeShell(namespace: string): Promise<void> {
       },
     ]),
   );
-  await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/node', '--timeout=120s');
+  await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/node', '--timeout=240s');
 }
 
 /**

@@ -28,17 +28,17 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'nauthera-quick-start-'));
   await symlink(join(root, 'charts'), join(folder, 'charts'));
   // Each namespace gets some by itself, a moment later.
-  await kubectl('-n', databaseNamespace, 'wait', '--for=create', 'configmap/kube-root-ca.crt', '--timeout=60s');
+  await kubectl('-n', databaseNamespace, 'wait', '--for=create', 'configmap/kube-root-ca.crt', '--timeout=180s');
   before = await inventory();
-}, 600_000);
+});
 
 afterAll(async () => {
   await removeAll();
   await rm(folder, { recursive: true, force: true });
-}, 300_000);
+});
 
 async function removeAll(): Promise<void> {
-  await kubectl('delete', 'nclient', 'report', '-n', 'default', '--ignore-not-found', '--timeout=60s').catch(() => '');
+  await kubectl('delete', 'nclient', 'report', '-n', 'default', '--ignore-not-found', '--timeout=180s').catch(() => '');
   await helm('uninstall', 'nauthera', '--namespace', 'nauthera-system', '--wait', '--ignore-not-found').catch(() => '');
   await kubectl('delete', 'namespace', 'nauthera-system', databaseNamespace, '--ignore-not-found', '--timeout=240s');
   await removeKinds();

@@ -252,7 +252,7 @@ export async function startShell(
       },
     ]),
   );
-  await kubectl('-n', namespaceName, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=120s');
+  await kubectl('-n', namespaceName, 'wait', '--for=condition=Ready', `pod/${name}`, '--timeout=240s');
 }
 
 /** Several objects as one document that kubectl takes. */

@@ -35,7 +35,7 @@ export class Traffic {
     const traffic = new Traffic(namespace);
     await startProgram({ namespace, name: 'load', file: 'load.mjs', secret: 'web-oauth2' });
     await startProgram({ namespace, name: 'people', file: 'people.ts', secret: 'portal-oauth2' });
-    await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/load', 'pod/people', '--timeout=120s');
+    await kubectl('-n', namespace, 'wait', '--for=condition=Ready', 'pod/load', 'pod/people', '--timeout=240s');
     await eventually(async () => expect((await traffic.load()).good).toBeGreaterThan(20));
     await eventually(async () => expect((await traffic.people()).visits).toBeGreaterThan(2));
     return traffic;
