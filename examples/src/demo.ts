@@ -75,7 +75,7 @@ async function runDemo(options: DemoOptions, stops: Stops, interrupted: Promise<
     port: ports.application,
     clients: registeredOffers(folders),
     resourceServer: resourceServer(folders),
-    backchannel: { port: ports.backchannel, ...certificate },
+    backchannel: { port: ports.backchannel, ...certificate, onCall: (call) => observer.hear(call) },
     sandbox,
     documents: options.check
       ? {

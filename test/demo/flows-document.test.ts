@@ -67,7 +67,7 @@ describe('npm run demo -- --check', () => {
   });
 
   it('prints a line for each message that it saw', () => {
-    expect(runs.length).toBeGreaterThan(30);
+    expect(runs.length).toBeGreaterThan(50);
     for (const { from, to, what } of runs.flatMap(({ messages }) => messages)) {
       expect(terminal.output).toContain(`    ✓ ${`${from} → ${to}`.padEnd(24)} ${what}`);
     }
@@ -134,6 +134,64 @@ describe('npm run demo -- --check', () => {
     expect(runOf('client_credentials', 'directory down').issued).toEqual(['access token']);
   });
 
+  it.each(['introspection', 'revocation', 'rp_initiated_logout'])(
+    '%s is allowed, refused, and done with the directory down, which nobody asks',
+    (flow) => {
+      const played = runs.filter((run) => run.flow === flow);
+      for (const beginning of ['allowed', 'refused: ', 'directory down']) {
+        expect(played.map(({ title }) => title)).toContainEqual(expect.stringMatching(`^${beginning}`));
+      }
+      for (const { messages, issued } of played) {
+        expect(issued).toEqual([]);
+        expect(messages.filter(({ from, to }) => from === 'directory' || to === 'directory')).toEqual([]);
+      }
+    },
+  );
+
+  it('a token is asked about, handed back, and refused from then on', () => {
+    expect(runOf('introspection', 'allowed').messages.map(told)).toEqual([
+      'application → server POST /introspect',
+      'server → application 200',
+    ]);
+    expect(runOf('introspection', 'allowed').messages.at(-1)?.names).toContain('active=true');
+    expect(runOf('introspection', 'refused: night-report').messages.at(-1)?.names).toEqual(['active=false']);
+    expectSequence(runOf('revocation', 'allowed'), [
+      /application → server POST \/revoke/,
+      /server → application 200/,
+      /application → server POST \/token/,
+      /server → application 400/,
+      /application → server GET \/userinfo/,
+      /server → application 401/,
+    ]);
+  });
+
+  it('each of the three logouts has every step of its sequence', () => {
+    const gone = [/user → application GET \/signed-out/];
+    const over = [/user → server GET \/authorize/, /user → application GET \/callback/];
+    expectSequence(runOf('rp_initiated_logout', 'allowed'), [/user → server GET \/logout/, ...gone, ...over]);
+    expectSequence(runOf('backchannel_logout', 'allowed'), [
+      /user → server GET \/logout/,
+      ...gone,
+      /server → application POST \/backchannel-logout/,
+      /application → server 200/,
+    ]);
+    expectSequence(runOf('frontchannel_logout', 'allowed'), [
+      /user → server GET \/logout/,
+      /server → user .*page signed-out/,
+      /user → application GET \/frontchannel-logout, in a frame/,
+      /application → user 200/,
+      ...gone,
+      ...over,
+    ]);
+    const names = (flow: string) => runOf(flow, 'allowed').messages.flatMap((message) => message.names);
+    expect(names('rp_initiated_logout')).toEqual(
+      expect.arrayContaining(['id_token_hint', 'post_logout_redirect_uri', 'state', 'error=login_required']),
+    );
+    expect(names('backchannel_logout')).toContain('logout_token');
+    expect(names('frontchannel_logout')).toEqual(expect.arrayContaining(['iss', 'sid']));
+    for (const { flow, found } of runs) if (flow.endsWith('_logout')) expect(found).not.toEqual([]);
+  });
+
   it('tells names, and no secret value', async () => {
     const people = readPeople(await readFile(join(root, 'examples/directory.ldif'), 'utf8'));
     const text = `${terminal.output}\n${JSON.stringify(runs)}`;
@@ -152,7 +210,7 @@ describe('docs/explanation/flows.md', () => {
   it('shows every flow as a sequence between user, application, server and directory', async () => {
     const text = await readFile(join(root, 'docs/explanation/flows.md'), 'utf8');
     const diagrams = [...text.matchAll(/^```mermaid\nsequenceDiagram\n([\s\S]*?)^```$/gm)].map(([, body = '']) => body);
-    expect(diagrams).toHaveLength(Object.keys(userFlows).length + 1);
+    expect(diagrams).toHaveLength(new Set(runs.map(({ flow }) => flow)).size);
     for (const diagram of diagrams) {
       expect(diagram).not.toMatch(/[;#]/);
       for (const line of diagram.trim().split('\n').slice(1)) {
@@ -163,7 +221,7 @@ describe('docs/explanation/flows.md', () => {
 
   it('fails on a flow that was not played, and on one without a chapter', () => {
     expect(() => flowsDocument(runs.filter(({ flow }) => flow !== 'token'))).toThrow('token was not played');
-    const other = { flow: 'password', title: 'allowed', messages: [], issued: [] };
+    const other = { flow: 'password', title: 'allowed', messages: [], issued: [], found: [] };
     expect(() => flowsDocument([...runs, other])).toThrow('no chapter for password');
   });
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fastify, { type FastifyInstance } from 'fastify';
 import { readCredentials } from './credentials.ts';
 import { flowsOf, responseTypesOf } from './flows/begin.ts';
+import type { BackchannelCall } from './flows/logout.ts';
 import { type Offer, startPage } from './pages/start.ts';
 import { mountCallback } from './routes/callback.ts';
 import { mountDirectory } from './routes/directory.ts';
@@ -22,7 +23,13 @@ export interface ApplicationOptions {
   /** An API that may ask what tokens mean. Left out: applications ask about their own alone. */
   readonly resourceServer?: Registered;
   /** Where the authorization server says that a session is over, which it does over TLS alone. Left out: nowhere. */
-  readonly backchannel?: { readonly port: number; readonly certificatePem: string; readonly privateKeyPem: string };
+  readonly backchannel?: {
+    readonly port: number;
+    readonly certificatePem: string;
+    readonly privateKeyPem: string;
+    /** Hears of each call. */
+    readonly onCall?: (call: BackchannelCall) => void;
+  };
   readonly sandbox?: Sandbox;
   /** More answers as JSON, by path. */
   readonly documents?: Readonly<Record<string, () => Promise<unknown>>>;
@@ -67,10 +74,10 @@ export async function startApplication(options: ApplicationOptions): Promise<App
 
 async function startBackchannel(
   walks: Walks,
-  { port, certificatePem, privateKeyPem }: NonNullable<ApplicationOptions['backchannel']>,
+  { port, certificatePem, privateKeyPem, onCall = () => undefined }: NonNullable<ApplicationOptions['backchannel']>,
 ): Promise<Pick<FastifyInstance, 'close'>> {
   const app = fastify({ ...limits, https: { cert: certificatePem, key: privateKeyPem, minVersion: 'TLSv1.2' } });
-  mountBackchannel(app, walks);
+  mountBackchannel(app, walks, onCall);
   await app.listen({ host, port });
   return app;
 }

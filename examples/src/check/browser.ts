@@ -62,6 +62,22 @@ export class Browser {
     return this.#go(target, { method: 'POST', body, headers: { origin: new URL(page.url).origin } });
   }
 
+  /** Loads what the page shows in frames, as browsers do by themselves. @returns what stands in each */
+  async loadFrames(page: Page): Promise<readonly Page[]> {
+    const loaded: Page[] = [];
+    for (const address of page.frames) {
+      const url = new URL(address, page.url);
+      const names = namesOf(url.searchParams);
+      this.#recorder?.note({ from: 'user', to: 'application', what: `GET ${url.pathname}, in a frame`, names });
+      // A frame of another site gets no cookies that are Lax.
+      const response = await fetch(url, { headers: { accept: 'text/html' }, signal: AbortSignal.timeout(30_000) });
+      const shown = readPage(url.href, response.status, await response.text());
+      this.#recorder?.note({ from: 'application', to: 'user', what: String(response.status), names: [] });
+      loaded.push(shown);
+    }
+    return loaded;
+  }
+
   async #go(start: URL, first: Sent): Promise<Visit> {
     const responses: Response[] = [];
     let url = start;

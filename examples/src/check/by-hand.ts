@@ -1,6 +1,7 @@
 /** Authorization responses that `openid-client` does not read, verified with `jose` (OIDC Core §3.2.2, §3.3.2). */
 import { createHash } from 'node:crypto';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTPayload, jwtVerify } from 'jose';
+import { logoutEvent } from '../application/flows/logout.ts';
 import type { Answer } from './answer.ts';
 import type { Facts } from './facts.ts';
 import { expectThat } from './report.ts';
@@ -45,6 +46,20 @@ export async function verifyIdToken(
   const claims = await verifyJwt(facts, token, { typ: 'JWT', audience: clientId });
   expectThat(claims.nonce === nonce, 'nonce is not the one that was sent');
   return claims;
+}
+
+/** OpenID Connect Back-Channel Logout §2.6. @param session `sid` and `sub` as the ID token has them */
+export async function verifyLogoutToken(
+  facts: Facts,
+  token: string,
+  session: Readonly<Record<'clientId' | 'sid' | 'sub', string>>,
+): Promise<void> {
+  const claims = await verifyJwt(facts, token, { typ: 'logout+jwt', audience: session.clientId });
+  expectThat(claims.sid === session.sid && claims.sub === session.sub, 'it is about another session');
+  const events = JSON.stringify(claims.events);
+  expectThat(events === JSON.stringify({ [logoutEvent]: {} }), `events is ${events}`);
+  for (const name of ['iat', 'exp', 'jti']) expectThat(name in claims, `there is no ${name}`);
+  expectThat(!('nonce' in claims), 'it has a nonce, as ID tokens do');
 }
 
 async function verifyJwt(

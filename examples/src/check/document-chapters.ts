@@ -61,4 +61,29 @@ export const flowChapters: readonly Chapter[] = [
     title: 'Client credentials',
     text: 'A program in its own name, without a user: there is nobody to ask the directory about (RFC 6749 §4.4).',
   },
+  {
+    flow: 'introspection',
+    title: 'Introspection',
+    text: 'An API asks what a token is worth that it was shown (RFC 7662). Only a Client with `introspection` may ask, and only about tokens for its own client id or one of its `introspection.audiences`; an application may ask about its own. Everything else gets `active=false` and not a word why. Nobody asks the directory: it was asked when the token was issued.',
+  },
+  {
+    flow: 'revocation',
+    title: 'Revocation',
+    text: 'An application hands a token back (RFC 7009). A refresh token takes its whole grant with it, an access token of a machine ends alone; within a second every replica refuses it. The answer is the same 200 whether there was anything to end, so it tells a stranger nothing.',
+  },
+  {
+    flow: 'rp_initiated_logout',
+    title: 'Logout asked for by an application (RP-initiated)',
+    text: 'The application sends the browser to the end-session endpoint. With an ID token of this very session as a hint the session ends without a question; without one the person is asked. Nobody is sent anywhere but to an address that the Client lists (OpenID Connect RP-Initiated Logout).',
+  },
+  {
+    flow: 'backchannel_logout',
+    title: 'Back-channel logout',
+    text: 'The server calls each application of the session that has a `logout.backchannelUri`, over TLS, with a signed logout token, after the end of the session is stored; what is not reached is tried again (OpenID Connect Back-Channel Logout). No browser is needed.',
+  },
+  {
+    flow: 'frontchannel_logout',
+    title: 'Front-channel logout',
+    text: 'The page that says so loads the `logout.frontchannelUri` of each application of the session in a hidden frame, and only then goes back to where it was asked from (OpenID Connect Front-Channel Logout). It works as long as the browser lets frames be.',
+  },
 ];

@@ -51,8 +51,9 @@ function sentence(title: string): string {
   return `${title.charAt(0).toUpperCase()}${title.slice(1)}.`;
 }
 
-function outcome({ issued }: ObservedRun): string {
-  return issued.length === 0 ? 'Nothing was issued.' : `Issued: ${issued.join(', ')}.`;
+function outcome({ issued, found }: ObservedRun): string {
+  const what = issued.length === 0 ? 'Nothing was issued.' : `Issued: ${issued.join(', ')}.`;
+  return [what, ...found.map(sentence)].join(' ');
 }
 
 const actors: readonly Actor[] = ['user', 'application', 'server', 'directory'];
@@ -68,13 +69,14 @@ function diagram(messages: readonly Message[]): string {
   return ['```mermaid', 'sequenceDiagram', '  autonumber', ...lines.map((line) => `  ${line}`), '```'].join('\n');
 }
 
-/** Asked are, in this order: the directory by the server, the server by everybody else. */
-function isAnswer({ from, to }: Message): boolean {
-  return to !== 'directory' && (from === 'directory' || from === 'server');
+/** The directory is asked, and so is whoever gets a request of HTTP. */
+function isAnswer({ to, what }: Message): boolean {
+  return to !== 'directory' && !/^(GET|POST) /.test(what);
 }
 
 /** What a reader looks for in a diagram: what was decided, and what was given. */
-const telling = /^(code|access_token|id_token|refresh_token|device_code|user_code|(response_type|decision|error)=.*)$/;
+const telling =
+  /^(code|access_token|id_token|refresh_token|device_code|user_code|logout_token|id_token_hint|(response_type|decision|error|active)=.*)$/;
 
 /** `;` and `#` mean something to Mermaid. */
 function label({ what, names }: Message): string {

@@ -1,5 +1,7 @@
 /** What the demo tells about itself at the address that it prints: all that the check knows. */
 
+import type { BackchannelCall } from '../application/flows/logout.ts';
+
 export interface CheckedApplication {
   readonly clientId: string;
   /** Empty: it has none. */
@@ -44,6 +46,8 @@ export interface Observations {
     readonly code: number;
     readonly entries: number;
   }[];
+  /** How the server called the sample application. */
+  readonly calls: readonly BackchannelCall[];
   /** Audit lines of the server's log. */
   readonly audit: readonly DirectoryAnswer[];
 }
@@ -66,7 +70,7 @@ export async function fetchFacts(address: string): Promise<Facts> {
 }
 
 export async function readObservations(address: string): Promise<Observations> {
-  return (await readDocument(address, ['directory', 'audit'])) as Observations;
+  return (await readDocument(address, ['directory', 'calls', 'audit'])) as Observations;
 }
 
 async function readDocument(address: string, members: readonly string[]): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** A page as a program without a screen needs it: what it is, its words, its links and forms. */
+/** A page as a program without a screen needs it: what it is, its words, its links, forms and frames. */
 
 export interface Field {
   readonly name: string;
@@ -29,6 +29,8 @@ export interface Page {
   readonly forms: readonly Form[];
   /** `href` by `id`. */
   readonly links: Readonly<Record<string, string>>;
+  /** Addresses that it shows in frames. */
+  readonly frames: readonly string[];
 }
 
 export function readPage(url: string, status: number, markup: string): Page {
@@ -50,6 +52,7 @@ export function readPage(url: string, status: number, markup: string): Page {
         .filter((link) => link.id !== undefined && link.href !== undefined)
         .map((link) => [link.id ?? '', link.href ?? '']),
     ),
+    frames: tags(markup, 'iframe').flatMap(({ src }) => src ?? []),
   };
 }
 

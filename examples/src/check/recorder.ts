@@ -10,6 +10,7 @@ export class Recorder {
   readonly #messages: Message[] = [];
   /** Each with the number of messages before its answer. */
   readonly #requestIds: { readonly at: number; readonly id: string }[] = [];
+  #asides = 0;
   readonly #issuer: URL;
   readonly #watch: DirectoryWatch;
 
@@ -32,7 +33,17 @@ export class Recorder {
   }
 
   note(message: Message): void {
-    this.#messages.push(message);
+    if (this.#asides === 0) this.#messages.push(message);
+  }
+
+  /** Nothing that passes meanwhile is a message of a flow: groundwork, and what is asked until it is so. */
+  async aside<T>(play: () => Promise<T>): Promise<T> {
+    this.#asides += 1;
+    try {
+      return await play();
+    } finally {
+      this.#asides -= 1;
+    }
   }
 
   /** Only what goes to the authorization server is a message of a flow. */
@@ -47,7 +58,7 @@ export class Recorder {
 
   /** What the directory was asked for these requests, as it and the server's audit log tell, and then the answer. */
   async answer(answer: Message, requestIds: readonly string[], unavailable: boolean): Promise<void> {
-    this.#requestIds.push(...requestIds.map((id) => ({ at: this.count, id })));
+    if (this.#asides === 0) this.#requestIds.push(...requestIds.map((id) => ({ at: this.count, id })));
     const found = await this.#watch.look(requestIds, unavailable);
     for (const message of found) this.note(message);
     if (unavailable && !found.some(({ what }) => what === unreachable)) {

@@ -8,6 +8,8 @@ export interface ObservedRun {
   readonly title: string;
   readonly messages: readonly Message[];
   readonly issued: readonly string[];
+  /** What these messages showed besides. */
+  readonly found: readonly string[];
 }
 
 export interface Report {
@@ -108,7 +110,7 @@ export function makeReport(print: (line: string) => void, seen: Seen): Report {
         const given = issues.length === 0 ? await seen.givenSince(from) : [];
         if (given.length > 0) throw new Error(`nothing came, but the audit log tells of ${given.join(', ')}`);
         pass([issued.length === 0 ? 'nothing was issued' : `issued: ${issued.join(', ')}`, ...found].join('; '));
-        runs.push({ flow, title, messages, issued });
+        runs.push({ flow, title, messages, issued, found });
       });
       indent = '  ';
     },

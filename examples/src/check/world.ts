@@ -1,9 +1,11 @@
 /** The demo as the scenes use it: clients by `openid-client`, people by their browsers, the directory's switch. */
+import { decodeJwt } from 'jose';
 import * as client from 'openid-client';
 import { type Answer, readAnswer } from './answer.ts';
 import { Browser, requireLeft, requirePage, type Visit } from './browser.ts';
 import { watchDirectory } from './directory-watch.ts';
 import { type CheckedName, type Facts, fetchFacts, readObservations } from './facts.ts';
+import { namesOf } from './messages.ts';
 import type { Page } from './page.ts';
 import { Recorder } from './recorder.ts';
 import { givenBy } from './response-types.ts';
@@ -32,11 +34,15 @@ export interface ClientTraits {
   readonly metadata?: Partial<client.ClientMetadata>;
 }
 
+/** In a minute; the server takes twenty from one address, and some scenes sign in by themselves. */
+const mostSignIns = 18;
+
 export class World {
   readonly facts: Facts;
   readonly recorder: Recorder;
   readonly #configs = new Map<string, client.Configuration>();
   readonly #browsers = new Map<string, Browser>();
+  readonly #signIns: number[] = [];
 
   private constructor(facts: Facts, recorder: Recorder) {
     this.facts = facts;
@@ -109,7 +115,7 @@ export class World {
     return client.authorizationCodeGrant(asked.config, answer.received, { ...asked.checks, idTokenExpected: true });
   }
 
-  /** The browser that this person keeps: signed in once, it is not asked again. Too many sign-ins from one address wait. */
+  /** The browser that this person keeps: signed in once, it is not asked again. */
   browserOf(username: string): Browser {
     const known = this.#browsers.get(username) ?? this.newBrowser();
     this.#browsers.set(username, known);
@@ -124,10 +130,14 @@ export class World {
     return new Browser(isApplication, this.recorder);
   }
 
-  /** Fills in the login page. What comes after that is returned. */
-  logIn(browser: Browser, login: Visit, username: string): Promise<Visit> {
+  /** Fills in the login page. What comes after that is returned. Waits where the server would say that it is too often. */
+  async logIn(browser: Browser, login: Visit, username: string): Promise<Visit> {
     const password = this.facts.passwords[username];
     if (password === undefined) throw new Error(`nobody is called ${username}`);
+    const before = this.#signIns.at(-mostSignIns);
+    const wait = before === undefined ? 0 : before + 61_000 - Date.now();
+    if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
+    this.#signIns.push(Date.now());
     return browser.press(requirePage(login, 'login'), 'sign-in', { username, password });
   }
 
@@ -143,6 +153,18 @@ export class World {
     const posts = visit.name === 'form-post';
     const page = requirePage(visit, posts ? 'form-post' : 'continue');
     return readAnswer(requireLeft(await (posts ? browser.press(page, 'continue') : browser.follow(page, 'continue'))));
+  }
+
+  /** Waits until the server has called the application about that session. @returns the logout token that it sent */
+  async calledAbout(sid: string): Promise<string> {
+    const call = await eventually(60, async () => {
+      const { calls } = await readObservations(this.facts.observations);
+      return calls.find(({ form }) => decodeJwt(form.logout_token ?? '').sid === sid);
+    });
+    const names = namesOf(Object.entries(call.form));
+    this.recorder.note({ from: 'server', to: 'application', what: `POST ${call.path}`, names });
+    this.recorder.note({ from: 'application', to: 'server', what: String(call.status), names: [] });
+    return call.form.logout_token ?? '';
   }
 
   /** Presses a button of the demo's page about the directory. */

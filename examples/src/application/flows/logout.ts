@@ -47,7 +47,14 @@ export function hearInFrame(walks: Walks, parameters: URLSearchParams, url: stri
   return about.length;
 }
 
-const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
+/** A call of the server to this application, and what it was answered. */
+export interface BackchannelCall {
+  readonly path: string;
+  readonly form: Readonly<Record<string, string>>;
+  readonly status: number;
+}
+
+export const logoutEvent = 'http://schemas.openid.net/event/backchannel-logout';
 
 /**
  * The server posted a logout token (OpenID Connect Back-Channel Logout §2.6).

@@ -1,6 +1,6 @@
 /** Where the browser comes back to after signing out, and where this application hears that a session is over. */
 import type { FastifyInstance } from 'fastify';
-import { hearFromServer, hearInFrame, takeLogoutAnswer } from '../flows/logout.ts';
+import { type BackchannelCall, hearFromServer, hearInFrame, takeLogoutAnswer } from '../flows/logout.ts';
 import { layout } from '../pages/layout.ts';
 import { signedOutPage } from '../pages/signed-out.ts';
 import type { Walks } from '../walk.ts';
@@ -37,21 +37,25 @@ export function mountLogout(app: FastifyInstance, walks: Walks): void {
  * For an application of its own that answers over TLS: the server calls no other. It comes without a browser, so neither
  * host nor origin say anything; the token's signature does.
  */
-export function mountBackchannel(app: FastifyInstance, walks: Walks): void {
+export function mountBackchannel(app: FastifyInstance, walks: Walks, onCall: (call: BackchannelCall) => void): void {
   app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
     done(null, new URLSearchParams(body.toString())),
   );
   app.post(backchannelPath, async (request, reply) => {
     reply.header('cache-control', 'no-store');
+    const form = formOf(request);
+    const called = (status: number) => onCall({ path: backchannelPath, form: Object.fromEntries(form), status });
     try {
       await hearFromServer(
         walks,
-        formOf(request).get('logout_token') ?? '',
+        form.get('logout_token') ?? '',
         `${request.protocol}://${request.host}${backchannelPath}`,
       );
+      called(200);
       return reply.code(200).send();
     } catch (error) {
       const problem = error instanceof Error ? error.message : 'it failed';
+      called(400);
       return reply.code(400).send({ error: 'invalid_request', error_description: problem });
     }
   });

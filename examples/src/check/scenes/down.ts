@@ -5,8 +5,11 @@ import { stops } from '../messages.ts';
 import { expectThat, type Report } from '../report.ts';
 import { eventually, requireError, requireRefusal, type World } from '../world.ts';
 import { allowDeviceWhileDown, waitingDevice } from './device.ts';
+import { introspectWhileDown } from './introspection.ts';
+import { signOutWhileDown } from './logout.ts';
 import { refreshWhileDown, tokensOf, useRefreshToken } from './refresh.ts';
 import { allowWhileDown, type OpenQuestion, openQuestions } from './response-type.ts';
+import { revokeWhileDown } from './revocation.ts';
 import type { Scene } from './scene.ts';
 
 export const down: Scene = {
@@ -16,6 +19,7 @@ export const down: Scene = {
       questions: await openQuestions(world),
       device: await waitingDevice(world, quiet(report)),
       held: await tokensOf(world, 'ada'),
+      going: await tokensOf(world, 'grace'),
     }));
     try {
       await report.quietly('the directory stops', () => world.directory('stop'));
@@ -23,6 +27,9 @@ export const down: Scene = {
       await silentlyWhileDown(world, report, before.questions[0]);
       await allowDeviceWhileDown(report, before.device);
       await refreshWhileDown(report, before.held);
+      await introspectWhileDown(report, before.going);
+      await revokeWhileDown(report, before.going);
+      await signOutWhileDown(world, report, before.going);
       await report.run(
         { flow: 'client_credentials', title: 'directory down: nobody to ask about' },
         ['access token'],

@@ -3,13 +3,15 @@ import { application } from './application.ts';
 import { device } from './device.ts';
 import { directoryPage, directoryPageLater } from './directory-page.ts';
 import { down } from './down.ts';
+import { introspection } from './introspection.ts';
 import { logout } from './logout.ts';
 import { documents, machine } from './machine.ts';
 import { refresh, session } from './refresh.ts';
 import { responseTypeScenes } from './response-type.ts';
+import { revocation } from './revocation.ts';
 import type { Scene } from './scene.ts';
 import { signIn } from './sign-in.ts';
-import { introspection, native, pairwise, revocation } from './tokens.ts';
+import { native, pairwise } from './tokens.ts';
 
 export const scenes: readonly Scene[] = [
   documents,
@@ -19,13 +21,13 @@ export const scenes: readonly Scene[] = [
   device,
   refresh,
   machine,
-  down,
-  session,
   introspection,
   revocation,
+  logout,
+  down,
+  session,
   pairwise,
   native,
-  logout,
   application,
   directoryPageLater,
 ];

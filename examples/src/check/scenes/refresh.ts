@@ -1,6 +1,7 @@
 /** Refresh tokens: the directory is asked again at each use, and a locked account ends them. */
 import * as client from 'openid-client';
 import { requirePage } from '../browser.ts';
+import type { CheckedName } from '../facts.ts';
 import { stops } from '../messages.ts';
 import { expectThat, type Report } from '../report.ts';
 import { type Asked, requireRefusal, requireTokenError, type Tokens, type World } from '../world.ts';
@@ -41,10 +42,10 @@ export interface Held {
   readonly tokens: Tokens;
 }
 
-/** Signs in to the order desk and says yes. */
-export async function tokensOf(world: World, username: string): Promise<Held> {
+/** Signs in to that application and says yes. */
+export async function tokensOf(world: World, username: string, name: CheckedName = 'order-desk'): Promise<Held> {
   const browser = world.browserOf(username);
-  const asked = await world.ask('order-desk', { prompt: 'consent' });
+  const asked = await world.ask(name, { prompt: 'consent' });
   const consent = requirePage(await world.signIn(browser, asked.url, username), 'consent');
   let visit = await browser.press(consent, 'allow');
   if (!('left' in visit) && visit.name === 'consent-partial') visit = await browser.follow(visit, 'continue');

@@ -1,59 +1,9 @@
-/** What becomes of tokens: introspection (RFC 7662), revocation (RFC 7009), opaque ones, subjects for one application alone. */
+/** Tokens that say nothing to others, subjects for one application alone, applications without a secret. */
 import * as client from 'openid-client';
 import { requirePage } from '../browser.ts';
 import { expectThat } from '../report.ts';
-import { eventually, requireTokenError } from '../world.ts';
-import { tokensOf, useRefreshToken } from './refresh.ts';
+import { tokensOf } from './refresh.ts';
 import type { Scene } from './scene.ts';
-
-export const introspection: Scene = {
-  title: 'Introspection and revocation (courier has opaque tokens, stockroom is the API that is shown them)',
-  async play(world, { step }) {
-    const courier = await world.client('courier');
-    const stockroom = await world.client('stockroom');
-    const token = await step('courier gets a token that says nothing to whoever finds it', async () => {
-      const tokens = await client.clientCredentialsGrant(courier, { scope: 'orders:stock' });
-      expectThat(!tokens.access_token.includes('.'), 'the token is a JWT');
-      return tokens.access_token;
-    });
-    await step('stockroom asks, and hears whose it is and what it may do', async () => {
-      const found = await client.tokenIntrospection(stockroom, token);
-      expectThat(found.active && found.scope === 'orders:stock', `active: ${found.active}, scope: ${found.scope}`);
-      expectThat(found.client_id === world.facts.applications.courier.clientId, 'it is another client’s');
-    });
-    await step('an application without "introspection" hears nothing', async () => {
-      const other = await world.client('night-report');
-      const found = await client.tokenIntrospection(other, token).catch(() => ({ active: false }));
-      expectThat(!found.active, 'it is told');
-    });
-    await step('courier revokes it, and stockroom hears that it is not active', async () => {
-      await client.tokenRevocation(courier, token);
-      // Every replica knows within a second.
-      await eventually(10, async () => {
-        const found = await client.tokenIntrospection(stockroom, token);
-        return !found.active && Object.keys(found).join() === 'active' ? true : undefined;
-      });
-    });
-  },
-};
-
-export const revocation: Scene = {
-  title: 'Revocation of what a user allowed (order-desk)',
-  async play(world, { step, quietly }) {
-    const held = await quietly('grace’s tokens', () => tokensOf(world, 'grace'));
-    await step('a revoked refresh token ends the grant: refresh and userinfo are refused', async () => {
-      await client.tokenRevocation(held.asked.config, held.tokens.refresh_token ?? '');
-      await requireTokenError(useRefreshToken(held), 'invalid_grant');
-      const subject = held.tokens.claims()?.sub ?? '';
-      const userinfo = client.fetchUserInfo(held.asked.config, held.tokens.access_token, subject);
-      const refused = await userinfo.then(
-        () => false,
-        () => true,
-      );
-      expectThat(refused, 'userinfo still tells');
-    });
-  },
-};
 
 export const pairwise: Scene = {
   title: 'An application of another company (loyalty: pairwise subjects, opaque tokens, signed userinfo)',
