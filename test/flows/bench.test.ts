@@ -7,7 +7,7 @@ import { describe, expect, it } from 'vitest';
 const run = promisify(execFile);
 const program = join(import.meta.dirname, '../bench/run.ts');
 const bench = (...args: string[]) =>
-  run(process.execPath, [program, ...args], { timeout: 240_000, maxBuffer: 16 * 1024 * 1024 });
+  run(process.execPath, [program, ...args], { timeout: 540_000, maxBuffer: 16 * 1024 * 1024 });
 
 const names = [
   'client-credentials',
@@ -35,7 +35,7 @@ describe('npm run bench', () => {
     for (const line of stdout.trim().split('\n')) expect(line.length).toBeGreaterThan(30);
   });
 
-  it.each(names)('%s runs without a failure, and prints its rows', { timeout: 300_000 }, async (name) => {
+  it.each(names)('%s runs without a failure, and prints its rows', { timeout: 600_000 }, async (name) => {
     const { stdout } = await bench('--quick', name);
     const [title, heading, ...rows] = stdout.trim().split('\n');
     expect(title).toBe(`── ${name}`);

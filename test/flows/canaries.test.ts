@@ -79,7 +79,7 @@ beforeAll(async () => {
   await product.untilReason('Client', 'shop', 'batch', 'Ready');
   await product.untilReason('LdapBinding', 'auth', 'people', 'Ready');
   for (const name of ['opaque', 'television', 'keyed']) await product.untilReason('Client', 'shop', name, 'Ready');
-}, 180_000);
+});
 afterAll(async () => {
   await product?.end();
   await sink?.close();
@@ -412,7 +412,7 @@ describe('F16, I4, A78: planted secrets', () => {
     ] as const) {
       places.set(name, text);
     }
-  }, 180_000);
+  });
 
   it('were planted: none is empty, and each place was really read', () => {
     for (const [name, secret] of secrets) expect([name, secret.length >= 8]).toEqual([name, true]);

@@ -311,7 +311,7 @@ describe('a directory that stops between the sign-in and Allow', () => {
           if (page.name.startsWith('error:temporarily')) page = await browser.submit(page, { retry: '1' });
           return page.name;
         },
-        { timeout: 60_000, interval: 500 },
+        { interval: 500 },
       )
       .toBe('continue');
     expect(page.response).toMatchObject({ state: 'kept', iss: issuer });

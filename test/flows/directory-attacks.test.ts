@@ -404,7 +404,7 @@ describe('the service account', () => {
       replica.snapshots.set(registered({ bind_password: 'another' }));
       expect(await replica.user('ada')).toMatchObject({ username: 'ada' });
     }
-  }, 60_000);
+  });
 
   it('A47: neither the password nor a fingerprint without the key is kept', async () => {
     await using kept = await openLedger();

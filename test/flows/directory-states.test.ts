@@ -357,7 +357,7 @@ describe.each([openldap, activeDirectory, directory389, generic])('account state
   beforeAll(async () => {
     running = await vendor.start();
     people = openDirectories({ people: running.registration });
-  }, 240_000);
+  });
   afterAll(async () => {
     await people?.[Symbol.asyncDispose]();
     await running?.close();
@@ -374,16 +374,14 @@ describe.each([openldap, activeDirectory, directory389, generic])('account state
     try {
       for (let round = 0; round < (one.wrongTries ?? 0); round += 1) await people.login('zoe', 'wrong');
       // An age of a second has to pass.
-      await expect.poll(async () => (await people.user('zoe')).account, { timeout: 60_000 }).toBe(one.found);
+      await expect.poll(async () => (await people.user('zoe')).account).toBe(one.found);
       let outcome = await right();
       if (toldBy(outcome) !== one.told) {
-        await expect.poll(async () => toldBy((outcome = await right())), { timeout: 60_000 }).toBe(one.told);
+        await expect.poll(async () => toldBy((outcome = await right()))).toBe(one.told);
       }
       if (one.warnings !== undefined) {
         await expect
-          .poll(async () => ((outcome = await right()).outcome === 'accepted' ? outcome.user?.warnings : null), {
-            timeout: 60_000,
-          })
+          .poll(async () => ((outcome = await right()).outcome === 'accepted' ? outcome.user?.warnings : null))
           .toEqual(one.warnings);
       }
       const later = await people.port.lookup({ directory: 'shop/people', entryId }, never);
@@ -392,7 +390,7 @@ describe.each([openldap, activeDirectory, directory389, generic])('account state
     } finally {
       await modify(one.clear);
     }
-    await expect.poll(async () => toldBy(await right()), { timeout: 60_000 }).toBeNull();
+    await expect.poll(async () => toldBy(await right())).toBeNull();
   });
 });
 
@@ -405,7 +403,7 @@ describe('a sign-in over HTTP in Active Directory', () => {
       directory: 'registered',
       directories: { 'shop/domain': registrationOfSamba(samba) },
     });
-  }, 240_000);
+  });
   afterAll(async () => {
     await world?.stop();
     await samba?.close();

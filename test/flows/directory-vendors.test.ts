@@ -146,7 +146,7 @@ describe.each(vendors)('$name', (vendor) => {
   let registration: DirectoryRegistration;
   beforeAll(async () => {
     ({ server, registration } = await vendor.start());
-  }, 240_000);
+  });
   afterAll(() => server?.close());
 
   /** In place of groups that the entry lists. */
@@ -263,7 +263,7 @@ describe('groups of Active Directory', () => {
   let samba: Awaited<ReturnType<typeof startSamba>>;
   beforeAll(async () => {
     samba = await startSamba();
-  }, 240_000);
+  });
   afterAll(() => samba?.close());
 
   it('the primary group is one of them, although it lists no member', async () => {

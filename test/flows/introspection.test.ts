@@ -224,7 +224,7 @@ describe('what does not hold is inactive, and nothing more is said', () => {
     await world.served({ ...named, withdrawn: true });
     expect((await introspect(world, seen)).body).toEqual(inactive);
     await world.served({ ...named, owner: anOwner(id, { uid: 'another' }) });
-    await expect.poll(async () => (await introspect(world, seen)).body, { timeout: 10_000 }).toEqual(inactive);
+    await expect.poll(async () => (await introspect(world, seen)).body).toEqual(inactive);
     expect((await introspect(world, seen, id)).body).toEqual(inactive);
     expect((await ask()).body).toEqual(inactive);
   });
@@ -236,7 +236,7 @@ describe('what does not hold is inactive, and nothing more is said', () => {
     const { access_token: token } = await granted(id, 'openid');
     expect((await introspect(world, token)).body.active).toBe(true);
     await world.served({ kind: 'client', id, owner: anOwner(id, { uid: 'the-next' }), value });
-    await expect.poll(async () => (await introspect(world, token)).body, { timeout: 10_000 }).toEqual(inactive);
+    await expect.poll(async () => (await introspect(world, token)).body).toEqual(inactive);
   });
 });
 

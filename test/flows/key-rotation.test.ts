@@ -146,7 +146,7 @@ describe('F45, I11: rotation by schedule, three replicas, relying parties with a
       [kid],
     );
     expect(rows.map(({ event }) => event)).toEqual(['key.published', 'key.activated', 'key.retired']);
-  }, 240_000);
+  }, 600_000);
 
   it('F46: an answer of the database that comes late is no difference of the clocks', async () => {
     const replica = aReplica();
@@ -212,7 +212,7 @@ describe('by hand, on three replicas', () => {
     const { code } = await authorize(world.browser());
     return (await world.token(codeFields(code))).body.access_token ?? '';
   }
-  const soon = { timeout: 20_000, interval: 250 };
+  const soon = { interval: 250 };
 
   it('keys rotate: the next key is published everywhere, and does not sign yet', async () => {
     const before = await active();
@@ -227,7 +227,7 @@ describe('by hand, on three replicas', () => {
     ]);
     expect(decodeProtectedHeader(await aToken()).kid).toBe(before?.kid);
     expect((await keys('rotate')).out.trim()).toBe('the next keys are on their way already');
-  }, 120_000);
+  });
 
   it('F45, F52, A58: keys revoke is obeyed everywhere within seconds, and the next key signs', async () => {
     const revoked = (await active())?.kid ?? '';
@@ -249,7 +249,7 @@ describe('by hand, on three replicas', () => {
     expect(decodeProtectedHeader(next).kid).toBe((await active())?.kid);
     expect(await everywhere(userinfo(next))).toEqual([200, 200, 200]);
     expect((await keys('revoke', revoked, '--yes')).out.trim()).toBe('it was revoked before');
-  }, 120_000);
+  });
 
   it('revoking the only key has a new one made and used at once', async () => {
     const only = (await active())?.kid ?? '';
@@ -268,5 +268,5 @@ describe('by hand, on three replicas', () => {
       [made],
     );
     expect(events.map(({ event }) => event)).toEqual(['key.published', 'key.activated']);
-  }, 120_000);
+  });
 });

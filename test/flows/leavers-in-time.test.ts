@@ -1,5 +1,5 @@
 /** I2, T_off: the sweep as it runs in earnest, with its shortest interval, against a real directory and a real database. */
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts';
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import { anOwner } from '../support/builders.ts';
@@ -11,6 +11,9 @@ import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn } from '../support/slapd-seed.ts';
 import { seat } from '../support/sweeping.ts';
 import { authorize, codeFields, issuer, refreshFields, World, webApp } from '../support/world.ts';
+
+// Longer than the sum of all that a test of this file waits for.
+vi.setConfig({ testTimeout: 600_000 });
 
 const hungId = 'shop/hung';
 const patience = { timeout: 120_000, interval: 250 };

@@ -1,5 +1,5 @@
 /** I2, F08, T_off: whoever is switched off or deleted in a real directory of each kind is out within the interval, by the sweep alone. */
-import { afterAll, beforeAll, describe, it } from 'vitest';
+import { afterAll, beforeAll, describe, it, vi } from 'vitest';
 import { registrationOf } from '../support/directories.ts';
 import { type Directory389, startDirectory389 } from '../support/directory-389.ts';
 import { dn389, person389 } from '../support/directory-389-seed.ts';
@@ -11,6 +11,9 @@ import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedPassword } from '../support/slapd-seed.ts';
 import { registrationOf389, registrationOfSamba } from '../support/vendor-registrations.ts';
 import { authorizePath, codeFields, issuer, refreshFields, signIn, World, webApp } from '../support/world.ts';
+
+// Longer than the sum of all that a test of this file waits for.
+vi.setConfig({ testTimeout: 600_000 });
 
 const patience = { timeout: 120_000, interval: 250 };
 const often = { recheck: { every: 10 } };
@@ -69,7 +72,7 @@ beforeAll(async () => {
     },
     rechecks: true,
   });
-}, 240_000);
+});
 afterAll(async () => {
   await world?.stop();
   await Promise.all([slapd?.close(), samba?.close(), directory389?.close(), postgres?.stop()]);
@@ -119,7 +122,6 @@ const cases = Object.entries(vendors).flatMap(([title, vendor], index) => [
 describe('F08: a leaver', () => {
   it.concurrent.for(cases)(
     'of $title, $how: the next round ends sessions, grants and tokens, and applications are told',
-    { timeout: 240_000 },
     async ({ vendor: { id, directory, person, dn, off }, how, name, reason }, { expect }) => {
       const other = `stays${name}`;
       await directory().add(person(name) + person(other));

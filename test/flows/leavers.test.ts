@@ -127,7 +127,6 @@ describe('who left', () => {
                 headers: { authorization: `Bearer ${first.access_token}` },
               })
             ).status,
-          { timeout: 60_000 },
         )
         .toBe(401);
     },

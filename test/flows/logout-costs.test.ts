@@ -124,8 +124,8 @@ describe.each<[string, () => Promise<{ databaseUrl?: string }>]>([
     const { cost } = await world.counters.costOf(async () => {
       working = true;
       await browser.getOnly(path);
-      await expect.poll(() => names, { timeout: 20_000 }).toContain('logout_settle');
-      await expect.poll(() => world.count('logout_deliveries'), { timeout: 20_000 }).toBe(0);
+      await expect.poll(() => names).toContain('logout_settle');
+      await expect.poll(() => world.count('logout_deliveries')).toBe(0);
       working = false;
     });
     expect(names.slice(0, 2)).toEqual(['logout_claim', 'logout_settle']);

@@ -75,14 +75,10 @@ describe('before anything happened', () => {
   it('a directory that is registered no more leaves no series behind', async () => {
     await world.registry.delete('directory', anOwner('directory shop/people').uid);
     await expect
-      .poll(
-        async () =>
-          [...(await scrape(world)).keys()].filter((series) =>
-            /ldap_(server_up|connections|waiting|operation)/.test(series),
-          ),
-        {
-          timeout: 60_000,
-        },
+      .poll(async () =>
+        [...(await scrape(world)).keys()].filter((series) =>
+          /ldap_(server_up|connections|waiting|operation)/.test(series),
+        ),
       )
       .toEqual([]);
   });
@@ -121,8 +117,8 @@ describe('what a real directory does', () => {
   it('one of two servers is stopped: it alone is told to be down', async () => {
     const up = () =>
       Promise.all(servers.map(({ url }) => told(`ldap_server_up{directory="shop/people",server="${url}"}`)));
-    await expect.poll(up, { timeout: 60_000 }).toEqual([1, 0]);
-  }, 90_000);
+    await expect.poll(up).toEqual([1, 0]);
+  });
 });
 
 describe('what happens', () => {
@@ -218,18 +214,16 @@ describe('what happens', () => {
     );
     await world.rows(`UPDATE signing_keys SET active_from = active_from - interval '100 days'`);
     const reported = async () => (await world.registry.reports()).map(({ keys }) => keys);
-    await expect.poll(reported, { timeout: 60_000 }).toEqual(['rotation_overdue']);
+    await expect.poll(reported).toEqual(['rotation_overdue']);
     const due = (await scrape(world)).get('nauthera_signing_key_next_rotation_timestamp_seconds{alg="ES256"}');
     expect(Date.now() / 1000 - (due ?? 0)).toBeGreaterThan(3600);
     expect((await world.token({ grant_type: 'client_credentials' }, 'shop.batch')).status).toBe(200);
     await world.rows('DROP TRIGGER no_more_keys ON signing_keys');
-    await expect.poll(reported, { timeout: 60_000 }).toEqual(['ready']);
+    await expect.poll(reported).toEqual(['ready']);
   });
 
   it('a registration that this replica leaves out, by its kind', async () => {
     await world.rows(`UPDATE registry SET body = body - 'grant_types' WHERE id = 'shop.batch'`);
-    await expect
-      .poll(async () => (await scrape(world)).get('nauthera_registry_rejected{kind="client"}'), { timeout: 60_000 })
-      .toBe(1);
+    await expect.poll(async () => (await scrape(world)).get('nauthera_registry_rejected{kind="client"}')).toBe(1);
   });
 });

@@ -25,7 +25,7 @@ beforeAll(async () => {
   await product.write('shop/client.yaml', aClientFile());
   await product.start();
   await product.untilReason('Client', 'shop', 'batch', 'Ready');
-}, 120_000);
+});
 afterAll(() => product?.end());
 
 /** Id, what was written, where, condition, reason, message. */
@@ -94,9 +94,7 @@ describe('what is told', () => {
     const found = await product.untilReason('Client', namespace, name, reason, type);
     expect([found.status, found.message]).toEqual(['False', message]);
     // The same words on the terminal, behind the resource.
-    await expect
-      .poll(() => product.tables.at(-1), { timeout: 60_000 })
-      .toContain(`Client ${namespace}/${name}: ${message}`);
+    await expect.poll(() => product.tables.at(-1)).toContain(`Client ${namespace}/${name}: ${message}`);
   });
 
   it('M13: a client id that is taken: by whom is said inside the namespace alone', async () => {
@@ -150,9 +148,7 @@ describe('what is told', () => {
     await product.untilReason('Client', 'shop', 'batch', 'ServerNotFound', 'ResolvedRefs');
     await product.write('shop/orphan.yaml', client('orphan', ''));
     await expect
-      .poll(async () => (await product.condition('Client', 'shop', 'orphan', 'ResolvedRefs'))?.message, {
-        timeout: 30_000,
-      })
+      .poll(async () => (await product.condition('Client', 'shop', 'orphan', 'ResolvedRefs'))?.message)
       .toBe('no default AuthorizationServer here: set spec.authorizationServerRef');
   });
 });

@@ -150,7 +150,7 @@ describe('accessToken.format: opaque', () => {
       await browser.submit(await browser.submit(account, { 'sign-out-all': 'ask' }), { 'sign-out-all': 'yes' });
       const active = async (one: string | undefined) => (await introspect(world, one)).body.active;
       const asked = async (one: string | undefined) => (await userinfo(world, one)).status;
-      await expect.poll(() => active(token), { timeout: 10_000 }).toBe(false);
+      await expect.poll(() => active(token)).toBe(false);
       expect([await active(body.access_token), await asked(token), await asked(body.access_token)]).toEqual([
         true,
         401,

@@ -36,7 +36,7 @@ describe.each(bothDatabases())('a new password, on %s', (_name, backend) => {
       clients: [webApp()],
       directories: { [memoryDirectoryId]: allowed },
     });
-  }, 120_000);
+  });
   afterAll(() => world?.stop());
   beforeEach(() => {
     username = `user${++turn}`;

@@ -45,7 +45,7 @@ describe.each(recordings.map((one) => [one.version, one] as const))('I13: beside
       }
     });
     now = await readCatalog(ask(database));
-  }, 120_000);
+  });
   afterAll(() => database?.close());
 
   it('its migrations are there, in their order, and make what they made', () => {

@@ -67,4 +67,4 @@ it(`F17, A02: of ${runs} redirect URIs, in every mode and every branch, none is 
   expect(seen.here).toBeGreaterThan(runs / 2);
   expect(seen.left).toBeGreaterThan(runs / 20);
   expect(seen.login).toBeGreaterThan(runs / 100);
-}, 300_000);
+}, 600_000);

@@ -19,7 +19,7 @@ const ended = 25_000;
 let deployment: Deployment;
 beforeAll(async () => {
   deployment = await threeProcesses(everyFlow);
-}, 240_000);
+});
 afterAll(() => deployment?.close());
 
 const doubled = `SELECT grant_id FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1`;
@@ -38,7 +38,7 @@ async function replace(replica: Replica, pause: number): Promise<number> {
 }
 
 it('F42, I3, I13: three processes replaced one by one under load: no answer is lost, no sign-in fails, none outlives its time', {
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const { world, password, replicas, proxy } = deployment;
   const load = new Load({
@@ -53,9 +53,7 @@ it('F42, I3, I13: three processes replaced one by one under load: no answer is l
   const took: number[] = [];
   for (const [at, replica] of replicas.entries()) took.push(await replace(replica, at === 0 ? preStop : 0));
   const before = proxy?.answered.slice() ?? [];
-  await expect
-    .poll(() => proxy?.answered.every((count, at) => count > (before[at] ?? 0)), { timeout: 60_000 })
-    .toBe(true);
+  await expect.poll(() => proxy?.answered.every((count, at) => count > (before[at] ?? 0))).toBe(true);
   const { done, failures, lostCodes } = await load.stop();
   expect(failures).toEqual([]);
   // A code whose answer is lost cannot be exchanged again: of those there is none.

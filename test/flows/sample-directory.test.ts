@@ -184,7 +184,7 @@ function ask(target: Target, asked: Asked): Promise<Answer> {
   const args = [...how, ...where, ...bind, filter, ...attributes];
   const env = { PATH: process.env.PATH, LDAPTLS_CACERT: target.caFile, LDAPTLS_REQCERT: 'demand' };
   return new Promise((resolve, reject) => {
-    execFile('ldapsearch', args, { env, timeout: 20_000 }, (error, stdout, stderr) => {
+    execFile('ldapsearch', args, { env, timeout: 60_000 }, (error, stdout, stderr) => {
       if (error !== null && typeof error.code !== 'number') return reject(error);
       resolve({
         code: typeof error?.code === 'number' ? error.code : 0,

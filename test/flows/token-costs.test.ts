@@ -21,7 +21,7 @@ describe.each(bothDatabases())('on %s', (_name, backend) => {
       ],
       scopes: tokenScopes,
     });
-  }, 120_000);
+  });
   afterAll(() => world?.stop());
   beforeEach(() => {
     username = `user${++turn}`;

@@ -49,7 +49,7 @@ describe.each<[string, number, () => Promise<{ databaseUrl?: string }>]>([
     }
     const [revision] = await world.rows<{ n: number }>('SELECT n FROM registry_revision');
     await world.serves(revision?.n ?? 0);
-  }, 180_000);
+  });
   afterAll(() => world?.stop());
   beforeEach(() => {
     username = `user${++turn}`;

@@ -195,7 +195,7 @@ export class World {
   }
 
   async serves(revision: number): Promise<void> {
-    for (const deadline = Date.now() + 60_000; ; await sleep(20)) {
+    for (const deadline = Date.now() + 120_000; ; await sleep(20)) {
       const reports = (await this.registry.reports()).filter((report) => report.live);
       if (reports.length >= this.servers.length && reports.every((report) => report.revision.n >= revision)) return;
       if (Date.now() > deadline) throw new Error('the replicas do not serve what was declared');
