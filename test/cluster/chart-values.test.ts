@@ -66,7 +66,7 @@ describe('the values of the chart', () => {
   it('the defaults are taken under restricted Pod Security, and a pod that is not restricted is refused', async () => {
     expect(await dryRun(await renderWholeChart())).toBe('');
     expect(await dryRun(await render('securityContext.allowPrivilegeEscalation=true'))).toMatch(/restricted/);
-  }, 60_000);
+  });
 
   it.each(chartCases)('$value', async ({ json, silent }) => {
     const [changed, standard] = [await render(...json), await render(...json.slice(1))];

@@ -18,7 +18,7 @@ beforeAll(async () => {
   // What a user does, word by word.
   const files = (await crdFiles()).flatMap((file) => ['-f', file]);
   expect(await cluster.kubectl(['apply', ...files])).toMatchObject({ code: 0, stderr: '' });
-  const waited = await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+  const waited = await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=180s']);
   expect(waited).toMatchObject({ code: 0 });
 });
 afterAll(() => cluster.stop());
@@ -296,7 +296,7 @@ describe('apply, diff and dry runs', () => {
     const finalizer = JSON.stringify({ metadata: { finalizers: ['auth.nauthera.io/registration'] } });
     await cluster.kubectl(['patch', 'nclient/one', '--type=merge', '-p', finalizer], { namespace });
     await cluster.kubectl(['delete', 'nclient/one', '--wait=false'], { namespace });
-    const waiting = cluster.kubectl(['wait', '--for=delete', 'nclient/one', '--timeout=60s'], { namespace });
+    const waiting = cluster.kubectl(['wait', '--for=delete', 'nclient/one', '--timeout=180s'], { namespace });
     const released = JSON.stringify({ metadata: { finalizers: null } });
     await cluster.kubectl(['patch', 'nclient/one', '--type=merge', '-p', released], { namespace });
     expect(await waiting).toMatchObject({ code: 0 });

@@ -28,7 +28,7 @@ let replica: Replica | undefined;
 beforeAll(async () => {
   [cluster, postgres] = await Promise.all([startCluster(), startPostgres('oldest')]);
   scene = await Scene.make({ cluster, postgres });
-}, 300_000);
+});
 afterAll(async () => {
   await operator?.stop();
   await replica?.stop();
@@ -90,9 +90,7 @@ async function kept(name: string): Promise<string> {
   return stdout.replaceAll(/^ +(?:uid|resourceVersion): .*\n/gm, '');
 }
 
-it('F56: database, key-encryption key and authority come back from what was kept; the registry is as the resources say', {
-  timeout: 600_000,
-}, async () => {
+it('F56: database, key-encryption key and authority come back from what was kept; the registry is as the resources say', async () => {
   operator = await OperatorHere.start(scene, { serverImage });
   // What it gives lives longer than all of this takes: it ends with the restore, or not at all.
   const lasting = scene.aClient('batch', { accessToken: { lifetime: '1h' } });

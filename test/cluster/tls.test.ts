@@ -61,7 +61,7 @@ beforeAll(async () => {
     environment: { NAUTHERA_TLS_FOLDER: mounted.folder },
   });
   await scene.untilReason('Client', 'shop', 'batch');
-}, 240_000);
+});
 afterAll(async () => {
   await operator?.stop();
   await replica?.stop();
@@ -70,7 +70,7 @@ afterAll(async () => {
 });
 
 const secretOf = async (name: string, namespace: 'auth' | 'shop' = 'auth') =>
-  until(`there is a Secret ${name}`, () => scene.secret(namespace, name), 60_000);
+  until(`there is a Secret ${name}`, () => scene.secret(namespace, name));
 const filesOf = (data: Readonly<Record<string, string>>) => ({
   'tls.crt': data['tls.crt'] ?? '',
   'tls.key': data['tls.key'] ?? '',
@@ -105,7 +105,6 @@ const stands = (what: string, holds: () => Promise<unknown>) =>
   until(
     () => `${what}: ${JSON.stringify(operator.failures.map(({ error }) => String(error)))}`,
     async () => Boolean(await holds()),
-    60_000,
   );
 
 interface Reached {
@@ -277,7 +276,6 @@ describe('a certificate in a Secret', () => {
         seen = await scene.condition('AuthorizationServer', 'auth', 'main', 'Deployed');
         return seen?.reason === reason && words.test(String(seen.message));
       },
-      60_000,
     );
   };
 

@@ -70,7 +70,7 @@ export class Terminal {
   }
 
   /** Waits until a line begins so. */
-  async says(line: string, seconds = 120): Promise<void> {
+  async says(line: string, seconds = 240): Promise<void> {
     const ended = this.exited.then((code) => code);
     for (const end = Date.now() + seconds * 1000; !this.output.split('\n').some((one) => one.startsWith(line)); ) {
       const code = await Promise.race([ended, sleep(100)]);
@@ -99,7 +99,7 @@ export function isListening(port: number): Promise<boolean> {
 
 /** Nothing listens any more, within what a graceful end may take. */
 export async function allIsGone(ports: readonly number[]): Promise<void> {
-  for (const end = Date.now() + 30_000; ; await sleep(200)) {
+  for (const end = Date.now() + 120_000; ; await sleep(200)) {
     const open = (await Promise.all(ports.map(isListening))).flatMap((listens, at) => (listens ? [ports[at]] : []));
     if (open.length === 0) return;
     if (Date.now() > end) throw new Error(`still listening: ${open.join(', ')}`);

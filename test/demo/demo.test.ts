@@ -78,7 +78,7 @@ describe('README: add your own application to the demo', () => {
       await demo.says('Nauthera runs.');
       let definitions = '';
       for (const { language, text } of rest) {
-        if (language === 'text') await demo.says(text.trim(), 20);
+        if (language === 'text') await demo.says(text.trim());
         else if (text.includes('application/main.ts')) own = await signInTo(checkout.terminal(text));
         else {
           const terminal = checkout.terminal(`set -e\n${definitions}${text}`);
@@ -104,14 +104,14 @@ describe('README: add your own application to the demo', () => {
       await demo.says('Nauthera runs.');
       await writeFile(file, text.replace('grantTypes', 'grantType'));
       const curl = /curl -sS -K .*\/token/.exec(demo.output)?.[0] ?? 'false';
-      for (const end = Date.now() + 20_000; !demo.output.includes('did you mean grantTypes?'); await sleep(100)) {
+      for (const end = Date.now() + 240_000; !demo.output.includes('did you mean grantTypes?'); await sleep(100)) {
         if (Date.now() > end) throw new Error(`not told:\n${demo.output}`);
       }
       const still = checkout.terminal(curl);
       await still.exited;
       expect(still.output).toContain('access_token');
       await writeFile(file, text);
-      await demo.says('ready    Client orders/night-report', 20);
+      await demo.says('ready    Client orders/night-report');
     } finally {
       await writeFile(file, text);
       demo.interrupt();

@@ -55,7 +55,8 @@ export class Person {
       else if (name === 'continue') await page.click('#continue').catch(() => undefined);
       else return;
       await page.waitForFunction(
-        `document.body.dataset.page !== ${JSON.stringify(name)} || location.href !== ${JSON.stringify(before)}`,
+        // A page that is just coming has no body yet.
+        `(document.body?.dataset.page ?? ${JSON.stringify(name)}) !== ${JSON.stringify(name)} || location.href !== ${JSON.stringify(before)}`,
       );
     }
   }

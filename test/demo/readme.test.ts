@@ -56,7 +56,7 @@ describe('README', () => {
     const server = checkout.terminal(serve.text);
     try {
       const ready = /^default +report +True/m;
-      for (const end = Date.now() + 120_000; !ready.test(server.output); await sleep(200)) {
+      for (const end = Date.now() + 300_000; !ready.test(server.output); await sleep(200)) {
         if (Date.now() > end) throw new Error(`not ready:\n${server.output}`);
       }
       const fetched = checkout.terminal(`set -e\n${fetch.text}`);

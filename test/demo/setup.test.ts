@@ -27,7 +27,7 @@ async function setUp(npm: string) {
     });
   const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const says = async (text: string) => {
-    for (const end = Date.now() + 20_000; !seen.output.includes(text); await sleep(20))
+    for (const end = Date.now() + 120_000; !seen.output.includes(text); await sleep(20))
       if (Date.now() > end) throw new Error(`not said: ${text}\n${seen.output}`);
   };
   return { child, seen, ended, says };
@@ -51,7 +51,7 @@ it('a second signal does not wait', async () => {
   child.kill('SIGTERM');
   expect(await ended).toBe(130);
   const npm = Number(/begun (\d+)/.exec(seen.output)?.[1]);
-  for (const end = Date.now() + 20_000; await isAlive(npm); await sleep(20))
+  for (const end = Date.now() + 120_000; await isAlive(npm); await sleep(20))
     if (Date.now() > end) throw new Error('npm is still there');
 });
 
