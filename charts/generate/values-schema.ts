@@ -58,7 +58,7 @@ const release: Readonly<Record<string, JsonSchema>> = {
   }),
   imagePullSecrets: pullSecrets,
   crds: group({ enabled: flag, keep: flag }),
-  rbac: group({ create: flag, aggregate: group({ view: flag, edit: flag }) }),
+  rbac: group({ create: flag, people: flag, aggregate: group({ view: flag, edit: flag }) }),
   serviceAccount: group(
     { create: flag, name: optionalName, annotations: texts },
     {

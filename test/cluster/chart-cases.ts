@@ -49,6 +49,7 @@ export const chartCases: readonly ChartCase[] = [
   one('watchNamespaces', ['shop', 'identity']),
   one('watchSecrets', false),
   one('rbac.create', false),
+  one('rbac.people', false),
   one('rbac.aggregate.view', false),
   one('rbac.aggregate.edit', false),
   one('serviceAccount.create', false, 'serviceAccount.name="mine"'),
