@@ -13,6 +13,8 @@ export interface ReplicaOptions {
   readonly keyFile: string;
   /** Beside this process's own. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** Options of Node.js. */
+  readonly nodeOptions?: readonly string[];
   /** Another build. Default: this checkout's server. */
   readonly program?: string;
 }
@@ -70,6 +72,7 @@ export class Replica {
     const child = spawn(
       process.execPath,
       [
+        ...(this.#options.nodeOptions ?? []),
         this.#options.program ?? program,
         'serve',
         '--key-file',
@@ -95,7 +98,7 @@ export class Replica {
     const endsWithUs = () => child.kill('SIGKILL');
     process.once('exit', endsWithUs);
     child.once('exit', () => process.removeListener('exit', endsWithUs));
-    for (const deadline = Date.now() + 120_000; !(await this.#isReady()); await sleep(25)) {
+    for (const deadline = Date.now() + 120_000; !(await this.isReady()); await sleep(25)) {
       if (child.exitCode !== null) throw new Error(`the replica ended with ${child.exitCode}:\n${this.#log}`);
       if (Date.now() > deadline) throw new Error(`the replica is not ready after 60 s:\n${this.#log}`);
     }
@@ -106,7 +109,8 @@ export class Replica {
     return (await fetch(`http://127.0.0.1:${this.#management}/metrics`)).text();
   }
 
-  async #isReady(): Promise<boolean> {
+  /** As whoever sends it requests asks. */
+  async isReady(): Promise<boolean> {
     try {
       return (await fetch(`http://127.0.0.1:${this.#management}/readyz`)).ok;
     } catch {
