@@ -283,8 +283,12 @@ describe('F48, I7: a process that stands still for 12 s', () => {
     if (late?.status === 200) expect(again.body.refresh_token).toBe(late.body.refresh_token);
     const doubled = 'SELECT grant_id FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1';
     expect(await world.rows(doubled)).toEqual([]);
-    await expect
-      .poll(async () => (await fetch(`${still.url}/jwks`)).status, { timeout: 60_000, interval: 100 })
-      .toBe(200);
+    await expect.poll(() => still.isReady(), { timeout: 60_000, interval: 100 }).toBe(true);
+    // Ready again means that it knows what happened meanwhile, and serves what did not change.
+    world.urls = [still.url];
+    const gone = await answered(() => world.token({ grant_type: 'client_credentials' }, 'shop.job'));
+    expect([gone.status, gone.body.access_token]).toEqual([401, undefined]);
+    expect((await answered(() => refresh(again.body.refresh_token))).status).toBe(200);
+    world.urls = all;
   });
 });
