@@ -1,4 +1,5 @@
 /** I10: what was revoked is refused at every endpoint of ours on every replica, whatever else was revoked beside it. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ClientRegistration } from '../../server/src/registry/registration.ts';
 import { sessionEndStore } from '../../server/src/store/ended-sessions.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
     clients: [...tokenClients],
     scopes: tokenScopes,
   });
-}, 120_000);
+});
 afterAll(async () => {
   await world?.stop();
   await postgres?.stop();
@@ -53,7 +54,8 @@ const appOf = (clientId: string, format: Format) => ({
   kind: 'client' as const,
   id: clientId,
   owner: anOwner(clientId),
-  value: webApp(clientId, { scopes: ['openid', 'orders'], ...formats[format] }),
+  // Longer than all of the cases together, which the bystander must live through.
+  value: webApp(clientId, { scopes: ['openid', 'orders'], access_token_lifetime: 3600, ...formats[format] }),
 });
 
 let turn = 0;
@@ -98,18 +100,24 @@ const revocations: Readonly<Record<string, (one: Case) => Promise<unknown>>> = {
 };
 const kinds = Object.keys(revocations);
 const pairs = kinds.flatMap((one, index) => kinds.slice(index + 1).map((other) => [one, other] as const));
+/**
+ * Milliseconds after which the very first question has to be refused, on each replica: it has either read of it or does not
+ * believe what it read. A slow machine asks later, which changes nothing; the one over is a timer's that is early.
+ */
+const bound = 1001;
 const inTurn: readonly Format[] = ['jwt', 'pairwise', 'opaque'];
 
 async function expectRefused(one: Case, bystander: Case, ways: readonly string[]): Promise<void> {
   expect(await works(one)).toEqual(everywhere);
   for (const way of ways) await revocations[way]?.(one);
-  await expect.poll(() => works(one), { timeout: 15_000 }).toEqual(nowhere);
+  await sleep(bound);
+  expect(await works(one)).toEqual(nowhere);
   const { body } = await world.token(refreshFields(one.tokens.refresh_token), one.clientId);
   expect(body.error).toBe('invalid_grant');
   expect(await works(bystander)).toEqual(everywhere);
 }
 
-describe('A27, F52: revocations are obeyed by three replicas', () => {
+describe('A27, F52, I10: a second after it was answered, a revocation is obeyed by three replicas at the first question', () => {
   let bystander: Case;
   beforeAll(async () => {
     bystander = await begin('jwt');
@@ -133,7 +141,8 @@ describe('A27, F52: revocations are obeyed by three replicas', () => {
     };
     expect([await active(token), await active(other)]).toEqual([3, 3]);
     await revoke(world, token, clientId);
-    await expect.poll(() => active(token), { timeout: 15_000 }).toBe(0);
+    await sleep(bound);
+    expect(await active(token)).toBe(0);
     expect(await active(other)).toBe(3);
   });
 });
@@ -164,14 +173,10 @@ describe('A23: a database that is away', () => {
       expect((await introspect(own, opaque.access_token)).status).toBe(503);
       proxy.pass();
       const revoked = async () => (await revoke(own, jwt.refresh_token, 'shop.web')).status;
-      await expect
-        .poll(async () => (await introspect(own, opaque.access_token)).body.active, { timeout: 60_000 })
-        .toBe(true);
+      await expect.poll(async () => (await introspect(own, opaque.access_token)).body.active).toBe(true);
       expect((await introspect(own, jwt.access_token)).body.active).toBe(true);
-      await expect.poll(revoked, { timeout: 60_000 }).toBe(200);
-      await expect
-        .poll(async () => (await introspect(own, jwt.access_token)).body.active, { timeout: 15_000 })
-        .toBe(false);
+      await expect.poll(revoked).toBe(200);
+      await expect.poll(async () => (await introspect(own, jwt.access_token)).body.active).toBe(false);
     } finally {
       proxy.pass();
       await own.stop();
