@@ -24,3 +24,16 @@ describe('a limiter that is idle', () => {
     expect(limiter.isIdle()).toBe(false);
   });
 });
+
+describe('F28: a flood of names', () => {
+  it('is remembered up to a number: whoever was counted longest ago is forgotten, whoever was counted again is not', () => {
+    const limiter = createLimiter({ perMinute: 2, maxKeys: 3, now: () => 0 });
+    for (const key of ['first', 'second', 'third', 'first', 'fourth']) limiter.count(key, 1);
+    const left = ['first', 'second', 'third', 'fourth'].map((key) => limiter.left(key, 1));
+    expect(left).toEqual([0, 2, 1, 1]);
+    for (let at = 0; at < 1000; at += 1) limiter.count(`stranger ${at}`, 1);
+    expect(limiter.left('first', 1)).toBe(2);
+    expect(limiter.left('stranger 999', 1)).toBe(1);
+    expect(limiter.left('stranger 996', 1)).toBe(2);
+  });
+});
