@@ -20,7 +20,7 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
         aClient('shop.plain').build(),
       ],
     });
-  }, 120_000);
+  });
   afterAll(() => world?.stop());
   beforeEach(() => {
     username = `user${++turn}`;
@@ -43,6 +43,8 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
     return { browser, page: await signIn(browser, '/account', who) };
   }
 
+  /** Its first letter is another one, whichever that was. */
+  const altered = (token = '') => `${token.startsWith('x') ? 'y' : 'x'}${token.slice(1)}`;
   const text = (page: Page) =>
     page.html
       .replaceAll(/<[^>]*>/g, ' ')
@@ -132,13 +134,10 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
     expect(await auditOf('consent.withdrawn')).toMatchObject([{ reason: 'user', client_id: 'shop.web' }]);
     expect(await auditOf('grant.ended')).toMatchObject([{ reason: 'user', client_id: 'shop.web' }]);
     await expect
-      .poll(
-        async () => {
-          const headers = { authorization: `Bearer ${first.access_token}` };
-          return (await world.fetch(`${issuer}/userinfo`, { headers })).status;
-        },
-        { timeout: 20_000 },
-      )
+      .poll(async () => {
+        const headers = { authorization: `Bearer ${first.access_token}` };
+        return (await world.fetch(`${issuer}/userinfo`, { headers })).status;
+      })
       .toBe(401);
   });
 
@@ -233,7 +232,7 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
       { origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' },
     ],
     ['without its token', () => ({}), {}],
-    ['with an altered token', (page) => ({ token: `x${page.form.fields.token?.slice(1)}` }), {}],
+    ['with an altered token', (page) => ({ token: altered(page.form.fields.token) }), {}],
   ])('CSRF: a form %s ends nothing', async (_, fields, headers) => {
     const { browser, page } = await visiting();
     await browser.post('/account', { ...fields(page), 'sign-out-all': 'yes', 'remove-all': 'yes' }, headers);
