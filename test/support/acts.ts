@@ -1,12 +1,12 @@
 /**
  * Everything that people, applications and devices do which writes, each prepared up to the one request that writes it: for
- * faults that meet exactly that request.
+ * faults that meet exactly that request. What runs out within a minute is made to live longer: others are prepared meanwhile.
  */
 import { grantTypes, responseTypes } from '../../server/src/protocol/terms.ts';
 import type { ClientRegistration } from '../../server/src/registry/registration.ts';
 import type { Browser, Page } from './browser.ts';
 import { aClient } from './builders.ts';
-import { ownClaims, signed, signingKey } from './client-keys.ts';
+import { ownClaims, secondsNow, signed, signingKey } from './client-keys.ts';
 import { basic, deviceApp, deviceFields, startDevice } from './devices.ts';
 import { postForm } from './tokens.ts';
 import { authorize, authorizePath, codeFields, issuer, refreshFields, type TokenAnswer, type World } from './world.ts';
@@ -137,6 +137,9 @@ export const acts: readonly Act[] = [
     stays: false,
     prepare: async (world, username) => {
       const { code } = await authorize(world.browser(), { scope }, username);
+      await world.rows(
+        `UPDATE authorization_codes SET expires_at = now() + interval '1 hour' WHERE ${byName(username)}`,
+      );
       return {
         ask: async () => ofTokens(await world.token(codeFields(code))),
         effect: `SELECT count(*)::int AS n FROM grants WHERE ${byName(username)} AND ended_at IS NULL`,
@@ -259,7 +262,7 @@ export const acts: readonly Act[] = [
     repeated: 'refused invalid_client',
     stays: true,
     prepare: async (world) => {
-      const client_assertion = await signed(key, ownClaims('job.keyed', issuer));
+      const client_assertion = await signed(key, ownClaims('job.keyed', issuer, { exp: secondsNow() + 1800 }));
       const fields = { grant_type: 'client_credentials', client_assertion_type: assertionType, client_assertion };
       return {
         ask: async () => ofTokens(await world.tokenForm(fields)),
