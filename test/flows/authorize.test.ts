@@ -269,7 +269,7 @@ describe('prompt and max_age', () => {
     [0, { prompt: 'consent' }, 'consent'],
     [0, { prompt: 'consent login' }, 'login'],
     [0, { max_age: '0', prompt: 'none' }, 'login_required'],
-    [0, { max_age: '1', prompt: 'none' }, 'code'],
+    [0, { max_age: '600', prompt: 'none' }, 'code'],
     [5, { max_age: '1', prompt: 'none' }, 'login_required'],
     [50, { max_age: '1000' }, 'code'],
     [50, { max_age: '40' }, 'login'],

@@ -131,7 +131,7 @@ describe('the device authorization endpoint (RFC 8628 §3.2)', () => {
       `SELECT client_uid AS uid FROM device_codes WHERE client_id = 'tv.public' LIMIT 1`,
     );
     await world.rows(`INSERT INTO device_codes (hash, user_code, grant_id, client_id, client_uid, requested_scopes, expires_at, keep_until)
-      SELECT sha256(n::text::bytea), sha256(n::text::bytea), gen_random_uuid(), 'tv.public', '${row?.uid}', '{}', now() + interval '5 minutes', now()
+      SELECT sha256(n::text::bytea), sha256(n::text::bytea), gen_random_uuid(), 'tv.public', '${row?.uid}', '{}', now() + interval '5 minutes', now() + interval '5 minutes'
       FROM generate_series(1, 1000) AS n`);
     const full = await askForDevice(world, { client_id: 'tv.public' }, {});
     expect([full.status, full.headers.get('retry-after'), (await full.json()).error]).toEqual([
