@@ -7,7 +7,7 @@ import type { Tracing } from '@nauthera/server/tracing';
 import { type Operator, type OperatorOptions, spare, startOperator } from './app.ts';
 import { type ClusterParts, openParts, silencesOf, startParts, stopParts } from './cluster-parts.ts';
 import { ClusterVoice, isForbidden, sketch } from './cluster-voice.ts';
-import type { RunSettings } from './config.ts';
+import type { RunSettings } from './config/run.ts';
 import { MigrationSlots } from './controllers/authorization-server/deployment/migration-slots.ts';
 import { Turns } from './controllers/authorization-server/deployment/turns.ts';
 import type { OrphanTimes } from './controllers/orphans.ts';

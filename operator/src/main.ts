@@ -5,22 +5,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
+import { loadSettings, type Setting, type Values, withSettings } from '@nauthera/server/config';
 import { createLog, type Log } from '@nauthera/server/log';
 import { Command, CommanderError } from 'commander';
-import {
-  environmentName,
-  type Loaded,
-  loadReleaseSettings,
-  loadRunSettings,
-  loadStandaloneSettings,
-  releaseSettings,
-  runSettings,
-  type SettingSources,
-  standaloneSettings,
-} from './config.ts';
-import type { Setting } from './settings.ts';
+import { releaseSettings } from './config/release.ts';
+import { runSettings } from './config/run.ts';
+import { risksOf, standaloneSettings } from './config/standalone.ts';
+import { Ending, Exit, exitOnSurprises, sketchOf } from './ending.ts';
 import { openTracing, type ProgramTracing, tracingProblems } from './tracing.ts';
 
 // What a command does is loaded when it runs: an operator in a pod needs neither the server nor the rules engine.
@@ -29,15 +21,6 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
   version: string;
 };
 const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
-
-/** Ends the program with this code after one line on standard error. */
-class Exit extends Error {
-  readonly code: number;
-  constructor(code: number, message: string) {
-    super(message);
-    this.code = code;
-  }
-}
 
 async function runCheck(paths: readonly string[]): Promise<void> {
   const interrupted = () => process.exit(130);
@@ -51,20 +34,24 @@ async function runCheck(paths: readonly string[]): Promise<void> {
 }
 
 type Flags = Readonly<Record<string, string | undefined>>;
+type Settings = Readonly<Record<string, Setting<unknown>>>;
 
 /** @throws Exit with everything that is wrong */
-function settingsFrom<T>(flags: Flags, load: (sources: SettingSources) => Loaded<T>, more: readonly string[] = []): T {
-  const configPath = flags.config ?? process.env.NAUTHERA_CONFIG;
-  const loaded = load({
+function settingsFrom<S extends Settings>(flags: Flags, settings: S, more: readonly string[] = []): Values<S> {
+  const loaded = loadSettings(settings, {
     flags,
     environment: process.env,
-    ...(configPath === undefined ? {} : { file: { path: configPath, text: readConfig(configPath) } }),
+    configFile: flags.config ?? process.env.NAUTHERA_CONFIG,
     readFile: (path) => readFileSync(path, 'utf8'),
   });
-  const problems = [...('problems' in loaded ? loaded.problems : []), ...more];
-  if ('problems' in loaded || problems.length > 0) throw new Exit(2, problems.join('\n'));
-  for (const warning of loaded.warnings) console.error(`warning: ${warning}`);
-  return loaded.settings;
+  const problems = [...(loaded.outcome === 'refused' ? loaded.problems : []), ...more];
+  if (loaded.outcome === 'refused' || problems.length > 0) throw new Exit(2, problems.join('\n'));
+  warn(loaded.warnings);
+  return loaded.values;
+}
+
+function warn(sentences: readonly string[]): void {
+  for (const sentence of sentences) console.error(`warning: ${sentence}`);
 }
 
 interface LogTo {
@@ -97,11 +84,9 @@ async function endTracing(tracing: ProgramTracing['tracing']): Promise<void> {
 }
 
 async function runStandalone(flags: Flags): Promise<void> {
-  const { logLevel, logFormat, ...settings } = settingsFrom(
-    flags,
-    loadStandaloneSettings,
-    tracingProblems(process.env),
-  );
+  const given = settingsFrom(flags, standaloneSettings, tracingProblems(process.env));
+  warn(risksOf(given));
+  const { logLevel, logFormat, ...settings } = given;
   const service = 'nauthera-standalone';
   // Standard output belongs to the table.
   const own = logTo({ service, level: logLevel, format: logFormat, stream: process.stderr });
@@ -131,7 +116,7 @@ async function runStandalone(flags: Flags): Promise<void> {
 async function runInCluster(flags: Flags): Promise<void> {
   // What is kept of 100,000 resources is small; what arrives of them is not, and lies about for twice as much otherwise.
   setFlagsFromString('--optimize-for-size');
-  const { logLevel, logFormat, ...settings } = settingsFrom(flags, loadRunSettings, tracingProblems(process.env));
+  const { logLevel, logFormat, ...settings } = settingsFrom(flags, runSettings, tracingProblems(process.env));
   const service = 'nauthera-operator';
   const own = logTo({ service, level: logLevel, format: logFormat, stream: process.stdout });
   const { tracing, log } = await traced(service, own);
@@ -158,7 +143,7 @@ async function runInCluster(flags: Flags): Promise<void> {
 }
 
 async function runRelease(flags: Flags): Promise<void> {
-  const { kubeconfig, namespace, watchNamespaces, timeout } = settingsFrom(flags, loadReleaseSettings);
+  const { kubeconfig, namespace, watchNamespaces, timeout } = settingsFrom(flags, releaseSettings);
   const interrupted = () => process.exit(130);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   const [{ release }, { connect, createApi }] = await Promise.all([
@@ -173,85 +158,12 @@ async function runRelease(flags: Flags): Promise<void> {
       api: createApi(connection),
       namespace: namespace ?? connection.namespace,
       watchNamespaces,
-      patience: timeout,
+      patience: timeout * 1000,
       onProgress: (line) => console.error(line),
     });
     console.log(resources === 0 ? 'nothing to release' : `${resources} resources released`);
   } finally {
     await connection.close();
-  }
-}
-
-/** A surprise ends the process: what it left half done is unknown. A second for what is in flight and for the log's reader. */
-function exitOnSurprises(log: Log, end: Ending): void {
-  const surprise = (error: unknown): void => {
-    log.error('unexpected error, the process ends', sketchOf(error));
-    end.now(new Exit(1, 'an unexpected error ends this process'));
-    setTimeout(() => process.exit(1), 1000);
-  };
-  process.on('unhandledRejection', surprise);
-  process.on('uncaughtException', surprise);
-}
-
-/** Of a stranger's error its kind and where it was: its message may hold a URL or a row. */
-function sketchOf(error: unknown): { readonly 'error.type': string; readonly 'error.stack'?: string } {
-  if (!(error instanceof Error)) return { 'error.type': typeof error };
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? [];
-  const type = 'code' in error && typeof error.code === 'string' ? error.code : error.name;
-  return { 'error.type': type, ...(frames.length === 0 ? {} : { 'error.stack': frames.slice(0, 12).join('\n') }) };
-}
-
-interface Stoppable {
-  stop(): Promise<void>;
-}
-
-/** Waits for a signal; a second one exits at once. */
-class Ending {
-  #resolve: (reason: Exit | undefined) => void = () => undefined;
-  readonly #ended = new Promise<Exit | undefined>((resolve) => {
-    this.#resolve = resolve;
-  });
-
-  constructor() {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
-        for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(130));
-        this.#resolve(undefined);
-      });
-    }
-  }
-
-  now(reason: Exit): void {
-    this.#resolve(reason);
-  }
-
-  /** What has started, unless the end comes first: a start may wait a minute for its database, and nobody else should. */
-  async unless<T extends Stoppable>(starting: Promise<T>): Promise<T> {
-    const ended = this.#ended.then((reason) => ({ reason }));
-    const first = await Promise.race([starting, ended]);
-    if (!('reason' in first)) return first;
-    console.error('stopping');
-    // Whatever was half done is done again by the next start.
-    const stopped = starting.then((started) => started.stop()).catch(() => undefined);
-    await Promise.race([stopped, sleep(2000)]);
-    if (first.reason !== undefined) console.error(first.reason.message);
-    process.exit(first.reason?.code ?? 0);
-  }
-
-  /** @param tell says that it stops */
-  async wait(started: Stoppable, tell: () => void): Promise<void> {
-    const reason = await this.#ended;
-    tell();
-    await started.stop();
-    if (reason !== undefined) throw reason;
-  }
-}
-
-function readConfig(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    throw new Exit(2, `--config ${path} cannot be read`);
   }
 }
 
@@ -272,7 +184,7 @@ function commands(): Command {
     )
     .action(runCheck);
   const run = program.command('run').description('Runs the operator for the resources of a Kubernetes API.');
-  addSettings(run, runSettings)
+  withSettings(run, runSettings)
     .addHelpText(
       'after',
       '\nEnds with 1 when another process takes over the Lease.\n\nExamples:\n  nauthera-operator run\n  nauthera-operator run --kubeconfig ~/.kube/config --namespace nauthera --watch-namespaces auth,shop --log-format text',
@@ -283,7 +195,7 @@ function commands(): Command {
     .description(
       'Takes the finalizers of the operator off every resource, before the operator is removed for good. The resources stay. May be repeated.',
     );
-  addSettings(release, releaseSettings)
+  withSettings(release, releaseSettings)
     .addHelpText(
       'after',
       '\nThe operator that runs is stopped by taking its Lease, and another may lead a minute later.\n\nExamples:\n  nauthera-operator release\n  nauthera-operator release --kubeconfig ~/.kube/config --namespace nauthera-system',
@@ -292,25 +204,13 @@ function commands(): Command {
   const standalone = program
     .command('standalone')
     .description('Runs the operator on a folder of resources, and the server, in one process.');
-  addSettings(standalone, standaloneSettings)
+  withSettings(standalone, standaloneSettings)
     .addHelpText(
       'after',
       '\nA secret may also come from a file: NAUTHERA_DATABASE_FILE names one with the URL.\n\nExamples:\n  nauthera-operator standalone --resources resources --database pglite:data --listen 127.0.0.1:8080\n  NAUTHERA_DATABASE_FILE=/run/db-url nauthera-operator standalone --resources /etc/nauthera --listen 127.0.0.1:8080',
     )
     .action(runStandalone);
   return program;
-}
-
-function addSettings(command: Command, settings: object): Command {
-  command.option('--config <FILE>', 'YAML file with the settings below, in camelCase (NAUTHERA_CONFIG)');
-  for (const setting of Object.values<Setting<unknown>>({ ...settings })) {
-    const standard = setting.default === undefined ? '' : `, default ${setting.default}`;
-    command.option(
-      `--${setting.flag} <${setting.value}>`,
-      `${setting.help} (${environmentName(setting.flag)}${standard})`,
-    );
-  }
-  return command;
 }
 
 /** Errors of our own: what they say is for whoever typed the command. */

@@ -25,7 +25,7 @@ import {
 import type { Tracing } from '@nauthera/server/tracing';
 import { collectDefaultMetrics, Registry as Metrics } from 'prom-client';
 import { type Operator, startOperator } from './app.ts';
-import type { StandaloneSettings } from './config.ts';
+import type { StandaloneSettings } from './config/standalone.ts';
 import { counted } from './controllers/counted-registry.ts';
 import { GivenRegistry } from './controllers/given-registry.ts';
 import type { World } from './controllers/world.ts';

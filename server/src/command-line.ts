@@ -1,9 +1,9 @@
 /** What the commands of `nauthera-server` have in common: flags and settings, questions, what is said at the end. */
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import type { Command } from 'commander';
-import { environmentOf, flagOf, loadSettings } from './config/load.ts';
-import { migrateSettings, type Setting, serveSettings, type Values } from './config/settings.ts';
+import { loadSettings } from './config/load.ts';
+import type { Setting, Values } from './config/setting.ts';
+import { migrateSettings, serveSettings } from './config/settings.ts';
 import { Exit } from './exit.ts';
 import { type Done, type Output, outputs } from './key-commands.ts';
 
@@ -60,17 +60,6 @@ async function confirmed(): Promise<boolean> {
   } finally {
     lines.close();
   }
-}
-
-/** One flag per setting, with its default and environment name. */
-export function withSettings(command: Command, settings: Readonly<Record<string, Setting<unknown>>>): Command {
-  for (const [name, setting] of Object.entries(settings)) {
-    const standard = setting.default === undefined ? '' : ` Default: ${setting.default}.`;
-    const file = setting.secret === true ? `, ${environmentOf(name)}_FILE` : '';
-    const help = `${setting.description.replaceAll('`', '')}${standard} [${environmentOf(name)}${file}]`;
-    command.option(`${flagOf(name)} <${setting.placeholder}>`, help);
-  }
-  return command.option('--config <FILE>', 'A YAML file with settings. [NAUTHERA_CONFIG]');
 }
 
 /** Lines that end a help. */

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
-import { examples, type Flags, outputOf, settingsOf, withSettings } from './command-line.ts';
+import { examples, type Flags, outputOf, settingsOf } from './command-line.ts';
+import { withSettings } from './config/flags.ts';
 import { readKeyFile } from './config/key-file.ts';
 import { explainSettings } from './config/settings.ts';
 import { Exit } from './exit.ts';

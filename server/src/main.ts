@@ -5,9 +5,11 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { confirm, type Flags, outputOf, settingsOf, tell, withSettings } from './command-line.ts';
+import { confirm, type Flags, outputOf, settingsOf, tell } from './command-line.ts';
+import { withSettings } from './config/flags.ts';
 import { readKeyFile, requireOutsideDatabase } from './config/key-file.ts';
-import { keysSettings, migrateSettings, type Setting, serveSettings } from './config/settings.ts';
+import type { Setting } from './config/setting.ts';
+import { keysSettings, migrateSettings, serveSettings } from './config/settings.ts';
 import { exitCodeOf, sentenceOf } from './exit.ts';
 import { addExplain } from './explain-command.ts';
 import type { SigningKeyStore } from './keys/keys.ts';

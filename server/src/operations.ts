@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { stringify as toYaml } from 'yaml';
-import { confirm, examples, type Flags, outputOf, settingsOf, withSettings } from './command-line.ts';
+import { confirm, examples, type Flags, outputOf, settingsOf } from './command-line.ts';
+import { withSettings } from './config/flags.ts';
 import { keysSettings, migrateSettings } from './config/settings.ts';
 import { Exit } from './exit.ts';
 import type { Output } from './key-commands.ts';

@@ -23,6 +23,15 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** A program that rejects a promise so many milliseconds after somebody listens for that. */
+const laterThan = (event: string, milliseconds: number) => `
+  const waiting = setInterval(() => {
+    if (process.listenerCount('${event}') === 0) return;
+    clearInterval(waiting);
+    setTimeout(() => { Promise.reject(new RangeError(['canary', 'in', 'a', 'message'].join('-'))) }, ${milliseconds});
+  }, 10);
+`;
+
 function run(args: readonly string[], environment: Readonly<Record<string, string>> = {}, input?: string) {
   const env = { PATH: process.env.PATH ?? '', HOME: folder, ...environment };
   const child = spawn(process.execPath, [main, ...args], { env, cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
@@ -86,18 +95,13 @@ describe('nauthera-operator standalone', () => {
       '--management=127.0.0.1:0',
       '--database=postgres://u:canary-password@127.0.0.1:1/x',
     ]);
-    await until(
-      'a warning',
-      () => Promise.resolve(/on the command line.*NAUTHERA_DATABASE_FILE/.test(output.err)),
-      30_000,
-    );
-    await until('it waits', () => Promise.resolve(output.err.includes('waiting for the database')), 60_000);
-    const began = performance.now();
-    expect(output.err).toMatch(/waiting for the database, \d+ s: no answer from the database: .*ECONNREFUSED/);
+    await until('a warning', () => Promise.resolve(/a password in a flag.*NAUTHERA_DATABASE_FILE/.test(output.err)));
+    const waiting = /waiting for the database, \d+ s: no answer from the database: .*ECONNREFUSED/;
+    await until('it waits', () => Promise.resolve(waiting.test(output.err)));
     child.kill('SIGTERM');
     const { code, out, err } = await ended;
+    // One that has waited in vain ends with another.
     expect(code).toBe(0);
-    expect(performance.now() - began).toBeLessThan(20_000);
     expect(out + err).not.toContain('canary-password');
   });
 
@@ -147,18 +151,15 @@ describe('nauthera-operator standalone', () => {
       },
     );
     const alive = () => (child.exitCode === null ? undefined : JSON.stringify(output));
-    await until(
-      'the client is ready',
-      async () => {
-        if (alive() !== undefined) throw new Error(alive());
-        return /^shop +batch +True/m.test(output.out);
-      },
-      90_000,
-    );
+    await until('the client is ready', async () => {
+      if (alive() !== undefined) throw new Error(alive());
+      return /^shop +batch +True/m.test(output.out);
+    });
     expect(output.out).toMatch(/^NAMESPACE +NAME +READY +REASON +CLIENT ID +SECRET +AGE$/m);
-    expect(output.err).toContain(
-      `serving on http://127.0.0.1:${port}, status on http://127.0.0.1:${management}/status`,
-    );
+    // It comes by another pipe than the table.
+    await expect
+      .poll(() => output.err)
+      .toContain(`serving on http://127.0.0.1:${port}, status on http://127.0.0.1:${management}/status`);
     const status = (await (await fetch(`http://127.0.0.1:${management}/status`)).json()) as { resources: unknown[] };
     expect(status.resources).toHaveLength(3);
     const path = join(secrets, 'shop/batch-oauth2.yaml');
@@ -178,7 +179,8 @@ describe('nauthera-operator standalone', () => {
   });
 
   it('I8: a rejection that nobody took ends it with 1, and tells its kind and place alone', async () => {
-    const surprise = 'setTimeout(()=>{Promise.reject(new RangeError([`canary`,`in`,`a`,`message`].join(`-`)))},9000)';
+    // Seconds after it is ready for one, whenever that is.
+    const surprise = laterThan('unhandledRejection', 5000);
     const { code, out, err } = await run(
       ['standalone', '--resources=good', '--listen=127.0.0.1:0', '--management=127.0.0.1:0'],
       {

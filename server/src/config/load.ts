@@ -1,6 +1,6 @@
 /** Reads settings: flag, then environment, then configuration file, then default. All problems are told at once. */
 import { parse as parseYaml } from 'yaml';
-import type { Setting, Values } from './settings.ts';
+import type { Setting, Values } from './setting.ts';
 
 export interface SettingSources {
   /** By setting; from the command line. */
@@ -63,7 +63,8 @@ export function loadSettings<S extends Record<string, Setting<unknown>>>(
       values[name] = setting.parse(found.text);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      problems.push(`${found.source}: must be ${error.message}`);
+      const shown = setting.secret === true ? '' : `, not ${JSON.stringify(found.text)}`;
+      problems.push(`${found.source}: must be ${error.message}${shown}`);
     }
   }
   if (problems.length > 0) return { outcome: 'refused', problems };

@@ -1,34 +1,7 @@
 /** Every setting of `nauthera-server`, once: types, loader, help and README are derived from here. */
 import { parseAddress } from './address.ts';
-
-export interface Setting<T> {
-  /** What it does, with unit and bounds. */
-  readonly description: string;
-  /** What stands for the value in help, e.g. `HOST:PORT`. */
-  readonly placeholder: string;
-  /** As text, as a user would write it; left out: the setting is required or simply absent. */
-  readonly default?: string;
-  readonly required?: boolean;
-  /** The setting that this one stands in for: exactly one of the two is given. */
-  readonly insteadOf?: string;
-  /** Never printed; `NAUTHERA_<NAME>_FILE` names a file with the value. */
-  readonly secret?: boolean;
-  /** @throws RangeError whose message completes "must be …", without the value */
-  readonly parse: (text: string) => T;
-}
-
-const oneOf =
-  <const T extends readonly string[]>(values: T) =>
-  (text: string): T[number] => {
-    const found = values.find((value) => value === text);
-    if (found === undefined) throw new RangeError(`one of ${values.join(', ')}`);
-    return found;
-  };
-
-function path(text: string): string {
-  if (text === '' || text.includes('\0')) throw new RangeError('a path');
-  return text;
-}
+import type { Setting } from './setting.ts';
+import { oneOf, path } from './values.ts';
 
 function databaseUrl(text: string): string {
   if (text.startsWith('pglite:')) return text;
@@ -167,10 +140,3 @@ export const explainSettings = { database, databaseFolder, keyFile } as const sa
 
 /** `nauthera-server keys …`. */
 export const keysSettings = { database, databaseFolder } as const satisfies Record<string, Setting<unknown>>;
-
-/** The values of a set of settings: absent ones without a default are `undefined`. */
-export type Values<S extends Record<string, Setting<unknown>>> = {
-  readonly [K in keyof S]: S[K] extends { readonly default: string } | { readonly required: true }
-    ? ReturnType<S[K]['parse']>
-    : ReturnType<S[K]['parse']> | undefined;
-};

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseAddress } from '../../../server/src/config/address.ts';
-import { withSettingsTable } from '../../../server/src/config/generate.ts';
 import { KeyFileInvalid, readKeyFile, requireOutsideDatabase } from '../../../server/src/config/key-file.ts';
 import { loadSettings, type SettingSources } from '../../../server/src/config/load.ts';
 import { serveSettings } from '../../../server/src/config/settings.ts';
+import { settingsTable } from '../../../server/src/config/table.ts';
 
 const files: Record<string, string> = {
   'c.yaml': 'listen: 127.0.0.1:1\nlogLevel: warn\n',
@@ -79,8 +79,8 @@ describe('settings', () => {
     for (const part of [
       'bad.yaml: listne is no setting; did you mean listen?',
       'bad.yaml: listen must be text',
-      '--listen: must be HOST:PORT',
-      '--log-level: must be one of debug, info, warn, error',
+      '--listen: must be HOST:PORT, e.g. 127.0.0.1:8080 or [::1]:8080, not "nowhere"',
+      '--log-level: must be one of debug, info, warn, error, not "loud"',
       'NAUTHERA_DATABASE: must be postgres://',
       'NAUTHERA_MANAGEMENT: must be HOST:PORT',
       '--key-file is needed',
@@ -113,7 +113,7 @@ describe('settings', () => {
 
   it("the README's table is up to date", () => {
     const readme = readFileSync(new URL('../../../server/README.md', import.meta.url), 'utf8');
-    expect(withSettingsTable(readme)).toBe(readme);
+    expect(readme).toContain(settingsTable(serveSettings));
   });
 });
 

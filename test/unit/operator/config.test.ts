@@ -1,31 +1,31 @@
 import { describe, expect, it } from 'vitest';
-import { loadRunSettings, loadStandaloneSettings, type SettingSources } from '../../../operator/src/config.ts';
+import { runSettings } from '../../../operator/src/config/run.ts';
+import { risksOf, standaloneSettings } from '../../../operator/src/config/standalone.ts';
+import { loadSettings, type SettingSources } from '../../../server/src/config/load.ts';
 
 const flags = { resources: 'r', database: 'pglite:d', listen: '127.0.0.1:8080' };
-const load = (more: Partial<SettingSources> = {}) =>
-  loadStandaloneSettings({
-    flags,
-    environment: {},
-    readFile: () => {
-      throw new Error('no such file');
-    },
-    ...more,
-  });
+const nothing: SettingSources = {
+  flags: {},
+  environment: {},
+  configFile: undefined,
+  readFile: () => {
+    throw new Error('no such file');
+  },
+};
+const load = (more: Partial<SettingSources> = {}) => loadSettings(standaloneSettings, { ...nothing, flags, ...more });
 const settings = (more: Partial<SettingSources> = {}) => {
   const loaded = load(more);
-  if ('problems' in loaded) throw new Error(loaded.problems.join('; '));
+  if (loaded.outcome === 'refused') throw new Error(loaded.problems.join('; '));
   return loaded;
 };
 
 describe('settings of standalone', () => {
   it('have their defaults', () => {
-    expect(settings().settings).toEqual({
+    expect(settings().values).toEqual({
       resources: 'r',
       database: { url: 'pglite:d', folder: 'd' },
       listen: { host: '127.0.0.1', port: 8080 },
       management: { host: '127.0.0.1', port: 9090 },
-      keyFile: undefined,
-      secrets: undefined,
       sourceName: 'folder',
       logLevel: 'info',
       logFormat: 'text',
@@ -33,9 +33,12 @@ describe('settings of standalone', () => {
   });
 
   it('flag before environment before file before default', () => {
-    const file = { path: 'c.yaml', text: 'listen: 127.0.0.1:1\nmanagement: 127.0.0.1:2\nsourceName: from-file\n' };
+    const file = {
+      configFile: 'c.yaml',
+      readFile: () => 'listen: 127.0.0.1:1\nmanagement: 127.0.0.1:2\nsourceName: from-file\n',
+    };
     const environment = { NAUTHERA_MANAGEMENT: '127.0.0.1:3', NAUTHERA_LISTEN: '127.0.0.1:4' };
-    expect(settings({ file, environment }).settings).toMatchObject({
+    expect(settings({ ...file, environment }).values).toMatchObject({
       listen: { port: 8080 },
       management: { port: 3 },
       sourceName: 'from-file',
@@ -48,7 +51,7 @@ describe('settings of standalone', () => {
       environment: { NAUTHERA_DATABASE_FILE: '/run/url' },
       readFile: (path) => (path === '/run/url' ? 'postgres://u:canary@db/x\n' : ''),
     });
-    expect(given.settings.database).toEqual({ url: 'postgres://u:canary@db/x', folder: undefined });
+    expect(given.values.database).toEqual({ url: 'postgres://u:canary@db/x', folder: undefined });
     expect(given.warnings).toEqual([]);
   });
 
@@ -56,16 +59,17 @@ describe('settings of standalone', () => {
     const loaded = load({
       flags: { database: 'mysql://u:canary@x', listen: 'here' },
       environment: { NAUTHERA_MANAGEMENT: '127.0.0.1:99999', NAUTHERA_LOG_LEVEL: 'loud' },
-      file: { path: 'c.yaml', text: 'sourceNam: x\nlogFormat: [1]\n' },
+      configFile: 'c.yaml',
+      readFile: () => 'sourceNam: x\nlogFormat: [1]\n',
     });
-    expect('problems' in loaded && loaded.problems).toEqual([
-      'c.yaml: unknown setting "sourceNam": did you mean sourceName?',
-      '--resources is missing: give --resources FOLDER or set NAUTHERA_RESOURCES',
-      '--database (from the command line) is not a Postgres URL: write postgres://user@host/database or pglite:FOLDER',
-      '--listen "here" (from the command line) is not HOST:PORT, such as 127.0.0.1:8080',
-      '--management "127.0.0.1:99999" (from NAUTHERA_MANAGEMENT) is not HOST:PORT, such as 127.0.0.1:8080',
-      '--log-level "loud" (from NAUTHERA_LOG_LEVEL) must be one of debug, info, warn, error',
-      '--log-format (from c.yaml) must be a text',
+    expect(loaded.outcome === 'refused' && loaded.problems).toEqual([
+      'c.yaml: sourceNam is no setting; did you mean sourceName?',
+      'c.yaml: logFormat must be text',
+      '--resources is needed: give the flag, NAUTHERA_RESOURCES, or resources in the configuration file',
+      '--database: must be postgres://user@host/database or pglite:FOLDER',
+      '--listen: must be HOST:PORT, e.g. 127.0.0.1:8080 or [::1]:8080, not "here"',
+      'NAUTHERA_MANAGEMENT: must be HOST:PORT, e.g. 127.0.0.1:8080 or [::1]:8080, not "127.0.0.1:99999"',
+      'NAUTHERA_LOG_LEVEL: must be one of debug, info, warn, error, not "loud"',
     ]);
   });
 
@@ -89,7 +93,8 @@ describe('settings of standalone', () => {
       /no login/,
     ],
   ])('warns of %s', (_, given, warning) => {
-    const { warnings } = settings({ flags: given });
+    const loaded = settings({ flags: given });
+    const warnings = [...loaded.warnings, ...risksOf(loaded.values)];
     expect(warnings).toHaveLength(warning === undefined ? 0 : 1);
     if (warning !== undefined) expect(warnings[0]).toMatch(warning);
     expect(warnings.join()).not.toContain('canary');
@@ -97,21 +102,16 @@ describe('settings of standalone', () => {
 });
 
 describe('settings of run', () => {
-  const run = (more: Partial<SettingSources> = {}) =>
-    loadRunSettings({ flags: {}, environment: {}, readFile: () => '', ...more });
+  const run = (more: Partial<SettingSources> = {}) => loadSettings(runSettings, { ...nothing, ...more });
 
   it('in a pod nothing needs to be said', () => {
     expect(run()).toEqual({
-      settings: {
-        kubeconfig: undefined,
-        namespace: undefined,
-        watchNamespaces: undefined,
+      outcome: 'loaded',
+      values: {
         watchSecrets: true,
-        serverImage: undefined,
         serverImagePullPolicy: 'IfNotPresent',
         serverImagePullSecrets: [],
         tracingCidrs: [],
-        defaultServerConfigMap: undefined,
         workers: 10,
         management: { host: '127.0.0.1', port: 9090 },
         logLevel: 'info',
@@ -124,16 +124,16 @@ describe('settings of run', () => {
   it('namespaces are a list, each once, from wherever they are given', () => {
     const watchSecrets = { NAUTHERA_WATCH_SECRETS: 'false' };
     expect(run({ flags: { watchNamespaces: 'auth, shop,auth' }, environment: watchSecrets })).toMatchObject({
-      settings: { watchNamespaces: ['auth', 'shop'], watchSecrets: false },
+      values: { watchNamespaces: ['auth', 'shop'], watchSecrets: false },
     });
     expect(run({ environment: { NAUTHERA_WATCH_NAMESPACES: 'auth' } })).toMatchObject({
-      settings: { watchNamespaces: ['auth'] },
+      values: { watchNamespaces: ['auth'] },
     });
   });
 
   it('networks of a collector are a list', () => {
     expect(run({ flags: { tracingCidrs: '10.3.0.0/16, fd00::/8' } })).toMatchObject({
-      settings: { tracingCidrs: ['10.3.0.0/16', 'fd00::/8'] },
+      values: { tracingCidrs: ['10.3.0.0/16', 'fd00::/8'] },
     });
   });
 
@@ -141,8 +141,13 @@ describe('settings of run', () => {
     [{ watchNamespaces: 'auth,,shop' }, '--watch-namespaces'],
     [{ watchNamespaces: 'auth/../shop' }, '--watch-namespaces'],
     [{ namespace: 'Auth' }, '--namespace'],
-    [{ watchSecrets: 'yes' }, '--watch-secrets "yes" (from the command line) must be one of true, false'],
+    [{ watchSecrets: 'yes' }, '--watch-secrets: must be one of true, false, not "yes"'],
     [{ kubeconfig: '' }, '--kubeconfig'],
+    [{ workers: '0' }, '--workers: must be 1 to 100, not "0"'],
+    [{ workers: '1e1' }, '--workers'],
+    [{ serverImage: 'an image' }, '--server-image'],
+    [{ serverImagePullSecrets: 'a,,b' }, '--server-image-pull-secrets'],
+    [{ defaultServerConfigMap: '-' }, '--default-server-config-map'],
     [{ tracingCidrs: 'collector' }, '--tracing-cidrs'],
     [{ tracingCidrs: '10.3.0.7' }, '--tracing-cidrs'],
     [{ tracingCidrs: '10.3.0.0/33' }, '--tracing-cidrs'],
