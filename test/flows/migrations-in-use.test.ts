@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { migrate } from '../../server/src/store/migrate.ts';
+import { lockPatience, migrate } from '../../server/src/store/migrate.ts';
 import { migrations } from '../../server/src/store/migrations/index.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { sessionLimits } from '../../server/src/store/postgres-settings.ts';
@@ -13,7 +13,12 @@ const names = Object.keys(migrations).sort();
 const [first = '', ...later] = names;
 const upTo = (last: string) => Object.fromEntries(Object.entries(migrations).filter(([name]) => name <= last));
 
-/** A rewrite of a table, or an index in the way of writers, is an error of whoever asks for it. */
+/** A migration waits so long for each of its tables, and whoever comes after it waits behind it for all of them. */
+const tablesAtMost = Math.ceil(Number(sessionLimits.lock_timeout) / lockPatience) - 1;
+/** The limits are of milliseconds, which a busy machine loses anywhere: here requests have as many times more. */
+const slowness = 10;
+
+/** A rewrite of a table, an index in the way of writers, or too many tables at once is an error of whoever asks for it. */
 const guards = `
   CREATE SCHEMA guard;
   CREATE TABLE guard.held (relation oid);
@@ -27,6 +32,14 @@ const guards = `
         RAISE EXCEPTION 'an index on a table in use';
       END IF;
     END $$;
+  CREATE FUNCTION guard.no_crowd() RETURNS event_trigger LANGUAGE plpgsql AS $$
+    BEGIN
+      IF (SELECT count(*) FROM pg_locks l JOIN guard.held h ON h.relation = l.relation
+          WHERE l.pid = pg_backend_pid() AND l.mode = 'AccessExclusiveLock') > ${tablesAtMost} THEN
+        RAISE EXCEPTION 'more than ${tablesAtMost} tables in use at once';
+      END IF;
+    END $$;
+  CREATE EVENT TRIGGER no_crowd ON ddl_command_end EXECUTE FUNCTION guard.no_crowd();
   CREATE EVENT TRIGGER no_index ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION guard.no_index()`;
 
 const ours = `SELECT c.oid::regclass::text AS name FROM pg_class c
@@ -74,7 +87,8 @@ describe('F44: a migration, a long reader, and writers', () => {
   async function write(tables: readonly string[], goOn: () => boolean): Promise<readonly string[]> {
     const client = await connect(url, 'writer');
     const failed: string[] = [];
-    for (const [name, value] of Object.entries(sessionLimits)) await client.query(`SET ${name} = ${value}`);
+    for (const [name, value] of Object.entries(sessionLimits))
+      await client.query(`SET ${name} = ${Number(value) * slowness}`);
     while (goOn()) {
       for (const table of tables) {
         await client.query(`DELETE FROM ${table} WHERE false`).catch((error: unknown) => {
@@ -89,44 +103,48 @@ describe('F44: a migration, a long reader, and writers', () => {
 
   const waited: string[] = [];
 
-  it.each(later)('%s: gives up soon and comes again; nobody waits behind it for as long as a second', async (name) => {
-    const tables = (await looking.query<{ name: string }>(ours)).rows.map((row) => row.name);
-    await looking.query('TRUNCATE guard.held');
-    await looking.query(`INSERT INTO guard.held SELECT t::regclass::oid FROM unnest($1::text[]) t`, [tables]);
-    const reader = await connect(url, 'reader');
-    await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
-    for (const table of tables) await reader.query(`SELECT FROM ${table} LIMIT 0`);
+  it.each(later)(
+    '%s: gives up soon and comes again; nobody waits behind it for as long as a request may',
+    async (name) => {
+      const tables = (await looking.query<{ name: string }>(ours)).rows.map((row) => row.name);
+      await looking.query('TRUNCATE guard.held');
+      await looking.query(`INSERT INTO guard.held SELECT t::regclass::oid FROM unnest($1::text[]) t`, [tables]);
+      const reader = await connect(url, 'reader');
+      await reader.query('BEGIN ISOLATION LEVEL REPEATABLE READ');
+      for (const table of tables) await reader.query(`SELECT FROM ${table} LIMIT 0`);
 
-    const migrator = new URL(url);
-    migrator.searchParams.set('application_name', 'migrator');
-    const database = await openDatabase(migrator.href);
-    let done = false;
-    const lines: string[] = [];
-    const migrating = migrate(database, { migrations: upTo(name), onProgress: (line) => lines.push(line) }).finally(
-      () => {
-        done = true;
-      },
-    );
-    migrating.catch(() => undefined);
-    const writing = [write(tables, () => !done), write(tables.toReversed(), () => !done)];
-    const seen: Wait[] = [];
-    const held = () => lines.some((line) => /in use|beside/.test(line));
-    const began = performance.now();
-    for (let met = 0; !done; ) {
-      seen.push(...(await looking.query<Wait>(waits)).rows);
-      // Held for a second attempt as well.
-      if (met === 0 && held()) met = performance.now();
-      if (met > 0 && performance.now() - met > 1_500) await reader.query('COMMIT').then(() => (met = Infinity));
-      if (performance.now() - began > 60_000) throw new Error(`still: ${lines.join(', ')}`);
-      await sleep(10);
-    }
-    expect(await migrating).toEqual([name]);
-    if (held()) waited.push(name);
-    expect((await Promise.all(writing)).flat()).toEqual([]);
-    expect(seen.filter(({ milliseconds }) => milliseconds > 1_000)).toEqual([]);
-    await reader.end();
-    await database.close();
-  });
+      const migrator = new URL(url);
+      migrator.searchParams.set('application_name', 'migrator');
+      const database = await openDatabase(migrator.href);
+      let done = false;
+      const lines: string[] = [];
+      const migrating = migrate(database, { migrations: upTo(name), onProgress: (line) => lines.push(line) }).finally(
+        () => {
+          done = true;
+        },
+      );
+      migrating.catch(() => undefined);
+      const writing = [write(tables, () => !done), write(tables.toReversed(), () => !done)];
+      const seen: Wait[] = [];
+      const held = () => lines.some((line) => /in use|beside/.test(line));
+      const began = performance.now();
+      for (let met = 0; !done; ) {
+        seen.push(...(await looking.query<Wait>(waits)).rows);
+        // Held for a second attempt as well.
+        if (met === 0 && held()) met = performance.now();
+        if (met > 0 && performance.now() - met > 1_500) await reader.query('COMMIT').then(() => (met = Infinity));
+        if (performance.now() - began > 60_000) throw new Error(`still: ${lines.join(', ')}`);
+        await sleep(10);
+      }
+      expect(await migrating).toEqual([name]);
+      if (held()) waited.push(name);
+      expect((await Promise.all(writing)).flat()).toEqual([]);
+      const limit = Number(sessionLimits.lock_timeout) * slowness;
+      expect(seen.filter(({ milliseconds }) => milliseconds > limit)).toEqual([]);
+      await reader.end();
+      await database.close();
+    },
+  );
 
   it('the reader was really in the way', () => {
     expect(waited).toEqual(expect.arrayContaining(['0007_asked_claims', '0015_agreed_claims', '0024_in_use_indexes']));

@@ -42,7 +42,7 @@ const oldestVersion = 150_000;
 const lockId = '7953767559741141601';
 const tryEvery = 1_000;
 /** Milliseconds for each table that a migration changes: below a request's limit of a second even where it changes three. */
-const lockPatience = 250;
+export const lockPatience = 250;
 /** Milliseconds that the making of one index may take. */
 const indexPatience = 3_600_000;
 /** Milliseconds after a statement's own limit, or where it has none of any length, after the patience with locks. */
