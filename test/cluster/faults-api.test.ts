@@ -34,7 +34,7 @@ async function aServedScene(): Promise<Scene> {
 }
 
 describe('F29: the API server and etcd are killed during changes', () => {
-  it('the server serves on, and everything converges', { timeout: 400_000 }, async () => {
+  it('the server serves on, and everything converges', async () => {
     const scene = await aServedScene();
     await using operator = await scene.operator({ restart: true });
     await using replica = await scene.replica();
@@ -44,12 +44,12 @@ describe('F29: the API server and etcd are killed during changes', () => {
     let applied = 0;
     const changing = (async () => {
       for (const name of names) {
-        await until('applied', () => scene.apply(scene.aClient(name)).catch(() => undefined), 90_000);
+        await until('applied', () => scene.apply(scene.aClient(name)).catch(() => undefined));
         applied += 1;
         await sleep(100);
       }
     })();
-    await until('some changes were made', async () => applied >= 6, 60_000);
+    await until('some changes were made', async () => applied >= 6);
     await Promise.all([cluster.killApiServer(), cluster.killEtcd()]);
     await expect(cluster.request('GET', '/readyz')).rejects.toThrow();
     expect(applied).toBeLessThan(names.length);
@@ -57,7 +57,7 @@ describe('F29: the API server and etcd are killed during changes', () => {
     await cluster.etcd.start();
     await cluster.startApiServer();
     await changing;
-    for (const name of names) await scene.untilReason('Client', 'shop', name, 'Ready', 90_000);
+    for (const name of names) await scene.untilReason('Client', 'shop', name, 'Ready');
     await scene.apply(scene.aClient('batch', { displayName: 'After it' }));
     await scene.untilReason('Client', 'shop', 'batch');
     for (const name of ['job-0', 'job-23'])
@@ -70,7 +70,7 @@ describe('F29: the API server and etcd are killed during changes', () => {
 });
 
 describe('F30: a watch falls silent while resources change', () => {
-  it('what changed meanwhile is seen once the silence has lasted too long', { timeout: 400_000 }, async () => {
+  it('what changed meanwhile is seen once the silence has lasted too long', async () => {
     const scene = await aServedScene();
     await using operator = await OperatorHere.start(scene, { proxy, reflectors: { silence: 3000 } });
     for (const name of ['kept', 'goes']) await scene.apply(scene.aClient(name));
@@ -86,7 +86,7 @@ describe('F30: a watch falls silent while resources change', () => {
     await scene.untilReason('Client', 'shop', 'batch', 'NoReplica');
     await scene.untilReason('Client', 'shop', 'new', 'NoReplica');
     await scene.untilGone('Client', 'shop', 'goes');
-    await until('the Secret is back', () => scene.secret('shop', 'kept-oauth2'), 60_000);
+    await until('the Secret is back', () => scene.secret('shop', 'kept-oauth2'));
     expect(operator.failures).toEqual([]);
   });
 });
@@ -119,13 +119,11 @@ describe('F31: the API server has forgotten, refuses, or asks for patience', () 
   async function expectNoticed(scene: Scene, goes: string, comes: string): Promise<void> {
     await scene.untilReason('Client', 'shop', comes, 'NoReplica');
     const ids = async () => (await scene.state()).registry.map((row) => (row as { id: string }).id);
-    await until(`nothing of ${goes} is registered`, async () => !(await ids()).includes(`shop.${goes}`), 60_000);
-    await until('its Secret is gone', async () => !(await scene.secret('shop', `${goes}-oauth2`)), 60_000);
+    await until(`nothing of ${goes} is registered`, async () => !(await ids()).includes(`shop.${goes}`));
+    await until('its Secret is gone', async () => !(await scene.secret('shop', `${goes}-oauth2`)));
   }
 
-  it('410 in a watch, at its reconnection, and lists that fail: everything is noticed, by one list a second at most', {
-    timeout: 400_000,
-  }, async () => {
+  it('410 in a watch, at its reconnection, and lists that fail: everything is noticed, by one list a second at most', async () => {
     const scene = await aServedScene();
     await using operator = await OperatorHere.start(scene, { proxy });
     for (const name of ['one', 'two', 'three']) await scene.apply(scene.aClient(name));
@@ -173,7 +171,7 @@ describe('F31: the API server has forgotten, refuses, or asks for patience', () 
 });
 
 describe('F33: events of watches are dropped, doubled, and come in another order', () => {
-  it('the end state is that of an undisturbed watch', { timeout: 400_000 }, async () => {
+  it('the end state is that of an undisturbed watch', async () => {
     const random = randomOf(seedOf('F33'));
     const disturbed = await aServedScene();
     const calm = await aServedScene();
@@ -187,7 +185,7 @@ describe('F33: events of watches are dropped, doubled, and come in another order
       proxy.reorderEvents(ofDisturbed, chance(0.4)),
     ];
     await using _disturbed = await OperatorHere.start(disturbed, { proxy, reflectors: { relist: 4000 } });
-    await using _calm = await OperatorHere.start(calm, { proxy });
+    await using undisturbed = await OperatorHere.start(calm, { proxy });
     const story = async (scene: Scene) => {
       for (const name of ['a', 'b', 'c', 'd']) await scene.apply(scene.aClient(name));
       for (const name of ['batch', 'a', 'b', 'c', 'd']) await scene.untilReason('Client', 'shop', name, 'NoReplica');
@@ -198,11 +196,12 @@ describe('F33: events of watches are dropped, doubled, and come in another order
       await scene.apply(scene.aClient('c', { scopes: [scene.scope('read'), scene.scope('write')] }));
       await scene.untilGone('Client', 'shop', 'b');
       await scene.delete('secrets', 'shop', 'd-oauth2');
-      await until('the Secret is back', () => scene.secret('shop', 'd-oauth2'), 60_000);
+      await until('the Secret is back', () => scene.secret('shop', 'd-oauth2'));
       await scene.apply(scene.aClient('b', { displayName: 'B again' }));
       for (const name of ['a', 'b', 'c', 'd']) await scene.untilReason('Client', 'shop', name, 'NoReplica');
     };
     await Promise.all([story(calm), story(disturbed)]);
+    await undisturbed.idle();
     const whole = await calm.settled();
     expect(await disturbed.stateLike(whole)).toEqual(whole);
     for (const rule of rules) expect(rule.fired).toBeGreaterThan(2);
@@ -210,7 +209,7 @@ describe('F33: events of watches are dropped, doubled, and come in another order
 });
 
 describe('F34: a list of long ago is told once more', () => {
-  it('while it runs: no living Client is deleted, no secret is written anew', { timeout: 400_000 }, async () => {
+  it('while it runs: no living Client is deleted, no secret is written anew', async () => {
     const scene = await aServedScene();
     const mine = ({ namespace }: ApiCall) => Object.values(scene.namespaces).includes(namespace);
     const kept = proxy.keepLists(mine);
@@ -224,17 +223,17 @@ describe('F34: a list of long ago is told once more', () => {
       kept.replay();
       // Each kind is listed anew, once as it was long ago.
       expect(proxy.inject((call) => mine(call) && call.verb === 'watch', goneEvent)).toBeGreaterThan(4);
-      await until('the old lists were told', async () => kept.fired >= 5, 30_000);
+      await until('the old lists were told', async () => kept.fired >= 5);
       kept.disarm();
       // What it changes stands in no Secret.
       await scene.apply(scene.aClient('batch', { displayName: 'Edited', consent: { rememberFor: '1h' } }));
       await scene.untilReason('Client', 'shop', 'batch', 'NoReplica');
     });
     expect(operator.failures).toEqual([]);
-    expect(operator.problems.map(({ reason }) => reason)).toContain('stale');
+    await until('it noticed', async () => operator.problems.some(({ reason }) => reason === 'stale'));
   });
 
-  it('when it starts: the same', { timeout: 400_000 }, async () => {
+  it('when it starts: the same', async () => {
     const scene = await aServedScene();
     const mine = ({ namespace }: ApiCall) => Object.values(scene.namespaces).includes(namespace);
     const kept = proxy.keepLists(mine);
@@ -242,7 +241,7 @@ describe('F34: a list of long ago is told once more', () => {
     await scene.apply(scene.aClient('late'));
     for (const name of ['batch', 'late']) await scene.untilReason('Client', 'shop', name, 'NoReplica');
     await scene.delete('secrets', 'shop', 'batch-oauth2');
-    await until('the Secret is back', () => scene.secret('shop', 'batch-oauth2'), 60_000);
+    await until('the Secret is back', () => scene.secret('shop', 'batch-oauth2'));
     await scene.settled();
     await first.stop();
     await expectUnharmed(scene, async () => {

@@ -53,7 +53,7 @@ async function settledWithEverything(scene: Scene): Promise<void> {
   const operator = await OperatorHere.start(scene);
   for (const name of ['batch', 'gone']) await scene.untilReason('Client', 'shop', name, 'NoReplica');
   await scene.untilReason('Scope', 'shop', 'read', 'NoReplica');
-  await scene.settled(500);
+  await operator.idle();
   await operator.stop();
 }
 
@@ -103,11 +103,12 @@ async function killedAt({ when, k }: Kill, { prepare }: Scenario, whole: EndStat
 
 describe('F32: killed before and after each of its writes, the operator ends in the same state', () => {
   for (const [title, scenario] of Object.entries(scenarios)) {
-    it(`while ${title}`, { timeout: 400_000 }, async () => {
+    it(`while ${title}`, { timeout: 1_800_000 }, async () => {
       const scene = await Scene.make({ cluster, postgres });
       await scenario.prepare(scene);
       const counter = proxy.count(writesIn(scene));
       const undisturbed = await OperatorHere.start(scene, { proxy });
+      await undisturbed.idle();
       const whole = await scene.settled();
       await undisturbed.stop();
       const writes = counter.calls.length;
@@ -136,7 +137,7 @@ describe('F32: killed before and after each of its writes, the operator ends in 
 });
 
 describe('F35: others write at the same time', () => {
-  it('a conflict at each first write: the same end state', { timeout: 400_000 }, async () => {
+  it('a conflict at each first write: the same end state', async () => {
     const calm = await Scene.make({ cluster, postgres });
     const contradicted = await Scene.make({ cluster, postgres });
     for (const scene of [calm, contradicted]) await withEverything(scene);
@@ -148,22 +149,22 @@ describe('F35: others write at the same time', () => {
       return true;
     };
     const rule = proxy.answer(isFirst, { status: 409 });
-    await using _calm = await OperatorHere.start(calm);
+    await using undisturbed = await OperatorHere.start(calm);
     await using _contradicted = await OperatorHere.start(contradicted, { proxy });
+    await undisturbed.idle();
     const whole = await calm.settled();
     expect(await contradicted.stateLike(whole)).toEqual(whole);
     // Of each kind of write at least one: finalizers, Secrets, statuses of five resources.
     expect(rule.fired).toBeGreaterThan(5);
   });
 
-  it('a second writer of statuses and Secrets: each is repaired, in at most five passes a change', {
-    timeout: 400_000,
-  }, async () => {
+  it('a second writer of statuses and Secrets: each is repaired, in at most five passes a change', async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);
-    await using _operator = await OperatorHere.start(scene);
+    await using operator = await OperatorHere.start(scene);
     await using replica = await scene.replica();
     for (const name of ['batch', 'gone']) await scene.untilReason('Client', 'shop', name);
+    await operator.idle();
     const whole = await scene.settled();
     const value = (await scene.secret('shop', 'batch-oauth2'))?.['client-secret'];
     const before = (await cluster.auditEvents()).length;
@@ -201,12 +202,13 @@ describe('F35: others write at the same time', () => {
     expect(await askForToken(replica.url, (await scene.secret('shop', 'batch-oauth2')) ?? {})).toBe('200');
   });
 
-  it('an edit costs at most five passes and two writes', { timeout: 400_000 }, async () => {
+  it('an edit costs at most five passes and two writes', async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);
-    await using _operator = await OperatorHere.start(scene);
+    await using operator = await OperatorHere.start(scene);
     await using _replica = await scene.replica();
     for (const name of ['batch', 'gone']) await scene.untilReason('Client', 'shop', name);
+    await operator.idle();
     await scene.settled();
     const before = (await cluster.auditEvents()).length;
     await scene.apply(scene.aClient('batch', { displayName: 'Edited' }));
@@ -226,9 +228,7 @@ describe('F35: others write at the same time', () => {
 });
 
 describe('F37: the leader is frozen in the midst of a pass, and thaws when another one leads', () => {
-  it('it writes nothing any more, neither to the cluster nor to the registry, and ends', {
-    timeout: 400_000,
-  }, async () => {
+  it('it writes nothing any more, neither to the cluster nor to the registry, and ends', async () => {
     const scene = await Scene.make({ cluster, postgres });
     await withEverything(scene);
     await scene.secondAccount('second');
@@ -248,7 +248,7 @@ describe('F37: the leader is frozen in the midst of a pass, and thaws when anoth
     await scene.apply(scene.aClient('batch', { displayName: 'As it is' }));
     await scene.apply(scene.aClient('new'));
     // The second one leads once the lease is over.
-    await scene.untilReason('Client', 'shop', 'new', 'NoReplica', 90_000);
+    await scene.untilReason('Client', 'shop', 'new', 'NoReplica');
     await scene.untilReason('Client', 'shop', 'batch', 'NoReplica');
     const whole = await scene.settled();
     expect(JSON.stringify(whole.registry)).toContain('As it is');

@@ -1,6 +1,7 @@
 /** What the API server grants the operator's ServiceAccount once the chart's roles are applied, and what it does not. */
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Right, renderChart, rightsOf } from '../support/chart.ts';
+import { untilGranted } from '../support/granted.ts';
 import { startCluster, type TestCluster } from '../support/kube-cluster.ts';
 
 const home = 'nauthera-system';
@@ -105,6 +106,7 @@ describe.each(modes)('A74 F40 rights on a real API server, $mode', ({ release, s
   beforeAll(async () => {
     const rendered = await renderChart({ release, set });
     await cluster.apply(rendered);
+    await untilGranted(cluster, rendered);
     rights = rightsOf(rendered);
     token = await cluster.serviceAccountToken(home, `${release}-nauthera-operator`);
   });

@@ -11,7 +11,7 @@ import { createLeader } from '../../operator/src/runtime/leader.ts';
 import type { KubernetesObject } from '../../operator/src/runtime/reflected.ts';
 import { createReflector } from '../../operator/src/runtime/reflector.ts';
 import { type ApiProxy, on, startApiProxy, type WatchEvent } from '../support/api-proxy.ts';
-import { writesOf } from '../support/kube-audit.ts';
+import { type AuditEvent, writesOf } from '../support/kube-audit.ts';
 import { startCluster, type TestCluster } from '../support/kube-cluster.ts';
 
 const holder = join(dirname(fileURLToPath(import.meta.url)), 'lease-holder.ts');
@@ -61,23 +61,24 @@ class Holder {
     undo.push(() => this.child.kill('SIGKILL'));
   }
 
-  async says(what: string, timeout = 60_000): Promise<void> {
+  async says(what: string, timeout = 120_000): Promise<void> {
     await expect.poll(() => this.said, { timeout }).toContain(what);
   }
 }
 
 describe('F37: two operators', () => {
-  it('the frozen leader, thawed, writes nothing after the other has taken over', { timeout: 400_000 }, async () => {
+  it('the frozen leader, thawed, writes nothing after the other has taken over', async () => {
     const namespace = await cluster.namespace('lead');
     const kubeconfig = await cluster.writeKubeconfig(cluster, cluster.adminToken, namespace);
     const one = new Holder('one', kubeconfig);
     await one.says('leads');
     const two = new Holder('two', kubeconfig);
+    const written = async () =>
+      writesOf(await cluster.auditEvents(), { resource: 'configmaps', namespace, name: 'written' });
+    await expect.poll(async () => (await written()).length).toBeGreaterThan(0);
     await sleep(3000);
     one.child.kill('SIGSTOP');
-    const frozenAt = performance.now();
     await two.says('leads');
-    expect(performance.now() - frozenAt).toBeGreaterThan(10_000);
     await sleep(1000);
     one.child.kill('SIGCONT');
     await one.says('lost');
@@ -87,8 +88,14 @@ describe('F37: two operators', () => {
     const [later, more] = /leads: (\d+) (\d+)/.exec(two.said)?.slice(1).map(Number) ?? [];
     expect(later).toBe(created);
     expect(more).toBe((transitions ?? 0) + 1);
-    const writes = writesOf(await cluster.auditEvents(), { resource: 'configmaps', namespace, name: 'written' });
-    const byTwo = writes.findIndex(({ userAgent }) => userAgent === 'nauthera-operator/two');
+    const ofLease = writesOf(await cluster.auditEvents(), { resource: 'leases', namespace });
+    const isByTwo = ({ userAgent }: AuditEvent) => userAgent === 'nauthera-operator/two';
+    const taken = ofLease.findIndex((write) => isByTwo(write) && write.code < 300);
+    // As long as the Lease promises nobody else leads.
+    const promised = 15_000;
+    expect((ofLease[taken]?.at ?? 0) - (ofLease[taken - 1]?.at ?? 0)).toBeGreaterThanOrEqual(promised);
+    const writes = await written();
+    const byTwo = writes.findIndex(isByTwo);
     expect(byTwo).toBeGreaterThan(0);
     const agents = new Set(writes.slice(byTwo).map(({ userAgent }) => userAgent));
     expect([...agents]).toEqual(['nauthera-operator/two']);
@@ -156,7 +163,7 @@ describe('a reflector', () => {
     await expect.poll(seen, { timeout: 60_000 }).toEqual(wanted);
   };
 
-  it('lists by pages and follows: new, changed, gone, no longer selected', { timeout: 400_000 }, async () => {
+  it('lists by pages and follows: new, changed, gone, no longer selected', async () => {
     const namespace = await cluster.namespace('reflect');
     for (let i = 0; i < 620; i += 20) {
       await Promise.all(Array.from({ length: 20 }, (_, j) => put(namespace, `c-${i + j}`)));
@@ -183,6 +190,8 @@ describe('a reflector', () => {
     const ofNamespace = on({ resource: 'configmaps', namespace });
     const waiting: WatchEvent[] = [];
     const keeping = proxy.changeEvents(ofNamespace, (event) => {
+      // Whenever the API server likes.
+      if (event.type === 'BOOKMARK') return [event];
       waiting.push(event);
       return [];
     });
@@ -207,9 +216,7 @@ describe('a reflector', () => {
     expect(started.objects[1]).toMatchObject({ kind: 'PartialObjectMetadata' });
   });
 
-  it('F29, F31: the API server is killed, and has forgotten what was: 410, a list, deletions noticed', {
-    timeout: 400_000,
-  }, async () => {
+  it('F29, F31: the API server is killed, and has forgotten what was: 410, a list, deletions noticed', async () => {
     const namespace = await cluster.namespace('reflect');
     await Promise.all(['a', 'b', 'c'].map((name) => put(namespace, name)));
     const started = await reflecting(proxy, namespace);
@@ -230,7 +237,7 @@ describe('a reflector', () => {
     await expect.poll(() => started.told.at(-1), { timeout: 60_000 }).toBe('e');
   });
 
-  it('F29: etcd and the API server killed during changes: the same end state', { timeout: 400_000 }, async () => {
+  it('F29: etcd and the API server killed during changes: the same end state', async () => {
     const namespace = await cluster.namespace('reflect');
     const started = await reflecting(cluster, namespace);
     for (let i = 0; i < 20; i += 1) await put(namespace, `c-${i}`);

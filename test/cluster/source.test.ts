@@ -34,7 +34,7 @@ afterAll(async () => {
   await cluster?.stop();
 });
 
-const until = (holds: () => boolean | Promise<boolean>, timeout = 10_000) =>
+const until = (holds: () => boolean | Promise<boolean>, timeout = 60_000) =>
   vi.waitUntil(holds, { timeout, interval: 20 });
 
 const path = (kind: Kind, namespace: string, name?: string) =>
@@ -465,12 +465,12 @@ describe('a list that is older than what is known (F34)', () => {
     // 410: the reflector has to list again.
     const gone = { type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } } as const;
     expect(proxy.inject(on({ verb: 'watch', resource: ['clients', 'scopes'] }), gone as never)).toBe(2);
-    await until(() => lists.fired >= 2, 20_000);
+    await until(() => lists.fired >= 2);
     expect(await found(source, 'Client', namespace, 'web')).toMatchObject({ deleting: false });
     expect(await found(source, 'Scope', namespace, 'orders')).toMatchObject({ status: ready('Served') });
     lists.disarm();
     await create('Client', namespace, client('later'));
-    await until(async () => (await source.get('Client', namespace, 'later')) !== undefined, 60_000);
+    await until(async () => (await source.get('Client', namespace, 'later')) !== undefined);
     expect(await found(source, 'Client', namespace, 'web')).toMatchObject({ deleting: false });
   });
 });

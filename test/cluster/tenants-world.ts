@@ -5,13 +5,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
+import { calm } from '../support/calm.ts';
 import { renderChart } from '../support/chart.ts';
+import { untilGranted } from '../support/granted.ts';
 import { type AnyObject, type ApiAnswer, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 import { Replica } from '../support/replica.ts';
-import { decoys } from './tenants-attacks.ts';
+import { decoys } from './tenants-references.ts';
 
 const group = '/apis/auth.nauthera.io/v1alpha1';
 const plurals: Readonly<Record<string, string>> = {
@@ -74,16 +76,18 @@ export class TenantsWorld {
 
   /** The operator with the rights of the chart, and a process that serves `nauthera-system/main`. */
   async begin(furnish: () => Promise<void> = () => this.furnish()): Promise<void> {
-    await this.cluster.apply(await renderChart({ namespace: home }));
+    const chart = await renderChart({ namespace: home });
+    await this.cluster.apply(chart);
+    await untilGranted(this.cluster, chart);
     await furnish();
     const kubeconfig = await this.cluster.serviceAccountKubeconfig(home, 'nauthera-operator');
     this.#operator = await OperatorProcess.start({ kubeconfig });
     await this.#operator.ready();
     await this.untilReason('AuthorizationServer', home, 'main', 'DatabaseReady', 'True');
-    const key = await until('the key of the server', () => this.get('Secret', home, 'main-key-encryption-key'), 30_000);
+    const key = await until('the key of the server', () => this.get('Secret', home, 'main-key-encryption-key'));
     const keyFile = join(this.cluster.folder, 'main.key');
     await writeFile(keyFile, Buffer.from(String(key.data['key-encryption-key']), 'base64'), { mode: 0o600 });
-    this.#replica = await Replica.start({ databaseUrl: this.databaseUrl, keyFile });
+    this.#replica = await Replica.start({ databaseUrl: this.databaseUrl, keyFile, nodeOptions: calm });
   }
 
   /** Of the process that serves `nauthera-system/main`. */
@@ -217,7 +221,6 @@ export class TenantsWorld {
         seen = found;
         return (found?.reason === reason || found?.status === reason) && found;
       },
-      60_000,
     );
   }
 

@@ -2,6 +2,7 @@
 import type { KubernetesApi } from '../../operator/src/runtime/kubernetes-api.ts';
 import { connect, createApi } from '../../operator/src/runtime/kubernetes-client.ts';
 import { renderChart } from './chart.ts';
+import { untilGranted } from './granted.ts';
 import { objectsOf, type TestCluster } from './kube-cluster.ts';
 import type { Endpoint } from './kube-files.ts';
 
@@ -31,8 +32,8 @@ export interface ChartOperator {
 export async function chartOperator(cluster: TestCluster, options: ChartOperatorOptions = {}): Promise<ChartOperator> {
   const system = await cluster.namespace('system');
   const watched = options.namespaces === undefined ? [] : [`watchNamespaces={${options.namespaces.join(',')}}`];
-  const rendered = objectsOf(await renderChart({ namespace: system, set: [...watched, ...(options.set ?? [])] }));
-  for (const object of rendered) {
+  const rendered = await renderChart({ namespace: system, set: [...watched, ...(options.set ?? [])] });
+  for (const object of objectsOf(rendered)) {
     const plural = plurals[object?.kind as string];
     if (plural === undefined) continue;
     const { namespace } = object.metadata as { namespace?: string };
@@ -41,6 +42,7 @@ export async function chartOperator(cluster: TestCluster, options: ChartOperator
       body: object,
     });
   }
+  await untilGranted(cluster, rendered);
   const open: KubernetesApi[] = [];
   return {
     user: `system:serviceaccount:${system}:nauthera-operator`,

@@ -8,8 +8,10 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
+import { calm } from './calm.ts';
 import { renderChart } from './chart.ts';
 import { type EndState, endState } from './cluster-state.ts';
+import { untilGranted } from './granted.ts';
 import { type AnyObject, objectsOf, type TestCluster } from './kube-cluster.ts';
 import type { Endpoint } from './kube-files.ts';
 import { OperatorProcess } from './operator-process.ts';
@@ -95,6 +97,7 @@ export class Scene {
       .replaceAll('the-auth', auth)
       .replaceAll('the-shop', shop);
     for (const one of objectsOf(text)) if (one !== null) await this.create(one);
+    await untilGranted(this.cluster, text);
   }
 
   /** Of the operator, as the audit log names it. */
@@ -158,7 +161,7 @@ export class Scene {
     await until('the database is ready', async () => (await this.state()).registry.length > 0, 120_000);
     const keyFile = join(this.cluster.folder, `${randomBytes(6).toString('hex')}.key`);
     await writeFile(keyFile, key['key-encryption-key'] ?? '', { mode: 0o600 });
-    return Replica.start({ databaseUrl: this.databaseUrl, keyFile });
+    return Replica.start({ databaseUrl: this.databaseUrl, keyFile, nodeOptions: calm });
   }
 
   async putDatabaseSecret(uri: string): Promise<void> {
@@ -263,20 +266,20 @@ export class Scene {
     return endState({ cluster: this.cluster, databaseUrl: this.databaseUrl, namespaces: { auth, shop } });
   }
 
-  /** Resolves with the state once it is that, or with what it is instead when it has `ended`, or after 90 s. */
+  /** Resolves with the state once it is that, or with what it is instead when it has `ended`, or after five minutes. */
   async stateLike(wanted: EndState, ended?: Promise<void>): Promise<EndState> {
     let isOver = false;
     void ended?.then(() => {
       isOver = true;
     });
-    for (const deadline = performance.now() + 90_000; ; await sleep(300)) {
+    for (const deadline = performance.now() + 300_000; ; await sleep(300)) {
       const found = await this.state();
       if (isOver || isDeepStrictEqual(found, wanted) || performance.now() > deadline) return found;
     }
   }
 
   /** The state once nothing of it has moved for a while. */
-  async settled(quiet = 1500, limit = 90_000): Promise<EndState> {
+  async settled(quiet = 3000, limit = 300_000): Promise<EndState> {
     let found = await this.state();
     let since = performance.now();
     for (const deadline = since + limit; performance.now() - since < quiet; await sleep(300)) {

@@ -82,7 +82,8 @@ export class OperatorHere {
     await until(
       'nothing is worked on',
       async () => {
-        const text = await (await fetch(url)).text();
+        // A kept connection may be closed at the very moment, where everything stood still for a while.
+        const text = await (await fetch(url, { headers: { connection: 'close' } })).text();
         const before = passes;
         passes = sum(text, 'controller_runtime_reconcile_total');
         // What is read one after the other may miss what went from one to the other; a pass that has ended in between tells.

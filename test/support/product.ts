@@ -142,7 +142,8 @@ export class Product {
 
   /** What `GET /status` says, as text. */
   async statusText(): Promise<string> {
-    return (await fetch(`${this.managementUrl}/status`)).text();
+    // A kept connection may be closed at the very moment, where everything stood still for a while.
+    return (await fetch(`${this.managementUrl}/status`, { headers: { connection: 'close' } })).text();
   }
 
   async status(): Promise<{ readonly resources: readonly ShownResource[]; readonly problems: readonly string[] }> {
