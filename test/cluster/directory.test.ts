@@ -43,7 +43,7 @@ beforeAll(async () => {
   operator = await scene.operator();
   replica = await scene.replica();
   await scene.untilReason('LdapBinding', 'shop', 'people');
-}, 300_000);
+});
 afterAll(async () => {
   await replica?.kill();
   await operator?.stop();
@@ -71,8 +71,11 @@ const people = () => scene.get('LdapBinding', 'shop', 'people');
 describe('sample users', () => {
   it('are told of in status, which is not written again while nothing changes, and forgotten with the field', async () => {
     const told = async (): Promise<AnyObject[] | undefined> => (await people())?.status.sampleUsers;
-    await until('both are told of', async () => (await told())?.length === sampleUsers.length);
-    const [ada, nemo] = (await told()) ?? [];
+    // Before the directory has answered, a name is told of without what it says.
+    const [ada, nemo] = await until('both are told of', async () => {
+      const all = await told();
+      return all?.map(({ outcome }) => outcome).join() === 'Found,NotFound' && all;
+    });
     expect(ada).toMatchObject({
       username: 'ada',
       outcome: 'Found',
@@ -219,7 +222,7 @@ describe('a binding that is deleted', () => {
     await scene.untilReason('LdapBinding', 'shop', 'people');
     await isServed();
     expect(await subjectOfAda()).toBe(subject);
-  }, 400_000);
+  });
 });
 
 describe('one of two servers', () => {
@@ -234,13 +237,16 @@ describe('one of two servers', () => {
       return found?.reason === 'ServerUnreachable' && found;
     });
     expect(degraded).toMatchObject({ status: 'True', message: expect.stringContaining(other.url) });
-    expect((await people())?.status).toMatchObject({
-      activeServer: slapd.url,
-      servers: [
-        { url: other.url, state: 'Down' },
-        { url: slapd.url, state: 'Up' },
-      ],
-    });
-    expect(await scene.condition('LdapBinding', 'shop', 'people')).toMatchObject({ status: 'True' });
-  }, 200_000);
+    // Whoever looked at one of them first may say so before the other one has answered.
+    await expect
+      .poll(async () => (await people())?.status)
+      .toMatchObject({
+        activeServer: slapd.url,
+        servers: [
+          { url: other.url, state: 'Down' },
+          { url: slapd.url, state: 'Up' },
+        ],
+      });
+    await until('it is Ready', async () => (await scene.condition('LdapBinding', 'shop', 'people'))?.status === 'True');
+  });
 });

@@ -13,12 +13,12 @@ let cluster: TestCluster;
 let postgres: TestPostgres;
 beforeAll(async () => {
   [cluster, postgres] = await Promise.all([startCluster(), startPostgres('newest')]);
-}, 300_000);
+});
 afterAll(async () => {
   await Promise.all([cluster?.stop(), postgres?.stop()]);
 });
 
-it('a restart with nothing changed writes nothing but its Lease', { timeout: 400_000 }, async () => {
+it('a restart with nothing changed writes nothing but its Lease', async () => {
   const scene = await Scene.make({ cluster, postgres, rights: 'cluster-wide' });
   const { system } = scene.namespaces;
   const options = { defaultServerConfigMap: 'given', watchNamespaces: [...scene.watchNamespaces, system] };
@@ -31,6 +31,12 @@ it('a restart with nothing changed writes nothing but its Lease', { timeout: 400
   await scene.untilReason('Client', 'shop', 'refused', 'PolicyViolation');
   // There is no database for it.
   await scene.untilReason('AuthorizationServer', 'system', 'given', 'SecretNotFound');
+  for (const [kind, space, name] of [
+    ['AuthorizationServer', 'auth', 'main'],
+    ['Scope', 'shop', 'read'],
+  ] as const)
+    await scene.untilReason(kind, space, name);
+  await first.idle();
   await scene.settled();
   await first.stop();
 
@@ -44,9 +50,7 @@ it('a restart with nothing changed writes nothing but its Lease', { timeout: 400
   expect(others.map(({ verb, resource, name }) => `${verb} ${resource} ${name}`)).toEqual([]);
 });
 
-it('F43: what only newer kinds know is said to be without effect, stays as it was declared, and stops nothing', {
-  timeout: 400_000,
-}, async () => {
+it('F43: what only newer kinds know is said to be without effect, stays as it was declared, and stops nothing', async () => {
   const scene = await Scene.make({ cluster, postgres });
   for (const one of [scene.aServer(), scene.aScope(), scene.aClient()]) await scene.apply(one);
   await using _operator = await OperatorHere.start(scene);
@@ -66,15 +70,11 @@ it('F43: what only newer kinds know is said to be without effect, stays as it wa
   });
   const declared = async () => (await scene.get('Client', 'shop', 'batch'))?.spec;
   // Until the API server has the newer kind it drops what it does not know.
-  await until(
-    'the API server takes the newer fields',
-    async () => {
-      await scene.patch('Client', 'shop', 'batch', { spec: newer });
-      return (await declared())?.newest !== undefined;
-    },
-    60_000,
-  );
-  const told = await until('it is told', () => scene.condition('Client', 'shop', 'batch', 'UnknownFields'), 60_000);
+  await until('the API server takes the newer fields', async () => {
+    await scene.patch('Client', 'shop', 'batch', { spec: newer });
+    return (await declared())?.newest !== undefined;
+  });
+  const told = await until('it is told', () => scene.condition('Client', 'shop', 'batch', 'UnknownFields'));
   expect(told).toMatchObject({
     status: 'True',
     reason: 'NewerVersion',
@@ -82,13 +82,12 @@ it('F43: what only newer kinds know is said to be without effect, stays as it wa
   });
   await scene.untilReason('Client', 'shop', 'batch');
   await scene.patch('Client', 'shop', 'batch', { spec: { displayName: 'Another' } });
-  await until('the rest is served', async () => (await namesServed(scene)).includes('Another'), 60_000);
+  await until('the rest is served', async () => (await namesServed(scene)).includes('Another'));
   expect(await declared()).toMatchObject(newer);
   await scene.patch('Client', 'shop', 'batch', { spec: { newer: null, newest: null } });
   await until(
     'nothing of it is told any more',
     async () => (await scene.condition('Client', 'shop', 'batch', 'UnknownFields')) === undefined,
-    60_000,
   );
 });
 
