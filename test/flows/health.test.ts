@@ -62,6 +62,7 @@ describe('health', () => {
       listen: { host: '127.0.0.1', port: 0 },
       management: { host: '127.0.0.1', port: 0 },
       keyEncryptionKeys: [keyEncryptionKey],
+      pressure: { maxDelay: Number.POSITIVE_INFINITY },
     });
     try {
       expect((await text(`${server.managementUrl}/livez`))[0]).toBe(200);
@@ -230,7 +231,8 @@ describe('keys', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       expect(await keyRows(open_)).toEqual(before);
-      expect((await open_.registry.reports()).map(({ keys }) => keys)).toContain('key_encryption_key_mismatch');
+      const reported = async () => (await open_.registry.reports()).map(({ keys }) => keys);
+      await expect.poll(reported).toContain('key_encryption_key_mismatch');
     } finally {
       await other.stop();
     }
