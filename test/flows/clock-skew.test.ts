@@ -28,6 +28,8 @@ async function skewed(offset: number, use: (server: RunningServer) => Promise<vo
     management: local,
     keyEncryptionKeys: [keyEncryptionKey],
     clock,
+    // A busy machine is not what this is about.
+    pressure: { maxDelay: Number.POSITIVE_INFINITY },
     seams: { directory: world.memory },
   });
   try {
@@ -44,7 +46,7 @@ const readiness = async ({ managementUrl }: RunningServer) => {
 describe('F46: a clock that is wrong', () => {
   it.each([30, -30, 3600, -3600])('by %i s: unready, and nothing is issued', async (offset) => {
     await skewed(offset, async (server) => {
-      await expect.poll(() => readiness(server), { timeout: 60_000 }).toMatch(/^503 [^]*clock/);
+      await expect.poll(() => readiness(server)).toMatch(/^503 [^]*clock/);
       const before = world.urls;
       world.urls = [server.url];
       try {
@@ -79,10 +81,9 @@ describe('F46: a clock that is wrong', () => {
         const browser = world.browser();
         const { code } = await authorize(browser, { scope: 'openid offline_access' });
         const [life] = await world.rows<{ code: number }>(
-          `SELECT extract(epoch FROM expires_at - now())::int AS code FROM authorization_codes WHERE used_at IS NULL`,
+          `SELECT extract(epoch FROM expires_at - created_at)::int AS code FROM authorization_codes WHERE used_at IS NULL`,
         );
-        expect(life?.code).toBeGreaterThan(50);
-        expect(life?.code).toBeLessThanOrEqual(60);
+        expect(life?.code).toBe(60);
         const { body } = await world.token(codeFields(code));
         expect((await world.token(refreshFields(body.refresh_token))).status).toBe(200);
       } finally {

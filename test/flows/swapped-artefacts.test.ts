@@ -8,7 +8,7 @@ import { deviceCodeGrant, grantTypes, responseTypes } from '../../server/src/pro
 import type { ClientRegistration } from '../../server/src/registry/registration.ts';
 import type { Browser } from '../support/browser.ts';
 import { aClient } from '../support/builders.ts';
-import { ownClaims, signed, signingKey } from '../support/client-keys.ts';
+import { ownClaims, secondsNow, signed, signingKey } from '../support/client-keys.ts';
 import { basic, deviceFields, startDevice } from '../support/devices.ts';
 import { postForm } from '../support/tokens.ts';
 import { authorize, authorizePath, codeFields, issuer, refreshFields, World } from '../support/world.ts';
@@ -144,6 +144,10 @@ async function handedOut(clientId: string, username: string): Promise<Artefacts>
   const first = await authorize(browser, { client_id: clientId, scope }, username);
   const { body } = await world.token(codeFields(first.code), clientId);
   const hybrid = await authorize(browser, { client_id: clientId, scope, response_type: 'code id_token token' });
+  // It must outlast all of the wrong turns.
+  await world.rows(`UPDATE authorization_codes SET expires_at = now() + interval '1 hour' WHERE username = $1`, [
+    username,
+  ]);
   const device = await startDevice(world, { scope }, basic(clientId));
   const consent = await browser.get(authorizePath({ client_id: clientId, prompt: 'consent', scope }));
   const { sid = '', jti = '' } = decodeJwt(body.id_token ?? '') as { sid?: string; jti?: string };
@@ -153,7 +157,11 @@ async function handedOut(clientId: string, username: string): Promise<Artefacts>
     ['a code', hybrid.code, ['code']],
     ['a device code', device.device_code, ['device_code']],
     ['a user code', device.user_code, ['user_code']],
-    ['a client assertion', await signed(key, ownClaims(`keyed.${clientId}`, issuer)), ['client assertion']],
+    [
+      'a client assertion',
+      await signed(key, ownClaims(`keyed.${clientId}`, issuer, { exp: secondsNow() + 1800 })),
+      ['client assertion'],
+    ],
     ['a token of another form', consent.form.fields.token, []],
     ['a session cookie', browser.cookies.get(cookie), ['session']],
     ['a browser cookie', browser.cookies.get('__Host-nauthera_browser'), []],
