@@ -68,9 +68,7 @@ const sessions = (where = 'true') =>
   bySuperuser<{ pid: number }>(postgres.url, `SELECT pid FROM pg_stat_activity WHERE usename = 'serves' AND ${where}`);
 
 describe('a password that changes', () => {
-  it('I7: fails no request, whatever comes first; old sessions end, LISTEN is made anew', {
-    timeout: 120_000,
-  }, async () => {
+  it('I7: fails no request, whatever comes first; old sessions end, LISTEN is made anew', async () => {
     const folder = join(base, 'rotation');
     const uri = await aDatabase();
     await mount(folder, { uri: uri('first'), 'ca.crt': authority.pem });
@@ -95,6 +93,8 @@ describe('a password that changes', () => {
     const person = async (username: string) => {
       world.memory.add(username);
       while (loaded) {
+        // One address signs in more often here than anybody may.
+        await world.rows('DELETE FROM login_attempts');
         const { code } = await authorize(world.browser(), { scope: 'openid offline_access' }, username);
         const first = await world.token(codeFields(code));
         const second = await world.token(refreshFields(first.body.refresh_token));
@@ -105,7 +105,7 @@ describe('a password that changes', () => {
     const load = Promise.all([...[1, 2].map(machine), ...['ada'].map(person)]);
     const more = async (count: number) => {
       const from = done;
-      await expect.poll(() => done - from, { timeout: 60_000 }).toBeGreaterThanOrEqual(count);
+      await expect.poll(() => done - from).toBeGreaterThanOrEqual(count);
     };
     await more(20);
 
@@ -117,22 +117,22 @@ describe('a password that changes', () => {
     expect(exchanged()).toBe(0);
     const old = (await sessions()).map(({ pid }) => pid);
     await mount(folder, { uri: uri('second'), 'ca.crt': authority.pem });
-    await expect.poll(exchanged, { timeout: 60_000 }).toBe(1);
+    await expect.poll(exchanged).toBe(1);
     await more(40);
     const left = async () => (await sessions()).filter(({ pid }) => old.includes(pid));
-    await expect.poll(left, { timeout: 60_000 }).toEqual([]);
-    await expect.poll(() => heard.length, { timeout: 60_000 }).toBe(2);
+    await expect.poll(left).toEqual([]);
+    await expect.poll(() => heard.length).toBe(2);
     const hand = new URL(postgres.url);
     hand.pathname = new URL(uri('second')).pathname;
     await bySuperuser(hand.href, `NOTIFY rotation, 'after'`);
-    await expect.poll(() => heard, { timeout: 60_000 }).toEqual(['', '', 'after']);
+    await expect.poll(() => heard).toEqual(['', '', 'after']);
 
     // The other way round: we have the new one first.
     await mount(folder, { uri: uri('third'), 'ca.crt': authority.pem });
-    await expect.poll(() => problems.join('\n'), { timeout: 60_000 }).toContain('the former connection goes on');
+    await expect.poll(() => problems.join('\n')).toContain('the former connection goes on');
     await more(40);
     await bySuperuser(postgres.url, `ALTER ROLE serves PASSWORD 'third'`);
-    await expect.poll(exchanged, { timeout: 60_000 }).toBe(2);
+    await expect.poll(exchanged).toBe(2);
     await more(40);
     loaded = false;
     await Promise.all([load, rush]);
@@ -168,7 +168,7 @@ describe('a password that changes', () => {
       [{ uri: uri('first'), 'ca.crt': (await makeAuthority()).pem }, 'no answer from the database'],
     ] as const) {
       await mount(folder, files);
-      await expect.poll(() => problems.filter((one) => one.includes(problem)), { timeout: 60_000 }).toHaveLength(1);
+      await expect.poll(() => problems.filter((one) => one.includes(problem))).toHaveLength(1);
       expect((await database.run({ name: 'one', text: 'SELECT 1 AS one' }, [])).rows).toEqual([{ one: 1 }]);
     }
     expect(exchanged()).toBe(0);

@@ -93,9 +93,11 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
   /** Four chains of one user under way; resolves when the change is done, and knows when that was. */
   const changedUnder = async (uid: string, change: () => Promise<void>) => {
     await hire(uid);
-    const tokens = await Promise.all([1, 2, 3, 4].map(() => granted(uid)));
+    // One after the other: beside those that refresh already nobody waits for a connection, which is not for long.
+    const tokens: TokenAnswer['body'][] = [];
+    for (let count = 0; count < 4; count += 1) tokens.push(await granted(uid));
     const chains = tokens.map(({ refresh_token }) => refreshing(refresh_token));
-    for (const { since } of chains) await expect.poll(() => since(0).length, { timeout: 60_000 }).toBeGreaterThan(2);
+    for (const { since } of chains) await expect.poll(() => since(0).length).toBeGreaterThan(2);
     await change();
     return { chains, changed: performance.now() };
   };
@@ -124,20 +126,19 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
       const theirs = [await granted(stays), await granted(stays)];
       const undisturbed = theirs.map(({ refresh_token }) => refreshing(refresh_token));
       const { chains, changed } = await changedUnder(uid, () => change(uid));
-      for (const { isOver } of chains) await expect.poll(isOver, { timeout: 60_000 }).toBe(true);
+      for (const { isOver } of chains) await expect.poll(isOver).toBe(true);
       // A chain may have been refused by a request that began before; its last token is good for nothing after it either.
       for (const { presentAgain, since, given } of chains) {
         await presentAgain();
         const late = since(changed);
         expect(late.length).toBeGreaterThan(0);
         for (const { status, body } of late) expect([status, body.access_token]).toEqual([400, undefined]);
-        await expect.poll(() => isActive(given()), { timeout: 60_000 }).toBe(false);
+        await expect.poll(() => isActive(given())).toBe(false);
       }
       // One refusal ends all that the user has.
       expect([await live('grants', uid), await live('sessions', uid)]).toEqual([0, 0]);
 
-      for (const { since } of undisturbed)
-        await expect.poll(() => since(changed).length, { timeout: 60_000 }).toBeGreaterThan(0);
+      for (const { since } of undisturbed) await expect.poll(() => since(changed).length).toBeGreaterThan(0);
       await Promise.all(undisturbed.map(({ stop }) => stop()));
       for (const { answers } of undisturbed)
         for (const { answer } of answers) expect([200, 503]).toContain(answer.status);
@@ -150,8 +151,7 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
     const uid = 'leaves-group';
     const scopesOf = ({ body }: TokenAnswer) => body.scope?.split(' ') ?? [];
     const { chains, changed } = await changedUnder(uid, () => member('delete', uid));
-    for (const { since } of chains)
-      await expect.poll(() => since(changed).length, { timeout: 60_000 }).toBeGreaterThan(0);
+    for (const { since } of chains) await expect.poll(() => since(changed).length).toBeGreaterThan(0);
     await Promise.all(chains.map(({ stop }) => stop()));
     for (const { since } of chains)
       for (const answer of since(changed)) expect([answer.status, scopesOf(answer)]).toEqual([200, scopes.slice(0, 3)]);

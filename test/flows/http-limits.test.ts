@@ -154,7 +154,7 @@ describe('slow and many', () => {
   });
 
   it('I8: a handler that takes too long is answered for, and its answer is not sent twice', async () => {
-    const slow = await World.open({ options: { limits: { handlerTimeout: 200 } } });
+    const slow = await World.open({ options: { limits: { handlerTimeout: 3000 } } });
     const bind = Promise.withResolvers<void>();
     try {
       const browser = slow.browser();
