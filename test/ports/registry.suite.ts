@@ -1,6 +1,9 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { createSealer } from '../../server/src/keys/sealer.ts';
 import { fingerprintOf } from '../../server/src/registry/fingerprint.ts';
 import { type Registration, type Registry, RegistryFenced } from '../../server/src/registry/registry.ts';
+import { isSealedByAnother } from '../../server/src/registry/sealed.ts';
 import type { Revision } from '../../server/src/registry/snapshot.ts';
 import type { Database } from '../../server/src/store/database.ts';
 import { aClient, anOwner, aScope } from '../support/builders.ts';
@@ -240,6 +243,21 @@ export function registrySuite(name: string, backend: () => Promise<Backend>): vo
           password,
         );
         expect(sealer.open(sealed ?? Buffer.alloc(0), ['registry', 'directory', 'shop/others'])).toBeNull();
+      });
+
+      it('F16 tells a key that sealed nothing of what this source registered from one that did', async () => {
+        const another = createSealer([randomBytes(32)]);
+        const isAnother = () => isSealedByAnother(database, 'test', another);
+        expect(await isAnother()).toBe(false);
+        await written(client('web'));
+        await written(directory('people'));
+        expect([await isAnother(), await isSealedByAnother(database, 'test', sealer)]).toEqual([true, false]);
+        // What is withdrawn, or of another source, is not sealed anew by this one.
+        await written({ ...directory('people'), withdrawn: true });
+        expect(await isAnother()).toBe(false);
+        const elsewhere = registryOf(database, { source: 'other' });
+        await elsewhere.put({ ...directory('far'), owner: anOwner('far', { source: 'other' }) });
+        expect(await isAnother()).toBe(false);
       });
 
       it('sees a changed bind password by the fingerprint', async () => {

@@ -12,6 +12,8 @@ export interface DatabaseState {
   readonly ready: ConditionDraft;
   /** Why the key-encryption key cannot be had; `undefined`: it is there, or nobody knows yet. */
   readonly keyProblem: string | undefined;
+  /** The key-encryption key is not the one that sealed what stands there. */
+  readonly isKeyAnother?: true;
   /** Whether its tables are those of this version; `undefined`: it cannot be asked. */
   readonly tables?: 'current' | 'missing' | undefined;
   /** Whose rights go with the tables; left out: one role does everything. */

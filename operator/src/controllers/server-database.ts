@@ -10,6 +10,7 @@ import {
   type Fence,
   grantRoles,
   holdsSealed,
+  isSealedByAnother,
   migrate,
   openDatabase,
   openRegistry,
@@ -59,25 +60,34 @@ export interface ServerDatabaseOptions {
   readonly retryTo?: number;
 }
 
+type KeyStanding = 'there' | 'missing' | 'another';
+
 export type DatabaseStanding =
   | { readonly standing: 'opening' }
   | { readonly standing: 'migrating' }
   /** It answers, and waits for its tables. */
   | { readonly standing: 'unmigrated' }
-  | { readonly standing: 'open'; readonly keys: 'there' | 'missing' }
+  /** `another`: not those that sealed what stands in the registry. */
+  | { readonly standing: 'open'; readonly keys: KeyStanding }
   | { readonly standing: 'failed'; readonly problem: DatabaseProblem };
 
 interface Open {
   readonly connection: Connection;
   readonly database: Database;
   readonly running: RunningRegistry;
-  readonly keys: 'there' | 'missing';
+  readonly keys: KeyStanding;
 }
 
 /** Connections for the passes; LISTEN takes one more, a migration two while it runs. */
 const connections = 4;
 /** A page of a thousand rows is the most that is asked for. A tenant's database may answer anything. */
 const answers = { largest: 32 * 1024 * 1024, together: 128 * 1024 * 1024 };
+/** Why bind passwords cannot be sealed. */
+const unsealed: Readonly<Record<KeyStanding, string | undefined>> = {
+  there: undefined,
+  missing: 'the key-encryption key is missing, bind passwords cannot be sealed',
+  another: 'the key-encryption key is another than before, bind passwords cannot be sealed',
+};
 /** Milliseconds in which a statement that was sent has ended: its limit on both sides. */
 const statementLimit = 5_000;
 
@@ -211,9 +221,7 @@ export class ServerDatabase {
     this.#open = opened.open;
     this.#wanted = opened.open.connection;
     const { running, keys } = opened.open;
-    const unsealed =
-      keys === 'there' ? undefined : 'the key-encryption key is missing, bind passwords cannot be sealed';
-    this.handle.use(running.registry, running, unsealed);
+    this.handle.use(running.registry, running, unsealed[keys]);
     this.#become({ standing: 'open', keys });
     if (former !== undefined) this.#retire(former, statementLimit);
     await running.follow();
@@ -250,7 +258,9 @@ export class ServerDatabase {
       const running = new RunningRegistry(registry, source, listener, orphans);
       await running.start();
       const connection = { ...asked, keys };
-      return { asked, open: { connection, database, running, keys: keys === undefined ? 'missing' : 'there' } };
+      const isAnother = keys !== undefined && (await isSealedByAnother(database, source.name, sealer));
+      const standing = keys === undefined ? 'missing' : isAnother ? 'another' : 'there';
+      return { asked, open: { connection, database, running, keys: standing } };
     } catch (error) {
       await database.close();
       throw error;

@@ -150,6 +150,9 @@ export class ServerRegistries implements Registries {
     return {
       ready: readyOf(database, found.roles !== undefined),
       keyProblem: keyProblemOf(server, database, now),
+      ...(database.state.standing === 'open' && database.state.keys === 'another'
+        ? { isKeyAnother: true as const }
+        : {}),
       ...tablesOf(database),
       ports: found.ports,
       ...(found.roles === undefined ? {} : { roles: found.roles }),

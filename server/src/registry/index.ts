@@ -15,6 +15,6 @@ export { mostAtOnce, openRegistry, type RegistryOptions } from './open-registry.
 export * from './registration.ts';
 export * from './registry.ts';
 export * from './report.ts';
-export { holdsSealed } from './sealed.ts';
+export { holdsSealed, isSealedByAnother } from './sealed.ts';
 export type { Revision } from './snapshot.ts';
 export { checkRegistration, readPublicJwk } from './validate.ts';

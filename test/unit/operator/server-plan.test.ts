@@ -88,6 +88,15 @@ describe('an AuthorizationServer', () => {
       'Secret "k" does not exist',
     ],
     [
+      'the key-encryption key is another one, while the replicas have the former',
+      { database: { ...answers, isKeyAnother: true } },
+      written,
+      [aReport()],
+      'KeysReady',
+      'KeyEncryptionKeyMismatch',
+      'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
+    ],
+    [
       'the database is another’s',
       {},
       { outcome: 'conflict', owner: { source: 's', namespace: 'x', name: 'y', uid: 'z' }, reserved: false },

@@ -43,7 +43,7 @@ export function authorizationServerController(world: World): KindController<'Aut
       );
       const wished = await wishesOf(world, gathered, written);
       // An owner who first hears that everything waits for the keys should hear why.
-      const keys = conditions.find(({ reason }) => reason === 'KeyEncryptionKeyNotFound');
+      const keys = conditions.find(({ reason }) => reason.startsWith('KeyEncryptionKey'));
       const settled = conditions.every((condition) => condition.status === 'True');
       const looked = [...lookedAt(gathered.inputs), ...(certificate?.looked ?? [])];
       const lookAgainAfter = soonest(

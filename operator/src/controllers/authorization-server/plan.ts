@@ -260,18 +260,18 @@ function keysAfter(
   const type = 'KeysReady';
   if (databaseReady.status !== 'True') return blocked(type, 'DatabaseReady');
   if (database.keyProblem !== undefined) return no(type, 'KeyEncryptionKeyNotFound', database.keyProblem);
+  if (database.isKeyAnother === true) return no(type, 'KeyEncryptionKeyMismatch', mismatchMessage);
   if (deployed.status !== 'True') return blocked(type, 'Deployed');
   if (serving.some(({ keys }) => keys === 'key_encryption_key_mismatch'))
-    return no(
-      type,
-      'KeyEncryptionKeyMismatch',
-      'the database holds keys that this key-encryption key cannot open. Give back the key that was used before',
-    );
+    return no(type, 'KeyEncryptionKeyMismatch', mismatchMessage);
   if (!serving.every(({ keys }) => hasKeys(keys)))
     return no(type, 'KeysPending', 'signing keys are being made. Waiting');
   if (serving.some(({ keys }) => keys === 'rotation_overdue')) return no(type, 'RotationOverdue', overdueMessage);
   return yes(type, type, 'signing keys are published and in use');
 }
+
+const mismatchMessage =
+  'the database holds keys that this key-encryption key cannot open. Give back the key that was used before';
 
 const overdueMessage =
   'the next signing key is overdue by more than an hour, and the one before signs on. No replica could store it: see that the database takes what the servers write';
