@@ -181,6 +181,7 @@ describe('looks', () => {
         await page.setViewportSize({ width: 320, height: 640 });
         const look = async (name: string): Promise<void> => {
           await at(page, name);
+          await page.waitForLoadState();
           const { violations } = await new AxeBuilder({ page }).analyze();
           found.push(...violations.map((one) => `${name}: ${one.id}`));
           const width = await page.evaluate(() => document.documentElement.scrollWidth);

@@ -95,7 +95,7 @@ const open = (page: Page, change: Readonly<Record<string, string>> = {}) =>
 const asking = { client_id: 'shop.asks' };
 const at = (page: Page, name: string) => page.locator(`body[data-page="${name}"]`).waitFor();
 const arrival = async (): Promise<Record<string, string>> => {
-  await expect.poll(() => arrived.length, { timeout: 20_000 }).toBe(1);
+  await expect.poll(() => arrived.length).toBe(1);
   return Object.fromEntries(arrived[0]?.searchParams ?? []);
 };
 
@@ -347,6 +347,7 @@ describe('the pages that the server really sends', () => {
         const found: string[] = [];
         const look = async (name: string) => {
           await at(page, name);
+          await page.waitForLoadState();
           const { violations } = await new AxeBuilder({ page }).analyze();
           found.push(...violations.map((one) => `${name}: ${one.id}`));
         };
