@@ -3,6 +3,7 @@ import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playw
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   accountPage,
+  catalogues,
   chooseAccountPage,
   consentPage,
   continuePage,
@@ -117,12 +118,23 @@ describe('accessibility: axe finds nothing', () => {
 /** What can be pressed or filled in, with its size in CSS pixels. */
 const controls = 'a, button, summary, select, input:not([type=hidden])';
 
+/** As much of a computed style. */
+type PageStyle = { readonly [name in 'overflowX' | 'overflowY' | 'direction']: string };
+
 /** As much of a DOM element as is measured; this project is typed for Node, without a browser's types. */
 interface PageElement {
   readonly outerHTML: string;
+  readonly textContent: string | null;
   readonly style: { fontSize: string };
   readonly clientWidth: number;
   readonly scrollWidth: number;
+  readonly clientHeight: number;
+  readonly scrollHeight: number;
+  readonly ownerDocument: {
+    readonly defaultView: { getComputedStyle(element: unknown): PageStyle } | null;
+  };
+  getAttribute(name: string): string | null;
+  getClientRects(): { readonly length: number };
   querySelectorAll(selector: string): Iterable<PageElement>;
   getBoundingClientRect(): { readonly [side in 'left' | 'right' | 'width' | 'height']: number };
 }
@@ -140,13 +152,30 @@ function measure(html: PageElement, { fontSize, controls }: { fontSize: string; 
     const { width, height } = element.getBoundingClientRect();
     return width < 44 || height < 44;
   });
+  const styleOf = (element: PageElement) => element.ownerDocument.defaultView?.getComputedStyle(element);
+  // What is typed may be longer than its field.
+  const cut = all('body *:not(input, select, option, iframe)').filter((element) => {
+    const { overflowX, overflowY } = styleOf(element) ?? {};
+    const { clientWidth: width, scrollWidth, clientHeight: height, scrollHeight } = element;
+    return (
+      (overflowX !== 'visible' && scrollWidth > width + 1) || (overflowY !== 'visible' && scrollHeight > height + 1)
+    );
+  });
   return {
+    language: [html.getAttribute('lang'), styleOf(html)?.direction],
+    text: all('body')
+      .map((body) => body.textContent)
+      .join(),
+    cut: cut.map((one) => one.outerHTML),
+    // What has to be compared letter by letter.
+    torn: all('.user-code').filter((one) => one.getClientRects().length > 1).length,
     outside: [...(scrollWidth > clientWidth ? ['the page itself'] : []), ...outside.map((one) => one.outerHTML)],
     small: small.map((one) => one.outerHTML),
   };
 }
 
 describe('sizes', () => {
+  const keys = Object.keys(catalogues['en'] ?? {});
   // Room is scarce on a phone; on a desk the longest words and the other direction are enough.
   const views: [string, BrowserContextOptions, Language][] = [
     ...allLanguages.map((language): [string, BrowserContextOptions, Language] => ['320 px', phone, language]),
@@ -154,14 +183,22 @@ describe('sizes', () => {
     ['1280 px', desk, arabic],
   ];
   it.each(views.map(([width, options, language]) => [width, language.tag, options, language] as const))(
-    '%s, %s, text at 100 and 200 %: nothing scrolls sideways, every target is at least 44 px',
+    '%s, %s, text at 100 and 200 %: nothing scrolls sideways or is cut, every target is at least 44 px, every word is there',
     async (_width, _tag, options, language) => {
       await visiting(options, async ({ page, open }) => {
         for (const [name, html] of Object.entries(allPages(language))) {
           await open(name, resting(html));
           for (const fontSize of ['100%', '200%']) {
-            const { outside, small } = await page.locator('html').evaluate(measure, { fontSize, controls });
+            const { outside, small, cut, torn, text, ...found } = await page
+              .locator('html')
+              .evaluate(measure, { fontSize, controls });
             expect(outside, `${name} at ${fontSize}`).toEqual([]);
+            expect(cut, `${name} at ${fontSize}`).toEqual([]);
+            expect(torn, `${name} at ${fontSize}: codes on two lines`).toBe(0);
+            expect(found.language, name).toEqual([language.tag, language.direction]);
+            const unsaid = keys.filter((key) => text.includes(key));
+            expect(unsaid, `${name}: keys in place of their words`).toEqual([]);
+            expect(text, `${name}: a placeholder`).not.toMatch(/[{}]/);
             expect(small, `${name} at ${fontSize}`).toEqual([]);
           }
         }

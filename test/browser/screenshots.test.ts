@@ -6,7 +6,7 @@ import { english, type Language } from '../../server/src/views/index.ts';
 import { root } from '../rules/sources.ts';
 import { launchChromium } from '../support/chromium.ts';
 import { type PageServer, startPageServer } from '../support/page-server.ts';
-import { arabic, brandedPages, german, samplePages } from '../support/sample-pages.ts';
+import { allLanguages, arabic, brandedPages, samplePages } from '../support/sample-pages.ts';
 
 /** Pictures of every page, for people to look at: the build keeps the folder. */
 const folder = join(root, 'test/browser/screenshots');
@@ -28,9 +28,12 @@ const phone = { viewport: { width: 320, height: 640 } };
 const looks: readonly (readonly [string, BrowserContextOptions, Language])[] = [
   ['light', { ...desk, colorScheme: 'light' }, english],
   ['dark', { ...desk, colorScheme: 'dark' }, english],
-  ['320px', { ...phone, colorScheme: 'light' }, english],
-  ['de', { ...phone, colorScheme: 'light' }, german],
   ['ar', { ...desk, colorScheme: 'light' }, arabic],
+  ...allLanguages.map((language): [string, BrowserContextOptions, Language] => [
+    `320px-${language.tag}`,
+    { ...phone, colorScheme: 'light' },
+    language,
+  ]),
   ['forced-colours', { ...desk, colorScheme: 'dark', forcedColors: 'active' }, english],
 ];
 
