@@ -43,18 +43,18 @@ export class RawConnection {
     return this.#wait(() => (this.#received.includes(text) ? this.#received : undefined), text);
   }
 
-  /** Everything received once the other side has closed. @throws after 15 s */
-  closed(): Promise<string> {
-    return this.#wait(() => (this.#closed ? this.#received : undefined), 'the end');
+  /** Everything received once the other side has closed. @param limit milliseconds, default 15 s @throws after that */
+  closed(limit = 15_000): Promise<string> {
+    return this.#wait(() => (this.#closed ? this.#received : undefined), 'the end', limit);
   }
 
-  async #wait(look: () => string | undefined, what: string): Promise<string> {
-    const deadline = Date.now() + 15_000;
+  async #wait(look: () => string | undefined, what: string, limit = 15_000): Promise<string> {
+    const deadline = Date.now() + limit;
     for (;;) {
       const found = look();
       if (found !== undefined) return found;
       if (this.#closed) throw new Error(`the connection ended before ${what}: ${this.#received}`);
-      if (Date.now() > deadline) throw new Error(`no ${what} within 15 s: ${this.#received}`);
+      if (Date.now() > deadline) throw new Error(`no ${what} within ${limit / 1000} s: ${this.#received}`);
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, 500);
         this.#wake = () => {
