@@ -2,7 +2,7 @@
 import type { Directories, Finding } from './directory/directories.ts';
 import { type ClaimValue, type DirectoryUser, knownClaims } from './directory/directory.ts';
 import { type Explanation, explain } from './directory/explain.ts';
-import { isMemberOfOne } from './directory/verify-consent.ts';
+import { type ConsentRules, isMemberOfOne } from './directory/verify-consent.ts';
 import { builtInScopes } from './protocol/terms.ts';
 import type { Snapshot } from './registry/snapshot.ts';
 
@@ -70,12 +70,18 @@ function answerOf(finding: Finding): AskedDirectory {
   return { directory, priority, outcome, ...(finding.outcome === 'unavailable' ? { detail: finding.detail } : {}) };
 }
 
+/** It was withdrawn while it was asked. */
+const nothing: ConsentRules = { consent_rules: [], unlisted_scopes: 'deny', vendor: 'generic' };
+
 function explained(user: DirectoryUser, clientId: string | undefined, snapshot: Snapshot): ExplainedUser {
-  const rules = snapshot.directory(user.directory)?.value ?? { consent_rules: [], unlisted_scopes: 'deny' as const };
+  const rules = snapshot.directory(user.directory)?.value ?? nothing;
   const declared = [...snapshot.scopes()].map(({ value }) => value.scope);
   const { directory, server, subject, username, account, groups } = user;
   const verdicts = explain(user, rules, [...builtInScopes, ...declared]);
-  const client = clientId === undefined ? undefined : clientOf(clientId, user, verdicts, snapshot);
+  const client =
+    clientId === undefined
+      ? undefined
+      : clientOf(clientId, user, { scopes: verdicts.scopes, directory: rules }, snapshot);
   return {
     directory,
     server,
@@ -92,7 +98,7 @@ function explained(user: DirectoryUser, clientId: string | undefined, snapshot: 
 function clientOf(
   clientId: string,
   user: DirectoryUser,
-  { scopes }: Explanation,
+  { scopes, directory }: Pick<Explanation, 'scopes'> & { readonly directory: ConsentRules },
   snapshot: Snapshot,
 ): ExplainedClient | undefined {
   const client = snapshot.client(clientId)?.value;
@@ -101,7 +107,7 @@ function clientOf(
   const isAllowed = (scope: string) => scopes.some((verdict) => verdict.scope === scope && verdict.allowed);
   return {
     clientId,
-    mayUse: accessGroups.length === 0 || isMemberOfOne(user, accessGroups),
+    mayUse: accessGroups.length === 0 || isMemberOfOne(user, accessGroups, directory),
     accessGroups,
     allowed: client.scopes.filter(isAllowed),
     refused: client.scopes.filter((scope) => !isAllowed(scope)),

@@ -37,30 +37,31 @@ export interface Explanation {
 export function explain(user: DirectoryUser, rules: ConsentRules, scopes: Iterable<string>): Explanation {
   const named = rules.consent_rules.flatMap((rule) => rule.scopes);
   return {
-    rules: rules.consent_rules.map((rule) => judgeRule(rule, user)),
+    rules: rules.consent_rules.map((rule) => judgeRule(rule, user, rules)),
     scopes: [...new Set([...scopes, ...named])].map((scope) => judgeScope(user, rules, scope)),
   };
 }
 
-export function judgeRule(rule: Rule, user: DirectoryUser): RuleVerdict {
-  const { isMember, matchesFilter } = conditionsOf(rule, user);
+export function judgeRule(rule: Rule, user: DirectoryUser, directory: Pick<ConsentRules, 'vendor'>): RuleVerdict {
+  const conditions = conditionsOf(rule, user, directory);
   const { name, scopes } = rule;
   return {
     rule: name,
     scopes,
-    holds: isMember && matchesFilter,
-    why: reasonOf(rule, user, { isMember, matchesFilter }),
+    holds: conditions.isMember && conditions.matchesFilter,
+    why: reasonOf(rule, user, directory, conditions),
   };
 }
 
 function reasonOf(
   { groups, filter }: Rule,
   user: DirectoryUser,
+  directory: Pick<ConsentRules, 'vendor'>,
   { isMember, matchesFilter }: ReturnType<typeof conditionsOf>,
 ): string {
   if (!isMember) return `is in none of its groups: ${groups.join(', ')}`;
   if (!matchesFilter) return `does not match its filter ${filter}`;
-  const through = groups.filter((group) => isMemberOfOne(user, [group]));
+  const through = groups.filter((group) => isMemberOfOne(user, [group], directory));
   const reasons = [
     ...(through.length > 0 ? [`is in ${through.join(', ')}`] : []),
     ...(filter === undefined ? [] : [`matches its filter ${filter}`]),

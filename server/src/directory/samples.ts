@@ -60,7 +60,7 @@ export function sampleOf(username: string, user: DirectoryUser, rules: ConsentRu
     groupCount: user.groups.length,
     claims: namesIn(Object.keys(knownClaims(user))).slice(0, most.claims),
     rules: rules.consent_rules.slice(0, most.rules).map((one) => {
-      const { rule, holds, why } = judgeRule(one, user);
+      const { rule, holds, why } = judgeRule(one, user, rules);
       return { rule, holds, why: clipped(why, most.why) };
     }),
     scopes: shown.map((one) => {

@@ -2,10 +2,12 @@
  * PURE. Whether a directory confirms what a user consented to. The only place that can make a {@link VerifiedConsent}.
  */
 import { claimsBehind, type NamedClaim } from '../protocol/claims.ts';
-import { foldText, parseDn, sameDn } from '../protocol/distinguished-name.ts';
+import { parseDn, sameDn } from '../protocol/distinguished-name.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
+import type { DirectoryRegistration } from '../registry/registration.ts';
 import type { DirectoryUser } from './directory.ts';
+import { groupFold } from './group-names.ts';
 
 /** The part of a directory registration that decides. */
 export interface ConsentRules {
@@ -16,6 +18,8 @@ export interface ConsentRules {
     readonly filter?: string;
   }[];
   readonly unlisted_scopes: 'allow' | 'deny';
+  /** How it compares names of groups. */
+  readonly vendor: DirectoryRegistration['vendor'];
 }
 
 export interface ConsentQuestion {
@@ -105,7 +109,7 @@ export function verifyConsent(
     return { outcome: 'refused', reason: 'account_inactive', refused: [] };
   }
   const { grantId, clientId, accessGroups, onRefusedScope, askedAt } = question;
-  if (accessGroups.length > 0 && !isMemberOfOne(user, accessGroups)) {
+  if (accessGroups.length > 0 && !isMemberOfOne(user, accessGroups, rules)) {
     return { outcome: 'refused', reason: 'not_a_member', refused: [] };
   }
   const answers = question.scopes.map((scope) => askRules(user, rules, scope));
@@ -151,12 +155,12 @@ export interface ScopeAnswer {
  */
 export function askRules(
   user: DirectoryUser,
-  { consent_rules, unlisted_scopes }: ConsentRules,
+  { consent_rules, unlisted_scopes, vendor }: ConsentRules,
   scope: string,
 ): ScopeAnswer {
   const naming = consent_rules.filter((rule) => rule.scopes.includes(scope));
   if (naming.length === 0) return { scope, allowed: scope === 'openid' || unlisted_scopes === 'allow', rules: [] };
-  const holding = naming.filter((rule) => holds(rule, user));
+  const holding = naming.filter((rule) => holds(rule, user, vendor));
   const named = holding.length > 0 ? holding : naming;
   return { scope, allowed: holding.length > 0, rules: named.map((rule) => rule.name) };
 }
@@ -187,16 +191,24 @@ export interface RuleConditions {
   readonly matchesFilter: boolean;
 }
 
-export function conditionsOf(rule: ConsentRules['consent_rules'][number], user: DirectoryUser): RuleConditions {
+export function conditionsOf(
+  rule: ConsentRules['consent_rules'][number],
+  user: DirectoryUser,
+  directory: Pick<ConsentRules, 'vendor'>,
+): RuleConditions {
   return {
-    isMember: rule.groups.length === 0 || isMemberOfOne(user, rule.groups),
+    isMember: rule.groups.length === 0 || isMemberOfOne(user, rule.groups, directory),
     matchesFilter: rule.filter === undefined || user.rulesMatchedByFilter.includes(rule.name),
   };
 }
 
 /** Conditions of one rule must all hold; one that states none holds for everybody. */
-function holds(rule: ConsentRules['consent_rules'][number], user: DirectoryUser): boolean {
-  const { isMember, matchesFilter } = conditionsOf(rule, user);
+function holds(
+  rule: ConsentRules['consent_rules'][number],
+  user: DirectoryUser,
+  vendor: ConsentRules['vendor'],
+): boolean {
+  const { isMember, matchesFilter } = conditionsOf(rule, user, { vendor });
   return isMember && matchesFilter;
 }
 
@@ -204,13 +216,18 @@ function holds(rule: ConsentRules['consent_rules'][number], user: DirectoryUser)
  * Whether the user is in one of the groups, each given by name or by DN. Text that reads as a DN is compared with DNs
  * alone: a group may be called `cn=admins,ou=groups,dc=example` by somebody who hopes to pass for that one.
  */
-export function isMemberOfOne(user: Pick<DirectoryUser, 'groups'>, wanted: readonly string[]): boolean {
+export function isMemberOfOne(
+  user: Pick<DirectoryUser, 'groups'>,
+  wanted: readonly string[],
+  { vendor }: Pick<ConsentRules, 'vendor'>,
+): boolean {
+  const fold = groupFold(vendor);
   return wanted.some((text) => {
     const dn = text.includes('=') ? parseDn(text) : null;
-    if (dn === null) return user.groups.some((group) => foldText(group.name) === foldText(text));
+    if (dn === null) return user.groups.some((group) => fold(group.name) === fold(text));
     return user.groups.some((group) => {
       const own = parseDn(group.dn);
-      return own !== null && sameDn(own, dn);
+      return own !== null && sameDn(own, dn, fold);
     });
   });
 }

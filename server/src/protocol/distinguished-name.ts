@@ -108,16 +108,29 @@ export function foldText(text: string): string {
   return text.normalize('NFKC').toLowerCase().normalize('NFKC').replaceAll(/\s+/g, ' ').trim();
 }
 
-const folded = (rdn: readonly NamePart[]): string =>
+/**
+ * As directories compare them that prepare nothing: without the case of letters that have two. What looks alike and is written with
+ * other characters (full width, ligatures, the sign for kelvin, letter and accent apart) is something else.
+ */
+export function foldCase(text: string): string {
+  const lower = (letter: string) => (letter.toLowerCase().toUpperCase() === letter ? letter.toLowerCase() : letter);
+  return Array.from(text, lower).join('').replaceAll(/ +/g, ' ').trim();
+}
+
+/** Texts are the same where what it makes of them is. */
+export type Fold = (text: string) => string;
+
+const folded = (rdn: readonly NamePart[], fold: Fold): string =>
   JSON.stringify(
-    rdn.map(({ type, value }) => [type, foldText(value)]).sort((a, b) => (a.join('=') < b.join('=') ? -1 : 1)),
+    rdn.map(({ type, value }) => [type, fold(value)]).sort((a, b) => (a.join('=') < b.join('=') ? -1 : 1)),
   );
 
-export function sameDn(one: DistinguishedName, other: DistinguishedName): boolean {
-  return one.length === other.length && one.every((rdn, index) => folded(rdn) === folded(other[index] ?? []));
+export function sameDn(one: DistinguishedName, other: DistinguishedName, fold: Fold = foldText): boolean {
+  const isSame = (rdn: readonly NamePart[], index: number) => folded(rdn, fold) === folded(other[index] ?? [], fold);
+  return one.length === other.length && one.every(isSame);
 }
 
 /** Whether `name` is `base` or stands below it. */
-export function isUnder(name: DistinguishedName, base: DistinguishedName): boolean {
-  return name.length >= base.length && sameDn(name.slice(name.length - base.length), base);
+export function isUnder(name: DistinguishedName, base: DistinguishedName, fold: Fold = foldText): boolean {
+  return name.length >= base.length && sameDn(name.slice(name.length - base.length), base, fold);
 }

@@ -19,7 +19,7 @@ const user = (more: Partial<DirectoryUser> = {}): DirectoryUser => ({
 });
 
 const groups = (names: readonly string[]) => names.map((name) => ({ name, dn: `cn=${name},dc=example` }));
-const none = { consent_rules: [], unlisted_scopes: 'deny' as const };
+const none = { consent_rules: [], unlisted_scopes: 'deny' as const, vendor: 'openldap' as const };
 
 function found(one: DirectoryUser, rules: Parameters<typeof sampleOf>[2] = none) {
   const sample = sampleOf('Ada', one, rules);
@@ -45,6 +45,7 @@ describe('what is reported of a sample user', () => {
     const long = 'g'.repeat(1000);
     const rules = {
       unlisted_scopes: 'deny' as const,
+      vendor: 'openldap' as const,
       consent_rules: many(50, 'rule').map((name) => ({
         name,
         scopes: ['shared', ...many(49, `scope-of-${name}`)],

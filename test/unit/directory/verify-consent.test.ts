@@ -34,13 +34,14 @@ interface Case {
   readonly user?: Partial<DirectoryUser> | null;
   readonly rules?: ConsentRules['consent_rules'];
   readonly unlisted?: 'allow' | 'deny';
+  readonly vendor?: ConsentRules['vendor'];
   readonly ask?: Partial<ConsentQuestion>;
 }
 
-function verify({ user = {}, rules = [], unlisted = 'allow', ask = {} }: Case) {
+function verify({ user = {}, rules = [], unlisted = 'allow', vendor = 'openldap', ask = {} }: Case) {
   return verifyConsent(
     user === null ? null : aUser(user),
-    { consent_rules: rules, unlisted_scopes: unlisted },
+    { consent_rules: rules, unlisted_scopes: unlisted, vendor },
     {
       grantId: 'g',
       clientId: 'shop.web',
@@ -92,6 +93,43 @@ describe('access.groups', () => {
   ])('%s', (_title, accessGroups, user, member) =>
     expect(answer({ user, ask: { accessGroups } })).toBe(member ? 'openid orders:read' : 'not_a_member'),
   );
+});
+
+describe('F13: a group whose name looks like the one asked for', () => {
+  const apart = ['active_directory', '389ds', 'generic'] as const;
+  const pairs = [
+    ['ｓtaff', 'staff'],
+    ['ﬁrst', 'first'],
+    ['\u212Aelvin', 'kelvin'],
+    ['Zoe\u0308', 'Zoë'],
+  ] as const;
+  const outcomes = (vendor: ConsentRules['vendor'], own: string, wanted: string) =>
+    [wanted, group(wanted).dn].map((text) =>
+      answer({
+        user: { groups: [group(own)] },
+        vendor,
+        rules: [aRule(['orders:read'], { groups: [text] })],
+      }),
+    );
+
+  it.each(pairs)('%s, %s: another one where directories hold them apart', (own, wanted) => {
+    for (const vendor of apart) {
+      expect(outcomes(vendor, own, wanted)).toEqual(['openid', 'openid']);
+      expect(outcomes(vendor, wanted, own)).toEqual(['openid', 'openid']);
+      expect(outcomes(vendor, own, own)).toEqual(['openid orders:read', 'openid orders:read']);
+    }
+  });
+  it.each(pairs)('%s, %s: the same where the directory prepares names', (own, wanted) =>
+    expect(outcomes('openldap', own, wanted)).toEqual(['openid orders:read', 'openid orders:read']),
+  );
+  it.each([...apart, 'openldap'] as const)('in another case it is the same one: %s', (vendor) => {
+    for (const [own, wanted] of [
+      ['Zoë', 'ZOË'],
+      ['staff', 'STAFF'],
+      ['Ｓtaff', 'ｓtaff'],
+    ] as const)
+      expect(outcomes(vendor, own, wanted)).toEqual(['openid orders:read', 'openid orders:read']);
+  });
 });
 
 describe('consentRules', () => {

@@ -29,7 +29,7 @@ function verified(
 ): Verification {
   return verifyConsent(
     more.user === undefined ? user : more.user,
-    { consent_rules: [], unlisted_scopes: 'allow' },
+    { consent_rules: [], unlisted_scopes: 'allow', vendor: 'openldap' },
     {
       grantId: more.grantId ?? 'g',
       clientId: more.clientId ?? 'shop.web',

@@ -131,6 +131,7 @@ describe('what replicas found of sample users, in status', () => {
     } as const;
     const rules = {
       unlisted_scopes: 'allow' as const,
+      vendor: 'openldap' as const,
       consent_rules: many(50, 'rule').map((name) => ({
         name,
         scopes: ['shared', ...many(49, `scope-of-${name}-`)],

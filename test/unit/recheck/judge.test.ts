@@ -66,7 +66,7 @@ function judged(
 ) {
   return judge(usersOf({ sessions: [session()], grants }), new Map(found === undefined ? [] : [['e1', found]]), {
     directory: 'shop/people',
-    rules: { consent_rules: [], unlisted_scopes: 'allow', ...rules },
+    rules: { consent_rules: [], unlisted_scopes: 'allow', vendor: 'openldap', ...rules },
     current: { client: () => (isThere ? registered : undefined), scope: () => undefined },
     askedAt: epochSeconds(1000),
     groupsHidden,

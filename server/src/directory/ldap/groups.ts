@@ -1,8 +1,9 @@
 /** PURE. Groups of a user: entries of their own that name the user, or DNs that the user's entry lists. */
 import { EqualityFilter, type Filter, OrFilter } from 'ldapts';
-import { type DistinguishedName, isUnder, parseDn } from '../../protocol/distinguished-name.ts';
+import { type DistinguishedName, type Fold, isUnder, parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser } from '../directory.ts';
+import { groupFold } from '../group-names.ts';
 import type { RawEntry } from './answers.ts';
 import type { SearchCommand } from './connection.ts';
 import { EntryProblem, type EntryReader, readEntry } from './entry.ts';
@@ -61,7 +62,7 @@ type GroupSearch = NonNullable<Settings['group_search']>;
 export function groupReading({ group_search, member_of_attribute, vendor }: Settings): GroupReading {
   const base = group_search === undefined ? null : parseDn(group_search.base);
   if (group_search !== undefined && base === null) throw new FilterProblem('spec.groupSearch.base: it is no DN');
-  if (member_of_attribute !== undefined) return listedGroups(member_of_attribute, base);
+  if (member_of_attribute !== undefined) return listedGroups(member_of_attribute, base, groupFold(vendor));
   if (group_search === undefined) return noGroups;
   return searchedGroups(group_search, templateOf(group_search.filter), vendor === 'active_directory');
 }
@@ -86,7 +87,7 @@ function templateOf(text: string): FilterTemplate {
 }
 
 /** With a group base, only groups below it count: elsewhere anybody may be allowed to name one as they like. */
-function listedGroups(attribute: string, base: DistinguishedName | null): GroupReading {
+function listedGroups(attribute: string, base: DistinguishedName | null, fold: Fold): GroupReading {
   return {
     ...noGroups,
     attributes: [attribute],
@@ -97,7 +98,7 @@ function listedGroups(attribute: string, base: DistinguishedName | null): GroupR
         throw new EntryProblem(`an entry lists more than ${mostGroups} groups`);
       return names.flatMap((text) => {
         const dn = parseDn(text);
-        if (dn === null || (base !== null && !isUnder(dn, base))) return [];
+        if (dn === null || (base !== null && !isUnder(dn, base, fold))) return [];
         return [{ name: dn[0]?.[0]?.value ?? text, dn: text }];
       });
     },
