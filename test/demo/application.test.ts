@@ -228,8 +228,9 @@ describe('what it shows', () => {
       await page.goto(application.url);
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      performed.length = 0;
       await page.click('#directory-switch');
-      expect(performed.at(-1)).toBe('stop');
+      await expect.poll(() => performed).toEqual(['stop']);
     } finally {
       await browser.close();
     }
@@ -303,11 +304,13 @@ describe('the page of the directory', () => {
       const page = await context.newPage();
       await page.goto(application.url);
       await page.click('#explain-ada');
-      expect(await page.getAttribute('body', 'data-page')).toBe('directory');
+      await page.locator('body[data-page=directory]').waitFor();
+      await page.waitForLoadState();
       expect((await new AxeBuilder({ page }).analyze()).violations).toEqual([]);
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);
+      performed.length = 0;
       await page.click('#join-finance');
-      expect(performed.at(-1)).toBe('join ada finance');
+      await expect.poll(() => performed).toEqual(['join ada finance']);
     } finally {
       await browser.close();
     }
