@@ -37,7 +37,7 @@ const helm = (major: HelmMajor, ...args: readonly string[]): Promise<string> =>
   helmAs(major, { KUBECONFIG: cluster.kubeconfig }, ...args);
 
 const get = (path: string): Promise<AnyObject> => cluster.call('GET', path);
-const eventually = (look: () => Promise<unknown>) => expect.poll(look, { timeout: 60_000, interval: 200 });
+const eventually = (look: () => Promise<unknown>) => expect.poll(look, { timeout: 120_000, interval: 200 });
 
 /** The arguments of a container of the release, without those that want pods of servers. */
 function argumentsOf(workload: AnyObject): readonly string[] {
@@ -206,7 +206,7 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
     expect(await runHook(namespace)).toBe('3 resources released\n');
     await uninstalled;
     // It was told to end, came back, and waits: nothing is held again.
-    expect(operator?.ends).toBeGreaterThan(0);
+    await eventually(() => Promise.resolve(operator?.ends)).toBeGreaterThan(0);
     for (const path of [server, client, elsewhere]) expect(await finalizers(path)).toEqual([]);
     for (const name of names) expect((await cluster.request('GET', `${crds}/${name}`)).status).toBe(200);
     const left = await cluster.kubectl([

@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Right, renderChart, rightsOf } from '../support/chart.ts';
+import { untilGranted } from '../support/granted.ts';
 import { type AuditEvent, filterAudit } from '../support/kube-audit.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
@@ -81,9 +82,8 @@ beforeAll(async () => {
     await until(
       `${plural} are served`,
       async () => (await cluster.request('GET', `/apis/${ofKind}/v1/${plural}`)).status === 200,
-      60_000,
     );
-}, 300_000);
+});
 afterAll(() => Promise.all([cluster?.stop(), postgres?.stop()]));
 
 const what = ({ verb, resource }: Pick<Right, 'verb' | 'resource'>) => `${verb} ${resource}`;
@@ -115,13 +115,14 @@ describe.each(modes)('A74 A77 F40 a full life with the rights of the chart, $mod
     const set = listed ? [`watchNamespaces={${namespaces.join(',')}}`] : [];
     const rendered = await renderChart({ release, set });
     await cluster.apply(rendered);
+    await untilGranted(cluster, rendered);
     rights = rightsOf(rendered);
     const account = `${release}-nauthera-operator`;
     user = `system:serviceaccount:${home}:${account}`;
     const kubeconfig = await cluster.serviceAccountKubeconfig(home, account);
     await live(kubeconfig, listed ? namespaces : undefined);
     events = filterAudit(await cluster.auditEvents(), { user });
-  }, 300_000);
+  }, 1_200_000);
 
   it('nothing was forbidden', () => {
     expect(events.length).toBeGreaterThan(50);
@@ -159,10 +160,8 @@ async function deploy(stand: StandIn, name: string, edit: (body: AnyObject) => P
   const first = await stand.untilJob(name);
   await stand.failJob(first, 'no');
   await edit({ metadata: { annotations: { 'auth.nauthera.io/reconcile': 'again' } } });
-  await until(
-    `${name}: another Job`,
-    async () => (await stand.jobs(name)).find(({ metadata }) => metadata.uid !== first.metadata.uid),
-    60_000,
+  await until(`${name}: another Job`, async () =>
+    (await stand.jobs(name)).find(({ metadata }) => metadata.uid !== first.metadata.uid),
   ).then((job) => stand.runJob(job));
   await stand.beginRollOut(`${name}-server`);
   const there = async (group: string, plural: string) =>
@@ -173,7 +172,7 @@ async function deploy(stand: StandIn, name: string, edit: (body: AnyObject) => P
     ['monitoring.coreos.com/v1', 'servicemonitors'],
     ['networking.k8s.io/v1', 'networkpolicies'],
   ] as const;
-  for (const [ofKind, plural] of optional) await until(`${name}: ${plural}`, () => there(ofKind, plural), 60_000);
+  for (const [ofKind, plural] of optional) await until(`${name}: ${plural}`, () => there(ofKind, plural));
   await edit({
     spec: {
       autoscaling: null,
@@ -183,15 +182,15 @@ async function deploy(stand: StandIn, name: string, edit: (body: AnyObject) => P
     },
   });
   for (const [ofKind, plural] of optional)
-    await until(`${name}: no ${plural}`, async () => !(await there(ofKind, plural)), 60_000);
-  await until(`${name}: ingresses`, () => there('networking.k8s.io/v1', 'ingresses'), 60_000);
+    await until(`${name}: no ${plural}`, async () => !(await there(ofKind, plural)));
+  await until(`${name}: ingresses`, () => there('networking.k8s.io/v1', 'ingresses'));
   await edit({ spec: { exposure: { mode: 'None' } } });
-  await until(`${name}: no ingresses`, async () => !(await there('networking.k8s.io/v1', 'ingresses')), 60_000);
+  await until(`${name}: no ingresses`, async () => !(await there('networking.k8s.io/v1', 'ingresses')));
   // Behind a proxy that ends TLS the pods show no certificate, and nobody needs its authority.
   const authority = () => stand.get('', 'configmaps', `${name}-ca`);
-  await until(`${name}: an authority`, authority, 60_000);
+  await until(`${name}: an authority`, authority);
   await edit({ spec: { exposure: { mode: 'Ingress' } } });
-  await until(`${name}: no authority`, async () => (await authority()) === undefined, 60_000);
+  await until(`${name}: no authority`, async () => (await authority()) === undefined);
   await stand.rollOut(`${name}-server`);
 }
 
@@ -219,10 +218,9 @@ async function live(kubeconfig: string, watchNamespaces: readonly string[] | und
           status.observedGeneration === metadata.generation && (found?.reason === wanted || found?.status === wanted)
         );
       },
-      60_000,
     );
   const gone = (path: string) =>
-    until(`${path} is gone`, async () => (await cluster.request('GET', path)).status === 404, 60_000);
+    until(`${path} is gone`, async () => (await cluster.request('GET', path)).status === 404);
 
   if (watchNamespaces !== undefined)
     await post(ours('elsewhere', 'clients'), resource('Client', 'unseen', { grantTypes: ['client_credentials'] }));
@@ -286,54 +284,37 @@ async function live(kubeconfig: string, watchNamespaces: readonly string[] | und
       await until(
         `${space}: the Secret`,
         async () => (await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`)).status === 200,
-        30_000,
       );
       // A deleted Secret is written again; twice the same Event is one that counts.
       for (const time of ['first', 'second']) {
         const { uid } = (await cluster.call('GET', `${core(space, 'secrets')}/batch-oauth2`)).metadata;
         await cluster.call('DELETE', `${core(space, 'secrets')}/batch-oauth2`);
-        await until(
-          `${space}: the Secret is written again, the ${time} time`,
-          async () => {
-            const { status, body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
-            return status === 200 && body.metadata.uid !== uid;
-          },
-          30_000,
-        );
+        await until(`${space}: the Secret is written again, the ${time} time`, async () => {
+          const { status, body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
+          return status === 200 && body.metadata.uid !== uid;
+        });
       }
       // Looked at twice without a change of its own, a Client is read by name.
       let words = 0;
-      await until(
-        `${space}: the Client is read by name`,
-        async () => {
-          words += 1;
-          await patch(`${ours(space, 'scopes')}/read`, { spec: { displayName: `Read ${words}` } });
-          await sleep(500);
-          const read = { verb: 'get', resource: 'clients', namespace: space, subresource: '' };
-          return filterAudit(await cluster.auditEvents(), read).some(({ user }) => user.endsWith('nauthera-operator'));
-        },
-        30_000,
-      );
+      await until(`${space}: the Client is read by name`, async () => {
+        words += 1;
+        await patch(`${ours(space, 'scopes')}/read`, { spec: { displayName: `Read ${words}` } });
+        await sleep(500);
+        const read = { verb: 'get', resource: 'clients', namespace: space, subresource: '' };
+        return filterAudit(await cluster.auditEvents(), read).some(({ user }) => user.endsWith('nauthera-operator'));
+      });
       await patch(`${core(space, 'secrets')}/batch-oauth2`, { stringData: { 'client-id': 'wrong' } });
-      await until(
-        'the Secret is repaired',
-        async () => {
-          const { body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
-          return Buffer.from(String(body.data?.['client-id']), 'base64').toString() === `${space}.batch`;
-        },
-        30_000,
-      );
+      await until('the Secret is repaired', async () => {
+        const { body } = await cluster.request('GET', `${core(space, 'secrets')}/batch-oauth2`);
+        return Buffer.from(String(body.data?.['client-id']), 'base64').toString() === `${space}.batch`;
+      });
     }
     for (const space of namespaces) {
       const { uid } = (await cluster.call('GET', `${ours(space, 'clients')}/batch`)).metadata;
-      await until(
-        `${space}: an Event that counts`,
-        async () => {
-          const { items } = await cluster.call('GET', `/apis/events.k8s.io/v1/namespaces/${space}/events`);
-          return (items as AnyObject[]).some(({ regarding, series }) => regarding.uid === uid && series?.count > 1);
-        },
-        60_000,
-      );
+      await until(`${space}: an Event that counts`, async () => {
+        const { items } = await cluster.call('GET', `/apis/events.k8s.io/v1/namespaces/${space}/events`);
+        return (items as AnyObject[]).some(({ regarding, series }) => regarding.uid === uid && series?.count > 1);
+      });
     }
     for (const space of namespaces) {
       await cluster.call('DELETE', `${ours(space, 'clients')}/batch`);
