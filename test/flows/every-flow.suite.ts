@@ -2,6 +2,7 @@
  * Every flow from its first request to its last, with JWTs and with opaque tokens, as applications write it with
  * `openid-client` and with `oauth4webapi`. It knows nothing of how many servers there are.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
@@ -63,6 +64,15 @@ export const everyFlow: Declared = {
   server: { grant_types_supported: [...grantTypes], response_types_supported: [...responseTypes] },
 };
 
+/** A machine that is too busy says 503 and does nothing: then once more, as a client does. */
+export async function unlessBusy<T extends { readonly status: number }>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    const answer = await ask();
+    if (answer.status !== 503) return answer;
+    await sleep(100);
+  }
+}
+
 /** The parts of a flow that tests of one deployment share. */
 export class Actors {
   readonly deployment: Deployment;
@@ -76,45 +86,45 @@ export class Actors {
 
   /** Signs in and allows where that is asked; the page that leads back to the client. */
   async through(browser: Browser, path: string, username = 'ada'): Promise<Page> {
-    let page = await browser.get(path);
-    if (page.name === 'login') {
-      const password = this.deployment.password(username);
-      page = await browser.submit(page, { username, password, 'sign-in': '1' });
-    }
+    let page = await unlessBusy(() => browser.get(path));
+    if (page.name === 'login') page = await this.signIn(browser, page, username);
     return page.name === 'consent' ? browser.submit(page, { decision: 'allow' }) : page;
   }
 
   async tokens(browser: Browser, clientId: string, username = 'ada', wanted = scope) {
     const page = await this.through(browser, authorizePath({ client_id: clientId, scope: wanted }), username);
-    return (await this.world.token(codeFields(page.response.code), clientId)).body;
+    return (await unlessBusy(() => this.world.token(codeFields(page.response.code), clientId))).body;
+  }
+
+  signIn(browser: Browser, login: Page, username = 'ada'): Promise<Page> {
+    const password = this.deployment.password(username);
+    return unlessBusy(() => browser.submit(login, { username, password, 'sign-in': '1' }));
   }
 
   /** Allows what a device asked for, with its code in the address. */
   async approve(browser: Browser, userCode: string, username = 'ada'): Promise<Page> {
-    let page = await browser.get(`/device?user_code=${userCode}`);
-    if (page.name === 'login') {
-      const password = this.deployment.password(username);
-      page = await browser.submit(page, { username, password, 'sign-in': '1' });
-    }
-    return browser.submit(page, { decision: 'allow' });
+    let page = await unlessBusy(() => browser.get(`/device?user_code=${userCode}`));
+    if (page.name === 'login') page = await this.signIn(browser, page, username);
+    return unlessBusy(() => browser.submit(page, { decision: 'allow' }));
   }
 
   async userinfo(token: string | undefined): Promise<number> {
     const headers = { authorization: `Bearer ${token ?? ''}` };
-    return (await this.world.fetch(`${issuer}/userinfo`, { headers })).status;
+    return (await unlessBusy(() => this.world.fetch(`${issuer}/userinfo`, { headers }))).status;
   }
 
   /** As a resource server asks: each of so many that answer in turn. */
   async active(token: string | undefined, times = 6): Promise<readonly unknown[]> {
     const ask = async () => {
-      const response = await this.world.fetch(`${issuer}/introspect`, {
+      const init = {
         method: 'POST',
         headers: {
           authorization: `Basic ${Buffer.from('api.orders:secret-of-api.orders').toString('base64')}`,
           'content-type': 'application/x-www-form-urlencoded',
         },
         body: new URLSearchParams({ token: token ?? '' }).toString(),
-      });
+      };
+      const response = await unlessBusy(() => this.world.fetch(`${issuer}/introspect`, init));
       return ((await response.json()) as { active?: unknown }).active;
     };
     return [...new Set(await Promise.all(Array.from({ length: times }, ask)))];
@@ -134,7 +144,7 @@ export function describeEveryFlow(
   beforeAll(async () => {
     deployment = await open(everyFlow);
     actors = new Actors(deployment);
-  }, 240_000);
+  });
   afterAll(() => deployment?.close());
 
   const server = async () =>
@@ -276,7 +286,7 @@ export function describeEveryFlow(
       await oauth.processRevocationResponse(revoked);
       const asker = { client_id: 'api.orders' };
       for (const token of [one.access_token, other.access_token]) {
-        await expect.poll(() => actors.active(token), { timeout: 15_000 }).toEqual([false]);
+        await expect.poll(() => actors.active(token)).toEqual([false]);
         const asked = await oauth.introspectionRequest(as, asker, secretOf('api.orders'), token, http);
         expect(await oauth.processIntrospectionResponse(as, asker, asked)).toEqual({ active: false });
       }
@@ -290,7 +300,7 @@ export function describeEveryFlow(
       ];
       expect(await actors.active(one.access_token)).toEqual([true]);
       await oidc.tokenRevocation(party, one.refresh_token ?? '', { token_type_hint: 'refresh_token' });
-      await expect.poll(() => actors.active(one.access_token), { timeout: 15_000 }).toEqual([false]);
+      await expect.poll(() => actors.active(one.access_token)).toEqual([false]);
       const asked = await Promise.all([1, 2, 3].map(() => actors.userinfo(one.access_token)));
       expect(asked).toEqual([401, 401, 401]);
       await expect(oidc.refreshTokenGrant(party, one.refresh_token ?? '')).rejects.toMatchObject({
@@ -308,7 +318,7 @@ export function describeEveryFlow(
       expect(replays.map(({ body }) => body.error)).toEqual(['invalid_grant', 'invalid_grant', 'invalid_grant']);
       const later = await deployment.world.token(refreshFields(first.body.refresh_token), web);
       expect(later.body.error).toBe('invalid_grant');
-      await expect.poll(() => actors.active(first.body.access_token), { timeout: 15_000 }).toEqual([false]);
+      await expect.poll(() => actors.active(first.body.access_token)).toEqual([false]);
     });
 
     it('openid-client: sign-out; the application is told, its frame is loaded, nobody is signed in any more', async () => {
@@ -327,14 +337,14 @@ export function describeEveryFlow(
       expect([page.name, page.wayOut?.href]).toEqual(['signed-out', `${bye}?state=out`]);
       expect(page.html).toContain('src="https://shop.example.com/front?');
       const told = () => deployment.told.filter(({ path }) => path === `/${web}`);
-      await expect.poll(() => told().length, { timeout: 60_000 }).toBe(1);
+      await expect.poll(() => told().length).toBe(1);
       const token = new URLSearchParams(told()[0]?.body).get('logout_token') ?? '';
       expect(decodeJwt(token)).toMatchObject({ iss: issuer, aud: web, sid, sub });
       const silent = await browser.get(authorizePath({ client_id: web, prompt: 'none' }));
       expect(silent.response.error).toBe('login_required');
       const refresh = (one: typeof tokens) => deployment.world.token(refreshFields(one.refresh_token), web);
       expect((await refresh(lasting)).status).toBe(200);
-      await expect.poll(() => actors.active(tokens.access_token), { timeout: 15_000 }).toEqual([false]);
+      await expect.poll(() => actors.active(tokens.access_token)).toEqual([false]);
     });
   });
 
@@ -346,7 +356,7 @@ export function describeEveryFlow(
         client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
         client_assertion: assertion,
       });
-    const answers = await Promise.all(Array.from({ length: 50 }, ask));
+    const answers = await Promise.all(Array.from({ length: 50 }, () => unlessBusy(ask)));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);
     expect(answers.filter(({ body }) => body.error === 'invalid_client')).toHaveLength(49);
   });

@@ -12,6 +12,7 @@ import { openDatabase } from '../../server/src/store/open.ts';
 import { Browser } from '../support/browser.ts';
 import { aClient, anOwner, aServer } from '../support/builders.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { until } from '../support/product.ts';
 import { keyFileText, Replica } from '../support/replica.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { aDirectory, authorizePath, codeFields, issuer, refreshFields, webApp } from '../support/world.ts';
@@ -145,7 +146,7 @@ const backends: readonly [string, number, () => Promise<string>][] = [
 ];
 
 describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', (_name, rounds, create) => {
-  it(`${rounds} rounds: same clients, same secrets, no lost grant, nothing doubled`, { timeout: 400_000 }, async () => {
+  it(`${rounds} rounds: same clients, same secrets, no lost grant, nothing doubled`, { timeout: 900_000 }, async () => {
     const databaseUrl = await create();
     await declare(databaseUrl);
     const replica = await Replica.start({ databaseUrl, keyFile: join(folder, 'key') });
@@ -176,7 +177,11 @@ describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', 
         await stopTheClock(databaseUrl);
         await replica.restart();
         // Everybody gets an answer from the new process before the next round.
-        await sleep(200);
+        const counts = () => [machineTokens, ...all.map((chain) => chain.refreshed)];
+        const before = counts();
+        const isServed = () => counts().every((count, at) => count > (before[at] ?? 0));
+        const isOver = () => machineRefused !== undefined || all.some(({ refused }) => refused !== undefined);
+        await until('everybody is served again', () => Promise.resolve(isServed() || isOver()));
         up = true;
         await Promise.all(load);
       }
@@ -192,10 +197,10 @@ describe.each(backends)('I3, F03, F02: a server killed while it issues, on %s', 
 
     // A fault that never fired proves nothing.
     expect(all.some(({ unanswered }) => unanswered > 0)).toBe(true);
-    expect(machineTokens).toBeGreaterThan(rounds);
+    expect(machineTokens).toBeGreaterThanOrEqual(rounds);
     expect(machineRefused).toBeUndefined();
     expect(all.map(({ refused }) => refused)).toEqual(all.map(() => undefined));
-    for (const chain of all) expect(chain.refreshed).toBeGreaterThan(rounds);
+    for (const chain of all) expect(chain.refreshed).toBeGreaterThanOrEqual(rounds);
 
     const database = await openDatabase(databaseUrl);
     const rows = async <R>(text: string) => (await database.run<R>({ name: 'looked_up', text }, [])).rows;

@@ -60,7 +60,8 @@ class Run {
     });
     running.add(this);
     this.ended = new Promise((resolve) =>
-      this.#child.once('exit', (_, signal) => {
+      // Not before what it wrote last was read.
+      this.#child.once('close', (_, signal) => {
         running.delete(this);
         resolve(signal);
       }),
@@ -81,7 +82,6 @@ class Run {
     await until(
       () => `settled, but ${this.#seen}`,
       async () => isOver || (await this.#isSettled(expected)),
-      120_000,
     );
   }
 

@@ -8,6 +8,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,9 +16,10 @@ import { migrate } from '../../server/src/store/migrate.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { keptProgram } from '../compatibility/program.ts';
 import type { Recording } from '../compatibility/recording.ts';
-import { actClients, actServer, acts, type PreparedAct } from '../support/acts.ts';
+import { type ActAnswer, actClients, actServer, acts, type PreparedAct } from '../support/acts.ts';
 import { aClient } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
+import { withEndlessGrace } from '../support/endless-grace.ts';
 import { Load } from '../support/load.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { keyFileText, Replica } from '../support/replica.ts';
@@ -60,6 +62,14 @@ afterAll(async () => {
   await postgres?.stop();
   await rm(files, { recursive: true, force: true });
 });
+
+/** As whoever is told to come later: a process that shares its cores may be too busy for a moment. */
+async function insisting(act: PreparedAct): Promise<ActAnswer> {
+  for (const deadline = Date.now() + 60_000; ; await sleep(100)) {
+    const answer = await act.ask();
+    if (answer !== 'later' || Date.now() > deadline) return answer;
+  }
+}
 
 let people = 0;
 async function newPerson(): Promise<string> {
@@ -125,7 +135,7 @@ describe.each(recordings.map((one) => [one.version, one] as const))(
     }
     const finish = async (all: readonly Begun[]) => {
       const answers = [];
-      for (const { title, act } of all) answers.push([title, await act.ask()] as const);
+      for (const { title, act } of all) answers.push([title, await insisting(act)] as const);
       return answers;
     };
 
@@ -146,7 +156,7 @@ describe.each(recordings.map((one) => [one.version, one] as const))(
       // The former one serves on meanwhile.
       expect((await migrate(database)).length).toBeGreaterThan(0);
       latter = await Replica.start(options);
-    }, 240_000);
+    });
     afterAll(async () => {
       await proxy?.close();
       await world?.stop();
@@ -154,19 +164,23 @@ describe.each(recordings.map((one) => [one.version, one] as const))(
     });
 
     it('I13, I1: what began with the former ends with the latter, and is spent for both', async () => {
-      only(latter, former);
-      expect(await finish(begun)).toEqual(begun.map(({ title }) => [title, 'given']));
-      only(former, latter);
-      expect(await finish(begun)).toEqual(begun.map(({ title, at }) => [title, acts[at]?.repeated]));
+      await withEndlessGrace(world.database, async () => {
+        only(latter, former);
+        expect(await finish(begun)).toEqual(begun.map(({ title }) => [title, 'given']));
+        only(former, latter);
+        expect(await finish(begun)).toEqual(begun.map(({ title, at }) => [title, acts[at]?.repeated]));
+      });
     });
 
     it('I13, I1: rolled back: what began with the latter ends with the former, and is spent for both', async () => {
       only(latter, former);
       const back = await begin();
-      only(former, latter);
-      expect(await finish(back)).toEqual(back.map(({ title }) => [title, 'given']));
-      only(latter, former);
-      expect(await finish(back)).toEqual(back.map(({ title, at }) => [title, acts[at]?.repeated]));
+      await withEndlessGrace(world.database, async () => {
+        only(former, latter);
+        expect(await finish(back)).toEqual(back.map(({ title }) => [title, 'given']));
+        only(latter, former);
+        expect(await finish(back)).toEqual(back.map(({ title, at }) => [title, acts[at]?.repeated]));
+      });
     });
 
     it('I13: both at once under load: each request with either of them, and none fails', async () => {
@@ -181,7 +195,7 @@ describe.each(recordings.map((one) => [one.version, one] as const))(
       });
       await load.start();
       const enough = () => Object.values(load.history.done).every((count) => count >= 15);
-      await expect.poll(enough, { timeout: 90_000 }).toBe(true);
+      await expect.poll(enough, { timeout: 180_000 }).toBe(true);
       expect(await load.stop()).toMatchObject({ failures: [], unanswered: 0, lostCodes: 0 });
       for (const answered of proxy.answered) expect(answered).toBeGreaterThan(30);
     });
