@@ -2,9 +2,15 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { mostPages } from '../../server/src/directory/ldap/pages.ts';
 import { bindAnswer, doneAnswer, entryAnswer, pageAnswer } from '../support/ber.ts';
 import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
+import { startDirectory389 } from '../support/directory-389.ts';
+import { dn389, groupDn389 } from '../support/directory-389-seed.ts';
+import { replaced } from '../support/ldap-changes.ts';
+import { startSamba } from '../support/samba.ts';
+import { domainPerson } from '../support/samba-seed.ts';
 import { startScriptedLdap } from '../support/scripted-ldap.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedSuffix } from '../support/slapd-seed.ts';
+import { registrationOf389, registrationOfSamba } from '../support/vendor-registrations.ts';
 
 /** Answers longer than a server gives at once are read to their end, page by page (RFC 2696), and to our own bounds. */
 const started: AsyncDisposable[] = [];
@@ -107,6 +113,55 @@ it.each([
   await expect(people.user('alan')).rejects.toThrow(/result code 4$/);
   expect((await people.user('person7')).groups).toHaveLength(1);
   expect(people.port.servers().map(({ up }) => up)).toEqual([true]);
+});
+
+it('a server that will not look through so many, in pages neither, is unavailable for that one, by its first word', async () => {
+  await using people = await openWarm(await startWith('sizelimit size.unchecked=30'));
+  await expect(people.user('alan')).rejects.toThrow(/result code 11$/);
+  // The user, the groups, and the groups in pages.
+  expect(people.counted()).toBe('search 3');
+  expect((await people.user('person7')).groups).toHaveLength(1);
+  expect(people.port.servers().map(({ up }) => up)).toEqual([true]);
+});
+
+it('389 Directory Server looks through more for pages than for one answer: in pages it tells of all groups', async () => {
+  await using server = await startDirectory389();
+  const limit = (name: string, value: string) =>
+    replaced('cn=config,cn=ldbm database,cn=plugins,cn=config', name, value);
+  const names = crowd.map((uid) => `of-${uid}`);
+  await server.modify(limit('nsslapd-lookthroughlimit', '20') + limit('nsslapd-pagedlookthroughlimit', '1000'));
+  await server.add(
+    names
+      .map((cn) => `dn: ${groupDn389(cn)}\nobjectClass: groupOfUniqueNames\ncn: ${cn}\nuniqueMember: ${dn389('zoe')}\n`)
+      .join('\n'),
+  );
+  await using people = openDirectories({ people: registrationOf389(server) });
+  await people.user('ada');
+  people.forget();
+  expect((await people.user('zoe')).groups.map(({ name }) => name).toSorted()).toEqual(names.toSorted());
+  // The user, the answer that was cut off, and one page.
+  expect(people.counted()).toBe('search 3');
+});
+
+describe('Samba, which keeps to no limit but that of a page', () => {
+  it('is found well, and is as well after a name that three entries have', async () => {
+    await using samba = await startSamba();
+    await samba.add(['one', 'two', 'three'].map((name) => domainPerson(name, name, ['department: shared'])).join(''));
+    const { user_search } = registrationOfSamba(samba);
+    const filter = '(&(objectClass=user)(|(sAMAccountName={})(department={})))';
+    const registration = registrationOfSamba(samba, { user_search: { ...user_search, filter } });
+    await using people = openDirectories({ people: registration });
+    people.port.start();
+    await expect.poll(() => people.port.probes()).toHaveLength(1);
+    expect(people.port.probes()[0]?.servers).toMatchObject([{ searchBase: { ok: true } }]);
+    for (let round = 0; round < 4; round += 1)
+      expect(await people.port.find('shared', never)).toMatchObject({ known: false });
+    expect(people.port.servers()).toMatchObject([{ up: true }]);
+    const { entryId, directory } = await people.user('ada');
+    // Somebody is there, so whoever is not found is gone.
+    expect(await people.port.lookupMany(directory, ['00000000-0000-4000-8000-000000000000'], never)).toEqual(new Map());
+    expect(await people.port.lookup({ directory, entryId }, never)).toMatchObject({ username: 'ada' });
+  });
 });
 
 describe('a server that means harm', () => {

@@ -4,7 +4,7 @@ import type { RawEntry } from './answers.ts';
 import { blameFor, isOutage, SearchFailed } from './blame.ts';
 import type { SearchCommand } from './connection.ts';
 import type { Attempt } from './health.ts';
-import { allPages, isCutOff } from './pages.ts';
+import { allPages, firstOf, isCutOff } from './pages.ts';
 import type { LdapServer, Searcher } from './server.ts';
 
 export interface Question {
@@ -112,7 +112,7 @@ export interface FoundEntries {
  * @throws SearchFailed, ConnectionLost
  */
 export async function entriesOf(searcher: Searcher, command: SearchCommand): Promise<FoundEntries> {
-  const answer = await searcher.search(command);
+  const answer = await firstOf(searcher, command);
   const { code, entries, references } = answer;
   const full = code === resultCode.sizeLimitExceeded && entries.length === command.sizeLimit;
   if (code === resultCode.success || full) return { entries, elsewhere: references > 0 };

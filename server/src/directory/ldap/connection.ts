@@ -49,12 +49,14 @@ export interface SearchCommand {
   readonly scope: 'base' | 'one' | 'sub';
   readonly filter: Filter;
   readonly attributes: readonly string[];
-  /** The server is asked for so many entries at most; more than that is malformed. */
+  /** The server is asked for so many entries at most; what it gives over that is dropped, as if it had kept to it. */
   readonly sizeLimit: number;
   /** It is asked to name no other places where more may be (MS-ADTS §3.1.1.3.4.1.4). Default `false`. */
   readonly domainScope?: boolean;
   /** Where the server's own limit is smaller, the answer may be asked for in pages. Default `false`. */
   readonly mayBePaged?: boolean;
+  /** The limit is asked for as the size of a page: the server may know no other. Default `false`. */
+  readonly limitsByPage?: boolean;
 }
 
 /** A part of an answer (RFC 2696). */
@@ -168,7 +170,7 @@ class LdapConnection implements Connection {
     const timeLimit = Math.ceil(limits.milliseconds / 1000);
     const what = { baseDN, scope, filter, attributes: [...attributes], sizeLimit, timeLimit, controls };
     const request = (messageId: number) => new SearchRequest({ messageId, ...what }).write();
-    return this.#run(request, takeSearch(page?.size ?? sizeLimit), limits, true);
+    return this.#run(request, takeSearch(page?.size ?? sizeLimit, page !== undefined), limits, true);
   }
 
   async changePassword(command: PasswordCommand, limits: OperationLimits): Promise<ModifyAnswer> {
@@ -272,20 +274,23 @@ function pageControl({ size, cookie }: SearchPage): Control {
   return new PagedResultsControl({ critical: true, value });
 }
 
-function takeSearch(sizeLimit: number): Take<SearchAnswer> {
+/** Some servers (Samba) give everything, whatever the limit: what is over it is cut off here. All of them keep to pages. */
+function takeSearch(limit: number, isPage: boolean): Take<SearchAnswer> {
   const entries: RawEntry[] = [];
-  let references = 0;
+  let [references, isCut] = [0, false];
   return (answer) => {
     switch (answer.kind) {
       case 'entry':
-        entries.push(answer.entry);
-        if (entries.length > sizeLimit) throw new MalformedAnswer('more entries than were asked for');
+        if (entries.length < limit) entries.push(answer.entry);
+        else if (isPage) throw new MalformedAnswer('more entries than were asked for');
+        else isCut = true;
         return undefined;
       case 'reference':
         references += 1;
         return undefined;
       case 'done':
-        return { code: answer.code, entries, references, cookie: answer.cookie ?? null };
+        // As sizeLimitExceeded (RFC 4511 appendix A.1).
+        return { code: answer.code || (isCut ? 4 : 0), entries, references, cookie: answer.cookie ?? null };
       case 'bind':
       case 'modified':
       case 'notice':

@@ -162,7 +162,7 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
       nested && !ofDomain
         ? (groupDns) => of(new OrFilter({ filters: groupDns.map((one) => template.fill(one)) }))
         : null,
-    any: { ...of(template.open), sizeLimit: 1 },
+    any: { ...of(template.open), sizeLimit: 1, limitsByPage: ofDomain },
     read(_user, found) {
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
       return found.map((raw) => {

@@ -24,9 +24,24 @@ const noMoreThanBefore: ReadonlySet<number> = new Set([
   resultCode.unwilling,
 ]);
 
-/** A limit of the server's own ended the search. */
+/**
+ * A limit of the server's own ended the search: on the entries of an answer, or on what it looks through for one (389 Directory
+ * Server has another limit for pages there).
+ */
 export function isCutOff({ code, entries }: SearchAnswer): boolean {
-  return code === resultCode.sizeLimit && entries.length > 0;
+  return code === resultCode.adminLimit || (code === resultCode.sizeLimit && entries.length > 0);
+}
+
+/**
+ * The first entries alone, as many as the command's limit says.
+ *
+ * @throws what searching throws
+ */
+export async function firstOf(searcher: Searcher, command: SearchCommand): Promise<SearchAnswer> {
+  if (command.limitsByPage !== true) return searcher.search(command);
+  const answer = await searcher.search(command, { size: command.sizeLimit, cookie: null });
+  if (answer.cookie !== null) await searcher.search(command, { size: 0, cookie: answer.cookie });
+  return answer;
 }
 
 /**
@@ -39,7 +54,9 @@ export async function allPages(
   command: SearchCommand,
   cut: SearchAnswer,
 ): Promise<{ readonly entries: readonly RawEntry[]; readonly elsewhere: boolean }> {
-  const mostAtOnce = Math.min(largestPage, cut.entries.length);
+  // What it looked through for says nothing of how much it gives.
+  const given = cut.code === resultCode.sizeLimit ? cut.entries.length : largestPage;
+  const mostAtOnce = Math.min(largestPage, given);
   const entries: RawEntry[] = [];
   let [cookie, elsewhere, bytes]: [Buffer | null, boolean, number] = [null, false, 0];
   for (let pages = 0; pages < mostPages; pages += 1) {

@@ -10,6 +10,7 @@ import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
 import type { Attempt } from './health.ts';
 import type { LdapDirectory } from './ldap-directory.ts';
+import { firstOf } from './pages.ts';
 import { no, ok, placeOf, withPort, wordsOf } from './probe-words.ts';
 import type { LdapServer, Searcher } from './server.ts';
 import { ServiceBindFailed, ServiceBindRefused } from './service-bind.ts';
@@ -126,7 +127,7 @@ async function searchBaseStep(directory: LdapDirectory, target: ServerTarget, se
       `${target.host} does not let ${account} read "${base}" (result code ${found.code}). Give it the right to search there`,
     );
   }
-  const { code, entries } = await searcher.search(reading.anyone);
+  const { code, entries } = await firstOf(searcher, reading.anyone);
   if (code !== resultCode.success && code !== resultCode.sizeLimitExceeded) {
     return no(
       'SearchNotPermitted',

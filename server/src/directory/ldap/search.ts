@@ -103,8 +103,11 @@ export function userReading(directory: string, registration: DirectoryRegistrati
       return { ...command, filter, sizeLimit: values.length + 1, mayBePaged: true };
     },
     idOf: (entry) => entryIdOf(entry, subject),
-    anyone: { ...command, filter: template.open, sizeLimit: 1 },
-    anyGroup: groups.listed === null ? groups.any : { ...command, filter: havingListed(groups.listed), sizeLimit: 1 },
+    anyone: { ...command, filter: template.open, sizeLimit: 1, limitsByPage: vendor.limitsByPage },
+    anyGroup:
+      groups.listed === null
+        ? groups.any
+        : { ...command, filter: havingListed(groups.listed), sizeLimit: 1, limitsByPage: vendor.limitsByPage },
     requireReadable(raw) {
       const entry = readEntry(raw);
       nameOf(entry);

@@ -18,6 +18,11 @@ export interface VendorProfile {
    */
   readonly domainScope: boolean;
   /**
+   * Ask for the first of very many entries by a page of them: one of its kind (Samba) gives all of them, whatever the limit. The
+   * others know both.
+   */
+  readonly limitsByPage: boolean;
+  /**
    * @param now epoch seconds
    * @throws EntryProblem when the entry does not show what every entry has: nobody can tell then
    */
@@ -41,6 +46,7 @@ const generic: VendorProfile = {
   attributes: [],
   policyControl: false,
   domainScope: false,
+  limitsByPage: false,
   stateOf: () => 'active',
   warningsOf: () => [],
   mayBeOutlived: () => false,

@@ -11,6 +11,7 @@ export const activeDirectory: VendorProfile = {
   attributes: ['userAccountControl', computed, 'accountExpires', 'pwdLastSet', 'lockoutTime', 'logonHours'],
   policyControl: false,
   domainScope: true,
+  limitsByPage: true,
   stateOf(entry, now) {
     const control = number(entry, 'userAccountControl');
     if (control === null) throw new EntryProblem('an entry shows no readable userAccountControl');

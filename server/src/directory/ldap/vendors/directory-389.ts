@@ -12,6 +12,7 @@ export const directory389: VendorProfile = {
   attributes: ['nsAccountLock', 'accountUnlockTime', 'passwordExpirationTime', 'pwdReset', 'passwordGraceUserTime'],
   policyControl: true,
   domainScope: false,
+  limitsByPage: false,
   stateOf(entry, now) {
     // Set on the entry, or computed from a role that is switched off.
     if (entry.texts('nsAccountLock').some((text) => text.toLowerCase() === 'true')) return 'disabled';

@@ -13,6 +13,7 @@ export const openldap: VendorProfile = {
   attributes: ['pwdAccountLockedTime', 'pwdReset', 'pwdStartTime', 'pwdEndTime', 'pwdGraceUseTime'],
   policyControl: true,
   domainScope: false,
+  limitsByPage: false,
   stateOf(entry, now) {
     if (entry.bytes('pwdAccountLockedTime').length > 0) return 'locked';
     // A time that cannot be read has been set by somebody: it counts as over.
