@@ -165,9 +165,11 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
     any: { ...of(template.open), sizeLimit: 1, limitsByPage: ofDomain },
     read(_user, found) {
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
-      return found.map((raw) => {
+      return found.flatMap((raw) => {
+        // Longer than any that a rule can say, for one: whoever makes such a group must not shut its members out.
+        if (parseDn(raw.dn) === null) return [];
         const group = readEntry(raw);
-        return { name: group.name(attributes.name) ?? group.dn, dn: group.dn };
+        return [{ name: group.name(attributes.name) ?? group.dn, dn: group.dn }];
       });
     },
   };
