@@ -22,22 +22,24 @@ export async function findGroups(
   return reading.searchAbove === null ? entries : groupsAbove(searcher, reading.searchAbove, entries);
 }
 
-/** Level by level: a group that was seen is not asked about again, so a circle of groups ends. */
+/**
+ * Level by level: a group that was seen is not asked about again, so a circle of groups ends. A server writes the name of an entry
+ * in one way, so another text is another group.
+ */
 async function groupsAbove(
   searcher: Searcher,
   searchAbove: NonNullable<GroupReading['searchAbove']>,
   first: readonly RawEntry[],
 ): Promise<readonly RawEntry[]> {
-  const seen = new Map(first.map((group) => [group.dn.toLowerCase(), group]));
+  const seen = new Map(first.map((group) => [group.dn, group]));
   let level = first.map((group) => group.dn);
   for (let depth = 1; depth < deepestGroups && level.length > 0; depth += 1) {
     const next: string[] = [];
     for (let at = 0; at < level.length; at += groupsAtOnce) {
       const { entries } = await entriesOf(searcher, searchAbove(level.slice(at, at + groupsAtOnce)));
       for (const group of entries) {
-        const key = group.dn.toLowerCase();
-        if (seen.has(key)) continue;
-        seen.set(key, group);
+        if (seen.has(group.dn)) continue;
+        seen.set(group.dn, group);
         next.push(group.dn);
       }
       if (seen.size > mostGroups) return [...seen.values()];

@@ -135,8 +135,8 @@ async function listAbove(
 function namesOf(groups: readonly RawEntry[], seen: Set<string>): readonly ListedName[] {
   const names: ListedName[] = [];
   for (const { dn } of groups) {
-    if (seen.has(dn.toLowerCase())) continue;
-    seen.add(dn.toLowerCase());
+    if (seen.has(dn)) continue;
+    seen.add(dn);
     names.push({ text: dn, isDn: true });
   }
   return names;
@@ -148,8 +148,8 @@ function groupsFrom({ text }: ListedName, direct: Listing, above: Listing): read
   const seen = new Map<string, RawEntry>();
   let level = direct.groups.get(text) ?? [];
   for (let depth = 0; depth < deepestGroups && level.length > 0 && seen.size <= mostGroups; depth += 1) {
-    const fresh = level.filter(({ dn }) => !seen.has(dn.toLowerCase()));
-    for (const group of fresh) seen.set(group.dn.toLowerCase(), group);
+    const fresh = level.filter(({ dn }) => !seen.has(dn));
+    for (const group of fresh) seen.set(group.dn, group);
     if (fresh.some(({ dn }) => above.unsure.has(dn))) return undefined;
     level = fresh.flatMap(({ dn }) => above.groups.get(dn) ?? []);
   }
