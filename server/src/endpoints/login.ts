@@ -230,10 +230,12 @@ async function outcomeOf(
     case 'issue': {
       const prepared = await issuedAnswer(ports, visit, going, decision, answerer, browser);
       ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
-      // One row tells both: who signed in, and what was given for which reason.
+      const given: AuditEvent = { ...prepared.audit, event: 'login.succeeded', reason: `consent_${decision.basis}` };
+      const isWarned = fresh.user.warnings !== undefined;
+      // One row tells both: who signed in, and what was given for which reason. It has no room for what the directory warned of.
       return {
         prepared,
-        audit: [{ ...prepared.audit, event: 'login.succeeded', reason: `consent_${decision.basis}` }],
+        audit: isWarned ? [succeeded(visit, going, answerer, fresh.user), prepared.audit] : [given],
       };
     }
     case 'refuse': {
