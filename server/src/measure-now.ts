@@ -34,6 +34,7 @@ function measureDirectories(metrics: Metrics, servers: readonly ServerState[]): 
     metrics.ldapConnections.set({ directory, server, state: 'idle' }, connections.idle);
     metrics.ldapConnections.set({ directory, server, state: 'busy' }, connections.lent);
     metrics.ldapWaiting.inc({ directory }, connections.waiting);
+    metrics.ldapReferences.inc({ directory }, 0);
   }
   const present = new Set(servers.map(({ directory, server }) => `${directory} ${server}`));
   metrics.ldapDuration.keepOnly(({ directory, server }) => present.has(`${directory} ${server}`));
