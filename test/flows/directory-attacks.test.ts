@@ -162,10 +162,10 @@ describe('A43: spellings', () => {
     expect([keys.size, subjects.size]).toEqual([1, 1]);
   });
 
-  it('full-width letters are the same name to the directory or to nobody', async () => {
-    const candidate = await people.port.find('ａｄａ', never);
-    const plain = await people.port.find('ada', never);
-    if (candidate.known) expect(candidate.throttleKey).toBe(plain.throttleKey);
+  it('full-width letters are the same name, as this directory prepares names: the same entry and counter', async () => {
+    const [wide, plain] = [await people.port.find('ＡＤＡ', never), await people.port.find('ada', never)];
+    expect(wide.known && wide.user.subject).toBe(plain.known && plain.user.subject);
+    expect([wide.known, wide.throttleKey]).toEqual([true, plain.throttleKey]);
   });
 
   it('of a name that nobody has: one counter, unlike that of any entry', async () => {

@@ -191,11 +191,18 @@ describe.each(vendors)('$name', (vendor) => {
   });
 
   it('a binding that is made anew keeps its users', async () => {
-    const subjectOfAda = async () => {
-      await using people = openDirectories({ people: registration });
-      return (await people.user('ada')).subject;
-    };
-    expect(await subjectOfAda()).toBe(await subjectOfAda());
+    await using people = openDirectories({ people: registration });
+    const { entryId, subject } = await people.user('ada');
+    const again = () => people.port.lookup({ directory: 'shop/people', entryId }, never);
+    const uid = () => people.snapshots.current.directory('shop/people')?.owner.uid;
+    const first = uid();
+    people.snapshots.set({});
+    await expect(again()).rejects.toThrow('not registered');
+    people.snapshots.set({ people: registration }, ' made anew');
+    expect(uid()).not.toBe(first);
+    expect(await again()).toMatchObject({ entryId, subject, username: 'ada' });
+    expect(await people.user('ada')).toMatchObject({ entryId, subject });
+    expect(await people.login('ada', vendor.password('ada'))).toMatchObject({ outcome: 'accepted', user: { subject } });
   });
 
   it('groups inside groups: followed when asked to, in a circle too', async () => {

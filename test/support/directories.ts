@@ -68,10 +68,11 @@ export class DirectorySnapshots implements SnapshotSource {
   #directories = new Map<string, Registered<DirectoryRegistration>>();
   readonly #listeners = new Set<(changed: 'all') => void>();
 
-  set(directories: Readonly<Record<string, DirectoryRegistration>>): void {
+  /** @param made another text: the bindings were deleted and made anew under the same names */
+  set(directories: Readonly<Record<string, DirectoryRegistration>>, made = ''): void {
     this.#directories = new Map(
       Object.entries(directories).map(([name, value]) => {
-        const owner = { source: 'test', namespace: 'shop', name, uid: `uid-of-${name}` };
+        const owner = { source: 'test', namespace: 'shop', name, uid: `uid-of-${name}${made}` };
         return [`shop/${name}`, { owner, value, fingerprint: `fingerprint-of-${name}` }];
       }),
     );
