@@ -3,104 +3,9 @@
  * the server `nauthera-system/main`, or at nobody in particular. Each says how it must end.
  */
 import type { AnyObject } from '../support/kube-cluster.ts';
+import { type Attack, attacksByReference, directory, machine } from './tenants-references.ts';
 
-/** How it must end: the API server refuses it, or the operator says why it counts for nothing. */
-export type Answer =
-  | { readonly refused: RegExp }
-  | { readonly condition: string; readonly reason: string; readonly says: RegExp };
-
-export interface Attack {
-  readonly title: string;
-  readonly kind: 'AuthorizationServer' | 'Client' | 'Scope' | 'LdapBinding';
-  readonly spec: AnyObject;
-  readonly answer: Answer;
-}
-
-/** Objects of `bank` that no resource names: whoever reads one was sent there by the tenant. */
-export const decoys = { secret: 'decoy', configMap: 'decoy-ca' } as const;
-
-const machine = { grantTypes: ['client_credentials'] };
-const own = { authorizationServerRef: { name: 'own' } };
 const main = { authorizationServerRef: { name: 'main', namespace: 'nauthera-system' } };
-const directory = {
-  vendor: 'OpenLDAP',
-  servers: [{ url: 'ldaps://127.0.0.1:9' }],
-  bind: { dn: 'cn=reader,dc=example', passwordSecretRef: { name: 'reader' } },
-  userSearch: { base: 'dc=example' },
-};
-
-/** Every field that names a Secret or a ConfigMap. */
-const references: readonly {
-  readonly field: string;
-  readonly kind: Attack['kind'];
-  readonly decoy: string;
-  readonly spec: (ref: AnyObject) => AnyObject;
-  readonly missing: { readonly condition: string; readonly reason: string };
-}[] = [
-  {
-    field: 'secret.adopt',
-    kind: 'Client',
-    decoy: decoys.secret,
-    spec: ({ name, ...more }) => ({ ...own, ...machine, secret: { adopt: name, ...more } }),
-    missing: { condition: 'ResolvedRefs', reason: 'SecretNotFound' },
-  },
-  {
-    field: 'bind.passwordSecretRef',
-    kind: 'LdapBinding',
-    decoy: decoys.secret,
-    spec: (ref) => ({ ...own, ...directory, bind: { ...directory.bind, passwordSecretRef: ref } }),
-    missing: { condition: 'ResolvedRefs', reason: 'SecretNotFound' },
-  },
-  {
-    field: 'tls.caBundleRef',
-    kind: 'LdapBinding',
-    decoy: decoys.configMap,
-    spec: (ref) => ({ ...own, ...directory, tls: { caBundleRef: ref } }),
-    missing: { condition: 'ResolvedRefs', reason: 'CaNotFound' },
-  },
-  {
-    field: 'database.secretRef',
-    kind: 'AuthorizationServer',
-    decoy: decoys.secret,
-    spec: (ref) => ({ issuer: 'https://mallory.example', database: { secretRef: ref } }),
-    missing: { condition: 'DatabaseReady', reason: 'SecretNotFound' },
-  },
-];
-
-const paths = (decoy: string) => [
-  `bank/${decoy}`,
-  `../bank/${decoy}`,
-  `../../bank/secrets/${decoy}`,
-  `%2e%2e%2fbank%2f${decoy}`,
-  `bank%2F${decoy}`,
-  `${decoy}?namespace=bank`,
-  `${decoy}#`,
-  `bank\\${decoy}`,
-  `${decoy}\u0000`,
-  '..',
-  '',
-];
-
-const byReference: readonly Attack[] = references.flatMap(({ field, kind, decoy, spec, missing }) => [
-  ...paths(decoy).map((name) => ({
-    title: `${field} ${JSON.stringify(name)}`,
-    kind,
-    spec: spec({ name }),
-    answer: { refused: new RegExp(`spec\\.${field.replace('.', '\\.')}`) },
-  })),
-  {
-    title: `${field} by the bare name`,
-    kind,
-    spec: spec({ name: decoy }),
-    answer: { ...missing, says: /namespace mallory/ },
-  },
-  {
-    title: `${field} with a namespace beside it`,
-    kind,
-    spec: spec({ name: decoy, namespace: 'bank' }),
-    answer: { ...missing, says: /namespace mallory/ },
-  },
-]);
 
 const policy = (title: string, kind: Attack['kind'], spec: AnyObject, says: RegExp): Attack => ({
   title,
@@ -274,7 +179,7 @@ const authority: readonly Attack[] = [
   ),
 ];
 
-export const attacks: readonly Attack[] = [...byReference, ...authority];
+export const attacks: readonly Attack[] = [...attacksByReference, ...authority];
 
 /** Database URLs that would have the operator read its own files, or trust whoever answers. */
 export const hostileDatabaseUrls: Readonly<Record<string, string>> = {
