@@ -93,6 +93,7 @@ const server: Record<string, Room> = {
 
 /** Rooms that mix effects with nothing: PURE ones know no framework, database or directory client. */
 const operator: Record<string, Room> = {
+  config: { packages: ['node:net', '@nauthera/server/config'] },
   runtime: { packages: ['@kubernetes/client-node', 'undici'] },
   sources: { rooms: ['runtime'], packages: ['@nauthera/crds', 'chokidar', 'yaml'] },
   registrations: { packages: ['@nauthera/crds', '@nauthera/server/registry'] },
@@ -182,11 +183,12 @@ describe('workspaces', () => {
   it('examples imports public surfaces only', () => {
     expect(named('examples/src', '@nauthera')).toEqual([]);
   });
-  it('the operator imports the registry library, the log and the traces of the server, and its start in standalone.ts alone', () => {
+  it('the operator imports the registry library, the settings, the log and the traces of the server, and its start in standalone.ts alone', () => {
     const reached = imports('operator/src').filter((one) => one.to.startsWith('@nauthera/server'));
     const wrong = reached.filter(
       (one) =>
         one.to !== '@nauthera/server/registry' &&
+        one.to !== '@nauthera/server/config' &&
         one.to !== '@nauthera/server/log' &&
         one.to !== '@nauthera/server/tracing' &&
         !(one.to === '@nauthera/server' && one.from === 'operator/src/standalone.ts'),
