@@ -2,7 +2,6 @@
  * One try at a new password, wherever it was asked for: search, charge, change, in this order. A wrong current password counts
  * as a wrong one at a sign-in does. Of passwords nothing is told to log or audit, not even how long they are.
  */
-import type { KeyObject } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type Candidate,
@@ -11,7 +10,6 @@ import {
   PasswordOutcomeUnknown,
 } from '../directory/directory.ts';
 import { departureOf } from '../http/departure.ts';
-import { setCookie } from '../http/session-cookie.ts';
 import { networkOf } from '../http/source.ts';
 import type { PasswordProblem } from '../interaction/sealed-request.ts';
 import type { Parameters } from '../protocol/parameters.ts';
@@ -20,12 +18,11 @@ import type { PasswordChangeStore, PasswordForm } from '../store/password-change
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { allowsPasswordChange, findWithinLimit, nobody } from './credentials.ts';
 import { audited, type FlowPorts } from './flow.ts';
+import { giveHandle, type SuccessorPorts } from './successor-handle.ts';
 import type { Visit } from './visit.ts';
 
-export interface PasswordPorts extends FlowPorts {
+export interface PasswordPorts extends FlowPorts, SuccessorPorts {
   readonly changes: PasswordChangeStore;
-  /** Gives the handles that sessions go on under: 256 bits that all replicas hold. */
-  readonly handleKey: KeyObject;
 }
 
 export interface NewPassword {
@@ -144,10 +141,6 @@ async function settle(
     ports.emitAudit(one.event);
     ports.metrics.grantsEnded.inc({ cause: 'user' }, one.grants);
   }
-}
-
-export function giveHandle({ reply, scheme }: Visit, handle: string): void {
-  reply.header('set-cookie', setCookie(scheme, 'session', handle));
 }
 
 function throttled(

@@ -6,15 +6,16 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readForm, readQuery } from '../http/form.ts';
 import { type Interaction, type Note, type PasswordProblem, passwordProblems } from '../interaction/sealed-request.ts';
 import type { Session } from '../store/sessions.ts';
-import { handleFrom, newId } from '../tokens/handle.ts';
+import { newId } from '../tokens/handle.ts';
 import { type PasswordInput, passwordPage } from '../views/index.ts';
 import { type Accepted, allowsPasswordChange, type Attempt as SignInAttempt, tryToSignIn } from './credentials.ts';
 import { type Going, type PageSignIn, reopenText, stateOf } from './interaction.ts';
 import { accept } from './login.ts';
 import { openPageForm, pageForm, requireSession, sessionOf, type Visitor } from './own-page.ts';
 import { formOf, problemField, requestField, sealText, sendExpired, sendUnavailable } from './pages.ts';
-import { giveHandle, type NewPassword, type PasswordPorts, readNewPassword, tryToChange } from './password-change.ts';
+import { type NewPassword, type PasswordPorts, readNewPassword, tryToChange } from './password-change.ts';
 import { openAnyForm, withPages } from './resume.ts';
+import { giveHandle, successorOf } from './successor-handle.ts';
 import { clientText } from './texts.ts';
 import { goTo, inLanguageOf, openVisit, pathOf, requireBrowser, sendPage, type Visit } from './visit.ts';
 
@@ -92,16 +93,6 @@ async function postOwn(ports: PasswordPorts, from: Visit): Promise<FastifyReply>
 }
 
 const formKey = ({ id }: Pick<Session, 'id'>, form: string): string => `${id} ${form}`;
-
-/**
- * The handle that the session goes on under, once this form has changed the password: the same however often the form is sent,
- * since a browser that sends it again takes the answer to the first, and its cookie, for nothing. Whoever has the old cookies
- * without the form, which says its id to nobody else, finds it as little as any other.
- */
-function successorOf({ handleKey }: PasswordPorts, { handle, browser }: Visit, form: string): string | undefined {
-  if (handle === undefined || browser === undefined || form === '') return undefined;
-  return handleFrom(handleKey, [handle, browser, form]);
-}
 
 async function changeOwn(
   ports: PasswordPorts,
