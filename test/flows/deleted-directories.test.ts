@@ -1,19 +1,13 @@
 /** What hangs off the users of a directory that is registered no more ends, once it has had time to come back. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { goneDirectoryStore } from '../../server/src/store/gone-directories.ts';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
 import { anOwner } from '../support/builders.ts';
-import { Leaving, mailRule, offline } from '../support/leaving.ts';
+import { leaving, mailRule, offline, useLeaving } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { aDirectory, authorize, codeFields } from '../support/world.ts';
 
-let leaving: Leaving;
-beforeAll(async () => {
-  leaving = await Leaving.open();
-});
-afterAll(() => leaving?.stop());
-beforeEach(() => leaving.begin());
-afterEach(() => leaving.clear());
+useLeaving();
 
 describe('a directory that was deleted', () => {
   const gone = () => goneDirectoryStore(leaving.world.database);

@@ -1,18 +1,12 @@
 /** I2: never all at once. A round that would end many ends nobody, until somebody says so. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { anOwner } from '../support/builders.ts';
-import { Leaving, mailRule } from '../support/leaving.ts';
+import { leaving, mailRule, useLeaving } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { seat } from '../support/sweeping.ts';
 import { aDirectory } from '../support/world.ts';
 
-let leaving: Leaving;
-beforeAll(async () => {
-  leaving = await Leaving.open();
-});
-afterAll(() => leaving?.stop());
-beforeEach(() => leaving.begin());
-afterEach(() => leaving.clear());
+useLeaving();
 
 describe('too many at once', () => {
   const leave = (people: readonly string[]) => {

@@ -1,19 +1,13 @@
 /** I2: whoever stays and no longer fits a rule loses what the rule gave, and nothing where a directory hides its groups. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
 import { anOwner } from '../support/builders.ts';
-import { Leaving, offline } from '../support/leaving.ts';
+import { leaving, offline, useLeaving } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { openSweeping, upToDate } from '../support/sweeping.ts';
 import { aDirectory } from '../support/world.ts';
 
-let leaving: Leaving;
-beforeAll(async () => {
-  leaving = await Leaving.open();
-});
-afterAll(() => leaving?.stop());
-beforeEach(() => leaving.begin());
-afterEach(() => leaving.clear());
+useLeaving();
 
 describe('who no longer fits the rules', () => {
   it('out of a group that a rule asks for: that scope leaves the grant, nothing ends', async () => {

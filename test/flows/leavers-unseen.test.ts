@@ -1,16 +1,10 @@
 /** I2: what cannot be seen ends nobody, and holds up nothing: entries that no answer holds, groups that are hidden. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { Leaving, offline } from '../support/leaving.ts';
+import { describe, expect, it } from 'vitest';
+import { leaving, offline, useLeaving } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { seat } from '../support/sweeping.ts';
 
-let leaving: Leaving;
-beforeAll(async () => {
-  leaving = await Leaving.open();
-});
-afterAll(() => leaving?.stop());
-beforeEach(() => leaving.begin());
-afterEach(() => leaving.clear());
+useLeaving();
 
 describe('a lot of which no answer holds anybody', () => {
   it.each([1, 3])('of %i: is passed over and counted, and the round ends', async (count) => {

@@ -1,6 +1,6 @@
 /** I2: whoever left loses sessions and grants by the sweep, on a definite answer alone. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sweepStep } from '../../server/src/recheck/sweep.ts';
 import { createRecheck } from '../../server/src/recheck/worker.ts';
 import { DatabaseUnavailable } from '../../server/src/store/database.ts';
@@ -8,18 +8,12 @@ import { goneDirectoryStore } from '../../server/src/store/gone-directories.ts';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
 import { recheckCosts } from '../support/costs.ts';
 import { never } from '../support/directories.ts';
-import { Leaving, offline } from '../support/leaving.ts';
+import { leaving, offline, useLeaving } from '../support/leaving.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import { makeDue, openSweeping, seat } from '../support/sweeping.ts';
 import { authorize, codeFields } from '../support/world.ts';
 
-let leaving: Leaving;
-beforeAll(async () => {
-  leaving = await Leaving.open();
-});
-afterAll(() => leaving?.stop());
-beforeEach(() => leaving.begin());
-afterEach(() => leaving.clear());
+useLeaving();
 
 describe('a round', () => {
   it('looks at a hundred users with one search, two statements and three rows', async () => {

@@ -1,4 +1,5 @@
 /** A shop whose people leave: a sweep that runs when a test says so, and what is left of somebody after it. */
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import { recheckStore } from '../../server/src/store/rechecks.ts';
 import { memoryDirectoryId, type Person } from './memory-directory.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
@@ -8,7 +9,20 @@ import { aDirectory, authorize, codeFields, refreshFields, type TokenAnswer, Wor
 export const mailRule = { consent_rules: [{ name: 'mail for mailers', scopes: ['email'], groups: ['mailers'] }] };
 export const offline = { scope: 'openid email offline_access' };
 
-export class Leaving {
+/** There once {@link useLeaving} has been called and its hook has run; one for each test file. */
+export let leaving: Leaving;
+
+/** Opens the shop before the tests of the file, leaves nothing of one test to the next, and stops it after them. */
+export function useLeaving(): void {
+  beforeAll(async () => {
+    leaving = await Leaving.open();
+  });
+  afterAll(() => leaving?.stop());
+  beforeEach(() => leaving.begin());
+  afterEach(() => leaving.clear());
+}
+
+class Leaving {
   readonly world: World;
   readonly sweeping: Sweeping;
   readonly #postgres: TestPostgres;
