@@ -161,12 +161,19 @@ export function followerSuite(name: string, backend: () => Promise<Backend>): vo
       expect(follower.current.directory('shop/others')).toBeDefined();
     });
 
-    it('loads more than a page', async () => {
+    it('loads more than a page, and reads none of them twice', async () => {
       for (let at = 0; at < 2_100; at += 300) {
         await registry.putMany(Array.from({ length: 300 }, (__, index) => client(`c${at + index}`)));
       }
       await follower.start();
       expect(follower.current.counts().client).toBe(2_100);
+      const { database: watched, sent } = counted(database);
+      const another = follow(watched).follower;
+      await another.start();
+      // Of a thousand rows each.
+      expect(sent.filter((statement) => statement === 'registry_changes')).toHaveLength(3);
+      expect(another.current.counts().client).toBe(2_100);
+      await another.stop();
       // A batch of one revision that is larger than a page.
       await sql(database, 'UPDATE registry SET withdrawn = true');
       await reached();

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { clientAuthenticationMethods, grantTypes, responseTypes, signingAlgorithms } from '../protocol/terms.ts';
-import { closed, jwks, lifetime, list, literals, picture, text } from './schema.ts';
+import { closed, distinct, jwks, lifetime, list, literals, picture, text } from './schema.ts';
 
 const secretDigest = Type.String({ pattern: '^[A-Za-z0-9_-]{43}$' });
 
@@ -9,7 +9,7 @@ export const SecretNotes = Type.Object(
     /** Of the second digest, which is accepted beside the current one. RFC 3339. */
     retiring: Type.Optional(Type.Object({ created_at: text(40), superseded_at: text(40) }, closed)),
     /** Digests that must not be accepted again, the newest first. */
-    revoked: Type.Optional(Type.Array(secretDigest, { maxItems: 8, uniqueItems: true })),
+    revoked: Type.Optional(distinct(secretDigest, { maxItems: 8 })),
     /** Revocations that were asked for and carried out to the end: SHA-256 of what was asked, base64url. */
     handled: Type.Optional(
       Type.Object({ revoke_old: Type.Optional(secretDigest), revoke_all: Type.Optional(secretDigest) }, closed),
@@ -28,8 +28,8 @@ export const ClientRegistration = Type.Object(
     policy_uri: Type.Optional(text(2048)),
     tos_uri: Type.Optional(text(2048)),
     contacts: Type.Optional(list(text(256), 10)),
-    grant_types: Type.Array(literals(grantTypes), { minItems: 1, maxItems: 8, uniqueItems: true }),
-    response_types: Type.Array(literals(responseTypes), { maxItems: 8, uniqueItems: true }),
+    grant_types: distinct(literals(grantTypes), { minItems: 1, maxItems: 8 }),
+    response_types: distinct(literals(responseTypes), { maxItems: 8 }),
     redirect_uris: list(text(2048), 32),
     /** OpenID Connect RP-Initiated Logout §3.1 */
     post_logout_redirect_uris: Type.Optional(list(text(2048), 32)),
@@ -43,7 +43,7 @@ export const ClientRegistration = Type.Object(
     default_scopes: list(text(128), 64),
     token_endpoint_auth_method: literals(clientAuthenticationMethods),
     /** SHA-256 of each accepted secret, the current one first, base64url without padding (43 characters). At most two. */
-    client_secret_digests: Type.Array(secretDigest, { maxItems: 2, uniqueItems: true }),
+    client_secret_digests: distinct(secretDigest, { maxItems: 2 }),
     /** What the operator notes about these secrets; the server does nothing with it. */
     secret_notes: Type.Optional(SecretNotes),
     /** Keys of its assertions or of its certificate; one of the two exactly with `private_key_jwt` and `self_signed_tls_client_auth`. */

@@ -1,5 +1,5 @@
 import { type Static, Type } from 'typebox';
-import { closed, lifetime, list, literals, text } from './schema.ts';
+import { closed, distinct, lifetime, list, literals, text } from './schema.ts';
 
 const searchScope = literals(['base', 'one', 'sub']);
 
@@ -7,7 +7,7 @@ const searchScope = literals(['base', 'one', 'sub']);
 export const DirectoryRegistration = Type.Object(
   {
     /** `ldaps://host[:port]`, in order of preference; none where DNS names them. */
-    servers: Type.Array(Type.String({ pattern: '^ldaps://', maxLength: 512 }), { maxItems: 8, uniqueItems: true }),
+    servers: distinct(Type.String({ pattern: '^ldaps://', maxLength: 512 }), { maxItems: 8 }),
     /** The domain whose SRV records name the servers, inside of it; left out: they are listed. */
     srv_domain: Type.Optional(
       Type.String({ pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?[.])*[a-z]([-a-z0-9]*[a-z0-9])?$', maxLength: 253 }),

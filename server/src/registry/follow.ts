@@ -52,6 +52,8 @@ export interface Follower extends SnapshotSource {
   readonly rejected: readonly Rejected[];
 }
 
+/** Before all rows. */
+const fromTheStart = cursorAfter({ epoch: '', n: -1 });
 /** Without confirmation for so long the snapshot may hold what was withdrawn. Milliseconds. */
 const freshFor = 10_000;
 /** Loading gives way to requests after so many milliseconds. */
@@ -124,15 +126,17 @@ class RegistryFollower implements Follower {
     const known = this.#current.revision;
     const began = Date.now();
     let work = this.#begin(known);
-    let cursor = cursorAfter(known);
+    let cursor = known.epoch === '' ? fromTheStart : cursorAfter(known);
     for (;;) {
       const asked = performance.now();
       const page = await readPage(this.#options.database, cursor, 'registrations');
       if (!continues(work.from, page)) {
         // A new epoch, a step back, or a tombstone that is gone: nothing known before holds.
         work = this.#begin({ epoch: page.revision.epoch, n: 0 }, page.sweptN);
-        cursor = cursorAfter({ epoch: page.revision.epoch, n: -1 });
-        continue;
+        if (cursor !== fromTheStart) {
+          cursor = fromTheStart;
+          continue;
+        }
       }
       await this.#load(work, page.rows);
       if (page.complete) {
@@ -147,7 +151,7 @@ class RegistryFollower implements Follower {
   #begin(from: Revision, everything?: number): Work {
     if (everything === undefined) {
       const rejected = new Map(this.#rejected);
-      return { from, draft: this.#current.edit(), rejected, changed: new Map(), traceparents: [], all: false };
+      return { from, draft: this.#current.edit(), rejected, changed: new Map(), traceparents: [], rows: 0 };
     }
     const draft = LoadedSnapshot.empty().edit();
     // Whatever was swept so far is not missed by somebody who begins with nothing.
@@ -155,9 +159,9 @@ class RegistryFollower implements Follower {
       from: { ...from, n: everything },
       draft,
       rejected: new Map(),
-      changed: new Map(),
+      changed: 'all',
       traceparents: [],
-      all: true,
+      rows: 0,
     };
   }
 
@@ -171,11 +175,13 @@ class RegistryFollower implements Follower {
     }
   }
 
-  #take({ draft, rejected, changed, traceparents }: Work, row: ChangedRow): void {
+  #take(work: Work, row: ChangedRow): void {
+    const { draft, rejected, changed, traceparents } = work;
     const { kind, id, uid, traceparent } = row;
     if (traceparent !== null && traceparents.push(traceparent) > mostTraceparents) traceparents.shift();
     const key = `${kind}/${id}`;
-    changed.set(key, { kind, id });
+    work.rows += 1;
+    if (changed !== 'all') changed.set(key, { kind, id });
     rejected.delete(key);
     draft.remove(kind, id);
     if (row.deleted) return;
@@ -186,17 +192,17 @@ class RegistryFollower implements Follower {
 
   #finish(work: Work, revision: Revision, began: number): void {
     const { epoch, n } = this.#current.revision;
-    if (!work.all && work.changed.size === 0 && epoch === revision.epoch && n === revision.n) return;
+    const changed = work.changed === 'all' ? 'all' : [...work.changed.values()];
+    if (changed.length === 0 && epoch === revision.epoch && n === revision.n) return;
     const before = this.#rejected;
     this.#current = work.draft.done(revision);
     this.#rejected = work.rejected;
     for (const [key, rejected] of work.rejected) {
       if (before.get(key)?.problem !== rejected.problem) this.#options.onRejected?.(rejected);
     }
-    const changed = work.all ? 'all' : [...work.changed.values()];
     for (const listener of this.#listeners) listener(changed);
     const { traceparents } = work;
-    this.#options.onLoaded?.({ began, revision, changed: work.changed.size, traceparents });
+    this.#options.onLoaded?.({ began, revision, changed: work.rows, traceparents });
   }
 }
 
@@ -205,8 +211,9 @@ interface Work {
   readonly from: Revision;
   readonly draft: SnapshotDraft;
   readonly rejected: Map<string, Rejected>;
-  readonly changed: Map<string, { kind: RegistrationKind; id: string }>;
+  /** `all`: everything is read anew. */
+  readonly changed: Map<string, { kind: RegistrationKind; id: string }> | 'all';
   readonly traceparents: string[];
-  /** Everything is read anew. */
-  readonly all: boolean;
+  /** How many were read. */
+  rows: number;
 }

@@ -1,13 +1,23 @@
 /** What the schemas of registrations are made of. Every object is closed: a member that nobody reads does not fit in. */
-import { type Static, Type } from 'typebox';
+import { type Static, type TEnum, type TString, Type } from 'typebox';
 import { assertionAlgorithms } from '../protocol/terms.ts';
 
 export const literals = <const T extends readonly string[]>(values: T) => Type.Enum<[...T]>([...values]);
 export const closed = { additionalProperties: false };
 export const text = (maxLength: number) => Type.String({ minLength: 1, maxLength });
 export const lifetime = Type.Integer({ minimum: 1, maximum: 315_360_000 });
-export const list = <T extends ReturnType<typeof text>>(items: T, maxItems: number) =>
-  Type.Array(items, { maxItems, uniqueItems: true });
+/** Of strings, none twice. `uniqueItems` of the library takes a digest of each: the dearest part of loading 100,000 clients. */
+export const distinct = <T extends TString | TEnum<string[]>>(
+  items: T,
+  bounds: { minItems?: number; maxItems: number },
+) =>
+  Type.Refine(
+    Type.Array(items, bounds),
+    // Whatever else it may be is told by the other rules.
+    (members: unknown) => !Array.isArray(members) || new Set(members).size === members.length,
+    () => 'must not have duplicate items',
+  );
+export const list = (items: TString, maxItems: number) => distinct(items, { maxItems });
 
 const keyMember = (maxLength: number) => Type.String({ pattern: '^[A-Za-z0-9_-]+$', maxLength });
 

@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { grantTypes, responseTypes, signingAlgorithms } from '../protocol/terms.ts';
-import { closed, color, jwks, lifetime, list, literals, picture, text } from './schema.ts';
+import { closed, color, distinct, jwks, lifetime, list, literals, picture, text } from './schema.ts';
 
 /** How the pages look and what they link to. */
 const Branding = Type.Object(
@@ -82,7 +82,7 @@ export const ServerRegistration = Type.Object(
     signing: Type.Object(
       {
         /** The first one signs access tokens; RS256 is always among them. */
-        algorithms: Type.Array(literals(signingAlgorithms), { minItems: 1, maxItems: 2, uniqueItems: true }),
+        algorithms: distinct(literals(signingAlgorithms), { minItems: 1, maxItems: 2 }),
         rotate_every: lifetime,
         publish_before: lifetime,
         retire_after: lifetime,
@@ -90,8 +90,8 @@ export const ServerRegistration = Type.Object(
       closed,
     ),
     /** What the policies of its owner let any client use, for the metadata; left out: what needs no policy. */
-    grant_types_supported: Type.Optional(Type.Array(literals(grantTypes), { maxItems: 8, uniqueItems: true })),
-    response_types_supported: Type.Optional(Type.Array(literals(responseTypes), { maxItems: 8, uniqueItems: true })),
+    grant_types_supported: Type.Optional(distinct(literals(grantTypes), { maxItems: 8 })),
+    response_types_supported: Type.Optional(distinct(literals(responseTypes), { maxItems: 8 })),
     /** Peers whose forwarded headers are believed: CIDRs, and the header that names the client's address. */
     trusted_proxies: Type.Optional(
       Type.Object(

@@ -115,5 +115,7 @@ function shapeProblem(kind: RegistrationKind, value: unknown): string {
 function isStorable(value: unknown): boolean {
   if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
   if (typeof value !== 'object' || value === null) return true;
-  return Object.entries(value).every(([name, member]) => isStorable(name) && isStorable(member));
+  if (Array.isArray(value)) return value.every(isStorable);
+  const members = value as Readonly<Record<string, unknown>>;
+  return Object.keys(members).every((name) => isStorable(name) && isStorable(members[name]));
 }
