@@ -9,10 +9,10 @@
  *
  * Two runs write the same bytes.
  */
-import { chmod, cp, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { dirname, join, relative } from 'node:path';
-import { build, type Plugin } from 'esbuild';
+import { dirname, extname, join, relative } from 'node:path';
+import { build, type Loader, type Plugin, transform } from 'esbuild';
 import { filesAsText } from './files-as-text.ts';
 import { licensesOf } from './licenses.ts';
 
@@ -64,6 +64,30 @@ const embeddedWhenOpened: Plugin = {
   },
 };
 
+const beyondLatin1 = /[^\u0000-\u00ff]/;
+
+/**
+ * One character beyond Latin-1, and the engine keeps the whole program with two bytes a character: 5 MB for a dash. What is
+ * in texts is escaped anyway; this takes the comments of such a file away.
+ */
+const withoutWideComments: Plugin = {
+  name: 'without-wide-comments',
+  setup(plugin) {
+    plugin.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
+      const text = await readFile(path, 'utf8');
+      if (!beyondLatin1.test(text)) return undefined;
+      const loader: Loader = /ts$/.test(extname(path)) ? 'ts' : 'js';
+      const { code } = await transform(text, {
+        loader,
+        minifyWhitespace: true,
+        legalComments: 'none',
+        target: 'node26',
+      });
+      return { contents: code, loader: 'js' };
+    });
+  },
+};
+
 async function bundle(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const inputs: string[] = [];
@@ -82,10 +106,12 @@ async function bundle(folder: string): Promise<void> {
       banner: { js: banner },
       legalComments: 'none',
       metafile: true,
-      plugins: [filesAsText, withoutKinds, embeddedWhenOpened],
+      plugins: [filesAsText, withoutKinds, embeddedWhenOpened, withoutWideComments],
       logLevel: 'warning',
     });
     if (warnings.length > 0) throw new Error(`${name}: a bundle with warnings is not shipped`);
+    if (beyondLatin1.test(await readFile(outfile, 'utf8')))
+      throw new Error(`${name}: a character beyond Latin-1 makes the program twice as large in memory`);
     await chmod(outfile, 0o755);
     inputs.push(...Object.keys(metafile.inputs));
   }

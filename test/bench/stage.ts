@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createSealer } from '../../server/src/keys/sealer.ts';
 import { openRegistry } from '../../server/src/registry/open-registry.ts';
 import type {
@@ -70,20 +71,43 @@ export class Stage {
   ): Promise<Running> {
     const port = environment.PORT ?? String(await freePort());
     const began = performance.now();
-    const [command, ...rest] = [...(pins ? ['taskset', '-c', '0'] : []), process.execPath, file, ...args];
+    const child = this.#spawn([file, ...args], { ...environment, PORT: port }, 'ipc');
+    const ready = new Promise<void>((resolve) => child.on('message', (message) => message === 'ready' && resolve()));
+    const pid = await this.#started(file, child, ready);
+    return { url: `http://127.0.0.1:${port}`, pid, startTime: performance.now() - began };
+  }
+
+  /** As {@link program}, for one that sends no message: it serves once this URL answers with 200. */
+  async command(
+    file: string,
+    args: readonly string[],
+    { url, ready }: { url: string; ready: string },
+  ): Promise<Running> {
+    const began = performance.now();
+    const child = this.#spawn([file, ...args], {});
+    const pid = await this.#started(file, child, untilOk(ready, child));
+    return { url, pid, startTime: performance.now() - began };
+  }
+
+  #spawn(args: readonly string[], environment: Readonly<Record<string, string>>, channel?: 'ipc'): ChildProcess {
+    const [command, ...rest] = [...(pins ? ['taskset', '-c', '0'] : []), process.execPath, ...args];
     const child = spawn(command ?? process.execPath, rest, {
-      env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: port },
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      env: { ...process.env, NODE_ENV: 'production', ...environment },
+      stdio: ['ignore', 'ignore', 'inherit', channel],
     });
     this.#children.push(child);
     process.once('exit', () => child.kill('SIGKILL'));
-    const { pid } = child;
-    if (pid === undefined) throw new Error(`${file} did not start`);
-    await new Promise<void>((resolve, reject) => {
-      child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`)));
-      child.on('message', (message) => message === 'ready' && resolve());
-    });
-    return { url: `http://127.0.0.1:${port}`, pid, startTime: performance.now() - began };
+    return child;
+  }
+
+  /** Its process id, once `ready` resolves. */
+  async #started(file: string, child: ChildProcess, ready: Promise<void>): Promise<number> {
+    const ended = new Promise<never>((_, reject) =>
+      child.once('exit', (code) => reject(new Error(`${file} ended with ${code}`))),
+    );
+    await Promise.race([ready, ended]);
+    if (child.pid === undefined) throw new Error(`${file} did not start`);
+    return child.pid;
   }
 
   /** Ends what one bench started; the database of all of them stays. */
@@ -95,6 +119,11 @@ export class Stage {
     await Promise.all(this.#children.map(endOf));
     for (const end of this.#ends.reverse()) await end();
   }
+}
+
+async function untilOk(url: string, child: ChildProcess): Promise<void> {
+  const answer = () => fetch(url).catch(() => undefined);
+  while (child.exitCode === null && (await answer())?.ok !== true) await sleep(5);
 }
 
 async function endOf(child: ChildProcess | undefined): Promise<void> {

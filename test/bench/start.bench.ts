@@ -1,16 +1,38 @@
-/** From the start of the process until it serves, and what it holds in memory then, at 1,000, 10,000 and 100,000 Clients. */
-
+/**
+ * What the image runs, from the start of the process until it serves, and what it holds in memory then, at 1,000, 10,000 and
+ * 100,000 Clients.
+ */
+import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../support/ports.ts';
 import type { Bench } from './bench.ts';
 import type { Method, Outcome, RowResult, Sample } from './measure.ts';
 import { median } from './measure.ts';
-import { cpuOf, declare, memoryOf, type Stage, serve } from './stage.ts';
+import { cpuOf, type Declared, declare, memoryOf, type Running, type Stage } from './stage.ts';
 
-async function startOnce(
-  stage: Stage,
-  declared: Awaited<ReturnType<typeof declare>>,
-): Promise<Sample & { memory: number }> {
-  const running = await serve(stage, declared);
+/** The folder of the programs of the image. */
+async function bundleFor(stage: Stage): Promise<string> {
+  const folder = await stage.folder();
+  execFileSync(process.execPath, [join(import.meta.dirname, '../../image/src/bundle.ts'), folder]);
+  return folder;
+}
+
+async function serveBundle(stage: Stage, bundle: string, { databaseUrl, keyFile, port }: Declared): Promise<Running> {
+  const management = `127.0.0.1:${await freePort()}`;
+  const settings = {
+    '--database': databaseUrl,
+    '--key-file': keyFile,
+    '--listen': `127.0.0.1:${port}`,
+    '--management': management,
+  };
+  const url = `http://127.0.0.1:${port}`;
+  const args = ['serve', ...Object.entries(settings).flat()];
+  return stage.command(join(bundle, 'nauthera-server.mjs'), args, { url, ready: `http://${management}/readyz` });
+}
+
+async function startOnce(stage: Stage, bundle: string, declared: Declared): Promise<Sample & { memory: number }> {
+  const running = await serveBundle(stage, bundle, declared);
   const serverCpu = cpuOf(running.pid);
   await sleep(1500);
   const memory = memoryOf(running.pid) ?? Number.NaN;
@@ -33,13 +55,14 @@ export const start: Bench = {
   prepare: () => Promise.resolve({ rows: [], targets: [] }),
   async run(stage: Stage, { quick }, { rounds, onProgress }: Method): Promise<Outcome> {
     const sizes = quick ? [20] : [1000, 10_000, 100_000];
+    const bundle = await bundleFor(stage);
     const rows: RowResult[] = [];
     for (const clients of sizes) {
       const declared = await declare(stage, { clients });
       const samples: (Sample & { memory: number; foreignLoad: number })[] = [];
       for (let round = 0; round < (quick ? 1 : rounds); round++) {
         onProgress?.(`start with ${clients} Clients, round ${round + 1}`);
-        samples.push({ ...(await startOnce(stage, declared)), foreignLoad: 0 });
+        samples.push({ ...(await startOnce(stage, bundle, declared)), foreignLoad: 0 });
       }
       const times = samples.map(({ p50 }) => p50);
       const memory = median(samples.map((sample) => sample.memory));
