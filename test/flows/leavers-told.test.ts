@@ -46,7 +46,7 @@ beforeAll(async () => {
       received.push([client, await jwtVerify(token, keys, limits).catch((error: Error) => error)]);
       response.end();
     });
-}, 120_000);
+});
 afterAll(async () => {
   await world?.stop();
   await Promise.all([sink?.close(), slapd?.close()]);

@@ -247,8 +247,11 @@ class LocalPostgres implements TestPrimary {
 
   async kill(): Promise<void> {
     // A backend outlives its postmaster until it looks for it, and may answer one more statement meanwhile.
-    const backends = await childrenOf(this.#server?.pid);
-    await this.#end('SIGKILL');
+    const postmaster = this.#server;
+    // Held, so that it begins none that is not among these.
+    postmaster?.kill('SIGSTOP');
+    const backends = await childrenOf(postmaster?.pid);
+    const ended = this.#end('SIGKILL');
     for (const pid of backends) {
       try {
         process.kill(pid, 'SIGKILL');
@@ -256,6 +259,9 @@ class LocalPostgres implements TestPrimary {
         // It has noticed already.
       }
     }
+    await ended;
+    // What one of them still holds in memory lets no other begin in this folder.
+    for (const pid of backends) while (await isRunning(pid)) await sleep(10);
   }
 
   async stop(): Promise<void> {
@@ -281,4 +287,10 @@ async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
     .split(' ')
     .filter((child) => child !== '')
     .map(Number);
+}
+
+/** Not so if it has ended and waits only for its parent. */
+async function isRunning(pid: number): Promise<boolean> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return text !== '' && !/\) [ZX] /.test(text);
 }
