@@ -64,7 +64,7 @@ const embeddedWhenOpened: Plugin = {
   },
 };
 
-const beyondLatin1 = /[^\u0000-\u00ff]/;
+const beyondLatin1 = /[\u0100-\uffff]/;
 
 /**
  * One character beyond Latin-1, and the engine keeps the whole program with two bytes a character: 5 MB for a dash. What is
@@ -76,7 +76,7 @@ const withoutWideComments: Plugin = {
     plugin.onLoad({ filter: /\.[cm]?[jt]s$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
       if (!beyondLatin1.test(text)) return undefined;
-      const loader: Loader = /ts$/.test(extname(path)) ? 'ts' : 'js';
+      const loader: Loader = extname(path).endsWith('ts') ? 'ts' : 'js';
       const { code } = await transform(text, {
         loader,
         minifyWhitespace: true,
