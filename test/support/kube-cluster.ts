@@ -88,6 +88,7 @@ export class TestCluster implements Endpoint {
   readonly #programs: KubePrograms;
   readonly #guardian: Guardian;
   readonly #agent: Agent;
+  readonly #etcdUrl: string;
   readonly #audit: AuditLog;
   /** The first one signs. */
   #keys: readonly ServiceAccountKey[];
@@ -105,13 +106,14 @@ export class TestCluster implements Endpoint {
     this.#keys = [made.key];
     this.#audit = new AuditLog(join(folder, 'audit.log'));
     this.#agent = new Agent({ connect: { ca: caPem }, connections: 20 });
+    this.#etcdUrl = `http://127.0.0.1:${ports.etcd}`;
     const common = { folder, guardian };
     this.etcd = new Program({
       ...common,
       name: 'etcd',
       program: programs.etcd,
       args: () => etcdArgs(folder, ports),
-      isReady: () => isOk(fetch(`http://127.0.0.1:${ports.etcd}/health`).then((answer) => answer.status)),
+      isReady: () => isOk(fetch(`${this.#etcdUrl}/health`).then((answer) => answer.status)),
     });
     this.apiServer = new Program({
       ...common,
@@ -338,6 +340,20 @@ export class TestCluster implements Endpoint {
       if (await isOk(this.request('GET', '/readyz').then(({ status }) => status))) return;
       if (Date.now() > deadline) throw new Error('the API server does not find its store again');
     }
+  }
+
+  /**
+   * Everything that was before this moment is forgotten in etcd. What the API server remembers of it goes with
+   * {@link killApiServer}.
+   */
+  async compactEtcd(): Promise<void> {
+    const ask = async (path: string, body: object) => {
+      const answer = await fetch(`${this.#etcdUrl}/v3/kv/${path}`, { method: 'POST', body: JSON.stringify(body) });
+      if (!answer.ok) throw new Error(`etcd ${path}: ${answer.status} ${await answer.text()}`);
+      return (await answer.json()) as AnyObject;
+    };
+    const { header } = await ask('range', { key: Buffer.from('/').toString('base64') });
+    await ask('compaction', { revision: header.revision, physical: true });
   }
 
   /** Ends everything and removes the data. */
