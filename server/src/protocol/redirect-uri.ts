@@ -115,7 +115,8 @@ function pathProblem(uri: string): string | null {
 function queryProblem(uri: string): string | null {
   const start = uri.indexOf('?');
   if (start < 0) return null;
-  for (const [name] of new URLSearchParams(uri.slice(start + 1))) {
+  // With its `?`, of which one is taken away: the next one belongs to the first name.
+  for (const [name] of new URLSearchParams(uri.slice(start))) {
     if (responseParameters.has(name)) return `must not hold the response parameter ${name} in its query`;
   }
   return null;

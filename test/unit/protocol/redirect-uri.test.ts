@@ -104,6 +104,8 @@ describe('what may be registered', () => {
     'http://[::1]/cb',
     'http://localhost:8000/cb',
     'https://app.example.com/a.b/..c/d%20e',
+    // Its name is `?state` (URL Standard, urlencoded parsing).
+    'https://app.example.com/cb??state=1',
   ])('%s', (uri) => expect(registrationProblem(uri, confidential)).toBeNull());
 
   it.each([
