@@ -6,8 +6,9 @@ import { threeProcesses } from '../support/deployment.ts';
 import { basic, deviceFields, type StartedDevice, startDevice } from '../support/devices.ts';
 import { withEndlessGrace } from '../support/endless-grace.ts';
 import { introspect, postForm, userinfo } from '../support/tokens.ts';
+import { unlessBusy } from '../support/unless-busy.ts';
 import { authorizePath, codeFields, issuer, refreshFields, type TokenAnswer } from '../support/world.ts';
-import { type Actors, describeEveryFlow, formats, unlessBusy } from './every-flow.suite.ts';
+import { type Actors, describeEveryFlow, formats } from './every-flow.suite.ts';
 
 const scope = 'openid email orders offline_access';
 const fifty = <T>(ask: (at: number) => Promise<T>): Promise<T[]> =>

@@ -2,7 +2,6 @@
  * Every flow from its first request to its last, with JWTs and with opaque tokens, as applications write it with
  * `openid-client` and with `oauth4webapi`. It knows nothing of how many servers there are.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
@@ -16,6 +15,7 @@ import { ownClaims, signed, signingKey } from '../support/client-keys.ts';
 import type { Declared, Deployment } from '../support/deployment.ts';
 import { deviceApp } from '../support/devices.ts';
 import { answered, leftHalf, membersOf } from '../support/front-channel.ts';
+import { unlessBusy } from '../support/unless-busy.ts';
 import { authorizePath, challenge, codeFields, issuer, refreshFields, verifier } from '../support/world.ts';
 import { refusals } from './every-refusal.suite.ts';
 
@@ -63,15 +63,6 @@ export const everyFlow: Declared = {
   rules: [{ name: 'finance', scopes: ['ledger'], groups: ['finance'] }],
   server: { grant_types_supported: [...grantTypes], response_types_supported: [...responseTypes] },
 };
-
-/** A machine that is too busy says 503 and does nothing: then once more, as a client does. */
-export async function unlessBusy<T extends { readonly status: number }>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
-    const answer = await ask();
-    if (answer.status !== 503) return answer;
-    await sleep(100);
-  }
-}
 
 /** The parts of a flow that tests of one deployment share. */
 export class Actors {

@@ -13,7 +13,7 @@ import { basicOf, introspect, postForm, tokenClients, tokenScopes, userinfo } fr
 import { authorize, authorizePath, codeFields, refreshFields, signIn, World, webApp } from '../support/world.ts';
 
 /** Ten seconds are promised by the field `suspend`; the rest is for a busy machine, and far less than a token lives. */
-const promised = 60_000;
+const promised = 30_000;
 const scope = 'openid profile offline_access orders';
 const scopes = scope.split(' ');
 let postgres: TestPostgres;
