@@ -159,7 +159,8 @@ export class World {
   async calledAbout(sid: string): Promise<string> {
     const call = await eventually(60, async () => {
       const { calls } = await readObservations(this.facts.observations);
-      return calls.find(({ form }) => decodeJwt(form.logout_token ?? '').sid === sid);
+      // Whatever else somebody posts there is refused by the application.
+      return calls.find(({ form, status }) => status === 200 && decodeJwt(form.logout_token ?? '').sid === sid);
     });
     const names = namesOf(Object.entries(call.form));
     this.recorder.note({ from: 'server', to: 'application', what: `POST ${call.path}`, names });

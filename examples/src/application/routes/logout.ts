@@ -51,12 +51,12 @@ export function mountBackchannel(app: FastifyInstance, walks: Walks, onCall: (ca
         form.get('logout_token') ?? '',
         `${request.protocol}://${request.host}${backchannelPath}`,
       );
-      called(200);
-      return reply.code(200).send();
     } catch (error) {
       const problem = error instanceof Error ? error.message : 'it failed';
       called(400);
       return reply.code(400).send({ error: 'invalid_request', error_description: problem });
     }
+    called(200);
+    return reply.code(200).send();
   });
 }
