@@ -7,9 +7,38 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/ports.ts';
 import type { Bench } from './bench.ts';
-import type { Method, Outcome, RowResult, Sample } from './measure.ts';
+import type { Method, Outcome, RowResult, Sample, Verdict } from './measure.ts';
 import { median } from './measure.ts';
 import { cpuOf, type Declared, declare, memoryOf, type Running, type Stage } from './stage.ts';
+
+/** By the number of Clients: seconds until it serves, and MiB that it holds then. */
+const limits: Readonly<Record<number, { readonly seconds: number; readonly memory: number }>> = {
+  10_000: { seconds: 1, memory: 150 },
+  100_000: { seconds: 3, memory: 230 },
+};
+
+/** A limit over what was measured: 1 and more is within it. What is within it by CPU alone waited for others. */
+function judge(clients: number, samples: readonly (Sample & { readonly memory: number })[]): readonly Verdict[] {
+  const limit = limits[clients];
+  if (limit === undefined) return [];
+  const verdict = (of: string, ratios: readonly number[], cpuRatios: readonly number[] = []): Verdict => {
+    const [ratio, cpuRatio] = [median(ratios), cpuRatios.length === 0 ? undefined : median(cpuRatios)];
+    const within = ratio >= 1 ? 'reached' : (cpuRatio ?? 0) >= 1 ? 'noisy' : 'missed';
+    const target = { row: `${clients} Clients`, of, atLeast: 1 };
+    return { target, ratio, best: Math.max(...ratios), cpuRatio, verdict: within };
+  };
+  return [
+    verdict(
+      `${limit.seconds} s`,
+      samples.map(({ seconds }) => limit.seconds / seconds),
+      samples.flatMap(({ serverCpu }) => (serverCpu === undefined ? [] : [limit.seconds / serverCpu])),
+    ),
+    verdict(
+      `${limit.memory} MiB`,
+      samples.map(({ memory }) => limit.memory / memory),
+    ),
+  ];
+}
 
 /** The folder of the programs of the image. */
 async function bundleFor(stage: Stage): Promise<string> {
@@ -57,6 +86,7 @@ export const start: Bench = {
     const sizes = quick ? [20] : [1000, 10_000, 100_000];
     const bundle = await bundleFor(stage);
     const rows: RowResult[] = [];
+    const verdicts: Verdict[] = [];
     for (const clients of sizes) {
       const declared = await declare(stage, { clients });
       const samples: (Sample & { memory: number; foreignLoad: number })[] = [];
@@ -78,7 +108,8 @@ export const start: Bench = {
         spread: (Math.max(...times) - Math.min(...times)) / median(times),
         failures: 0,
       });
+      verdicts.push(...judge(clients, samples));
     }
-    return { rows, verdicts: [] };
+    return { rows, verdicts };
   },
 };
