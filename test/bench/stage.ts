@@ -96,7 +96,9 @@ export class Stage {
       stdio: ['ignore', 'ignore', 'inherit', channel],
     });
     this.#children.push(child);
-    process.once('exit', () => child.kill('SIGKILL'));
+    const endsWithUs = () => child.kill('SIGKILL');
+    process.once('exit', endsWithUs);
+    child.once('exit', () => process.removeListener('exit', endsWithUs));
     return child;
   }
 
