@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /**
- * `nauthera-operator`: the only file that touches the process. Exit codes: 0 done, or a clean end after SIGTERM or SIGINT;
- * 1 the answer is no; 2 wrong usage or settings; 3 a dependency was not reached in time; 130 interrupted.
+ * `nauthera-operator`: beside `ending.ts`, which ends it, the only file that touches the process. Exit codes: 0 done, or a clean
+ * end after SIGTERM or SIGINT; 1 the answer is no; 2 wrong usage or settings; 3 a dependency was not reached in time;
+ * 130 interrupted.
  */
 import { readFileSync } from 'node:fs';
 import { text } from 'node:stream/consumers';
