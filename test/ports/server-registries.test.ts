@@ -48,6 +48,7 @@ class Secrets implements SecretStore {
 interface Told {
   readonly states: string[];
   readonly recovered: string[];
+  readonly away: string[];
   readonly events: string[];
 }
 
@@ -58,7 +59,7 @@ async function aWorld(
   configMaps: Readonly<Record<string, Readonly<Record<string, string>>>> = {},
 ) {
   for (const [name, uri] of Object.entries(uris)) secrets.all.set(name, aSecret(name, { uri }));
-  const told: Told = { states: [], recovered: [], events: [] };
+  const told: Told = { states: [], recovered: [], away: [], events: [] };
   const source = { name: 'test', keys: () => Promise.resolve([]) } as unknown as ResourceSource;
   const registries = new ServerRegistries({
     source,
@@ -76,7 +77,7 @@ async function aWorld(
     {
       onMoved: nothing,
       onReports: nothing,
-      onAway: nothing,
+      onAway: ({ name }) => told.away.push(name),
       onRecovery: ({ name }) => told.recovered.push(name),
       onHeld: nothing,
       onState: (name) => told.states.push(name),
@@ -441,6 +442,41 @@ describe('the database of an AuthorizationServer', () => {
       aSecret('main-key-encryption-key', { 'key-encryption-key': `${Buffer.alloc(32, 1).toString('base64')}\n` }),
     );
     expect((await settled(registries, server)).keyProblem).toBeUndefined();
+  });
+
+  it('cannot be asked for what is sealed there: nothing of an attempt that failed goes on', async () => {
+    const url = await postgres.createDatabase();
+    const owner = `owner_${new URL(url).pathname.slice(1)}`;
+    await sql(
+      postgres.url,
+      `CREATE ROLE ${owner} LOGIN`,
+      `ALTER DATABASE ${new URL(url).pathname.slice(1)} OWNER TO ${owner}`,
+    );
+    const server = aServer('main', 'pg');
+    const first = await aWorld({ pg: as(url, owner) });
+    expect((await settled(first.registries, server)).ready.status).toBe('True');
+    const [others] = await sql(
+      as(url, owner),
+      `SELECT string_agg(column_name, ', ') AS names FROM information_schema.columns
+        WHERE table_name = 'registry' AND column_name <> 'sealed'`,
+    );
+    await sql(
+      as(url, owner),
+      `REVOKE SELECT ON registry FROM ${owner}`,
+      `GRANT SELECT (${String(others?.names)}) ON registry TO ${owner}`,
+    );
+    const { registries, told } = await aWorld({}, [], first.secrets);
+    await registries.look(server);
+    // Told at each attempt, each later than the one before: by the third, a watch that went on would have looked.
+    await expect.poll(() => told.states.length, { timeout: 60_000 }).toBeGreaterThan(2);
+    expect((await registries.look(server)).ready).toMatchObject({
+      status: 'False',
+      reason: 'DatabasePermissionMissing',
+    });
+    expect(told.away).toEqual([]);
+    await sql(as(url, owner), `GRANT SELECT ON registry TO ${owner}`);
+    await expect.poll(async () => (await registries.look(server)).ready.status, { timeout: 60_000 }).toBe('True');
+    expect(told.away).toEqual([]);
   });
 
   it('that was there once is waited for, one that never was is not', async () => {

@@ -255,11 +255,12 @@ export class ServerDatabase {
       const registry = counted(distrusted(openRegistry({ database, fence, sealer, onProblem })), onWrite);
       // Before anybody has it: the passes of all resources ask what stands there, and wait for no tenant's database.
       await knowRows(registry);
-      const running = new RunningRegistry(registry, source, listener, orphans);
-      await running.start();
-      const connection = { ...asked, keys };
       const isAnother = keys !== undefined && (await isSealedByAnother(database, source.name, sealer));
       const standing = keys === undefined ? 'missing' : isAnother ? 'another' : 'there';
+      const connection = { ...asked, keys };
+      // Last, and it throws nothing: whoever began to watch would go on with a database that is closed.
+      const running = new RunningRegistry(registry, source, listener, orphans);
+      await running.start();
       return { asked, open: { connection, database, running, keys: standing } };
     } catch (error) {
       await database.close();
