@@ -11,6 +11,7 @@ import { OperatorHere } from '../support/operator-here.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 import type { Replica } from '../support/replica.ts';
+import { StandIn } from '../support/stand-in.ts';
 
 const keySecret = 'main-key-encryption-key';
 const entry = 'key-encryption-key';
@@ -143,6 +144,27 @@ describe('the key-encryption key', () => {
     expect((await scene.get('secrets', 'auth', keySecret))?.metadata.resourceVersion).toBe(
       back.metadata.resourceVersion,
     );
+  });
+
+  it('is another one where there are no pods: none is started with it until the former one is back', async () => {
+    const another = Buffer.from(`${randomBytes(32).toString('base64')}\n`).toString('base64');
+    await scene.patch('secrets', 'auth', keySecret, { data: { [entry]: another } });
+    await untilKeys('KeyEncryptionKeyMismatch');
+    await operator.stop();
+    operator = await OperatorHere.start(scene, { serverImage: 'registry.example.com/nauthera:1.0.0' });
+    const stand = new StandIn(scene);
+    const job = await stand.untilJob();
+    await untilKeys('Blocked');
+    await stand.runJob(job);
+    // Told by the pass that would have made them.
+    await untilKeys('KeyEncryptionKeyMismatch');
+    expect(await stand.deployment()).toBeUndefined();
+
+    await scene.patch('secrets', 'auth', keySecret, { data: { [entry]: former.data[entry] } });
+    await until('there is a Deployment', () => stand.deployment());
+    await operator.stop();
+    operator = await OperatorHere.start(scene);
+    await untilKeys('KeysReady');
   });
 
   it('is replaced, the former one in a second line: what stands is sealed with the new one', async () => {

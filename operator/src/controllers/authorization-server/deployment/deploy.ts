@@ -158,7 +158,7 @@ async function applyDeployment(
 ): Promise<AppliedPods> {
   // Pods that miss a Secret would only be stuck.
   if (!certificate.usable) return nothing;
-  if (before === undefined && (database.ready.status !== 'True' || database.keyProblem !== undefined)) return nothing;
+  if (before === undefined && !isOpenToPods(database)) return nothing;
   const manifest = deployment(context, migratedDigest(context));
   const isNewTemplate = before?.annotations[templateAnnotation] !== manifest.annotations?.[templateAnnotation];
   if (before !== undefined && isNewTemplate) {
@@ -177,6 +177,11 @@ async function applyDeployment(
   } finally {
     pods.turns.done(server.uid);
   }
+}
+
+/** Whether first pods would come to serve: they would have nothing but the key that is there now. */
+function isOpenToPods({ ready, keyProblem, isKeyAnother }: DatabaseState): boolean {
+  return ready.status === 'True' && keyProblem === undefined && isKeyAnother !== true;
 }
 
 const waitsForTurn =
