@@ -80,7 +80,7 @@ export const authorizationServerSpec = group(
         {
           secretRef: secretRef(
             'The Secret with the key.',
-            'Its entry key-encryption-key holds 32 random bytes in base64; a second line is the older key.',
+            'Its entry key-encryption-key holds 32 random bytes in base64; while it is being replaced, a second line is the next or the older key, which only opens.',
             'default-key-encryption-key',
             'a Secret <name>-key-encryption-key is generated once and never overwritten; without a cluster --key-file',
           ),

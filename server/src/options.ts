@@ -29,7 +29,7 @@ export interface ServerOptions {
   readonly mutualTlsListen?: Address;
   /** Health, metrics and {@link managementRoutes}. */
   readonly management: Address;
-  /** 32 bytes each; the first one seals, the second one (the older key) is accepted while it is being replaced. */
+  /** 32 bytes each; the first one seals, a second one (the next or the former) only opens, while a key is being replaced. */
   readonly keyEncryptionKeys: readonly Uint8Array[];
   readonly clock?: Clock;
   /** Default: nothing is written. */

@@ -1,16 +1,19 @@
 /**
  * The key-encryption key is lost, or another one: it is said, nothing is written in its place, what runs goes on, and with the
- * former key all is well again.
+ * former key all is well again. It is replaced in the order that is written down.
  */
 import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { calm } from '../support/calm.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { askForToken } from '../support/cluster-tokens.ts';
 import { type AnyObject, startCluster, type TestCluster } from '../support/kube-cluster.ts';
 import { OperatorHere } from '../support/operator-here.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
-import type { Replica } from '../support/replica.ts';
+import { Replica } from '../support/replica.ts';
 import { StandIn } from '../support/stand-in.ts';
 
 const keySecret = 'main-key-encryption-key';
@@ -21,6 +24,8 @@ let postgres: TestPostgres;
 let scene: Scene;
 let operator: OperatorHere;
 let replica: Replica;
+/** Of the replica: read when it starts. */
+let keyFile: string;
 /** As it was made. */
 let former: AnyObject;
 
@@ -31,10 +36,12 @@ beforeAll(async () => {
   for (const one of [scene.aServer(), scene.aScope(), scene.aClient(), scene.aBinding('people')])
     await scene.apply(one);
   operator = await OperatorHere.start(scene);
-  replica = await scene.replica();
+  former = await until('there is a key', () => scene.get('secrets', 'auth', keySecret));
+  keyFile = join(cluster.folder, 'replaced.key');
+  await writeFile(keyFile, textOf(former), { mode: 0o600 });
+  replica = await Replica.start({ databaseUrl: scene.databaseUrl, keyFile, nodeOptions: calm });
   await scene.untilReason('AuthorizationServer', 'auth', 'main');
   await scene.untilReason('Client', 'shop', 'batch');
-  former = await until('there is a key', () => scene.get('secrets', 'auth', keySecret));
   await until('the password is sealed', sealed);
 });
 afterAll(async () => {
@@ -51,6 +58,8 @@ const putPassword = (password: string) =>
     metadata: { name: 'bind', namespace: scene.namespaces.shop, labels: { 'auth.nauthera.io/watch': 'true' } },
     stringData: { password },
   });
+
+const textOf = ({ data }: AnyObject): string => Buffer.from(String(data[entry]), 'base64').toString();
 
 /** What stands of the bind password in the registry. */
 async function sealed(): Promise<string | undefined> {
@@ -86,6 +95,31 @@ async function expectServed(client: string): Promise<void> {
   expect(await askForToken(replica.url, (await scene.secret('shop', 'batch-oauth2')) ?? {})).toBe('200');
   await scene.apply(scene.aClient(client));
   await scene.untilReason('Client', 'shop', client);
+}
+
+/** With the keys that the Secret holds by now. */
+async function restartReplica(): Promise<void> {
+  await replica.stop();
+  await writeFile(keyFile, textOf((await scene.get('secrets', 'auth', keySecret)) ?? {}), { mode: 0o600 });
+  await replica.restart();
+}
+
+/** It serves the newest that is registered, and left nothing of it out. */
+async function expectServesDirectory(): Promise<void> {
+  const { rejected } = await until('the replica serves the newest that is registered', async () => {
+    const reports = await scene.sql(`SELECT report.rejected FROM replica_reports report, registry_revision newest
+      WHERE report.epoch = newest.epoch AND report.n >= newest.n AND reported_at > now() - interval '15 seconds'`);
+    return reports.length === 1 && reports[0];
+  });
+  expect(rejected).toEqual([]);
+  expect(await askForToken(replica.url, (await scene.secret('shop', 'batch-oauth2')) ?? {})).toBe('200');
+}
+
+/** Tells which keys sealed what stands in the database. */
+async function documentedQuery(): Promise<string> {
+  const page = await readFile(new URL('../../docs/how-to/back-up-and-restore.md', import.meta.url), 'utf8');
+  const [, query = ''] = /```sql\n([^`]+)```/.exec(page) ?? [];
+  return query;
 }
 
 describe('the key-encryption key', () => {
@@ -167,14 +201,38 @@ describe('the key-encryption key', () => {
     await untilKeys('KeysReady');
   });
 
-  it('is replaced, the former one in a second line: what stands is sealed with the new one', async () => {
-    const before = await sealed();
-    const key = Buffer.from(String(former.data[entry]), 'base64').toString();
-    const both = Buffer.from(`${randomBytes(32).toString('base64')}\n${key}`).toString('base64');
-    await scene.patch('secrets', 'auth', keySecret, { data: { [entry]: both } });
-    await until('the password is sealed anew', async () => (await sealed()) !== before);
-    await operator.idle();
-    expect((await scene.condition('AuthorizationServer', 'auth', 'main', 'KeysReady'))?.reason).toBe('KeysReady');
+  it('is replaced as it is written down: the servers keep their directory at each step', async () => {
+    const first = textOf(former).trim();
+    const next = randomBytes(32).toString('base64');
+    const before = await sealedBy();
+    const put = (...keys: readonly string[]) =>
+      scene.patch('secrets', 'auth', keySecret, { stringData: { [entry]: `${keys.join('\n')}\n` } });
+
+    await put(first, next);
+    await everythingIsDone();
+    await expectServesDirectory();
+    await restartReplica();
+    await expectServesDirectory();
+    expect(await sealedBy()).toBe(before);
+
+    await put(next, first);
+    await until('the password is sealed anew', async () => (await sealedBy()) !== before);
+    const after = await sealedBy();
+    await everythingIsDone();
+    await expectServesDirectory();
+    await restartReplica();
+    await expectServesDirectory();
+    const keys = await documentedQuery();
+    await until('nothing hangs on the former key', async () => (await scene.sql(keys)).length === 1);
+
+    await put(next);
+    await everythingIsDone();
+    await expectServesDirectory();
+    await restartReplica();
+    await expectServesDirectory();
+    expect(await sealedBy()).toBe(after);
+    await untilKeys('KeysReady');
+    await expectServed('replaced');
   });
 
   it('is no key: the field that is wrong is named', async () => {

@@ -1,4 +1,7 @@
-/** The key-encryption key in a file: one line of base64 a key, the newest first. */
+/**
+ * The key-encryption key in a file: one line of base64 a key. The first one seals, a second one only opens. While a key is
+ * replaced the new one stands second until every process that uses the database holds it, then first.
+ */
 import { randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { resolve, sep } from 'node:path';

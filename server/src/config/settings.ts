@@ -50,7 +50,7 @@ const directDatabase = {
 } as const satisfies Setting<string>;
 const keyFile = {
   description:
-    'The key-encryption key: 32 random bytes in base64; a second line is the older key while it is being replaced. Made (mode 0600) when the file is not there.',
+    'The key-encryption key: 32 random bytes in base64. Read at the start. While it is being replaced there are two lines: the first seals, the second only opens. Made (mode 0600) when the file is not there.',
   placeholder: 'FILE',
   required: true,
   parse: path,
