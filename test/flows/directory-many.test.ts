@@ -151,6 +151,41 @@ describe('groups that are entries, of many users', () => {
     expect(each.some(({ groups }) => groups.length > 0)).toBe(true);
   });
 
+  it('a group with a DN that nobody reads has nobody looked at alone, and is not followed', async () => {
+    const unitEntry = (dn: string) => `dn: ${dn}\nobjectClass: organizationalUnit\n`;
+    const group = (dn: string, ...members: readonly string[]) =>
+      `dn: ${dn}\nobjectClass: groupOfNames\n${members.map((uid) => `member: ${seedDn(uid)}\n`).join('')}`;
+    const unit = `ou=unreadable,${seedSuffix}`;
+    // One name alone cannot be that long there.
+    const deep = Array.from({ length: 6 }, (_, depth) => `${`ou=${'x'.repeat(200)},`.repeat(depth + 1)}${unit}`);
+    await slapd.add(
+      [
+        ...[unit, ...deep].map(unitEntry),
+        group(`cn=plain,${unit}`, 'person1'),
+        group(`cn=long,${deep.at(-1)}`, 'person1', 'person2'),
+      ].join('\n'),
+    );
+    await using people = openDirectories({ people: searched('(member={})', { base: unit, nested: true }) });
+    await people.user('ada');
+    people.forget();
+    const found = await look(people, idsOf(...crowd));
+    // Users, their groups, and those that `plain` is in.
+    expect(people.counted()).toBe('search 3');
+    const alone: string[] = [];
+    for (const [uid, names] of [
+      ['person1', ['plain']],
+      ['person2', []],
+      ['person3', []],
+    ] as const) {
+      people.forget();
+      const user = await people.user(uid);
+      alone.push(people.counted());
+      expect(user.groups.map(({ name }) => name)).toEqual(names);
+      expect(found.get(user.entryId)).toEqual(user);
+    }
+    expect(alone[1]).toBe(alone[2]);
+  });
+
   it('a group too long for one answer keeps nobody from being looked at for longer than once', async () => {
     const registration = searched('(member={})', { base: `ou=wide,${seedSuffix}` });
     await using people = openDirectories({ people: registration });

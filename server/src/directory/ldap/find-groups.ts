@@ -1,8 +1,9 @@
 /** What asking for somebody's groups takes: nothing, one search, or one for each level of groups inside groups. */
 import type { RawEntry } from './answers.ts';
 import { entriesOf } from './ask.ts';
+import type { SearchCommand } from './connection.ts';
 import type { EntryReader } from './entry.ts';
-import { deepestGroups, type GroupReading, groupsAtOnce, mostGroups } from './groups.ts';
+import { deepestGroups, type GroupReading, groupsAtOnce, mostGroups, readableGroups } from './groups.ts';
 import type { Searcher } from './server.ts';
 
 /**
@@ -18,8 +19,13 @@ export async function findGroups(
 ): Promise<readonly RawEntry[]> {
   const command = reading.searchFor(user);
   if (command === null) return [];
+  const groups = await groupsBy(searcher, command);
+  return reading.searchAbove === null ? groups : groupsAbove(searcher, reading.searchAbove, groups);
+}
+
+async function groupsBy(searcher: Searcher, command: SearchCommand): Promise<readonly RawEntry[]> {
   const { entries } = await entriesOf(searcher, command);
-  return reading.searchAbove === null ? entries : groupsAbove(searcher, reading.searchAbove, entries);
+  return readableGroups(entries, command);
 }
 
 /**
@@ -36,8 +42,7 @@ async function groupsAbove(
   for (let depth = 1; depth < deepestGroups && level.length > 0; depth += 1) {
     const next: string[] = [];
     for (let at = 0; at < level.length; at += groupsAtOnce) {
-      const { entries } = await entriesOf(searcher, searchAbove(level.slice(at, at + groupsAtOnce)));
-      for (const group of entries) {
+      for (const group of await groupsBy(searcher, searchAbove(level.slice(at, at + groupsAtOnce)))) {
         if (seen.has(group.dn)) continue;
         seen.set(group.dn, group);
         next.push(group.dn);

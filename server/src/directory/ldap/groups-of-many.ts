@@ -8,7 +8,14 @@ import { SearchFailed } from './blame.ts';
 import { ConnectionLost } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { type Asking, findGroupsOf } from './find.ts';
-import { deepestGroups, type GroupsTogether, groupsAtOnce, type ListedName, mostGroups } from './groups.ts';
+import {
+  deepestGroups,
+  type GroupsTogether,
+  groupsAtOnce,
+  type ListedName,
+  mostGroups,
+  readableGroups,
+} from './groups.ts';
 import { listedNames } from './listed-names.ts';
 import type { Searcher } from './server.ts';
 
@@ -101,7 +108,7 @@ async function groupsListing(
     // It may have been cut off there.
     if (entries.length >= command.sizeLimit) return null;
     const listed = listedNames(some, together.holders, command.attributes);
-    for (const group of entries) {
+    for (const group of readableGroups(entries, command)) {
       const who = listed.in(group);
       if (who === null) return null;
       for (const index of who.sure) pushTo(groups, some[index]?.text ?? '', group);

@@ -55,6 +55,16 @@ export interface ListedName {
   readonly isDn: boolean;
 }
 
+/**
+ * Groups whose DN can be read. What is longer than any that a rule can say, for one, is left out before anything else is asked:
+ * whoever makes such a group must neither shut its members out nor have others looked at one by one.
+ *
+ * @returns all of them where the answer reached the limit: what may have been cut off must show
+ */
+export function readableGroups(found: readonly RawEntry[], { sizeLimit }: SearchCommand): readonly RawEntry[] {
+  return found.length >= sizeLimit ? found : found.filter(({ dn }) => parseDn(dn) !== null);
+}
+
 type Settings = Pick<DirectoryRegistration, 'group_search' | 'member_of_attribute' | 'vendor'>;
 type GroupSearch = NonNullable<Settings['group_search']>;
 
@@ -165,11 +175,9 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
     any: { ...of(template.open), sizeLimit: 1, limitsByPage: ofDomain },
     read(_user, found) {
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
-      return found.flatMap((raw) => {
-        // Longer than any that a rule can say, for one: whoever makes such a group must not shut its members out.
-        if (parseDn(raw.dn) === null) return [];
+      return found.map((raw) => {
         const group = readEntry(raw);
-        return [{ name: group.name(attributes.name) ?? group.dn, dn: group.dn }];
+        return { name: group.name(attributes.name) ?? group.dn, dn: group.dn };
       });
     },
   };
