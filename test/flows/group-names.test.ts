@@ -1,6 +1,8 @@
 /** F13: groups whose names differ by how they are written stand for each other where the directory says so, and nowhere else. */
+import { Client } from 'ldapts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DirectoryUser } from '../../server/src/directory/directory.ts';
+import { groupFold } from '../../server/src/directory/group-names.ts';
 import { isMemberOfOne } from '../../server/src/directory/verify-consent.ts';
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
@@ -18,10 +20,60 @@ const lookalikes = [
   ['first', 'ﬁrst'],
   ['kelvin', '\u212Aelvin'],
   ['Zoë', 'Zoe\u0308'],
+  ['night crew', 'night\u00a0crew'],
+  ['night watch', 'night\u3000watch'],
 ] as const;
 
+/** Nowhere the same: OpenLDAP alone prepares names, and these are no spaces to it, or letters newer than its tables. */
+const strangers = [
+  ['drivers', 'drivers\t'],
+  ['sailors', '\ufeffsailors'],
+  ['miners', 'miners\u2028'],
+  ['day crew', 'day\tcrew'],
+  ['admins', '\u{1F130}dmins'],
+] as const;
+
+const escaped = (value: string) => Buffer.from(value).toString('hex').replaceAll(/../g, '\\$&');
+/** A line of LDIF: what is no plain text in base64. */
+const line = (attribute: string, value: string) => `${attribute}:: ${Buffer.from(value).toString('base64')}`;
+
+interface Server {
+  readonly url: string;
+  readonly caPem: string;
+  readonly bindDn: string;
+  readonly bindPassword: string;
+  add(ldif: string): Promise<void>;
+}
+
+/** Letters that rules take for another one, and the directory does not. */
+async function heldApart(
+  server: Server,
+  vendor: DirectoryRegistration['vendor'],
+  groupDnOf: (name: string) => string,
+  group: (name: string) => string,
+): Promise<readonly string[]> {
+  const fold = groupFold(vendor);
+  const letters = Array.from({ length: 0x20000 - 0x21 }, (_, at) => at + 0x21)
+    .filter((code) => code < 0xd800 || code > 0xdfff)
+    .map((code) => `x${String.fromCodePoint(code)}x`)
+    .filter((name) => fold(name) !== name);
+  await server.add([...new Set(letters.map(fold))].map(group).join(''));
+  const client = new Client({ url: server.url, tlsOptions: { ca: server.caPem } });
+  await client.bind(server.bindDn, server.bindPassword);
+  const apart: string[] = [];
+  for (const name of letters) {
+    const there = await client.search(groupDnOf(escaped(name)), { scope: 'base', attributes: ['cn'] }).then(
+      ({ searchEntries }) => searchEntries.length > 0,
+      () => false,
+    );
+    if (!there) apart.push(name);
+  }
+  await client.unbind();
+  return apart;
+}
+
 const group389 = (name: string, members: readonly string[]) =>
-  `dn: ${groupDn389(name)}\nobjectClass: groupOfUniqueNames\ncn: ${name}\n${members.map((dn) => `uniqueMember: ${dn}\n`).join('')}\n`;
+  `${line('dn', groupDn389(escaped(name)))}\nobjectClass: groupOfUniqueNames\n${line('cn', name)}\n${members.map((dn) => `uniqueMember: ${dn}\n`).join('')}\n`;
 
 const vendors = [
   {
@@ -34,7 +86,9 @@ const vendors = [
     groupDnOf: domainGroupDn,
     // Names of accounts it compares more loosely than those of entries.
     group: (name: string, members: readonly string[]) =>
-      domainGroup(name, members).replace(/sAMAccountName: .*/, `sAMAccountName: ${Buffer.from(name).toString('hex')}`),
+      domainGroup(name, members)
+        .replace(/dn: .*/, line('dn', domainGroupDn(escaped(name))))
+        .replace(/sAMAccountName: .*/, `sAMAccountName: ${Buffer.from(name).toString('hex')}`),
   },
   {
     name: '389 Directory Server',
@@ -57,7 +111,10 @@ describe.each(vendors)('$name holds them apart', ({ start, dnOf, groupDnOf, grou
   let people: TestDirectories;
   beforeAll(async () => {
     started = await start();
-    const groups = lookalikes.flatMap(([one, other]) => [group(one, [dnOf('grace')]), group(other, [dnOf('zoe')])]);
+    const groups = [...lookalikes, ...strangers].flatMap(([one, other]) => [
+      group(one, [dnOf('grace')]),
+      group(other, [dnOf('zoe')]),
+    ]);
     await started.server.add(groups.join(''));
     people = openDirectories({ people: started.registration });
   });
@@ -66,16 +123,34 @@ describe.each(vendors)('$name holds them apart', ({ start, dnOf, groupDnOf, grou
     await started?.server.close();
   });
 
-  it.each(lookalikes)('whoever is in one of them is not in the other: %s, %s', async (one, other) => {
-    const [grace, zoe] = [await people.user('grace'), await people.user('zoe')];
-    const { registration } = started;
-    for (const name of [one, one.toUpperCase()]) {
-      expect(passes(grace, name, groupDnOf(name), registration)).toEqual([true, true]);
-      expect(passes(zoe, name, groupDnOf(name), registration)).toEqual([false, false]);
-    }
-    expect(passes(zoe, other, groupDnOf(other), registration)).toEqual([true, true]);
-    expect(passes(grace, other, groupDnOf(other), registration)).toEqual([false, false]);
+  it('takes for one letter what rules do', async () => {
+    const { server, registration } = started;
+    expect(await heldApart(server, registration.vendor, groupDnOf, (name) => group(name, [dnOf('ada')]))).toEqual([]);
   });
+
+  it.each([...lookalikes, ...strangers])(
+    'whoever is in one of them is not in the other: %j, %j',
+    async (one, other) => {
+      const [grace, zoe] = [await people.user('grace'), await people.user('zoe')];
+      const { registration } = started;
+      for (const name of [one, one.toUpperCase()]) {
+        expect(passes(grace, name, groupDnOf(name), registration)).toEqual([true, true]);
+        expect(passes(zoe, name, groupDnOf(name), registration)).toEqual([false, false]);
+      }
+      expect(passes(zoe, other, groupDnOf(escaped(other)), registration)).toEqual([true, true]);
+      expect(passes(grace, other, groupDnOf(escaped(other)), registration)).toEqual([false, false]);
+    },
+  );
+});
+
+it('389 Directory Server holds a name for another that ends in a space, and so do rules', async () => {
+  await using server = await startDirectory389();
+  await server.add(group389('porters', [dn389('grace')]) + group389('porters ', [dn389('zoe')]));
+  const registration = registrationOf389(server);
+  await using people = openDirectories({ people: registration });
+  const dn = groupDn389('porters');
+  expect(passes(await people.user('grace'), 'porters', dn, registration)).toEqual([true, true]);
+  expect(passes(await people.user('zoe'), 'porters', dn, registration)).toEqual([false, false]);
 });
 
 it('groups inside groups: both of two that look alike are followed', async () => {
@@ -103,15 +178,35 @@ it('groups inside groups: both of two that look alike are followed', async () =>
   expect(ids.map((id) => found.get(id))).toEqual(each);
 });
 
-it.each(lookalikes)('OpenLDAP holds them for one, and so do rules: %s, %s', async (one, other) => {
-  await using slapd = await startSlapd();
+describe('OpenLDAP', () => {
   const dnOf = (name: string) => `cn=${name},ou=groups,${seedSuffix}`;
-  const group = (name: string) =>
-    `dn: ${dnOf(name)}\nobjectClass: groupOfNames\ncn: ${name}\nmember: ${seedDn('zoe')}\n`;
-  await slapd.add(group(other));
-  await expect(slapd.add(group(one))).rejects.toThrow('Already exists');
-  const registration = registrationOf(slapd);
-  await using people = openDirectories({ people: registration });
-  expect(passes(await people.user('zoe'), one, dnOf(one), registration)).toEqual([true, true]);
-  expect(passes(await people.user('grace'), one, dnOf(one), registration)).toEqual([false, false]);
+  const group = (name: string, uid = 'zoe') =>
+    `${line('dn', dnOf(escaped(name)))}\nobjectClass: groupOfNames\n${line('cn', name)}\nmember: ${seedDn(uid)}\n\n`;
+
+  it.each(lookalikes)('holds them for one, and so do rules: %j, %j', async (one, other) => {
+    await using slapd = await startSlapd();
+    await slapd.add(group(other));
+    await expect(slapd.add(group(one))).rejects.toThrow('Already exists');
+    const registration = registrationOf(slapd);
+    await using people = openDirectories({ people: registration });
+    expect(passes(await people.user('zoe'), one, dnOf(one), registration)).toEqual([true, true]);
+    expect(passes(await people.user('grace'), one, dnOf(one), registration)).toEqual([false, false]);
+  });
+
+  it.each(strangers)('holds them apart, and so do rules: %j, %j', async (one, other) => {
+    await using slapd = await startSlapd();
+    await slapd.add(group(one, 'grace') + group(other));
+    const registration = registrationOf(slapd);
+    await using people = openDirectories({ people: registration });
+    const [grace, zoe] = [await people.user('grace'), await people.user('zoe')];
+    expect(passes(grace, one, dnOf(one), registration)).toEqual([true, true]);
+    expect(passes(zoe, one, dnOf(one), registration)).toEqual([false, false]);
+    expect(passes(zoe, other, dnOf(escaped(other)), registration)).toEqual([true, true]);
+    expect(passes(grace, other, dnOf(escaped(other)), registration)).toEqual([false, false]);
+  });
+
+  it('takes for one letter what rules do', async () => {
+    await using slapd = await startSlapd();
+    expect(await heldApart(slapd, 'openldap', dnOf, (name) => group(name))).toEqual([]);
+  });
 });

@@ -15,7 +15,7 @@ export type DistinguishedName = readonly (readonly NamePart[])[];
 const longest = 1024;
 const attributeType = /^(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)$/;
 
-/** `null` when the text is no DN or longer than 1 KiB. The empty text is the root's name. */
+/** `null` when the text is no DN or longer than 1,024 characters. The empty text is the root's name. */
 export function parseDn(text: string): DistinguishedName | null {
   if (text.length > longest) return null;
   const rdns: NamePart[][] = [];
@@ -103,18 +103,40 @@ function strictText(bytes: Uint8Array): string | null {
   }
 }
 
-/** Names and values without regard to case, as directories compare them by default (RFC 4518 §2: map, normalise, spaces). */
+/**
+ * Names and values that somebody may take for the same, more widely than any directory: without case, whatever Unicode has for a
+ * space as one. For what may be too wide; whether a group is the one meant is asked of the two below.
+ */
 export function foldText(text: string): string {
   return text.normalize('NFKC').toLowerCase().normalize('NFKC').replaceAll(/\s+/g, ' ').trim();
 }
 
+/** Letters whose case every directory knows, however old its tables: newer ones it holds apart that Unicode no longer does. */
+const cased =
+  /[A-Z\u00C0-\u012F\u0132-\u017D\u01A0\u01AF\u01CD-\u01DB\u0386-\u03AB\u0401-\u040C\u040E-\u042F\u0490-\u04BF\u0531-\u0556\u1E00-\u1E94\u1EA0-\u1EF8\uFF21-\uFF3A]/gu;
+
 /**
- * As directories compare them that prepare nothing: without the case of letters that have two. What looks alike and is written with
- * other characters (full width, ligatures, the sign for kelvin, letter and accent apart) is something else.
+ * As directories compare them that prepare nothing: without the case of letters. What looks alike and is written with other characters
+ * (full width, ligatures, the sign for kelvin, letter and accent apart, any space beside a space) is something else.
  */
 export function foldCase(text: string): string {
-  const lower = (letter: string) => (letter.toLowerCase().toUpperCase() === letter ? letter.toLowerCase() : letter);
-  return Array.from(text, lower).join('').replaceAll(/ +/g, ' ').trim();
+  return text.replaceAll(cased, (letter) => letter.toLowerCase());
+}
+
+/** What is prepared alike by tables of any age: the letters above with their accents, signs of Latin-1, spaces, ligatures, full width. */
+const prepared =
+  /[\u0300-\u0345\0-\u012F\u0131-\u017F\u01A0\u01A1\u01AF\u01B0\u01CD-\u01DC\u0386-\u03CE\u0401-\u040C\u040E-\u044F\u0451-\u045C\u045E\u045F\u0490-\u04BF\u0531-\u0556\u0561-\u0586\u1E00-\u1E99\u1EA0-\u1EF9\u2000-\u200A\u202F\u205F\u212A\u212B\u3000\uFB00-\uFB06\uFF01-\uFF5E]+/gu;
+
+/**
+ * As OpenLDAP prepares them (RFC 4518 §2): letters in lower case one by one, then NFKC, then spaces. A tab and whatever else is no
+ * space after NFKC stays, and so does what came into Unicode later than its tables.
+ */
+export function foldPrepared(text: string): string {
+  const prepare = (run: string) =>
+    Array.from(run, (letter) => letter.toLowerCase())
+      .join('')
+      .normalize('NFKC');
+  return text.replaceAll(prepared, prepare).replaceAll(/ +/g, ' ').replaceAll(/^ | $/g, '');
 }
 
 /** Texts are the same where what it makes of them is. */

@@ -122,6 +122,40 @@ describe('F13: a group whose name looks like the one asked for', () => {
   it.each(pairs)('%s, %s: the same where the directory prepares names', (own, wanted) =>
     expect(outcomes('openldap', own, wanted)).toEqual(['openid orders:read', 'openid orders:read']),
   );
+  const spaces = [
+    ['staff\u00a0', 'staff', true],
+    ['\u3000staff', 'staff', true],
+    ['night\u2003staff', 'night staff', true],
+    ['night  staff', 'night staff', true],
+    ['staff\t', 'staff', false],
+    ['\ufeffstaff', 'staff', false],
+    ['staff\u2028', 'staff', false],
+    ['staff\r\n', 'staff', false],
+    ['night\tstaff', 'night staff', false],
+  ] as const;
+  it.each(spaces)(
+    'white space is part of the name, but for what the directory prepares: %j, %j',
+    (own, wanted, isPrepared) => {
+      for (const vendor of apart) expect(outcomes(vendor, own, wanted)).toEqual(['openid', 'openid']);
+      const ours = isPrepared ? 'openid orders:read' : 'openid';
+      expect(outcomes('openldap', own, wanted)).toEqual([ours, ours]);
+    },
+  );
+  it.each([
+    ['\u{1F130}dmins', 'admins'],
+    ['\u{1D400}dmins', 'admins'],
+    ['\u2102lub', 'club'],
+    ['\u13A0', '\uAB70'],
+    ['\u1E9E', 'ß'],
+    ['οδος', 'ΟΔΟΣ'],
+  ])('what only newer tables hold for the same letter is another: %s, %s', (own, wanted) => {
+    for (const vendor of [...apart, 'openldap'] as const)
+      for (const [one, other] of [
+        [own, wanted],
+        [wanted, own],
+      ] as const)
+        expect(outcomes(vendor, one, other)).toEqual(['openid', 'openid']);
+  });
   it.each([...apart, 'openldap'] as const)('in another case it is the same one: %s', (vendor) => {
     for (const [own, wanted] of [
       ['Zoë', 'ZOË'],
