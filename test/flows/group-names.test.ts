@@ -143,6 +143,16 @@ describe.each(vendors)('$name holds them apart', ({ start, dnOf, groupDnOf, grou
   );
 });
 
+it('of several names of a group the one in its DN counts, not one that looks like it', async () => {
+  await using server = await startDirectory389();
+  await server.add(group389('ｂackers', [dn389('zoe')]).replace('\ncn::', '\ncn: backers\ncn::'));
+  const registration = registrationOf389(server);
+  await using people = openDirectories({ people: registration });
+  const zoe = await people.user('zoe');
+  expect(passes(zoe, 'ｂackers', groupDn389('ｂackers'), registration)).toEqual([true, true]);
+  expect(passes(zoe, 'backers', groupDn389('backers'), registration)).toEqual([false, false]);
+});
+
 it('389 Directory Server holds a name for another that ends in a space, and so do rules', async () => {
   await using server = await startDirectory389();
   await server.add(group389('porters', [dn389('grace')]) + group389('porters ', [dn389('zoe')]));

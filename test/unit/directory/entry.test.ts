@@ -3,6 +3,7 @@ import type { RawEntry } from '../../../server/src/directory/ldap/answers.ts';
 import { claimsOf, secondsOf } from '../../../server/src/directory/ldap/claims.ts';
 import { EntryProblem, entryIdOf, idValue, readEntry } from '../../../server/src/directory/ldap/entry.ts';
 import { vendors } from '../../../server/src/directory/ldap/vendor.ts';
+import { foldCase, foldPrepared } from '../../../server/src/protocol/distinguished-name.ts';
 
 type Values = Readonly<Record<string, readonly (string | Buffer)[]>>;
 
@@ -53,11 +54,23 @@ describe('the reader of entries', () => {
     expect(read.texts('toString')).toEqual([]);
   });
   it('of several names takes the one that is in the DN, else the same one every time', () => {
-    expect(entry({ uid: ['eve', 'ADA'] }).name('uid')).toBe('ADA');
-    expect(entry({ uid: ['zed', 'eve'] }).name('uid')).toBe('eve');
-    expect(entry({ uid: ['eve', 'zed'] }).name('uid')).toBe('eve');
-    expect(entry({}).name('uid')).toBeNull();
+    expect(entry({ uid: ['eve', 'ADA'] }).name('uid', foldCase)).toBe('ADA');
+    expect(entry({ uid: ['zed', 'eve'] }).name('uid', foldCase)).toBe('eve');
+    expect(entry({ uid: ['eve', 'zed'] }).name('uid', foldCase)).toBe('eve');
+    expect(entry({}).name('uid', foldCase)).toBeNull();
   });
+  it.each([
+    [
+      'written as in the DN, before one that the directory holds for the same',
+      ['backers', 'ｂackers'],
+      foldPrepared,
+      'ｂackers',
+    ],
+    ['that the directory holds for the same', ['aces', 'Backers'], foldPrepared, 'Backers'],
+    ['and no other that looks alike', ['aces', 'backers'], foldCase, 'aces'],
+  ])('F13: of several names takes the one %s', (_title, cn, fold, name) =>
+    expect(entry({ cn }, 'cn=ｂackers,dc=x').name('cn', fold)).toBe(name),
+  );
 });
 
 describe('immutable ids', () => {

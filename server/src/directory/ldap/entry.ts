@@ -1,7 +1,7 @@
 /**
  * PURE. The one reader of entries. An attribute is absent, has one value or several; nobody else looks at the difference.
  */
-import { foldText, parseDn } from '../../protocol/distinguished-name.ts';
+import { type Fold, parseDn } from '../../protocol/distinguished-name.ts';
 import type { RawEntry } from './answers.ts';
 import { textOf } from './ber.ts';
 
@@ -15,8 +15,8 @@ export interface EntryReader {
   readonly dn: string;
   /** Values that are text without NUL; an attribute whose values are bytes has none. */
   texts(attribute: string): readonly string[];
-  /** The value that names the entry where there are several; `null` when there is none. */
-  name(attribute: string): string | null;
+  /** The value that names the entry where there are several; `null` when there is none. `fold`: how the directory compares names. */
+  name(attribute: string, fold: Fold): string | null;
   /** @throws EntryProblem when there is none, several, or what is no text */
   one(attribute: string): string;
   bytes(attribute: string): readonly Buffer[];
@@ -46,12 +46,13 @@ export function readEntry(raw: RawEntry): EntryReader {
     types: [...attributes.keys()],
     inParts: (attribute) => [...attributes.keys()].some((key) => key.startsWith(`${attribute.toLowerCase()};range=`)),
     texts,
-    name(attribute) {
+    name(attribute, fold) {
       const values = texts(attribute);
       if (values.length < 2) return values[0] ?? null;
       // Directories keep no order among values, but one of several stands in the entry's own name.
       const inName = name[0]?.find((part) => part.type === attribute.toLowerCase())?.value;
-      const named = inName === undefined ? undefined : values.find((value) => foldText(value) === foldText(inName));
+      if (inName !== undefined && values.includes(inName)) return inName;
+      const named = inName === undefined ? undefined : values.find((value) => fold(value) === fold(inName));
       return named ?? values.toSorted()[0] ?? null;
     },
     one(attribute) {

@@ -74,7 +74,7 @@ export function groupReading({ group_search, member_of_attribute, vendor }: Sett
   if (group_search !== undefined && base === null) throw new FilterProblem('spec.groupSearch.base: it is no DN');
   if (member_of_attribute !== undefined) return listedGroups(member_of_attribute, base, groupFold(vendor));
   if (group_search === undefined) return noGroups;
-  return searchedGroups(group_search, templateOf(group_search.filter), vendor === 'active_directory');
+  return searchedGroups(group_search, templateOf(group_search.filter), vendor);
 }
 
 const noGroups: GroupReading = {
@@ -136,8 +136,10 @@ function togetherBy(
   };
 }
 
-function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain: boolean): GroupReading {
+function searchedGroups(search: GroupSearch, template: FilterTemplate, vendor: Settings['vendor']): GroupReading {
   const { base, scope, attributes, nested = false } = search;
+  const ofDomain = vendor === 'active_directory';
+  const fold = groupFold(vendor);
   const of = (filter: Filter): SearchCommand => ({
     base,
     scope,
@@ -150,7 +152,7 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
   // A domain controller follows groups inside groups by itself.
   const fill = (dn: string) => (nested && ofDomain ? inChain(template, dn) : template.fill(dn));
   const nameOf = (user: EntryReader): ListedName => {
-    const name = attributes.user === undefined ? null : user.name(attributes.user);
+    const name = attributes.user === undefined ? null : user.name(attributes.user, fold);
     return name === null ? { text: user.dn, isDn: true } : { text: name, isDn: false };
   };
   return {
@@ -177,7 +179,7 @@ function searchedGroups(search: GroupSearch, template: FilterTemplate, ofDomain:
       if (found.length > mostGroups) throw new EntryProblem(`a user is in more than ${mostGroups} groups`);
       return found.map((raw) => {
         const group = readEntry(raw);
-        return { name: group.name(attributes.name) ?? group.dn, dn: group.dn };
+        return { name: group.name(attributes.name, fold) ?? group.dn, dn: group.dn };
       });
     },
   };

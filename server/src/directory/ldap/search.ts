@@ -6,6 +6,7 @@ import { AndFilter, EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
 import { parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser, KnownUser } from '../directory.ts';
+import { groupFold } from '../group-names.ts';
 import { subjectOf } from '../subject.ts';
 import type { RawEntry } from './answers.ts';
 import { claimsOf, reservedClaims } from './claims.ts';
@@ -46,6 +47,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   const template = naming('spec.userSearch.filter', () => parseTemplate(user_search.filter));
   const groups = groupReading(registration);
   const vendor = vendors[registration.vendor];
+  const fold = groupFold(registration.vendor);
   const rules = ruleFilters(registration);
   requireUsable(registration);
 
@@ -65,12 +67,12 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   const havingListed = (attribute: string) =>
     new AndFilter({ filters: [template.open, new PresenceFilter({ attribute })] });
   const nameOf = (entry: EntryReader) => {
-    const name = entry.name(username);
+    const name = entry.name(username, fold);
     return { entryId: entryIdOf(entry, subject), username: name ?? entry.one(username) };
   };
   const identify = (entry: EntryReader, server: string, now: number): KnownUser => {
     const identity = nameOf(entry);
-    const name = display_name === undefined ? null : entry.name(display_name);
+    const name = display_name === undefined ? null : entry.name(display_name, fold);
     const account = vendor.stateOf(entry, now);
     const warnings = account === 'active' ? vendor.warningsOf(entry) : [];
     return {
