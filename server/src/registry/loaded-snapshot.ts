@@ -102,8 +102,6 @@ export class SnapshotDraft {
   }
 
   remove(kind: RegistrationKind, id: string): void {
-    const former = this.#drafts[kind].get(id);
-    if (former === undefined) return;
     if (kind === 'client') this.#countOrigins(this.#drafts.client.get(id)?.value, -1);
     this.#drafts[kind].delete(id);
   }
