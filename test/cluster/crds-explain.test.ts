@@ -2,10 +2,17 @@ import { type Kind, kindNames, kinds } from '@nauthera/crds';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Structural } from '../../crds/src/structural.ts';
 import { startCluster, type TestCluster } from '../support/kube-cluster.ts';
+import { until } from '../support/product.ts';
 
 let cluster: TestCluster;
 beforeAll(async () => {
   cluster = await startCluster();
+  // A kind that is established is told of in the API's own description a moment later.
+  for (const kind of kindNames)
+    await until(
+      `${kind} is explained`,
+      async () => (await cluster.kubectl(['explain', kinds[kind].shortName])).stderr === '',
+    );
 });
 afterAll(() => cluster.stop());
 
