@@ -117,7 +117,7 @@ describe.each(modes)('A74 F40 rights on a real API server, $mode', ({ release, s
     expect(missing).toEqual([]);
   });
 
-  it('has none of those that it must not have', async () => {
+  it('A73 has none of those that it must not have', async () => {
     const granted: Question[] = [];
     for (const one of refused) if (await may(token, one)) granted.push(one);
     expect(granted).toEqual([]);
