@@ -200,8 +200,18 @@ export class TestCluster implements Endpoint {
     return result.stdout;
   }
 
-  /** One call of the API over kept connections: much cheaper than kubectl. Any status is an answer. */
+  /**
+   * One call of the API over kept connections: much cheaper than kubectl. Any status is an answer, but 429: an API
+   * server that has just started, or lost its watch of etcd, asks for patience, and every client has it.
+   */
   async request(method: string, path: string, call: ApiCall = {}): Promise<ApiAnswer> {
+    for (const deadline = Date.now() + 60_000; ; await sleep(500)) {
+      const answer = await this.#requestOnce(method, path, call);
+      if (answer.status !== 429 || Date.now() > deadline) return answer;
+    }
+  }
+
+  async #requestOnce(method: string, path: string, call: ApiCall): Promise<ApiAnswer> {
     const { body, contentType = 'application/json', token = this.adminToken } = call;
     const answer = await send(`${this.server}${path}`, {
       method: method as 'GET',
