@@ -127,6 +127,11 @@ export class OperatorProcess {
     return this.#ended;
   }
 
+  /** SIGKILL; whether it is started again is as with any other end. */
+  crash(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
   /** SIGKILL, for good. */
   kill(): Promise<void> {
     return this.#end('SIGKILL');

@@ -1,12 +1,14 @@
 /**
  * F54: load for long, and faults at random from a seed: a process killed, a database and a directory that are silent, an
- * operator that is cut off while it writes. What must hold is counted; who runs it judges.
+ * operator that is cut off or killed while it writes, an API server that is gone. What must hold is counted; who runs it judges.
  */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { aClient, anOwner } from './builders.ts';
 import type { Deployment } from './deployment.ts';
 import { type History, Load } from './load.ts';
+import type { FaultProxy } from './proxy.ts';
+import type { ClusterReport, SoakCluster } from './soak-cluster.ts';
+import { type Sample, watch } from './soak-samples.ts';
 
 export const soakClients = {
   web: 'soak.web',
@@ -49,6 +51,7 @@ export const soaked = {
 
 export interface SoakOptions {
   readonly deployment: Deployment;
+  readonly cluster: SoakCluster;
   readonly seed: number;
   /** Milliseconds of faults, at least one of each kind. */
   readonly lasts: number;
@@ -65,17 +68,11 @@ export interface SoakOptions {
   readonly onStep?: (line: string) => void;
 }
 
-export interface Sample {
-  /** Seconds since the start. */
-  readonly at: number;
-  /** MiB of the process that is never killed. */
-  readonly memory: number;
-  /** Rows by table, but what is kept for months. */
-  readonly rows: Readonly<Record<string, number>>;
-}
-
 export interface SoakReport {
   readonly history: History;
+  /** Of what honest ones began, the part that came to its end: repeats are no failures, what they do not repair is. */
+  readonly succeeded: number;
+  readonly cluster: ClusterReport;
   readonly fired: Readonly<Record<string, number>>;
   readonly samples: readonly Sample[];
   /** Grants with two refresh tokens that count. */
@@ -99,7 +96,7 @@ function random(seed: number): () => number {
 }
 
 export async function soak(options: SoakOptions): Promise<SoakReport> {
-  const { deployment, seed, lasts, onStep = () => undefined } = options;
+  const { deployment, cluster, seed, lasts, onStep = () => undefined } = options;
   const { world, replicas, password } = deployment;
   const next = random(seed);
   const load = new Load({
@@ -117,7 +114,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const watching = watch(deployment);
   const operator = operate(deployment);
   const fired: Record<string, number> = {};
-  const faults = faultsOf(deployment, operator, next);
+  const faults = faultsOf({ deployment, cluster, operator, next });
   let deck: string[] = [];
   const began = performance.now();
   try {
@@ -138,9 +135,16 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   const serving = await counted(replicas, async (url) => (await machineToken(url, soakClients.job)) === 200);
   await world.declare(registrationOf(true));
   const refusing = await counted(replicas, async (url) => (await machineToken(url, soakClients.leaver)) === 401);
+  const told = await cluster.end();
   const [doubled] = await world.rows<{ n: number }>(`SELECT count(*)::int AS n FROM
     (SELECT FROM refresh_tokens WHERE used_at IS NULL GROUP BY grant_id HAVING count(*) > 1) d`);
-  return { history, fired, ...(await watching.stop()), doubled: doubled?.n ?? -1, serving, refusing };
+  const ended = { history, succeeded: succeededOf(history), cluster: told };
+  return { ...ended, fired, ...(await watching.stop()), doubled: doubled?.n ?? -1, serving, refusing };
+}
+
+function succeededOf({ done, failures, lostCodes, lateRepeats }: History): number {
+  const well = Object.values(done).reduce((sum, count) => sum + count, 0);
+  return well / (well + failures.length + lostCodes + lateRepeats);
 }
 
 function shuffled(kinds: readonly string[], next: () => number): string[] {
@@ -153,16 +157,23 @@ function shuffled(kinds: readonly string[], next: () => number): string[] {
 type Fault = (lasts: number) => Promise<void>;
 
 /** The first process is never killed: its memory is watched. */
-function faultsOf(deployment: Deployment, operator: Operator, next: () => number): Readonly<Record<string, Fault>> {
+function faultsOf(parts: {
+  readonly deployment: Deployment;
+  readonly cluster: SoakCluster;
+  readonly operator: Operator;
+  readonly next: () => number;
+}): Readonly<Record<string, Fault>> {
+  const { deployment, cluster, operator, next } = parts;
   const { replicas, faults } = deployment;
   if (faults === undefined) throw new Error('nothing stands between the processes and what they depend on');
   const { database, directory } = faults;
   const silent =
-    (proxy: typeof database): Fault =>
+    (...proxies: readonly FaultProxy[]): Fault =>
     async (lasts) => {
-      proxy.blackHole(next() < 0.5 ? 'all' : 'existing');
+      const which = next() < 0.5 ? 'all' : 'existing';
+      for (const proxy of proxies) proxy.blackHole(which);
       await sleep(lasts);
-      proxy.pass();
+      for (const proxy of proxies) proxy.pass();
     };
   return {
     'F03 a process is killed': async (lasts) => {
@@ -171,7 +182,7 @@ function faultsOf(deployment: Deployment, operator: Operator, next: () => number
       await sleep(lasts / 4);
       await victim?.restart();
     },
-    'F06 the database is silent': silent(database),
+    'F06 the database is silent': silent(database, cluster.database),
     'F10 the directory is silent': silent(directory),
     'F10 the directory is slow': async (lasts) => {
       directory.delay(5_000);
@@ -183,6 +194,8 @@ function faultsOf(deployment: Deployment, operator: Operator, next: () => number
       await sleep(lasts);
       operator.resume();
     },
+    'F29 the API server and etcd are killed': (lasts) => cluster.killApiServer(lasts),
+    'F32 the operator is killed': (lasts) => cluster.killOperator(lasts),
   };
 }
 
@@ -223,61 +236,6 @@ function operate({ world }: Deployment): Operator {
   };
 }
 
-const bounded = [
-  'sessions',
-  'authorization_requests',
-  'authorization_codes',
-  'grants',
-  'refresh_tokens',
-  'access_tokens',
-  'revocations',
-  'login_attempts',
-];
-
-/** Who waits for a lock, by the text of what it runs. */
-const waits = `SELECT query LIKE 'DELETE FROM % FOR UPDATE SKIP LOCKED%' AS sweeps,
-    extract(epoch FROM clock_timestamp() - l.waitstart) * 1000 AS milliseconds
-  FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
-  WHERE NOT l.granted AND l.waitstart IS NOT NULL AND a.datname = current_database()`;
-
-function watch({ world, replicas }: Deployment) {
-  const samples: Sample[] = [];
-  let sweepWait = 0;
-  let watching = true;
-  const began = performance.now();
-  const sample = async () => {
-    const rows: Record<string, number> = {};
-    for (const table of bounded) rows[table] = await world.count(table);
-    samples.push({
-      at: Math.round((performance.now() - began) / 1000),
-      memory: await memoryOf(replicas[0]?.pid),
-      rows,
-    });
-  };
-  const loop = (async () => {
-    for (let turn = 0; watching; turn += 1) {
-      for (const { sweeps, milliseconds } of await world.rows<{ sweeps: boolean; milliseconds: number }>(waits))
-        if (sweeps) sweepWait = Math.max(sweepWait, Number(milliseconds));
-      if (turn % 100 === 0) await sample();
-      await sleep(100);
-    }
-  })();
-  return {
-    stop: async () => {
-      watching = false;
-      await loop;
-      await sample();
-      return { samples, sweepWait: Math.round(sweepWait) };
-    },
-  };
-}
-
-/** MiB; 0 where /proc does not tell. */
-async function memoryOf(pid: number | undefined): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
-  return Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) / 1024);
-}
-
 async function machineToken(url: string, client: string): Promise<number> {
   const response = await fetch(`${url}/token`, {
     method: 'POST',
@@ -301,13 +259,4 @@ async function counted(replicas: Deployment['replicas'], holds: (url: string) =>
   };
   const all = await Promise.all(replicas.map(({ url }) => one(url)));
   return all.reduce<number>((sum, found) => sum + found, 0);
-}
-
-/** By least squares: how much of it comes in a minute. */
-export function slope(points: readonly { readonly at: number; readonly value: number }[]): number {
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const [x, y] = [mean(points.map(({ at }) => at)), mean(points.map(({ value }) => value))];
-  const above = points.reduce((sum, { at, value }) => sum + (at - x) * (value - y), 0);
-  const below = points.reduce((sum, { at }) => sum + (at - x) ** 2, 0);
-  return below === 0 ? 0 : (above / below) * 60;
 }

@@ -5,7 +5,9 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Deployment, threeProcesses } from '../support/deployment.ts';
-import { slope, soak, soaked } from '../support/soak.ts';
+import { soak, soaked } from '../support/soak.ts';
+import { SoakCluster } from '../support/soak-cluster.ts';
+import { slope } from '../support/soak-samples.ts';
 
 const minutes = Number(process.env.SOAK_MINUTES ?? 0);
 const seed = Number(process.env.SOAK_SEED ?? randomInt(1_000_000));
@@ -13,10 +15,14 @@ const seed = Number(process.env.SOAK_SEED ?? randomInt(1_000_000));
 const warm = 240;
 
 let deployment: Deployment;
+let cluster: SoakCluster;
 beforeAll(async () => {
-  deployment = await threeProcesses(soaked);
+  [deployment, cluster] = await Promise.all([threeProcesses(soaked), SoakCluster.start()]);
 });
-afterAll(() => deployment?.close());
+afterAll(async () => {
+  await cluster?.close();
+  await deployment?.close();
+});
 
 it(`F54, I1, I3, I5, I7, I8: everything at once while parts fail at random (seed ${seed})`, {
   timeout: 600_000 + minutes * 120_000,
@@ -24,6 +30,7 @@ it(`F54, I1, I3, I5, I7, I8: everything at once while parts fail at random (seed
   const isLong = minutes > 0;
   const { history, samples, ...report } = await soak({
     deployment,
+    cluster,
     seed,
     lasts: minutes * 60_000,
     fault: isLong ? 10_000 : 4_000,
@@ -39,11 +46,22 @@ it(`F54, I1, I3, I5, I7, I8: everything at once while parts fail at random (seed
   for (const count of Object.values(history.done)) expect(count).toBeGreaterThan(5);
   // A fault that nobody noticed proves nothing.
   expect(history.unanswered + history.later).toBeGreaterThan(0);
-  expect(Object.keys(report.fired)).toHaveLength(5);
+  expect(Object.keys(report.fired)).toHaveLength(7);
   expect(report).toMatchObject({ doubled: 0, serving: 3, refusing: 3 });
+  const { cluster: told } = report;
+  expect(told).toMatchObject({
+    refusals: [],
+    sameSecret: true,
+    answers: { untouched: '200', 'edited-1': '200', 'edited-2': '401 invalid_client' },
+  });
+  expect(told.changes).toBeGreaterThan(5);
+  expect(told.asked).toBeGreaterThan(20);
+  expect(told.restarts).toBeGreaterThan(0);
   // 8 s for a handler; the margin is for a machine that does other work.
   expect(history.longest).toBeLessThan(60_000);
   if (!isLong) return;
+  // F03.
+  expect(report.succeeded).toBeGreaterThanOrEqual(0.995);
   // F55, under load: looked for every 100 ms.
   expect(report.sweepWait).toBeLessThan(100);
   const settled = samples.filter(({ at }) => at > warm);
