@@ -15,9 +15,9 @@ export type DistinguishedName = readonly (readonly NamePart[])[];
 const longest = 1024;
 const attributeType = /^(?:[A-Za-z][A-Za-z0-9-]*|\d+(?:\.\d+)+)$/;
 
-/** `null` when the text is no DN or longer than 1,024 characters. The empty text is the root's name. */
-export function parseDn(text: string): DistinguishedName | null {
-  if (text.length > longest) return null;
+/** `null` when the text is no DN or has more than `most` characters. The empty text is the root's name. */
+export function parseDn(text: string, most = longest): DistinguishedName | null {
+  if (text.length > most) return null;
   const rdns: NamePart[][] = [];
   let at = 0;
   while (at < text.length) {

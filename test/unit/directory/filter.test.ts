@@ -2,8 +2,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { AndFilter, EqualityFilter, OrFilter } from 'ldapts';
 import { describe, expect, it } from 'vitest';
+import { groupFold } from '../../../server/src/directory/group-names.ts';
 import { attributesOf, FilterProblem, parseFilter, parseTemplate } from '../../../server/src/directory/ldap/filter.ts';
 import { parseRuleFilter } from '../../../server/src/directory/ldap/rule-filter.ts';
+import { type Fold, foldPrepared } from '../../../server/src/protocol/distinguished-name.ts';
 
 const nested = (levels: number, inner = '(uid={})') => `${'(&'.repeat(levels)}${inner}${')'.repeat(levels)}`;
 
@@ -112,7 +114,8 @@ describe('filters of consent rules', () => {
     title: ['Chief of  mechanisms'],
     o: ['Zürich'],
   };
-  const matches = (text: string) => parseRuleFilter(text).matches((attribute) => entry[attribute.toLowerCase()] ?? []);
+  const matches = (text: string) =>
+    parseRuleFilter(text, foldPrepared).matches((attribute) => entry[attribute.toLowerCase()] ?? []);
 
   it.each<[string, boolean]>([
     ['(employeeType=staff)', true],
@@ -146,5 +149,54 @@ describe('filters of consent rules', () => {
     ['(uid={})', /no meaning/],
     ['(a=1', /match/],
     [nested(17, '(a=1)'), /deeper/],
-  ])('refused with a reason: %s', (text, reason) => expect(() => parseRuleFilter(text)).toThrow(reason));
+  ])('refused with a reason: %s', (text, reason) => expect(() => parseRuleFilter(text, foldPrepared)).toThrow(reason));
+});
+
+describe('a value that looks like another widens no rule of consent', () => {
+  const fits = (text: string, value: string, fold: Fold) => parseRuleFilter(text, fold).matches(() => [value]);
+  const folds = [
+    ['as OpenLDAP compares', groupFold('openldap')],
+    ['as the others compare', groupFold('active_directory')],
+  ] as const;
+  const [openldap, others] = [folds[0][1], folds[1][1]];
+  const alike = [
+    '\uFF53taff',
+    'sta\uFB00',
+    's\u3000taff',
+    'staff\u00A0',
+    '\u017Ftaff',
+    'STAFF',
+    'st\u00E5ff',
+    'sta\u030Aff',
+  ];
+
+  it.each(folds)(
+    '%s: whoever is in by a negation is so by one that no directory may take for the named value',
+    (_title, fold) => {
+      for (const value of [...alike.slice(0, 2), 'STAFF', ' staff', 'staff\u00A0']) {
+        expect(fits('(!(t=staff))', value, fold)).toBe(false);
+        expect(fits('(!(t=*staff*))', value, fold)).toBe(false);
+        expect(fits('(&(t=*)(!(|(t=staff)(t=x))))', value, fold)).toBe(false);
+      }
+      expect(fits('(!(t=staff))', 'st\u00E5ff', fold)).toBe(true);
+    },
+  );
+
+  it('without a negation, and under two, it has to be the value for that very directory', () => {
+    for (const filter of ['(t=staff)', '(t=sta*)', '(t=*aff)', '(!(!(t=staff)))'])
+      expect(fits(filter, 'STAFF', others)).toBe(true);
+    for (const filter of ['(t=staff)', '(t=staf*)', '(t=*staff)', '(!(!(t=staff)))']) {
+      expect(fits(filter, '\uFF53ta\uFB00', others)).toBe(false);
+      expect(fits(filter, '\uFF53ta\uFB00', openldap)).toBe(true);
+    }
+  });
+
+  it.each(folds)('%s: for any two texts no more than one of a filter and its negation holds', (_title, fold) =>
+    fc.assert(
+      fc.property(fc.constantFrom(...alike, 'staff', ''), fc.constantFrom(...alike, 'staff'), (value, wanted) => {
+        const text = `(t=${wanted})`;
+        expect(fits(text, value, fold) && fits(`(!${text})`, value, fold)).toBe(false);
+      }),
+    ),
+  );
 });

@@ -40,6 +40,18 @@ describe('whose a group is, by what it lists', () => {
     ['a comma that is no separator', ['cn=Hopper,Grace=,dc=example', 'alan'], undefined, { sure: [2], unsure: [] }],
     ['text that is no name', ['ada', '', 'alan'], undefined, { sure: [2], unsure: [] }],
     ['nobody: something else found it', ['uid=zoe,ou=people,dc=example'], undefined, null],
+    [
+      'a name as long as names get',
+      [`cn=${'x'.repeat(8000)},dc=example`, 'alan'],
+      undefined,
+      { sure: [2], unsure: [] },
+    ],
+    [
+      'a name with much space in it',
+      [`uid=ada,${' '.repeat(2000)}ou=people,dc=example`],
+      undefined,
+      { sure: [0], unsure: [] },
+    ],
     ['a list in parts', ['uid=ada,ou=people,dc=example'], 'member;range=0-1499', null],
     ['another attribute', ['uid=ada,ou=people,dc=example'], 'owner', null],
   ])('%s', (_title, values, type, expected) => expect(told(values, type)).toEqual(expected));
@@ -50,7 +62,7 @@ describe('whose a group is, by what it lists', () => {
     ['a value in BER', 'uid=#0403616461,ou=people,dc=example'],
     ['NUL', 'uid=ada\0,ou=people,dc=example'],
     ['no UTF-8', Buffer.from('uid=ad\xe1,ou=people,dc=example', 'latin1')],
-    ['more than is read', `uid=ada,${' '.repeat(1024)}ou=people,dc=example`],
+    ['more than is read', `uid=ada,${' '.repeat(8192)}ou=people,dc=example`],
   ])('nobody can tell whose it is where somebody is listed with %s, whoever else is', (_title, value) => {
     expect(told(['cn=Hopper\\, Grace,dc=example', value])).toBeNull();
   });

@@ -14,13 +14,18 @@ export interface NameKeys {
 /** Written in one way only, but for the case of its letters: ASCII, nothing escaped or quoted, no space that may be left out. */
 const plain = /^(?:(?:^|,)[A-Za-z][A-Za-z0-9-]*=[!$-*\--:?-[\]-~]+(?: [!$-*\--:?-[\]-~]+)*)+$/;
 const longestPlain = 1024;
+/**
+ * Whoever may list a name in a group must not make the others in it be asked for one by one. OpenLDAP takes no longer one
+ * (`SLAP_LDAPDN_MAXLEN`).
+ */
+const longest = 8192;
 
-/** `null`: nobody can tell which name it is. It is none as RFC 4514 has it, or a value of it stands in BER. */
+/** `null`: nobody can tell which name it is. It is none as RFC 4514 has it, too long, or a value of it stands in BER. */
 export function keysOf(text: string): NameKeys | null {
   if (text.length <= longestPlain && plain.test(text)) {
     return { narrow: text.toLowerCase(), wide: text.replaceAll(/(?:^|,)[^=]*=|[^A-Za-z0-9]/g, '').toUpperCase() };
   }
-  const name = parseDn(text);
+  const name = parseDn(text, longest);
   if (name === null || name.some((rdn) => rdn.some(({ value }) => value.startsWith('#')))) return null;
   return { narrow: narrowOf(name), wide: wideOf(name) };
 }

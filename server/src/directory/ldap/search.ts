@@ -3,7 +3,7 @@
  * consent rules look at.
  */
 import { AndFilter, EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
-import { parseDn } from '../../protocol/distinguished-name.ts';
+import { type Fold, parseDn } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser, KnownUser } from '../directory.ts';
 import { groupFold } from '../group-names.ts';
@@ -48,7 +48,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   const groups = groupReading(registration);
   const vendor = vendors[registration.vendor];
   const fold = groupFold(registration.vendor);
-  const rules = ruleFilters(registration);
+  const rules = ruleFilters(registration, fold);
   requireUsable(registration);
 
   const attributes = distinct([
@@ -129,13 +129,16 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   };
 }
 
-function ruleFilters({ consent_rules }: DirectoryRegistration): readonly { name: string; filter: RuleFilter }[] {
+function ruleFilters(
+  { consent_rules }: DirectoryRegistration,
+  fold: Fold,
+): readonly { name: string; filter: RuleFilter }[] {
   const names = consent_rules.map((rule) => rule.name);
   if (new Set(names).size < names.length) throw new FilterProblem('spec.consentRules: two rules have the same name');
   return consent_rules.flatMap(({ name, filter: text }) =>
     text === undefined
       ? []
-      : [{ name, filter: naming(`spec.consentRules "${name}", filter`, () => parseRuleFilter(text)) }],
+      : [{ name, filter: naming(`spec.consentRules "${name}", filter`, () => parseRuleFilter(text, fold)) }],
   );
 }
 
