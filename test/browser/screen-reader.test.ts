@@ -39,13 +39,13 @@ describe('what a screen reader says', () => {
       const [end = ''] = /^- contentinfo:[^]*/m.exec(tree) ?? [];
       const text = end === footer ? tree.replace(end, '- contentinfo: as on the first page') : tree;
       footer ??= end;
-      await expect(`- title: ${await page.title()}\n${text}\n`).toMatchFileSnapshot(join(folder, `${name}.yaml`));
+      await expect(`- title: ${await page.title()}\n${text}\n`).toMatchFileSnapshot(join(folder, `${name}.txt`));
     } finally {
       await context.close();
     }
   });
 
   it('nothing is kept of a page that there is no more', async () => {
-    expect((await readdir(folder)).toSorted()).toEqual(pages.map(([name]) => `${name}.yaml`).toSorted());
+    expect((await readdir(folder)).toSorted()).toEqual(pages.map(([name]) => `${name}.txt`).toSorted());
   });
 });
