@@ -23,8 +23,8 @@ export interface Bench {
   readonly run?: (stage: Stage, options: Options, method: Method) => Promise<Outcome>;
 }
 
-/** Targets whose both rows are there: without the peer its targets are not asked. */
+/** Targets whose rows are there: without the peer its targets are not asked. */
 export function among(rows: readonly Row[], targets: readonly Target[]): readonly Target[] {
   const names = new Set(rows.map(({ name }) => name));
-  return targets.filter(({ row, of }) => names.has(row) && names.has(of));
+  return targets.filter(({ row, of, perSecond }) => names.has(row) && (perSecond !== undefined || names.has(of)));
 }

@@ -3,8 +3,9 @@ import { among, type Bench } from './bench.ts';
 import { type Request, random, requestRow } from './load.ts';
 import { peer } from './peer.ts';
 import { basic, clientIdOf, declare, serve } from './stage.ts';
+import { type Sign, tokensCeiling } from './tokens-ceiling.ts';
 
-const tokenRequest = (clients: number): Request => {
+export const tokenRequest = (clients: number): Request => {
   return {
     method: 'POST',
     path: '/token',
@@ -22,12 +23,7 @@ export const clientCredentials: Bench = {
     const jwt = await serve(stage, await declare(stage, { clients }));
     const declared = await declare(stage, { clients, client: { access_token_format: 'opaque' } });
     const opaque = await serve(stage, declared);
-    const ceiling = (sign: string) =>
-      stage.program(new URL('ceilings/tokens.ts', import.meta.url).pathname, {
-        CLIENTS: String(clients),
-        SIGN: sign,
-        DATABASE_URL: declared.databaseUrl,
-      });
+    const ceiling = (sign: Sign) => tokensCeiling(stage, { ...declared, clients, sign });
     const rows = [
       requestRow({ name: 'JWT', role: 'ours', server: jwt, next }),
       requestRow({ name: 'opaque, stored', role: 'ours', server: opaque, next }),

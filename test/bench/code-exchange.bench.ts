@@ -1,6 +1,7 @@
 /** `POST /token` with a code: client, PKCE, one durable statement, two signatures. */
 import { verifier } from '../support/world.ts';
 import { among, type Bench } from './bench.ts';
+import { statementsCeiling } from './ceiling-walk.ts';
 import { type Request, requestRow } from './load.ts';
 import type { Extent } from './measure.ts';
 import { People, type PreparedCode } from './people.ts';
@@ -30,10 +31,7 @@ export const codeExchange: Bench = {
     const declared = await declare(stage, { clients });
     const people = await People.of(stage, declared.databaseUrl, clients, quick ? 20 : 500);
     const ours = await serve(stage, declared);
-    const ceiling = await stage.program(new URL('ceilings/statements.ts', import.meta.url).pathname, {
-      DATABASE_URL: declared.databaseUrl,
-      REDIRECT_URI: redirectUri,
-    });
+    const ceiling = await statementsCeiling(stage, declared);
     let codes: PreparedCode[] = [];
     const prepare = async (extent: Extent): Promise<void> => {
       codes = await people.codes('operations' in extent ? extent.operations + 64 : extent.seconds * 6000);
@@ -57,7 +55,7 @@ export const codeExchange: Bench = {
             method: 'POST',
             path: '/redeem',
             headers: { 'content-type': 'text/plain' },
-            body: `${client} uid-of-${client} ${code}`,
+            body: `${client} ${code}`,
           };
         },
       }),

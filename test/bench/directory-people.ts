@@ -1,7 +1,8 @@
 /** A real directory server with the people of the benches (`user-0`, `password-of-user-0`, …), over `ldaps`. */
-import { registrationOf } from '../support/directories.ts';
+import { never, openDirectories, registrationOf } from '../support/directories.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedSuffix } from '../support/slapd-seed.ts';
+import type { Who } from './people.ts';
 import type { Stage } from './stage.ts';
 
 export const uidOf = (index: number): string => `user-${index}`;
@@ -27,4 +28,16 @@ userPassword: ${passwordOf(index)}
 export function benchRegistration(slapd: Slapd) {
   const { group_search: _, ...registration } = registrationOf(slapd);
   return registration;
+}
+
+/** What that directory says of its people, found as the server finds them. */
+export function livePeople(stage: Stage, slapd: Slapd): Who {
+  const directories = openDirectories({ people: benchRegistration(slapd) });
+  stage.atEnd(async () => directories[Symbol.asyncDispose]());
+  return async (username) => {
+    const candidate = await directories.port.find(username, never);
+    const found = candidate.known ? await directories.port.lookup(candidate.user, never) : null;
+    if (found === null) throw new Error(`no ${username}`);
+    return found;
+  };
 }

@@ -1,9 +1,11 @@
 /** `POST /introspect` by the client that the token was issued to: tokens seen before, and tokens seen for the first time. */
 import { among, type Bench } from './bench.ts';
 import { type Request, random, requestRow } from './load.ts';
-import type { Extent } from './measure.ts';
+import type { Extent, Row } from './measure.ts';
 import { peer } from './peer.ts';
 import { basic, clientIdOf, declare, type Running, serve } from './stage.ts';
+import { tokensCeiling } from './tokens-ceiling.ts';
+import { postToken } from './walk.ts';
 
 interface Issued {
   readonly client: string;
@@ -13,14 +15,8 @@ interface Issued {
 const form = 'application/x-www-form-urlencoded';
 
 async function issue(server: Running, client: string): Promise<Issued> {
-  const response = await fetch(`${server.url}/token`, {
-    method: 'POST',
-    headers: { authorization: basic(client), 'content-type': form },
-    body: 'grant_type=client_credentials',
-  });
-  const { access_token: token } = (await response.json()) as { access_token?: string };
-  if (token === undefined) throw new Error(`no token: ${response.status}`);
-  return { client, token };
+  const { access_token: token } = await postToken(server.url, basic(client), { grant_type: 'client_credentials' });
+  return { client, token: String(token) };
 }
 
 async function issueMany(server: Running, clients: number, count: number): Promise<Issued[]> {
@@ -59,28 +55,29 @@ export const introspection: Bench = {
       },
     };
     const jwt = await serve(stage, await declare(stage, { clients, server: long }));
-    const opaque = await serve(
-      stage,
-      await declare(stage, { clients, client: { access_token_format: 'opaque' }, server: long }),
-    );
+    const declared = await declare(stage, { clients, client: { access_token_format: 'opaque' }, server: long });
+    const opaque = await serve(stage, declared);
+    const ceiling = (sign: 'batched' | 'stored') => tokensCeiling(stage, { ...declared, clients, sign });
+    const [ceilingJwt, ceilingOpaque] = [await ceiling('batched'), await ceiling('stored')];
 
-    const seen = async (name: string, role: 'ours' | 'peer', server: Running, path: string) => {
+    const seen = async (name: string, role: Row['role'], server: Running, path: string) => {
       const tokens = await issueMany(server, clients, few);
       const next = () => ask(path, tokens[random(few)] ?? { client: '', token: '' });
       return requestRow({ name, role, server, next, onAnswer: isActive });
     };
     // Fresh tokens for each load, as many as it can ask about; what is left over is not asked twice.
-    const fresh = (name: string, server: Running) => {
+    const fresh = (name: string, role: Row['role'], server: Running) => {
       let tokens: Issued[] = [];
       return requestRow({
         name,
-        role: 'ours',
+        role,
         server,
         prepare: async (extent: Extent) => {
+          const most = role === 'ceiling' ? 18_000 : 12_000;
           tokens = await issueMany(
             server,
             clients,
-            'operations' in extent ? extent.operations + 64 : extent.seconds * 9000,
+            'operations' in extent ? extent.operations + 64 : extent.seconds * most,
           );
         },
         next: () => ask('/introspect', tokens.pop() ?? { client: clientIdOf(0), token: 'none-left' }),
@@ -90,8 +87,11 @@ export const introspection: Bench = {
     const rows = [
       await seen('JWT, seen', 'ours', jwt, '/introspect'),
       await seen('opaque, seen', 'ours', opaque, '/introspect'),
-      fresh('JWT, first sight', jwt),
-      fresh('opaque, first sight', opaque),
+      fresh('JWT, first sight', 'ours', jwt),
+      fresh('opaque, first sight', 'ours', opaque),
+      await seen('ceiling, seen', 'ceiling', ceilingJwt, '/introspect'),
+      fresh('ceiling, JWT, first sight', 'ceiling', ceilingJwt),
+      fresh('ceiling, opaque, first sight', 'ceiling', ceilingOpaque),
       ...(options.peer
         ? [await seen('peer, opaque', 'peer', await peer(stage, { clients, format: 'opaque' }), '/token/introspection')]
         : []),
@@ -99,6 +99,10 @@ export const introspection: Bench = {
     return {
       rows,
       targets: among(rows, [
+        { row: 'JWT, seen', of: 'ceiling, seen', atLeast: 0.8, gate: 0.6 },
+        { row: 'opaque, seen', of: 'ceiling, seen', atLeast: 0.8, gate: 0.6 },
+        { row: 'JWT, first sight', of: 'ceiling, JWT, first sight', atLeast: 0.8, gate: 0.6 },
+        { row: 'opaque, first sight', of: 'ceiling, opaque, first sight', atLeast: 0.8, gate: 0.6 },
         { row: 'JWT, seen', of: 'peer, opaque', atLeast: 3, gate: 2 },
         { row: 'opaque, seen', of: 'peer, opaque', atLeast: 3, gate: 2 },
         { row: 'opaque, first sight', of: 'peer, opaque', atLeast: 2, gate: 1.5 },

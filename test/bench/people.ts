@@ -1,5 +1,6 @@
 /** Sessions and codes, written past the pages: what an exchange uses up is prepared outside the timed part. */
 
+import type { DirectoryUser } from '../../server/src/directory/directory.ts';
 import { accessTokenStore } from '../../server/src/store/access-tokens.ts';
 import { authorizationCodeStore } from '../../server/src/store/authorization-codes.ts';
 import type { Database } from '../../server/src/store/database.ts';
@@ -23,16 +24,69 @@ export interface SignedInBrowser {
   readonly browser: string;
 }
 
-/** Writes as the server would. Users are those of the memory directory of `servers/ours.ts`. */
+export interface Signed extends SignedInBrowser {
+  readonly id: string;
+  readonly username: string;
+  readonly entryId: string;
+}
+
+/** What a directory says of one of the people of the benches. */
+export type Who = (username: string) => Promise<DirectoryUser>;
+
+/** The people of `servers/ours.ts`. */
+export const inMemory: Who = async (username) => {
+  const directory = new MemoryDirectory();
+  directory.add(username);
+  const found = await directory.lookup({ entryId: `entry-${username}` });
+  if (found === null) throw new Error(`no ${username}`);
+  return found;
+};
+
+/** The sign-in of this person in a new browser. */
+export function signInOf({ directory, subject, entryId, username, name, claims }: DirectoryUser) {
+  return {
+    handle: newHandle(),
+    browser: newHandle(),
+    session: { id: newId(), subject, directory, entryId, username, name, claims },
+    renews: false,
+    ends: undefined,
+    idle: 7200,
+    absolute: 43_200,
+    throttleKey: username,
+    audit: [],
+  } as const;
+}
+
+/** A new code of that session for that client. */
+export function codeOfSession(client: string, { id, subject, entryId, username }: Omit<Signed, 'handle' | 'browser'>) {
+  return {
+    code: newHandle(),
+    grantId: newId(),
+    outcome: 'issued',
+    clientId: client,
+    clientUid: `uid-of-${client}`,
+    redirectUri,
+    challenge,
+    scopes: ['openid', 'profile', 'email'],
+    offline: false,
+    sessionId: id,
+    subject,
+    directory: memoryDirectoryId,
+    entryId,
+    username,
+    claims: { name: username },
+    authTime: Math.floor(Date.now() / 1000),
+    lifetime: 60,
+    keep: 7_776_000,
+  } as const;
+}
+
+/** Writes as the server would. */
 export class People {
   readonly #database: Database;
   readonly #clients: number;
   readonly #users: number;
-  readonly #sessions: (SignedInBrowser & {
-    readonly id: string;
-    readonly username: string;
-    readonly entryId: string;
-  })[] = [];
+  readonly #sessions: Signed[] = [];
 
   private constructor(database: Database, clients: number, users: number) {
     this.#database = database;
@@ -40,41 +94,30 @@ export class People {
     this.#users = users;
   }
 
-  static async of(stage: Stage, databaseUrl: string, clients: number, users: number): Promise<People> {
+  static async of(
+    stage: Stage,
+    databaseUrl: string,
+    clients: number,
+    users: number,
+    who: Who = inMemory,
+  ): Promise<People> {
     const people = new People(await openDatabase(databaseUrl), clients, users);
     stage.atEnd(() => people.#database.close());
-    await people.#signIn();
+    await people.#signIn(who);
     return people;
   }
 
-  async #signIn(): Promise<void> {
+  async #signIn(who: Who): Promise<void> {
     const store = sessionStore(this.#database);
-    const directory = new MemoryDirectory();
     for (let index = 0; index < this.#users; index++) {
-      const username = `user-${index}`;
-      directory.add(username);
-      const found = await directory.lookup({ entryId: `entry-${username}` });
-      if (found === null) throw new Error(`no ${username}`);
-      const { subject, entryId, claims } = found;
-      const session = { id: newId(), subject, directory: memoryDirectoryId, entryId, username, name: username, claims };
-      const handle = newHandle();
-      const browser = newHandle();
-      await store.signIn({
-        handle,
-        browser,
-        session,
-        renews: false,
-        ends: undefined,
-        idle: 7200,
-        absolute: 43_200,
-        throttleKey: username,
-        audit: [],
-      });
-      this.#sessions.push({ id: session.id, subject, handle, browser, username, entryId });
+      const signIn = signInOf(await who(`user-${index}`));
+      await store.signIn(signIn);
+      const { id, subject, username, entryId } = signIn.session;
+      this.#sessions.push({ id, subject, username, entryId, handle: signIn.handle, browser: signIn.browser });
     }
   }
 
-  get browsers(): readonly SignedInBrowser[] {
+  get browsers(): readonly Signed[] {
     return this.#sessions;
   }
 
@@ -85,34 +128,10 @@ export class People {
       const client = clientIdOf(random(this.#clients));
       const session = this.#sessions[random(this.#sessions.length)];
       if (session === undefined) throw new Error('nobody is signed in');
-      const code = newHandle();
-      const completion = await store.complete(
-        {
-          code: {
-            code,
-            grantId: newId(),
-            outcome: 'issued',
-            clientId: client,
-            clientUid: `uid-of-${client}`,
-            redirectUri,
-            challenge,
-            scopes: ['openid', 'profile', 'email'],
-            offline: false,
-            sessionId: session.id,
-            subject: session.subject,
-            directory: memoryDirectoryId,
-            entryId: session.entryId,
-            username: session.username,
-            claims: { name: session.username },
-            authTime: Math.floor(Date.now() / 1000),
-            lifetime: 60,
-            keep: 7_776_000,
-          },
-          audit: [{ id: uuidV7(), event: 'code.issued', outcome: 'success' }],
-        },
-        'soft',
-      );
-      if (completion === 'written') made.push({ client, code });
+      const code = codeOfSession(client, session);
+      const audit = [{ id: uuidV7(), event: 'code.issued', outcome: 'success' }] as const;
+      const completion = await store.complete({ code, audit }, 'soft');
+      if (completion === 'written') made.push({ client, code: code.code });
     };
     for (let left = count; left > 0; left -= 32) await Promise.all(Array.from({ length: Math.min(32, left) }, one));
     return made;

@@ -13,6 +13,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { accountTiming } from './account-timing.bench.ts';
 import type { Bench } from './bench.ts';
 import { clientCredentials } from './client-credentials.bench.ts';
 import { codeExchange } from './code-exchange.bench.ts';
@@ -22,6 +23,7 @@ import { growth } from './growth.bench.ts';
 import { introspection } from './introspection.bench.ts';
 import { loginConsent } from './login-consent.bench.ts';
 import { machine, measure, type Outcome, type Verdict } from './measure.ts';
+import { overload } from './overload.bench.ts';
 import { refresh } from './refresh.bench.ts';
 import { sso } from './sso.bench.ts';
 import { generatorCores, Stage } from './stage.ts';
@@ -42,6 +44,8 @@ const benches: readonly Bench[] = [
   directory,
   start,
   growth,
+  overload,
+  accountTiming,
 ];
 
 const { values, positionals } = parseArgs({

@@ -245,12 +245,18 @@ function benchClient(id: string, more: Partial<ClientRegistration>): ClientRegis
 }
 
 /** Our server over that database, with logs and metrics as in production; users are in memory, or `live` in the directory. */
-export function serve(stage: Stage, declared: Declared, people: 'memory' | 'live' = 'memory'): Promise<Running> {
+export function serve(
+  stage: Stage,
+  declared: Declared,
+  people: 'memory' | 'live' = 'memory',
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Running> {
   return stage.program(new URL('servers/ours.ts', import.meta.url).pathname, {
     PORT: declared.port,
     DATABASE_URL: declared.databaseUrl,
     KEY_FILE: declared.keyFile,
     PEOPLE: people,
+    ...environment,
   });
 }
 

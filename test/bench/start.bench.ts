@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../support/ports.ts';
 import type { Bench } from './bench.ts';
 import type { Method, Outcome, RowResult, Sample, Verdict } from './measure.ts';
-import { median } from './measure.ts';
+import { judgeLimit, median } from './measure.ts';
 import { cpuOf, type Declared, declare, memoryOf, type Running, type Stage } from './stage.ts';
 
 /** By the number of Clients: seconds until it serves, and MiB that it holds then. */
@@ -17,23 +17,19 @@ const limits: Readonly<Record<number, { readonly seconds: number; readonly memor
   100_000: { seconds: 3, memory: 230 },
 };
 
-/** A limit over what was measured: 1 and more is within it. What is within it by CPU alone waited for others. */
 function judge(clients: number, samples: readonly (Sample & { readonly memory: number })[]): readonly Verdict[] {
   const limit = limits[clients];
   if (limit === undefined) return [];
-  const verdict = (of: string, ratios: readonly number[], cpuRatios: readonly number[] = []): Verdict => {
-    const [ratio, cpuRatio] = [median(ratios), cpuRatios.length === 0 ? undefined : median(cpuRatios)];
-    const within = ratio >= 1 ? 'reached' : (cpuRatio ?? 0) >= 1 ? 'noisy' : 'missed';
-    const target = { row: `${clients} Clients`, of, atLeast: 1 };
-    return { target, ratio, best: Math.max(...ratios), cpuRatio, verdict: within };
-  };
+  const row = `${clients} Clients`;
   return [
-    verdict(
+    judgeLimit(
+      row,
       `${limit.seconds} s`,
       samples.map(({ seconds }) => limit.seconds / seconds),
       samples.flatMap(({ serverCpu }) => (serverCpu === undefined ? [] : [limit.seconds / serverCpu])),
     ),
-    verdict(
+    judgeLimit(
+      row,
       `${limit.memory} MiB`,
       samples.map(({ memory }) => limit.memory / memory),
     ),

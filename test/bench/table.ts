@@ -1,7 +1,7 @@
 /** What a bench found, for people. */
 import type { Outcome, Verdict } from './measure.ts';
 
-export function table(bench: string, { rows, verdicts }: Outcome): string {
+export function table(bench: string, { rows, verdicts, notes = [] }: Outcome): string {
   const lines = [
     `── ${bench}`,
     line('row', 'ops/s', 'CPU µs', 'p50 ms', 'p99 ms', 'spread', 'n'),
@@ -17,6 +17,7 @@ export function table(bench: string, { rows, verdicts }: Outcome): string {
       ),
     ),
     ...verdicts.map(sentence),
+    ...notes.map((note) => `  ${note}`),
   ];
   return lines.join('\n');
 }

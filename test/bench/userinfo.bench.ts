@@ -1,13 +1,12 @@
 /** `GET /userinfo` with an access token that is shown for the first time: the grant is read each time. */
-import { verifier } from '../support/world.ts';
 import { among, type Bench } from './bench.ts';
+import { grantsOf } from './granted.ts';
 import { type Request, requestRow } from './load.ts';
 import type { Extent, Row } from './measure.ts';
 import { peer } from './peer.ts';
 import { grantedByPeer } from './peer-walk.ts';
 import { People } from './people.ts';
-import { basic, declare, type Running, redirectUri, type Stage, serve } from './stage.ts';
-import { postToken } from './walk.ts';
+import { declare, type Running, type Stage, serve } from './stage.ts';
 
 const ask = (path: string, token: string): Request => ({
   method: 'GET',
@@ -35,19 +34,8 @@ function firstSight(name: string, server: Running, issue: (count: number) => Pro
   });
 }
 
-/** 32 at once: one after the other they would take a minute. */
 async function exchanged(server: Running, people: People, count: number): Promise<string[]> {
-  const codes = await people.codes(count);
-  const tokens: string[] = [];
-  const exchangeAll = async (): Promise<void> => {
-    for (let one = codes.pop(); one !== undefined; one = codes.pop()) {
-      const { client, code } = one;
-      const fields = { grant_type: 'authorization_code', code, redirect_uri: redirectUri, code_verifier: verifier };
-      tokens.push(String((await postToken(server.url, basic(client), fields)).access_token));
-    }
-  };
-  await Promise.all(Array.from({ length: 32 }, exchangeAll));
-  return tokens;
+  return (await grantsOf(people, server, count)).map(({ accessToken }) => accessToken);
 }
 
 async function peerRow(stage: Stage, clients: number): Promise<Row> {

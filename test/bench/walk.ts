@@ -1,7 +1,13 @@
 /** A browser that is only as good as a bench needs it: cookies, redirects, forms, on kept connections. */
 import { Agent, request } from 'undici';
 
-const agent = new Agent({ connections: 64, pipelining: 1 });
+/** As many as the greatest load has users: nobody waits for a connection. */
+const agent = new Agent({ connections: 1024, pipelining: 1 });
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+/** Told of each answer: its status, how long it took in milliseconds, and whether it says when to come again. */
+export type OnAnswer = (status: number, milliseconds: number, retryAfter: boolean) => void;
 
 export interface Seen {
   readonly status: number;
@@ -11,13 +17,20 @@ export interface Seen {
 }
 
 export class Walker {
-  readonly #cookies = new Map<string, string>();
+  readonly #cookies: Map<string, string>;
   readonly #origin: string;
   /** Told to the server as the address of the browser, by a proxy that it trusts. */
   readonly #address: string;
-  constructor(origin: string, address: string) {
+  readonly #onAnswer: OnAnswer | undefined;
+  constructor(
+    origin: string,
+    address: string,
+    { cookies = {}, onAnswer }: { cookies?: Readonly<Record<string, string>>; onAnswer?: OnAnswer } = {},
+  ) {
     this.#origin = origin;
     this.#address = address;
+    this.#cookies = new Map(Object.entries(cookies));
+    this.#onAnswer = onAnswer;
   }
 
   get(path: string): Promise<Seen> {
@@ -44,6 +57,7 @@ export class Walker {
 
   async #send(method: 'GET' | 'POST', target: string, body?: string): Promise<Seen> {
     const url = target.startsWith('/') ? `${this.#origin}${target}` : target;
+    const began = performance.now();
     const answer = await request(url, {
       method,
       dispatcher: agent,
@@ -62,6 +76,7 @@ export class Walker {
       else this.#cookies.set(pair.slice(0, equals), pair.slice(equals + 1));
     }
     const text = await answer.body.text();
+    this.#onAnswer?.(answer.statusCode, performance.now() - began, 'retry-after' in answer.headers);
     const refresh = /http-equiv="refresh" content="0;url=([^"]*)"/.exec(text)?.[1]?.replaceAll('&amp;', '&');
     const location = [answer.headers.location ?? []].flat()[0];
     return { status: answer.statusCode, body: text, next: location ?? refresh };
@@ -84,15 +99,28 @@ export async function postToken(
   origin: string,
   authorization: string,
   fields: Readonly<Record<string, string>>,
-): Promise<Readonly<Record<string, unknown>>> {
-  const answer = await request(`${origin}/token`, {
-    method: 'POST',
-    dispatcher: agent,
-    headers: { authorization, 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(fields).toString(),
-  });
-  const body = (await answer.body.json()) as Record<string, unknown>;
-  if (answer.statusCode !== 200) throw new Error(`token: ${answer.statusCode} ${JSON.stringify(body)}`);
+  onAnswer?: OnAnswer,
+): Promise<Fields> {
+  const headers = { authorization, 'content-type': 'application/x-www-form-urlencoded' };
+  return post(`${origin}/token`, headers, new URLSearchParams(fields).toString(), onAnswer);
+}
+
+/** What our own programs are asked: words, which are answered in JSON. */
+export async function postText(origin: string, path: string, words: readonly string[]): Promise<Fields> {
+  return post(`${origin}${path}`, { 'content-type': 'text/plain' }, words.join(' '));
+}
+
+async function post(
+  url: string,
+  headers: Readonly<Record<string, string>>,
+  text: string,
+  onAnswer?: OnAnswer,
+): Promise<Fields> {
+  const began = performance.now();
+  const answer = await request(url, { method: 'POST', dispatcher: agent, headers, body: text });
+  const body = (await answer.body.json()) as Fields;
+  onAnswer?.(answer.statusCode, performance.now() - began, 'retry-after' in answer.headers);
+  if (answer.statusCode !== 200) throw new Error(`${url}: ${answer.statusCode} ${JSON.stringify(body)}`);
   return body;
 }
 

@@ -21,6 +21,8 @@ const names = [
   'directory',
   'start',
   'growth',
+  'overload',
+  'account-timing',
 ];
 
 describe('npm run bench', () => {

@@ -1,18 +1,20 @@
 /**
  * The least that an answer to client_credentials can cost on this runtime: form, secret, claims, ES256 signature. `SIGN`:
  * `inline` signs where it stands, `batched` signs what one event-loop turn brought together; `stored` signs nothing and
- * stores an opaque token in `DATABASE_URL` by the product's own statement.
+ * stores an opaque token in `DATABASE_URL` by the product's own statement. `POST /introspect` tells of the tokens that it
+ * gave: verified, or found by the product's own statement, and remembered once they were.
  */
-import { generateKeyPairSync, hash, randomUUID, sign, timingSafeEqual } from 'node:crypto';
+import { generateKeyPairSync, hash, randomUUID, sign, timingSafeEqual, verify } from 'node:crypto';
 import Fastify from 'fastify';
 import { ecdsaDerToConcat } from '../../../server/src/keys/der.ts';
 import { accessTokenStore } from '../../../server/src/store/access-tokens.ts';
 import { openDatabase } from '../../../server/src/store/open.ts';
+import { presentedTokenStore } from '../../../server/src/store/presented-tokens.ts';
 import { newHandle } from '../../../server/src/tokens/handle.ts';
 
 const { PORT = '0', CLIENTS = '1000', SIGN = 'batched', DATABASE_URL = '' } = process.env;
 const issuer = `http://127.0.0.1:${PORT}`;
-const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 const digests = new Map(
   Array.from({ length: Number(CLIENTS) }, (_, index) => {
     const id = `bench.app-${index}`;
@@ -40,7 +42,9 @@ function flush(): void {
 }
 const inline = (input: string): Promise<string> => Promise.resolve(`${input}.${signature(input)}`);
 const signed = SIGN === 'inline' ? inline : batched;
-const stored = SIGN === 'stored' ? accessTokenStore(await openDatabase(DATABASE_URL)) : undefined;
+const database = SIGN === 'stored' ? await openDatabase(DATABASE_URL) : undefined;
+const stored = database && accessTokenStore(database);
+const presented = database && presentedTokenStore(database);
 
 function tokenFor(id: string): Promise<string> {
   if (stored !== undefined) {
@@ -53,21 +57,52 @@ function tokenFor(id: string): Promise<string> {
   return signed(`${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`);
 }
 
+async function claimsOf(token: string): Promise<object | null> {
+  if (presented !== undefined) return presented.find(token);
+  const [head = '', body = '', signed = ''] = token.split('.');
+  const key = { key: publicKey, dsaEncoding: 'ieee-p1363' } as const;
+  const holds = verify('sha256', Buffer.from(`${head}.${body}`), key, Buffer.from(signed, 'base64url'));
+  return holds ? (JSON.parse(Buffer.from(body, 'base64url').toString()) as object) : null;
+}
+
+/** By digest, as long as the process lives. */
+const seen = new Map<string, string>();
+function told(token: string): string | Promise<string> {
+  const digest = hash('sha256', token, 'base64url');
+  const known = seen.get(digest);
+  if (known !== undefined) return known;
+  return claimsOf(token).then((claims) => {
+    const answer = JSON.stringify({ active: claims !== null, ...claims });
+    seen.set(digest, answer);
+    return answer;
+  });
+}
+
+/** Whose name and secret these are. */
+function clientOf(authorization = ''): string | undefined {
+  const [id = '', secret = ''] = Buffer.from(authorization.slice(6), 'base64').toString().split(':');
+  const digest = digests.get(id);
+  return digest !== undefined && timingSafeEqual(digest, hash('sha256', secret, 'buffer')) ? id : undefined;
+}
+
 const app = Fastify({ logger: false });
 app.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, (_request, body, done) =>
   done(null, body),
 );
 app.post('/token', async (request, reply) => {
   const form = new URLSearchParams(request.body as string);
-  const [id = '', secret = ''] = Buffer.from((request.headers.authorization ?? '').slice(6), 'base64')
-    .toString()
-    .split(':');
-  const digest = digests.get(id);
-  const good = digest !== undefined && timingSafeEqual(digest, hash('sha256', secret, 'buffer'));
-  if (!good || form.get('grant_type') !== 'client_credentials') return reply.code(401).send('{}');
+  const id = clientOf(request.headers.authorization);
+  if (id === undefined || form.get('grant_type') !== 'client_credentials') return reply.code(401).send('{}');
   const token = await tokenFor(id);
   reply.header('content-type', 'application/json').header('cache-control', 'no-store');
   return reply.send(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 300 }));
+});
+app.post('/introspect', async (request, reply) => {
+  const token = new URLSearchParams(request.body as string).get('token') ?? '';
+  if (clientOf(request.headers.authorization) === undefined) return reply.code(401).send('{}');
+  reply.header('content-type', 'application/json').header('cache-control', 'no-store');
+  const answer = told(token);
+  return reply.send(typeof answer === 'string' ? answer : await answer);
 });
 await app.listen({ host: '127.0.0.1', port: Number(PORT) });
 process.once('SIGTERM', () => process.exit(0));

@@ -2,6 +2,8 @@
 
 import { generateKeyPairSync } from 'node:crypto';
 import { Provider } from 'oidc-provider';
+// Its own store in memory, by file: the package does not offer it.
+import MemoryAdapter from './node_modules/oidc-provider/lib/adapters/memory_adapter.js';
 
 const { PORT = '0', CLIENTS = '1000', FORMAT = 'jwt' } = process.env;
 const issuer = `http://127.0.0.1:${PORT}`;
@@ -21,7 +23,15 @@ const clients = Array.from({ length: Number(CLIENTS) }, (_, index) => ({
   token_endpoint_auth_method: 'client_secret_basic',
   id_token_signed_response_alg: 'ES256',
 }));
+// By itself it forgets the oldest of a thousand things: sessions and grants that a bench goes on with.
+const store = new Map();
+class EverythingInMemory extends MemoryAdapter {
+  constructor(model) {
+    super(model, store);
+  }
+}
 const provider = new Provider(issuer, {
+  adapter: EverythingInMemory,
   clients,
   jwks: { keys: [jwk('ec', { namedCurve: 'P-256' }, 'ES256'), jwk('rsa', { modulusLength: 2048 }, 'RS256')] },
   findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id, name: id, email: `${id}@example.com` }) }),

@@ -6,6 +6,7 @@ import { collectProcessMetrics } from '../../../server/src/telemetry/metrics.ts'
 import { MemoryDirectory } from '../../support/memory-directory.ts';
 
 const { PORT = '0', DATABASE_URL = '', KEY_FILE = '', USERS = '2000', PEOPLE = 'memory' } = process.env;
+const { MANAGEMENT_PORT = '0', PRESSURE = 'never' } = process.env;
 const directory = new MemoryDirectory();
 for (let index = 0; index < Number(USERS); index++) directory.add(`user-${index}`);
 
@@ -15,12 +16,12 @@ const server = await start({
   database: await openDatabase(DATABASE_URL),
   ownsDatabase: true,
   listen: { host: '127.0.0.1', port: Number(PORT) },
-  management: { host: '127.0.0.1', port: 0 },
+  management: { host: '127.0.0.1', port: Number(MANAGEMENT_PORT) },
   keyEncryptionKeys: readKeyFile(KEY_FILE).keys,
   log: createLog({ level: 'info', format: 'json', service: 'nauthera-server', version: 'bench' }),
   metrics,
-  // Overload is not what is measured here.
-  pressure: { maxDelay: Number.POSITIVE_INFINITY },
+  // Where overload is not what is measured, nobody is refused for it.
+  ...(PRESSURE === 'production' ? {} : { pressure: { maxDelay: Number.POSITIVE_INFINITY } }),
   ...(PEOPLE === 'live' ? {} : { seams: { directory } }),
 });
 await server.ready();
