@@ -47,8 +47,8 @@ export interface Serving extends Pair {
 export type AuthorityStep =
   /** `moved`: something is to be written, without a new key. */
   | { readonly step: 'keep'; readonly authorities: Authorities; readonly moved: boolean }
-  /** Make one that signs at once: there is none. */
-  | { readonly step: 'first'; readonly former: readonly string[] }
+  /** Make one that signs at once: there is none, or it counts only from then on (epoch milliseconds). */
+  | { readonly step: 'first'; readonly former: readonly string[]; readonly notBefore?: number }
   /** Make the one that signs later. */
   | { readonly step: 'publish'; readonly authorities: Authorities };
 
@@ -61,7 +61,7 @@ export function planAuthorities(found: FoundAuthorities, serving: Serving | unde
     return [...new Set(known)].filter((pem) => !gone.has(pem) && isStillTrusted(pem, serving, now));
   };
   if (signing === undefined) {
-    if (next === undefined) return { step: 'first', former: former() };
+    if (next === undefined) return { step: 'first', former: former(), ...ofTheFuture(found.signing, now) };
     return { step: 'keep', authorities: { signing: next.pair, former: former(next.pair) }, moved: true };
   }
   const left = signing.until - now;
@@ -150,6 +150,11 @@ function usable(pair: Pair | undefined, now: number): (Inspected & { readonly pa
   if (typeof found === 'string' || !isAuthority(found.leaf)) return undefined;
   // One of the future was made by a clock that was ahead: nobody accepts what it signs.
   return found.from > now || found.until <= now ? undefined : { ...found, pair };
+}
+
+function ofTheFuture(pair: Pair | undefined, now: number): { readonly notBefore?: number } {
+  const found = pair === undefined ? 'certificate' : inspect(pair);
+  return typeof found === 'string' || found.from <= now ? {} : { notBefore: found.from };
 }
 
 function isAuthority(certificate: X509Certificate): boolean {

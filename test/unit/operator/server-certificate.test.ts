@@ -452,6 +452,19 @@ describe('a clock that jumps', () => {
     await scene.quietPass();
   });
 
+  it('an authority of the future is replaced, and the Event says from when on it would count, not that it was lost', async () => {
+    const scene = new Scene();
+    Object.assign(scene, { database: 'never open', ahead: 60 * day });
+    await scene.pass();
+    scene.database = 'open';
+    await scene.pass();
+    expect(scene.events).toContain('Warning SecretRecreated');
+    expect(scene.notes).toContain(
+      'the certificate authority in Secret "main-generated-ca" is not valid before 2027-01-25: there is a new one, in ConfigMap "main-ca" in its place. See why a clock was ahead when it was made',
+    );
+    expect(scene.notes).not.toContain('was lost');
+  });
+
   it('an authority of the future that waits for its turn is given up', async () => {
     const scene = new Scene();
     await scene.pass();

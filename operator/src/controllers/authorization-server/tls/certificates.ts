@@ -157,13 +157,17 @@ async function keepAuthorities(
           `a new certificate authority is published in ConfigMap "${map}"; it signs nothing yet`,
         ] as const)
       : lost
-        ? ([
-            'SecretRecreated',
-            `the certificate authority in Secret "${name}" was lost: there is a new one, in ConfigMap "${map}" beside the old one`,
-          ] as const)
+        ? (['SecretRecreated', recreated(name, map, step.notBefore)] as const)
         : (['SecretCreated', `made a certificate authority, in Secret "${name}" and ConfigMap "${map}"`] as const);
   await write(world, server, found.authority, authoritySecret(server, authorities), note);
   return authorities;
+}
+
+function recreated(secret: string, map: string, notBefore: number | undefined): string {
+  if (notBefore === undefined)
+    return `the certificate authority in Secret "${secret}" was lost: there is a new one, in ConfigMap "${map}" beside the old one`;
+  const from = new Date(notBefore).toISOString().slice(0, 10);
+  return `the certificate authority in Secret "${secret}" is not valid before ${from}: there is a new one, in ConfigMap "${map}" in its place. See why a clock was ahead when it was made`;
 }
 
 async function keepServing(
