@@ -1,8 +1,11 @@
 /** What lies in `examples/cluster`, applied with kubectl: the good is served, and each mistake says what is wrong. */
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { pendingStatus } from '../../crds/src/status.ts';
 import { judgedByArgo } from '../support/argo-health.ts';
+import { judgedByKstatus } from '../support/kstatus.ts';
 import type { AnyObject } from '../support/kube-cluster.ts';
 import { steadyTable, untilGolden } from '../support/kubectl-table.ts';
 import { until } from '../support/product.ts';
@@ -114,4 +117,56 @@ it("GitOps: Argo CD's health check judges what stands in the cluster as the cond
     'AuthorizationServer shop/till': 'Progressing',
   });
   expect(health['Client shop/campaign']?.[1]).toContain('spring-sale.example.net');
+});
+
+it('GitOps: Argo CD, and Flux and Helm by their library, judge each state as the manual says', async () => {
+  const suspend = ['patch', 'nclient/stock-take', '-n', 'orders', '--type=merge', '-p', '{"spec":{"suspend":true}}'];
+  expect((await world.cluster.kubectl(suspend)).code).toBe(0);
+  await world.untilReason('Client', 'orders', 'stock-take', 'Ready', 'Suspended');
+  const { stdout } = await world.cluster.kubectl(['get', 'nauthera', '-A', '-o', 'json']);
+  const { items } = JSON.parse(stdout) as { items: AnyObject[] };
+  const named = (...names: readonly string[]): readonly AnyObject[] =>
+    names.map((name) => {
+      const found = items.find(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}` === name);
+      if (found === undefined) throw new Error(`no ${name}`);
+      return found;
+    });
+  const good = named('AuthorizationServer nauthera-system/main', 'Scope orders/read', 'Client shop/web');
+  const edited = (one: AnyObject) => ({
+    ...one,
+    metadata: { ...one.metadata, generation: (one.metadata.generation ?? 0) + 1 },
+  });
+  const states: readonly (readonly [state: string, argo: string, flux: string, objects: readonly object[]])[] = [
+    ['is new', 'Progressing', 'InProgress', good.map((one) => ({ ...one, status: pendingStatus }))],
+    ['was edited, and the operator has not seen it', 'Progressing', 'InProgress', good.map(edited)],
+    ['is `Ready`', 'Healthy', 'Current', good],
+    [
+      'waits for what may come',
+      'Progressing',
+      'InProgress',
+      named('AuthorizationServer shop/till', 'Client shop/kiosk', 'Client shop/lost', 'Client shop/moved'),
+    ],
+    [
+      'is `Stalled`: only an edit helps',
+      'Degraded',
+      'Failed',
+      named('Client shop/widget', 'Client shop/campaign', 'Client batch/dashboard', 'Scope batch/everything'),
+    ],
+    ['is a Client with `suspend`', 'Suspended', 'InProgress', named('Client orders/stock-take')],
+    [
+      'is being deleted',
+      'Progressing',
+      'Terminating',
+      good.map((one) => ({ ...one, metadata: { ...one.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } })),
+    ],
+  ];
+  const manual = await readFile(join(folder, '../../docs/how-to/use-gitops.md'), 'utf8');
+  for (const [state, argo, flux, objects] of states) {
+    expect(objects.map((one) => judgedByArgo(one)[0])).toEqual(objects.map(() => argo));
+    expect((await judgedByKstatus(objects)).map(([status]) => status)).toEqual(objects.map(() => flux));
+    expect(manual.replaceAll(/ +/g, ' ')).toContain(`\n| ${state} | ${argo} | ${flux} |\n`);
+  }
+  // What is said is what the team has to do.
+  const [[, message] = []] = await judgedByKstatus(named('Client shop/campaign'));
+  expect(message).toContain('spring-sale.example.net');
 });

@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, open, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { setPriority } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,8 +44,13 @@ export async function goTool(tool: GoTool): Promise<string> {
 }
 
 async function placeOf(tool: GoTool): Promise<{ folder: string; version: string }> {
-  const files = await Promise.all(['go.mod', 'go.sum'].map((name) => readFile(join(tools, tool.module, name), 'utf8')));
-  const version = new RegExp(`^\\s*(?:require )?${tool.versionOf} (v[\\w.-]+)`, 'm').exec(files[0] ?? '')?.[1];
+  const names = (await readdir(join(tools, tool.module)))
+    .filter((name) => /^go[.](?:mod|sum)$|[.]go$/.test(name))
+    .toSorted();
+  const files = await Promise.all(names.map((name) => readFile(join(tools, tool.module, name), 'utf8')));
+  const version = new RegExp(`^\\s*(?:require )?${tool.versionOf} (v[\\w.-]+)`, 'm').exec(
+    files[names.indexOf('go.mod')] ?? '',
+  )?.[1];
   if (version === undefined) throw new Error(`test/tools/${tool.module}/go.mod requires no ${tool.versionOf}`);
   const hash = createHash('sha256').update(files.join('\0')).digest('hex').slice(0, 12);
   return { folder: cacheFolder(tool.module, `${version}-${process.platform}-${process.arch}-${hash}`), version };
