@@ -34,9 +34,9 @@ export async function flood({ server, users, step, pause = 0 }: Flood, extent: E
   const before = cpuOf(server.pid);
   const began = performance.now();
   const until = 'seconds' in extent ? began + extent.seconds * 1000 : Number.POSITIVE_INFINITY;
-  let left = 'operations' in extent ? extent.operations : Number.POSITIVE_INFINITY;
+  const wanted = 'operations' in extent ? extent.operations : Number.POSITIVE_INFINITY;
   const loop = async (user: number): Promise<void> => {
-    while (performance.now() < until && left > 0 && problems.length < 20) {
+    while (performance.now() < until && operations < wanted && problems.length < 20) {
       let isRefused = false;
       const onAnswer: OnAnswer = (status, milliseconds, retryAfter) => {
         if (status !== 503) return void admitted.push(milliseconds);
@@ -44,7 +44,6 @@ export async function flood({ server, users, step, pause = 0 }: Flood, extent: E
         refused += 1;
         if (!retryAfter) unhelpful += 1;
       };
-      left -= 1;
       try {
         await step(user, onAnswer);
         operations += 1;
