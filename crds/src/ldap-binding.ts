@@ -1,5 +1,6 @@
 /** PURE. LdapBinding: a directory, how people are found in it, and what it allows them to consent to. */
 import { type Static, Type } from 'typebox';
+import { accountStatus } from './account-status.ts';
 import { consentRule } from './consent-rule.ts';
 import { choice, duration, entry, group, item, keyed, set, text, whole } from './field.ts';
 import { dnText, groupSearch, userSearch } from './ldap-search.ts';
@@ -121,7 +122,7 @@ export const ldapBindingSpec = group(
     vendor: choice(['ActiveDirectory', 'OpenLDAP', '389ds', 'Generic'], {
       what: 'What the directory is, which decides how locked, disabled and expired accounts are told, and where things stand in an entry unless userSearch says so.',
       allowed:
-        'ActiveDirectory (Samba too), OpenLDAP (attributes of its password policy), 389ds (389 Directory Server, Red Hat Directory Server, FreeIPA), Generic (any LDAPv3 server; only a refused bind tells)',
+        'ActiveDirectory (Samba too), OpenLDAP (attributes of its password policy), 389ds (389 Directory Server, Red Hat Directory Server, FreeIPA), Generic (any LDAPv3 server; accountStatus tells, and a refused bind)',
       example: 'OpenLDAP',
     }),
     subjectNamespace: Type.Optional(
@@ -192,6 +193,7 @@ export const ldapBindingSpec = group(
       default: 'Allow',
       example: 'Deny',
     }),
+    accountStatus,
     passwordChange: choice(['Off', 'Allowed'], {
       what: 'Whether users change their password here: on their account page, and when a sign-in shows that the directory wants a new one. The directory is asked as the user, never as the service account, and its own rules decide.',
       allowed:
@@ -261,6 +263,11 @@ export const ldapBindingSpec = group(
         rule: '!has(self.groupSearch) || !has(self.userSearch.attributes.memberOf)',
         message: 'userSearch.attributes.memberOf takes the place of this search: keep one of the two',
         fieldPath: '.groupSearch',
+      },
+      {
+        rule: `!has(self.accountStatus) || !has(self.accountStatus.defaultPolicy) || self.vendor in ['OpenLDAP', '389ds']`,
+        message: 'policies are read with vendor OpenLDAP and 389ds alone: leave it out',
+        fieldPath: '.accountStatus.defaultPolicy',
       },
     ],
   },

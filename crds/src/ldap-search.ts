@@ -42,8 +42,15 @@ const byVendor = (what: string, example: string, leftOut: string) =>
     text({ what, max: 128, rules: [attributeName], allowed: 'name of an LDAP attribute', example, leftOut }),
   );
 
-export const dnText = (what: string, example: string) =>
-  text({ what, max: 1024, rules: [dn, plainText], allowed: 'a distinguished name (RFC 4514)', example });
+export const dnText = (what: string, example: string, leftOut?: string) =>
+  text({
+    what,
+    max: 1024,
+    rules: [dn, plainText],
+    allowed: 'a distinguished name (RFC 4514)',
+    example,
+    ...(leftOut === undefined ? {} : { leftOut }),
+  });
 
 export const userSearch = group(
   {

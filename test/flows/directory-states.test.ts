@@ -3,7 +3,7 @@ import type { AccountState, AccountWarning, AuthenticationOutcome } from '../../
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import { never, openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
 import { type Directory389, startDirectory389 } from '../support/directory-389.ts';
-import { dn389, password389 } from '../support/directory-389-seed.ts';
+import { dn389, password389, suffix389 } from '../support/directory-389-seed.ts';
 import { replaced } from '../support/ldap-changes.ts';
 import { type Samba, startSamba } from '../support/samba.ts';
 import { domainDn, domainPassword, domainSuffix } from '../support/samba-seed.ts';
@@ -25,8 +25,10 @@ interface Case {
   /** What the entry shows before anybody binds, and what a later look at it shows when that differs. */
   readonly found: AccountState;
   readonly foundAfter?: AccountState;
+  /** What the search of a sign-in sees of it, where that is less: it reads no policy, so that its work tells nothing. */
+  readonly seenBySignIn?: 'credentials';
   /** `null`: let in. */
-  readonly told: Exclude<AccountState, 'active' | 'locked'> | 'credentials' | null;
+  readonly told: Exclude<AccountState, 'active'> | 'credentials' | null;
   readonly warnings?: readonly AccountWarning[];
 }
 
@@ -56,11 +58,29 @@ const policy = (attribute: string, ...values: string[]) =>
 /** A password that an administrator sets must be changed, says the policy. */
 const asNew = ofZoe('userPassword', seedPassword('zoe')) + ofZoe('pwdReset');
 
+const policyDn = (name: string) => `cn=${name},ou=policies,${seedSuffix}`;
+const aPolicy = (name: string, ...lines: string[]) => `dn: ${policyDn(name)}
+objectClass: person
+objectClass: pwdPolicy
+cn: ${name}
+sn: ${name}
+pwdAttribute: userPassword
+${lines.map((line) => `${line}\n`).join('')}
+`;
+const policies =
+  aPolicy('short', 'pwdMaxAge: 1') +
+  aPolicy('short-with-grace', 'pwdMaxAge: 1', 'pwdGraceAuthnLimit: 100') +
+  aPolicy('short-with-one-grace', 'pwdMaxAge: 1', 'pwdGraceAuthnLimit: 1') +
+  aPolicy('long', 'pwdMaxAge: 86400');
+const by = (name: string) => ofZoe('pwdPolicySubentry', policyDn(name)) + asNew;
+const byNone = ofZoe('pwdPolicySubentry') + asNew;
+
 const openldap: Vendor = {
   name: 'OpenLDAP',
   password: seedPassword('zoe'),
   async start() {
     const slapd: Slapd = await startSlapd();
+    await slapd.add(policies);
     return { registration: registrationOf(slapd), modify: (ldif) => slapd.modify(ldif), close: () => slapd.close() };
   },
   cases: [
@@ -113,7 +133,7 @@ const openldap: Vendor = {
       title: 'the password has expired',
       set: policy('pwdMaxAge', '1') + asNew,
       clear: policy('pwdMaxAge') + asNew,
-      // No entry shows it: it is told at the bind.
+      // No entry shows it, and nobody has said which policy it follows from: it is told at the bind.
       found: 'active',
       told: 'password_expired',
     },
@@ -124,6 +144,38 @@ const openldap: Vendor = {
       found: 'active',
       told: null,
       warnings: ['password_grace'],
+    },
+    {
+      title: 'the password has expired by the policy that the entry names',
+      set: by('short'),
+      clear: byNone,
+      found: 'password_expired',
+      seenBySignIn: 'credentials',
+      told: 'password_expired',
+    },
+    {
+      title: 'the password has expired by the policy that the entry names, with grace',
+      set: by('short-with-grace'),
+      clear: byNone,
+      found: 'active',
+      told: null,
+      warnings: ['password_grace'],
+    },
+    {
+      title: 'the password has expired by the policy that the entry names, and the grace is used up',
+      set: by('short-with-one-grace'),
+      clear: byNone,
+      found: 'active',
+      foundAfter: 'password_expired',
+      seenBySignIn: 'credentials',
+      told: 'password_expired',
+    },
+    {
+      title: 'the password is younger than the policy lets it become',
+      set: by('long'),
+      clear: byNone,
+      found: 'active',
+      told: null,
     },
     {
       title: 'the password expires soon',
@@ -154,6 +206,62 @@ const generic: Vendor = {
     wrongTries,
     found: 'active',
     told: told === null || told === 'must_change_password' ? null : 'credentials',
+  })),
+};
+
+const titled = (...values: string[]) => ofZoe('title', ...values);
+
+/** The same server once more: an attribute of the entry tells the state, as the registration says. */
+const genericWithStatus: Vendor = {
+  name: 'Generic with accountStatus',
+  password: openldap.password,
+  async start() {
+    const running = await openldap.start();
+    await running.modify(titled('in use'));
+    return {
+      ...running,
+      registration: {
+        ...running.registration,
+        vendor: 'generic',
+        account_status: {
+          attribute: 'title',
+          values: [
+            { value: 'in use', state: 'active' },
+            { value: 'by day', state: 'outside_hours' },
+            { value: 'left', state: 'disabled' },
+            { value: 'contract over', state: 'expired' },
+            { value: 'shut', state: 'locked' },
+            { value: 'set by the desk', state: 'must_change_password' },
+            { value: 'too old', state: 'password_expired' },
+          ],
+          other_values: 'disabled',
+          without_value: 'expired',
+        },
+      },
+    };
+  },
+  cases: (
+    [
+      ['in use', ['in use'], 'active'],
+      ['in use, in capitals', ['IN USE'], 'active'],
+      ['left', ['left'], 'disabled'],
+      ['contract over', ['contract over'], 'expired'],
+      ['shut', ['shut'], 'locked'],
+      ['set by the desk', ['set by the desk'], 'must_change_password'],
+      ['too old', ['too old'], 'password_expired'],
+      ['by day', ['by day'], 'outside_hours'],
+      ['a value that nobody listed', ['sabbatical'], 'disabled'],
+      ['a value with a letter that looks like another', ['in \u{1D42E}se'], 'disabled'],
+      ['no value', [], 'expired'],
+      ['two values', ['by day', 'in use'], 'outside_hours'],
+      ['a value that nobody listed among others', ['in use', 'sabbatical'], 'disabled'],
+    ] as const
+  ).map(([title, values, state]) => ({
+    title,
+    set: titled(...values),
+    clear: titled('in use'),
+    found: state,
+    told: state === 'active' ? null : state,
   })),
 };
 
@@ -259,11 +367,67 @@ const noExpiry =
   in389('passwordGraceUserTime') +
   in389('passwordExpWarned');
 
+const policyOf389 = (name: string) => `cn=${name},${suffix389}`;
+const accountPolicy = (name: string, limit: string) => `dn: ${policyOf389(name)}
+objectClass: top
+objectClass: ldapSubEntry
+objectClass: extensibleObject
+objectClass: accountPolicy
+cn: ${name}
+accountInactivityLimit: ${limit}
+
+`;
+const role = (name: string, kind: string, ...lines: string[]) => `dn: cn=${name},${suffix389}
+objectClass: top
+objectClass: ldapSubEntry
+objectClass: nsRoleDefinition
+objectClass: ${kind}
+cn: ${name}
+${lines.map((line) => `${line}\n`).join('')}
+`;
+/** As `dsidm … role lock` sets it up: who has one of the roles inside of another gets its lock by a class of service. */
+const rolesThatLock = [
+  role('nsManagedDisabledRole', 'nsSimpleRoleDefinition', 'objectClass: nsManagedRoleDefinition'),
+  role('left', 'nsComplexRoleDefinition', 'objectClass: nsFilteredRoleDefinition', 'nsRoleFilter: (employeeType=left)'),
+  role(
+    'nsDisabledRole',
+    'nsComplexRoleDefinition',
+    'objectClass: nsNestedRoleDefinition',
+    `nsRoleDN: cn=nsManagedDisabledRole,${suffix389}`,
+    `nsRoleDN: cn=left,${suffix389}`,
+  ),
+  `dn: cn=nsAccountInactivationTmp,${suffix389}
+objectClass: top
+objectClass: nsContainer
+cn: nsAccountInactivationTmp
+
+dn: cn="cn=nsDisabledRole,${suffix389}",cn=nsAccountInactivationTmp,${suffix389}
+objectClass: top
+objectClass: extensibleObject
+objectClass: costemplate
+objectClass: ldapSubEntry
+nsAccountLock: true
+cosPriority: 0
+
+dn: cn=nsAccountInactivation_cos,${suffix389}
+objectClass: top
+objectClass: ldapSubEntry
+objectClass: cosSuperDefinition
+objectClass: cosClassicDefinition
+cn: nsAccountInactivation_cos
+cosTemplateDn: cn=nsAccountInactivationTmp,${suffix389}
+cosSpecifier: nsRole
+cosAttribute: nsAccountLock operational
+
+`,
+].join('');
+
 const directory389: Vendor = {
   name: '389 Directory Server',
   password: password389('zoe'),
   async start() {
     const directory: Directory389 = await startDirectory389();
+    await directory.add(accountPolicy('year', '31536000') + accountPolicy('moment', '1') + rolesThatLock);
     return {
       registration: registrationOf389(directory),
       modify: (ldif) => directory.modify(ldif),
@@ -283,6 +447,43 @@ const directory389: Vendor = {
       title: 'switched on',
       set: in389('nsAccountLock', 'false'),
       clear: in389('nsAccountLock'),
+      found: 'active',
+      told: null,
+    },
+    {
+      title: 'switched off by a role that it is given',
+      set: in389('nsRoleDN', `cn=nsManagedDisabledRole,${suffix389}`),
+      clear: in389('nsRoleDN'),
+      found: 'disabled',
+      told: 'credentials',
+    },
+    {
+      title: 'switched off by a role that follows from its entry',
+      set: in389('employeeType', 'left'),
+      clear: in389('employeeType'),
+      found: 'disabled',
+      told: 'credentials',
+    },
+    {
+      title: 'not used for longer than its policy allows',
+      set: in389('acctPolicySubentry', policyOf389('year')) + in389('lastLoginTime', past),
+      clear: in389('acctPolicySubentry') + in389('lastLoginTime'),
+      found: 'expired',
+      seenBySignIn: 'credentials',
+      told: 'credentials',
+    },
+    {
+      title: 'never used since it was made, for longer than its policy allows',
+      set: in389('acctPolicySubentry', policyOf389('moment')) + in389('lastLoginTime'),
+      clear: in389('acctPolicySubentry') + in389('lastLoginTime'),
+      found: 'expired',
+      seenBySignIn: 'credentials',
+      told: 'credentials',
+    },
+    {
+      title: 'used within the time of its policy',
+      set: in389('acctPolicySubentry', policyOf389('year')),
+      clear: in389('acctPolicySubentry') + in389('lastLoginTime'),
       found: 'active',
       told: null,
     },
@@ -353,6 +554,7 @@ const directory389: Vendor = {
 /** What is read by whoever typed the right password, and is not let in. */
 const words = {
   credentials: 'Username or password is not right.',
+  locked: 'Your account cannot be used at this time.',
   disabled: 'Your account is switched off.',
   expired: 'Your account has expired.',
   outside_hours: 'Your account cannot be used at this time.',
@@ -360,78 +562,81 @@ const words = {
   password_expired: 'Your password has expired. Ask your administrator for a new one.',
 } as const;
 
-describe.each([openldap, activeDirectory, directory389, generic])('account states of $name', (vendor) => {
-  const { password, cases } = vendor;
-  let people: TestDirectories;
-  let running: Running;
-  let world: World;
-  beforeAll(async () => {
-    running = await vendor.start();
-    people = openDirectories({ people: running.registration });
-    world = await World.open({
-      clients: [
-        webApp(),
-        webApp('shop.known', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
-      ],
-      directory: 'registered',
-      directories: { 'shop/people': running.registration },
+describe.each([openldap, activeDirectory, directory389, generic, genericWithStatus])(
+  'account states of $name',
+  (vendor) => {
+    const { password, cases } = vendor;
+    let people: TestDirectories;
+    let running: Running;
+    let world: World;
+    beforeAll(async () => {
+      running = await vendor.start();
+      people = openDirectories({ people: running.registration });
+      world = await World.open({
+        clients: [
+          webApp(),
+          webApp('shop.known', { consent: { mode: 'implicit', remember_for: 1, on_refused_scope: 'drop' } }),
+        ],
+        directory: 'registered',
+        directories: { 'shop/people': running.registration },
+      });
     });
-  });
-  afterAll(async () => {
-    await world?.stop();
-    await people?.[Symbol.asyncDispose]();
-    await running?.close();
-  });
+    afterAll(async () => {
+      await world?.stop();
+      await people?.[Symbol.asyncDispose]();
+      await running?.close();
+    });
 
-  const right = () => people.login('zoe', password);
-  const toldBy = (outcome: AuthenticationOutcome) => (outcome.outcome === 'accepted' ? null : outcome.reason);
-  const modify = (ldif: string) => (ldif === '' ? Promise.resolve() : running.modify(ldif));
+    const right = () => people.login('zoe', password);
+    const toldBy = (outcome: AuthenticationOutcome) => (outcome.outcome === 'accepted' ? null : outcome.reason);
+    const modify = (ldif: string) => (ldif === '' ? Promise.resolve() : running.modify(ldif));
 
-  /** Where a sign-in ends, or what is read there, and what the audit says of it. */
-  const signsIn = async (typed: string, clientId = 'shop.web') => {
-    await world.rows('TRUNCATE login_attempts, audit');
-    const { problem, name } = await signIn(world.browser(), authorizePath({ client_id: clientId }), 'zoe', typed);
-    const rows = await world.rows(`SELECT event, outcome, reason FROM audit WHERE event LIKE 'login.%'`);
-    return [problem ?? name, ...rows];
-  };
+    /** Where a sign-in ends, or what is read there, and what the audit says of it. */
+    const signsIn = async (typed: string, clientId = 'shop.web') => {
+      await world.rows('TRUNCATE login_attempts, audit');
+      const { problem, name } = await signIn(world.browser(), authorizePath({ client_id: clientId }), 'zoe', typed);
+      const rows = await world.rows(`SELECT event, outcome, reason FROM audit WHERE event LIKE 'login.%'`);
+      return [problem ?? name, ...rows];
+    };
 
-  it.each(cases)('$title: shows $found, tells $told', async (one) => {
-    const { entryId } = await people.user('zoe');
-    await modify(one.set);
-    if (one.oldPassword === true) await running.agePassword?.();
-    try {
-      for (let round = 0; round < (one.wrongTries ?? 0); round += 1) await people.login('zoe', 'wrong');
-      // An age of a second has to pass.
-      await expect.poll(async () => (await people.user('zoe')).account).toBe(one.found);
-      let outcome = await right();
-      if (toldBy(outcome) !== one.told) {
-        await expect.poll(async () => toldBy((outcome = await right()))).toBe(one.told);
+    it.each(cases)('$title: shows $found, tells $told', async (one) => {
+      const { entryId } = await people.user('zoe');
+      await modify(one.set);
+      if (one.oldPassword === true) await running.agePassword?.();
+      try {
+        for (let round = 0; round < (one.wrongTries ?? 0); round += 1) await people.login('zoe', 'wrong');
+        // An age of a second has to pass.
+        await expect.poll(async () => (await people.user('zoe')).account).toBe(one.found);
+        let outcome = await right();
+        if (toldBy(outcome) !== one.told) {
+          await expect.poll(async () => toldBy((outcome = await right()))).toBe(one.told);
+        }
+        if (one.warnings !== undefined) {
+          await expect
+            .poll(async () => ((outcome = await right()).outcome === 'accepted' ? outcome.user?.warnings : null))
+            .toEqual(one.warnings);
+        }
+        const later = await people.port.lookup({ directory: 'shop/people', entryId }, never);
+        expect(later?.account).toBe(one.foundAfter ?? one.found);
+        expect(await people.login('zoe', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
+
+        // On the page: words for people, which say no more to strangers, and the state itself in the audit.
+        const failed = (reason: string) => ({ event: 'login.failed', outcome: 'refused', reason });
+        const succeeded = { event: 'login.succeeded', outcome: 'success', reason: one.warnings?.[0] ?? null };
+        const shown = one.seenBySignIn ?? (later?.account === 'active' ? 'credentials' : (later?.account ?? ''));
+        const seen =
+          one.told === null
+            ? ['consent', succeeded]
+            : [words[one.told], failed(one.told === 'credentials' ? shown : one.told)];
+        await expect.poll(() => signsIn(password)).toEqual(seen);
+        // Also where one row tells of the sign-in and of what was given.
+        if (one.warnings !== undefined)
+          await expect.poll(() => signsIn(password, 'shop.known')).toEqual(['continue', succeeded]);
+        expect(await signsIn('wrong')).toEqual([words.credentials, failed(shown)]);
+      } finally {
+        await modify(one.clear);
       }
-      if (one.warnings !== undefined) {
-        await expect
-          .poll(async () => ((outcome = await right()).outcome === 'accepted' ? outcome.user?.warnings : null))
-          .toEqual(one.warnings);
-      }
-      const later = await people.port.lookup({ directory: 'shop/people', entryId }, never);
-      expect(later?.account).toBe(one.foundAfter ?? one.found);
-      expect(await people.login('zoe', 'wrong')).toEqual({ outcome: 'rejected', reason: 'credentials' });
-
-      // On the page: words for people, which say no more to strangers, and the state itself in the audit.
-      const failed = (reason: string) => ({ event: 'login.failed', outcome: 'refused', reason });
-      const succeeded = { event: 'login.succeeded', outcome: 'success', reason: one.warnings?.[0] ?? null };
-      const shown = later?.account === 'active' ? 'credentials' : (later?.account ?? '');
-      const seen =
-        one.told === null
-          ? ['consent', succeeded]
-          : [words[one.told], failed(one.told === 'credentials' ? shown : one.told)];
-      await expect.poll(() => signsIn(password)).toEqual(seen);
-      // Also where one row tells of the sign-in and of what was given.
-      if (one.warnings !== undefined)
-        await expect.poll(() => signsIn(password, 'shop.known')).toEqual(['continue', succeeded]);
-      expect(await signsIn('wrong')).toEqual([words.credentials, failed(shown)]);
-    } finally {
-      await modify(one.clear);
-    }
-    await expect.poll(async () => toldBy(await right())).toBeNull();
-  });
-});
+      await expect.poll(async () => toldBy(await right())).toBeNull();
+    });
+  },
+);

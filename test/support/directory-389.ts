@@ -1,5 +1,5 @@
 /**
- * A real 389 Directory Server for one suite: its own certificate, data and port, password policy and memberOf, filled
+ * A real 389 Directory Server for one suite: its own certificate, data and port, password and account policy, filled
  * from LDIF. Needs Debian's `389-ds-base` and `ldap-utils`; where they lack, it says so and fails.
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -212,7 +212,8 @@ function configurationOf(template: string, folder: string, port: number, user: s
   const listening = `nsslapd-port: 0\nnsslapd-secureport: ${port}\nnsslapd-security: on\nnsslapd-securelistenhost: 127.0.0.1`;
   return template
     .replaceAll(/%(\w+)%/g, (whole, name: string) => values[name] ?? whole)
-    .replace(/^nsslapd-port: 0$/m, listening);
+    .replace(/^nsslapd-port: 0$/m, listening)
+    .replace(/^(cn: Account Policy Plugin\n(?:nsslapd-.*\n)*?nsslapd-pluginEnabled: )off$/m, '$1on');
 }
 
 const database = `dn: cn=userRoot,cn=ldbm database,cn=plugins,cn=config

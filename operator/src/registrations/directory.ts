@@ -59,6 +59,7 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
       ...(filter === undefined ? {} : { filter }),
     })),
     unlisted_scopes: spec.unlistedScopes === 'Deny' ? 'deny' : 'allow',
+    ...accountStatus(spec),
     ...(spec.passwordChange === 'Allowed' ? { password_change: 'allowed' as const } : {}),
     timeouts: {
       connect: durationMilliseconds(spec.timeouts.connect),
@@ -69,6 +70,37 @@ export function registerDirectory(facts: DirectoryFacts): DirectoryRegistration 
     matches: { suffixes: spec.matches?.suffixes ?? [], names: spec.matches?.names ?? [] },
     ...recheck(facts),
     ...(spec.sampleUsers === undefined ? {} : { sample_users: [...spec.sampleUsers] }),
+  };
+}
+
+const accountStates = {
+  Active: 'active',
+  Disabled: 'disabled',
+  Expired: 'expired',
+  Locked: 'locked',
+  MustChangePassword: 'must_change_password',
+  PasswordExpired: 'password_expired',
+  OutsideHours: 'outside_hours',
+} as const;
+
+/** What is left out stays out: a server of the last release knows neither. */
+function accountStatus({
+  accountStatus: status,
+}: LdapBindingSpec): Pick<DirectoryRegistration, 'account_status' | 'default_policy'> {
+  if (status === undefined) return {};
+  const { attribute, values, otherValues, withoutValue, defaultPolicy } = status;
+  return {
+    ...(attribute === undefined || values === undefined
+      ? {}
+      : {
+          account_status: {
+            attribute,
+            values: values.map(({ value, state }) => ({ value, state: accountStates[state] })),
+            other_values: accountStates[otherValues],
+            without_value: accountStates[withoutValue],
+          },
+        }),
+    ...(defaultPolicy === undefined ? {} : { default_policy: defaultPolicy }),
   };
 }
 

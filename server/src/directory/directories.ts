@@ -282,6 +282,8 @@ function portsOf(options: DirectoriesOptions, prober: Prober): Omit<DirectoryPor
     observe: observe ?? (() => undefined),
     now: () => performance.now(),
     time: () => clock.now(),
+    onPolicyUnreadable: (id) =>
+      log.warn('a policy of passwords or accounts cannot be read', { 'nauthera.directory': id }),
     onAmbiguous: (id) => log.warn('a user name finds several entries', { 'nauthera.directory': id }),
   };
 }

@@ -3,6 +3,17 @@ import { closed, distinct, lifetime, list, literals, text } from './schema.ts';
 
 const searchScope = literals(['base', 'one', 'sub']);
 
+/** As `AccountState` of the directory room has them. */
+const accountState = literals([
+  'active',
+  'locked',
+  'disabled',
+  'expired',
+  'must_change_password',
+  'password_expired',
+  'outside_hours',
+]);
+
 /** A directory (an LdapBinding); its id is `<namespace>/<name>`. */
 export const DirectoryRegistration = Type.Object(
   {
@@ -80,6 +91,25 @@ export const DirectoryRegistration = Type.Object(
       { maxItems: 50 },
     ),
     unlisted_scopes: literals(['allow', 'deny']),
+    /** An attribute that tells the state of accounts beside what the vendor does; left out: none. */
+    account_status: Type.Optional(
+      Type.Object(
+        {
+          attribute: text(128),
+          values: Type.Array(Type.Object({ value: text(256), state: accountState }, closed), {
+            minItems: 1,
+            maxItems: 50,
+          }),
+          /** Of a value that is not among them. */
+          other_values: accountState,
+          /** Of an entry that shows none. */
+          without_value: accountState,
+        },
+        closed,
+      ),
+    ),
+    /** DN of the policy of users whose entry names none; left out: theirs is not known. */
+    default_policy: Type.Optional(text(1024)),
     /** Users change their password here; left out: they do not. */
     password_change: Type.Optional(literals(['allowed'])),
     /** Milliseconds. */

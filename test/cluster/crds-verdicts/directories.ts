@@ -14,6 +14,7 @@ import {
 } from './words.ts';
 
 const oneWay = 'servers lists the servers, srv finds them in DNS: set one of the two';
+const statusTogether = 'attribute names the attribute and values what it says: set both or neither';
 const search = (fields: Fields) => ({ userSearch: { base: 'ou=people,dc=example,dc=com', ...fields } });
 
 export const directories: readonly Verdict[] = [
@@ -26,6 +27,17 @@ export const directories: readonly Verdict[] = [
     emailVerified: { mode: 'Attribute', attribute: 'mailVerified' },
     consentRules: [{ name: 'orders', scopes: ['orders:read'], groups: ['shop-staff'], filter: '(employeeType=staff)' }],
     unlistedScopes: 'Deny',
+    accountStatus: {
+      attribute: 'inetUserStatus',
+      values: [
+        { value: 'active', state: 'Active' },
+        { value: 'inactive', state: 'Disabled' },
+        { value: 'by day', state: 'OutsideHours' },
+      ],
+      otherValues: 'Locked',
+      withoutValue: 'Active',
+      defaultPolicy: 'cn=default,ou=policies,dc=example,dc=com',
+    },
     passwordChange: 'Allowed',
     timeouts: { connect: '500ms' },
     recheck: '5m',
@@ -136,6 +148,59 @@ export const directories: readonly Verdict[] = [
     'a rule without scopes',
     { consentRules: [{ name: 'r' }] },
     'spec.consentRules[0].scopes: is required, for example [orders:read]',
+  ),
+  ldap('a status in an attribute', {
+    vendor: 'Generic',
+    accountStatus: { attribute: 'status', values: [{ value: 'x', state: 'Expired' }] },
+  }),
+  ldap('a policy', { accountStatus: { defaultPolicy: 'cn=default,dc=example,dc=com' } }),
+  ldap(
+    'a status of nothing',
+    { accountStatus: {} },
+    'spec.accountStatus: says nothing yet: set attribute and values, or defaultPolicy, or leave accountStatus out',
+  ),
+  ldap(
+    'a status without values',
+    { accountStatus: { attribute: 'status' } },
+    `spec.accountStatus.values: ${statusTogether}`,
+  ),
+  ldap(
+    'a status without its attribute',
+    { accountStatus: { values: [{ value: 'x', state: 'Expired' }] } },
+    `spec.accountStatus.values: ${statusTogether}`,
+  ),
+  ldap(
+    'a status that is no state',
+    { accountStatus: { attribute: 'status', values: [{ value: 'x', state: 'Away' }] } },
+    'spec.accountStatus.values[0].state: must be one of Active, Disabled, Expired, Locked, MustChangePassword, PasswordExpired, OutsideHours',
+  ),
+  ldap(
+    'a status with one value twice',
+    {
+      accountStatus: {
+        attribute: 'status',
+        values: [
+          { value: 'x', state: 'Expired' },
+          { value: 'x', state: 'Active' },
+        ],
+      },
+    },
+    'spec.accountStatus.values[1]: is the same as spec.accountStatus.values[0]: list it once',
+  ),
+  ldap(
+    'a status in what is no attribute',
+    { accountStatus: { attribute: 'a status', values: [{ value: 'x', state: 'Expired' }] } },
+    `spec.accountStatus.attribute: ${attribute}`,
+  ),
+  ldap(
+    'a policy that is no DN',
+    { accountStatus: { defaultPolicy: 'default' } },
+    `spec.accountStatus.defaultPolicy: ${dn}`,
+  ),
+  ldap(
+    'a policy of a directory that has none',
+    { vendor: 'Generic', accountStatus: { defaultPolicy: 'cn=default,dc=example,dc=com' } },
+    'spec.accountStatus.defaultPolicy: policies are read with vendor OpenLDAP and 389ds alone: leave it out',
   ),
   ldap('patience', { timeouts: { search: '10s' } }, 'spec.timeouts.search: must be from 100ms to 3s'),
   ldap(

@@ -221,7 +221,49 @@ describe('account states of OpenLDAP', () => {
     ['an end that cannot be read', { pwdEndTime: ['soon'] }, 'expired'],
     ['a start that cannot be read', { pwdStartTime: ['soon'] }, 'disabled'],
     ['locked and reset', { pwdAccountLockedTime: ['000001010000Z'], pwdReset: ['TRUE'] }, 'locked'],
-  ])('%s: %s', (_title, values, state) => expect(vendors.openldap.stateOf(entry(values), now)).toBe(state));
+  ])('%s: %s', (_title, values, state) => expect(vendors.openldap.stateOf(entry(values), now, null)).toBe(state));
+
+  const changed = (seconds: number) => ({
+    pwdChangedTime: [`${new Date((now - seconds) * 1000).toISOString().replaceAll(/[-:T]|\..*/g, '')}Z`],
+  });
+  const used = (times: number) => ({
+    pwdGraceUseTime: Array.from({ length: times }, (_, index) => `2024010203040${index}Z`),
+  });
+  it.each<[string, Values, Values, string]>([
+    ['as old as it may become', changed(60), { pwdMaxAge: ['60'] }, 'active'],
+    ['a second older', changed(61), { pwdMaxAge: ['60'] }, 'password_expired'],
+    [
+      'older, reset and begun later',
+      { ...changed(61), pwdReset: ['TRUE'] },
+      { pwdMaxAge: ['60'] },
+      'must_change_password',
+    ],
+    ['of any age, says the policy', changed(61), { pwdMaxAge: ['0'] }, 'active'],
+    ['of any age, as the policy does not say', changed(61), {}, 'active'],
+    ['of an unknown age', {}, { pwdMaxAge: ['60'] }, 'active'],
+    ['of an age that cannot be read', { pwdChangedTime: ['soon'] }, { pwdMaxAge: ['60'] }, 'password_expired'],
+    ['older, with grace', { ...changed(61), ...used(1) }, { pwdMaxAge: ['60'], pwdGraceAuthnLimit: ['2'] }, 'active'],
+    [
+      'older, the grace used up',
+      { ...changed(61), ...used(2) },
+      { pwdMaxAge: ['60'], pwdGraceAuthnLimit: ['2'] },
+      'password_expired',
+    ],
+    [
+      'older, in the time of grace',
+      changed(70),
+      { pwdMaxAge: ['60'], pwdGraceAuthnLimit: ['2'], pwdGraceExpiry: ['10'] },
+      'active',
+    ],
+    [
+      'older, after the time of grace',
+      changed(71),
+      { pwdMaxAge: ['60'], pwdGraceAuthnLimit: ['2'], pwdGraceExpiry: ['10'] },
+      'password_expired',
+    ],
+  ])('a password %s', (_title, values, policy, state) =>
+    expect(vendors.openldap.stateOf(entry(values), now, entry(policy))).toBe(state),
+  );
   it('only a lock with a beginning may be over', () => {
     const over = (values: Values) => vendors.openldap.mayBeOutlived(entry(values));
     expect([
@@ -231,5 +273,5 @@ describe('account states of OpenLDAP', () => {
     ]).toEqual([false, false, true]);
   });
   it('a generic directory says nothing in its entries', () =>
-    expect(vendors.generic.stateOf(entry({ pwdReset: ['TRUE'] }), now)).toBe('active'));
+    expect(vendors.generic.stateOf(entry({ pwdReset: ['TRUE'] }), now, null)).toBe('active'));
 });

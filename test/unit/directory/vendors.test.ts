@@ -50,7 +50,7 @@ describe('account states of Active Directory', () => {
     ['an hour too early', { logonHours: [hours(false, tuesdayAtThree + 1, true)] }, 'outside_hours'],
     ['hours that cannot be read', { logonHours: [Buffer.alloc(20, 0xff)] }, 'outside_hours'],
   ])('%s: %s', (_title, values, state) =>
-    expect(vendors.active_directory.stateOf(entry({ ...usual, ...values }), now)).toBe(state),
+    expect(vendors.active_directory.stateOf(entry({ ...usual, ...values }), now, null)).toBe(state),
   );
 
   it.each<[string, Values, string, boolean]>([
@@ -61,12 +61,12 @@ describe('account states of Active Directory', () => {
     ['reset, and never expires', { userAccountControl: ['66048'], pwdLastSet: ['0'] }, 'active', false],
   ])('without the computed flags, %s: %s', (_title, values, state, outlived) => {
     const read = entry({ userAccountControl: ['512'], ...values });
-    expect(vendors.active_directory.stateOf(read, now)).toBe(state);
+    expect(vendors.active_directory.stateOf(read, now, null)).toBe(state);
     expect(vendors.active_directory.mayBeOutlived(read)).toBe(outlived);
   });
 
   it('an entry that hides its flags tells nothing, so nobody is let in', () =>
-    expect(() => vendors.active_directory.stateOf(entry({}), now)).toThrow(EntryProblem));
+    expect(() => vendors.active_directory.stateOf(entry({}), now, null)).toThrow(EntryProblem));
 
   it.each([
     ['533', 'disabled'],
@@ -122,7 +122,7 @@ describe('account states of 389 Directory Server', () => {
       [],
     ],
   ])('%s: %s', (_title, values, state, warnings) => {
-    expect(profile.stateOf(entry(values), now)).toBe(state);
+    expect(profile.stateOf(entry(values), now, null)).toBe(state);
     expect(profile.warningsOf(entry(values))).toEqual(warnings);
   });
 });

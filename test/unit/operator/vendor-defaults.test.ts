@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { registerDirectory } from '../../../operator/src/registrations/directory.ts';
+import { accountStates } from '../../../server/src/directory/directory.ts';
+import { DirectoryRegistration } from '../../../server/src/registry/registration.ts';
+import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { observed } from './resources.ts';
 
 const registrationOf = (spec: Record<string, unknown>) =>
@@ -52,5 +55,61 @@ describe('what a binding leaves out follows its vendor', () => {
     expect(registered.member_of_attribute).toBeUndefined();
     expect(registered.group_search).toMatchObject({ nested: true, filter: '(member={})' });
     expect(registered.claims).toEqual({ email: 'mail' });
+  });
+});
+
+describe('how the state of accounts is told', () => {
+  it('left out, the registration says nothing of it: servers of the release before know no such field', () => {
+    const registered = registrationOf({ vendor: 'Generic' });
+    expect(Object.keys(registered)).not.toContain('account_status');
+    expect(Object.keys(registered)).not.toContain('default_policy');
+  });
+
+  it('what is not listed, and what is not there, shuts an account unless the binding says otherwise', () => {
+    const accountStatus = { attribute: 'status', values: [{ value: 'on', state: 'Active' }] };
+    expect(registrationOf({ vendor: 'Generic', accountStatus }).account_status).toEqual({
+      attribute: 'status',
+      values: [{ value: 'on', state: 'active' }],
+      other_values: 'disabled',
+      without_value: 'disabled',
+    });
+  });
+
+  it.each([
+    ['Active', 'active'],
+    ['Disabled', 'disabled'],
+    ['Expired', 'expired'],
+    ['Locked', 'locked'],
+    ['MustChangePassword', 'must_change_password'],
+    ['PasswordExpired', 'password_expired'],
+    ['OutsideHours', 'outside_hours'],
+  ])('%s is registered as %s, which the server reads', (state, registered) => {
+    const value = registrationOf({
+      vendor: 'OpenLDAP',
+      accountStatus: {
+        attribute: 'status',
+        values: [{ value: 'x', state }],
+        otherValues: state,
+        withoutValue: state,
+        defaultPolicy: 'cn=default,dc=example',
+      },
+    });
+    expect(value).toMatchObject({
+      account_status: {
+        values: [{ value: 'x', state: registered }],
+        other_values: registered,
+        without_value: registered,
+      },
+      default_policy: 'cn=default,dc=example',
+    });
+    expect(checkRegistration('directory', 'shop/people', value)).toBeNull();
+  });
+
+  it('a registration that an operator without the field wrote is read as before', () =>
+    expect(checkRegistration('directory', 'shop/people', registrationOf({ vendor: 'Generic' }))).toBeNull());
+
+  it('the states of the registry are those of the directory room', () => {
+    const state = DirectoryRegistration.properties.account_status.properties.other_values;
+    expect([...state.enum].toSorted()).toEqual([...accountStates].toSorted());
   });
 });

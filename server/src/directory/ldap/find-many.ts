@@ -3,7 +3,7 @@ import { DirectoryUnavailable, type LookedUp } from '../directory.ts';
 import type { RawEntry } from './answers.ts';
 import { askServers, entriesOf, type FoundEntries } from './ask.ts';
 import { EntryProblem, readEntry } from './entry.ts';
-import { type Asking, questionOf, usersOf } from './find.ts';
+import { type Asking, questionOf, readAs, usersOf } from './find.ts';
 import { findGroupsOfMany } from './groups-of-many.ts';
 import type { Searcher } from './server.ts';
 
@@ -37,6 +37,7 @@ export async function findMany(
     asked.search(
       async (searcher): Promise<Answered> => {
         const users = await usersOf(asking, searcher, command);
+        await asking.policies.readFor(searcher, users.entries);
         const showsAnybody = users.entries.length > 0 || (await hasAnybody(asking, searcher));
         const groups = await findGroupsOfMany(asking, searcher, users.entries);
         return { server: asked.url, users, groups, showsAnybody };
@@ -90,7 +91,7 @@ function idOf(asking: Asking, raw: RawEntry): string | null {
 /** One entry that cannot be read says nothing about the others. */
 function readOne(asking: Asking, raw: RawEntry, groups: readonly RawEntry[], server: string): LookedUp {
   try {
-    return asking.reading().read(readEntry(raw), groups, server, asking.time());
+    return readAs(asking, raw, groups, server);
   } catch (error) {
     if (error instanceof EntryProblem) return 'unreadable';
     throw error;

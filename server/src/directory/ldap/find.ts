@@ -7,10 +7,11 @@ import { DirectoryUnavailable, type DirectoryUser, type KnownUser } from '../dir
 import type { RawEntry } from './answers.ts';
 import { askServers, entriesOf, type FoundEntries, type Question } from './ask.ts';
 import type { SearchCommand } from './connection.ts';
-import { EntryProblem, readEntry } from './entry.ts';
+import { EntryProblem, type EntryReader, readEntry } from './entry.ts';
 import { findGroups } from './find-groups.ts';
+import type { Policies } from './policies.ts';
 import { withoutRanges } from './ranges.ts';
-import type { UserReading } from './search.ts';
+import type { Reading, UserReading } from './search.ts';
 import type { LdapServer, Searcher } from './server.ts';
 
 /** What asking a directory takes. */
@@ -23,6 +24,7 @@ export interface Asking {
   /** Epoch seconds. */
   readonly time: () => number;
   readonly lots: LotMemory;
+  readonly policies: Policies;
 }
 
 /** What was learnt of asking about many at once. */
@@ -57,7 +59,12 @@ export function nobodysDn({ userBase }: Asking): string {
   return `cn=${randomUUID()},${userBase}`;
 }
 
-/** One search, whoever it finds. @throws DirectoryUnavailable */
+/** Of an entry that was just read. */
+export function readingOf({ time, policies }: Asking, entry: EntryReader, server: string): Reading {
+  return { server, now: time(), policy: policies.of(entry) };
+}
+
+/** One search, whoever it finds: policies count that are known already. @throws DirectoryUnavailable */
 export async function findUsers(asking: Asking, command: SearchCommand, signal: AbortSignal): Promise<Search<Found>> {
   const { server, entries, elsewhere } = await askServers(questionOf(asking, signal, undefined), (asked, onAnswer) =>
     asked.search(
@@ -70,8 +77,9 @@ export async function findUsers(asking: Asking, command: SearchCommand, signal: 
   const found = readOrUnavailable(asking.id, () =>
     entries.map((raw) => {
       const entry = readEntry(raw);
-      const user = reading.identify(entry, server, asking.time());
-      return { user, dn: entry.dn, raw, mayBeOutlived: reading.vendor.mayBeOutlived(entry) };
+      const from = readingOf(asking, entry, server);
+      const user = reading.identify(entry, from);
+      return { user, dn: entry.dn, raw, mayBeOutlived: reading.mayBeOutlived(entry, from) };
     }),
   );
   return { found, elsewhere };
@@ -88,6 +96,7 @@ export async function readUsers(
     asked.search(
       async (searcher) => {
         const found = await usersOf(asking, searcher, command);
+        await asking.policies.readFor(searcher, found.entries);
         const [only, ...more] = found.entries;
         const isOne = only !== undefined && more.length === 0;
         return { server: asked.url, users: found, groups: isOne ? await findGroupsOf(asking, searcher, only) : [] };
@@ -96,9 +105,7 @@ export async function readUsers(
       onAnswer,
     ),
   );
-  const found = readOrUnavailable(asking.id, () =>
-    users.entries.map((raw) => asking.reading().read(readEntry(raw), groups, server, asking.time())),
-  );
+  const found = readOrUnavailable(asking.id, () => users.entries.map((raw) => readAs(asking, raw, groups, server)));
   return { found, elsewhere: users.elsewhere };
 }
 
@@ -117,9 +124,13 @@ export async function readOn(asking: Asking, { user, raw }: Found, signal: Abort
           onAnswer,
         ),
       );
-  return readOrUnavailable(asking.id, () =>
-    asking.reading().read(readEntry(entry), groups, user.server, asking.time()),
-  );
+  return readOrUnavailable(asking.id, () => readAs(asking, entry, groups, user.server));
+}
+
+/** @throws EntryProblem */
+export function readAs(asking: Asking, raw: RawEntry, groups: readonly RawEntry[], server: string): DirectoryUser {
+  const entry = readEntry(raw);
+  return asking.reading().read(entry, groups, readingOf(asking, entry, server));
 }
 
 /** Nothing more is to be asked about it. */

@@ -19,12 +19,14 @@ import { findMany } from './find-many.ts';
 import { type Members, membersOf } from './members.ts';
 import { changePassword, type PasswordTyped } from './password-change.ts';
 import type { PasswordCommand } from './password-request.ts';
+import { Policies } from './policies.ts';
 import { type UserReading, userReading } from './search.ts';
 import { createServer, type LdapServer, type ServerPorts } from './server.ts';
 import { createServiceBindGate, type ServiceBindLedger } from './service-bind.ts';
 import { showsGroups } from './shows-groups.ts';
 import type { ResolveSrv } from './srv.ts';
 import type { Connect, ServerTarget, TargetProblem } from './target.ts';
+import { vendors } from './vendor.ts';
 
 export interface DirectoryPorts {
   readonly ledger: ServiceBindLedger;
@@ -38,6 +40,8 @@ export interface DirectoryPorts {
   readonly time: () => number;
   /** A user name found two entries, so nobody can sign in with it. */
   readonly onAmbiguous: (directory: string) => void;
+  /** A policy of passwords or accounts cannot be read. */
+  readonly onPolicyUnreadable: (directory: string) => void;
   /** A server failed, so it has to be tried again some time. */
   readonly onFailure: (directory: LdapDirectory, server: LdapServer) => void;
   readonly resolveSrv: ResolveSrv;
@@ -80,6 +84,12 @@ export class LdapDirectory {
       reading: () => this.#usable(),
       time: ports.time,
       lots: { apartUntil: 0 },
+      policies: new Policies({
+        place: vendors[registration.vendor].policies,
+        byDefault: registration.default_policy,
+        time: ports.time,
+        onUnreadable: () => ports.onPolicyUnreadable(id),
+      }),
     };
     this.#onAmbiguous = ports.onAmbiguous;
   }

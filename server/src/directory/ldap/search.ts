@@ -8,6 +8,7 @@ import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { DirectoryUser, KnownUser } from '../directory.ts';
 import { groupFold } from '../group-names.ts';
 import { subjectOf } from '../subject.ts';
+import { accountStatus, strictest } from './account-status.ts';
 import type { RawEntry } from './answers.ts';
 import { claimsOf, reservedClaims } from './claims.ts';
 import type { SearchCommand } from './connection.ts';
@@ -33,11 +34,22 @@ export interface UserReading {
   /** Any one of the groups, or of the users who are in one, likewise; `null`: nobody asks for groups. */
   readonly anyGroup: SearchCommand | null;
   /** Without what may take more searches. @throws EntryProblem */
-  identify(entry: EntryReader, server: string, now: number): KnownUser;
+  identify(entry: EntryReader, from: Reading): KnownUser;
   /** @throws EntryProblem */
-  read(entry: EntryReader, groups: readonly RawEntry[], server: string, now: number): DirectoryUser;
+  read(entry: EntryReader, groups: readonly RawEntry[], from: Reading): DirectoryUser;
+  /** The state may be history when the directory lets the user bind. @throws EntryProblem */
+  mayBeOutlived(entry: EntryReader, from: Reading): boolean;
   /** @throws EntryProblem when what every user has cannot be read */
   requireReadable(raw: RawEntry): void;
+}
+
+/** Where and when an entry was read. */
+export interface Reading {
+  readonly server: string;
+  /** Epoch seconds. */
+  readonly now: number;
+  /** The policy of the entry; `null`: it has none, or nobody knows it. */
+  readonly policy: EntryReader | null;
 }
 
 /** @throws FilterProblem with a sentence that names the field */
@@ -48,6 +60,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
   const groups = groupReading(registration);
   const vendor = vendors[registration.vendor];
   const fold = groupFold(registration.vendor);
+  const status = accountStatus(registration.account_status, fold);
   const rules = ruleFilters(registration, fold);
   requireUsable(registration);
 
@@ -57,6 +70,7 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     ...(display_name === undefined ? [] : [display_name]),
     ...groups.attributes,
     ...vendor.attributes,
+    ...status.attributes,
     ...Object.values(claims),
     ...(typeof email_verified === 'object' ? [email_verified.attribute] : []),
     ...rules.flatMap(({ filter }) => filter.attributes),
@@ -70,10 +84,10 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     const name = entry.name(username, fold);
     return { entryId: entryIdOf(entry, subject), username: name ?? entry.one(username) };
   };
-  const identify = (entry: EntryReader, server: string, now: number): KnownUser => {
+  const identify = (entry: EntryReader, { server, now, policy }: Reading): KnownUser => {
     const identity = nameOf(entry);
     const name = display_name === undefined ? null : entry.name(display_name, fold);
-    const account = vendor.stateOf(entry, now);
+    const account = strictest([vendor.stateOf(entry, now, policy), status.stateOf(entry)]);
     const warnings = account === 'active' ? vendor.warningsOf(entry) : [];
     return {
       directory,
@@ -113,12 +127,14 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     requireReadable(raw) {
       const entry = readEntry(raw);
       nameOf(entry);
-      vendor.stateOf(entry, 0);
+      vendor.stateOf(entry, 0, null);
     },
     identify,
-    read(entry, found, server, now) {
+    mayBeOutlived: (entry, { now, policy }) =>
+      vendor.mayBeOutlived(entry) || vendor.stateOf(entry, now, policy) !== vendor.stateOf(entry, now, null),
+    read(entry, found, from) {
       return {
-        ...identify(entry, server, now),
+        ...identify(entry, from),
         groups: groups.read(entry, found).toSorted((one, other) => (one.dn < other.dn ? -1 : 1)),
         claims: claimsOf(entry, registration),
         rulesMatchedByFilter: rules
@@ -143,13 +159,14 @@ function ruleFilters(
 }
 
 /** The database is not trusted input: what resources may not say is refused here too. */
-function requireUsable({ user_search, claims, email_verified }: DirectoryRegistration): void {
+function requireUsable({ user_search, claims, email_verified, account_status }: DirectoryRegistration): void {
   if (parseDn(user_search.base) === null) throw new FilterProblem('spec.userSearch.base: it is no DN');
   const reserved = Object.keys(claims).find((claim) => reservedClaims.has(claim));
   if (reserved !== undefined) throw new FilterProblem(`spec.claims: "${reserved}" is made by the server itself`);
   const { subject, username, display_name } = user_search.attributes;
   const named = [subject, username, display_name, ...Object.values(claims)];
   if (typeof email_verified === 'object') named.push(email_verified.attribute);
+  if (account_status !== undefined) named.push(account_status.attribute);
   const wrong = named.find((attribute) => attribute !== undefined && !/^[A-Za-z0-9][A-Za-z0-9.;-]*$/.test(attribute));
   if (wrong !== undefined) throw new FilterProblem(`"${wrong}" is no name of an attribute`);
   if (isBinaryId(username)) throw new FilterProblem('spec.userSearch.attributes.username: its values are no text');

@@ -3,6 +3,7 @@ import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { AccountState, AccountWarning } from '../directory.ts';
 import type { BindAnswer } from './connection.ts';
 import type { EntryReader } from './entry.ts';
+import type { PolicyPlace } from './policies.ts';
 import { activeDirectory } from './vendors/active-directory.ts';
 import { directory389 } from './vendors/directory-389.ts';
 import { openldap } from './vendors/openldap.ts';
@@ -22,11 +23,14 @@ export interface VendorProfile {
    * others know both.
    */
   readonly limitsByPage: boolean;
+  /** Where policies stand that decide how long an account holds. `null`: its entry says all of it. */
+  readonly policies: PolicyPlace | null;
   /**
    * @param now epoch seconds
+   * @param policy that of the entry; `null`: it has none, or nobody knows it
    * @throws EntryProblem when the entry does not show what every entry has: nobody can tell then
    */
-  stateOf(entry: EntryReader, now: number): AccountState;
+  stateOf(entry: EntryReader, now: number, policy: EntryReader | null): AccountState;
   /** What the entry warns of while it is active. */
   warningsOf(entry: EntryReader): readonly AccountWarning[];
   /**
@@ -41,12 +45,13 @@ export interface VendorProfile {
   confirmedBy(answer: BindAnswer): Exclude<AccountState, 'active'> | null;
 }
 
-/** A directory that we know nothing of says what it has to say when the user binds. */
+/** A directory that we know nothing of says what it has to say when the user binds, or where the registration names it. */
 const generic: VendorProfile = {
   attributes: [],
   policyControl: false,
   domainScope: false,
   limitsByPage: false,
+  policies: null,
   stateOf: () => 'active',
   warningsOf: () => [],
   mayBeOutlived: () => false,

@@ -12,6 +12,7 @@ export const activeDirectory: VendorProfile = {
   policyControl: false,
   domainScope: true,
   limitsByPage: true,
+  policies: null,
   stateOf(entry, now) {
     const control = number(entry, 'userAccountControl');
     if (control === null) throw new EntryProblem('an entry shows no readable userAccountControl');

@@ -1,4 +1,4 @@
-/** PURE. 389 Directory Server (Red Hat Directory Server, FreeIPA) with its own password policy. */
+/** PURE. 389 Directory Server (Red Hat Directory Server, FreeIPA) with its own password policy and its plug-in Account Policy. */
 import { secondsOf } from '../claims.ts';
 import type { EntryReader } from '../entry.ts';
 import type { VendorProfile } from '../vendor.ts';
@@ -9,13 +9,24 @@ const epoch = 0;
 const changedOnce = 1;
 
 export const directory389: VendorProfile = {
-  attributes: ['nsAccountLock', 'accountUnlockTime', 'passwordExpirationTime', 'pwdReset', 'passwordGraceUserTime'],
+  attributes: [
+    'nsAccountLock',
+    'accountUnlockTime',
+    'passwordExpirationTime',
+    'pwdReset',
+    'passwordGraceUserTime',
+    'acctPolicySubentry',
+    'lastLoginTime',
+    'createTimestamp',
+  ],
   policyControl: true,
   domainScope: false,
   limitsByPage: false,
-  stateOf(entry, now) {
+  policies: { namedBy: 'acctPolicySubentry', shows: 'objectClass', attributes: ['accountInactivityLimit'] },
+  stateOf(entry, now, policy) {
     // Set on the entry, or computed from a role that is switched off.
     if (entry.texts('nsAccountLock').some((text) => text.toLowerCase() === 'true')) return 'disabled';
+    if (policy !== null && isUnused(entry, now, policy)) return 'expired';
     const unlock = time(entry, 'accountUnlockTime');
     if (unlock !== null && (unlock === epoch || unlock > now)) return 'locked';
     const end = time(entry, 'passwordExpirationTime');
@@ -40,4 +51,13 @@ function time(entry: EntryReader, attribute: string): number | null {
 function graceUses(entry: EntryReader): number {
   const uses = Number(entry.texts('passwordGraceUserTime')[0] ?? 0);
   return Number.isSafeInteger(uses) ? uses : 0;
+}
+
+/** Nobody has signed in for longer than the policy lets an account rest; one that nobody ever used rests since it was made. */
+function isUnused(entry: EntryReader, now: number, policy: EntryReader): boolean {
+  const limit = policy.texts('accountInactivityLimit')[0];
+  if (limit === undefined) return false;
+  const since = time(entry, 'lastLoginTime') ?? time(entry, 'createTimestamp');
+  // A limit that cannot be read has been set by somebody.
+  return since !== null && !(/^\d{1,10}$/.test(limit) && now <= since + Number(limit));
 }

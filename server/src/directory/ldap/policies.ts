@@ -1,0 +1,118 @@
+/**
+ * The policies that decide how long passwords and accounts of a directory hold, kept for minutes: no request waits for one
+ * that was read before. Where one cannot be read, what the entry itself says counts alone.
+ */
+import { EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
+import type { RawEntry } from './answers.ts';
+import { entriesOf } from './ask.ts';
+import { SearchFailed } from './blame.ts';
+import { EntryProblem, type EntryReader, readEntry } from './entry.ts';
+import type { Searcher } from './server.ts';
+
+/** Where a kind of directory has them. */
+export interface PolicyPlace {
+  /** Attribute of the user's entry that names its policy. */
+  readonly namedBy: string;
+  /** What every policy has: one that does not show it cannot be read. */
+  readonly shows: string;
+  readonly attributes: readonly string[];
+}
+
+/** Minutes after a change every replica goes by it. */
+const keptFor = 120;
+/** The others of a question are read by the next one. */
+const mostAtOnce = 10;
+const mostKept = 1000;
+
+/** Nothing there, no right to it, no such name (RFC 4511 appendix A.1). */
+const notReadable: ReadonlySet<number> = new Set([10, 32, 34, 50]);
+
+interface Kept {
+  /** `null`: it could not be read. */
+  readonly policy: EntryReader | null;
+  readonly until: number;
+}
+
+export interface PolicyPorts {
+  readonly place: PolicyPlace | null;
+  /** DN of the policy of users whose entry names none. */
+  readonly byDefault: string | undefined;
+  /** Epoch seconds. */
+  readonly time: () => number;
+  /** Said once of each, until it can be read again. */
+  readonly onUnreadable: () => void;
+}
+
+export class Policies {
+  readonly #ports: PolicyPorts;
+  readonly #kept = new Map<string, Kept>();
+  /** Those of which it was said. */
+  readonly #unreadable = new Set<string>();
+
+  constructor(ports: PolicyPorts) {
+    this.#ports = ports;
+  }
+
+  /** As it was read last. `null`: the entry has none, or it is not known. */
+  of(entry: EntryReader): EntryReader | null {
+    const name = this.#nameFor(entry);
+    return name === undefined ? null : (this.#kept.get(name.toLowerCase())?.policy ?? null);
+  }
+
+  /** What the directory did shows that one of them is another now. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** Reads those that entries need and that are not known, or not any more. @throws what searching throws */
+  async readFor(searcher: Searcher, entries: readonly RawEntry[]): Promise<void> {
+    const { place, time } = this.#ports;
+    if (place === null) return;
+    const names = new Map(entries.flatMap((raw) => this.#nameIn(raw) ?? []).map((name) => [name.toLowerCase(), name]));
+    const due = [...names].filter(([key]) => (this.#kept.get(key)?.until ?? 0) <= time());
+    if (this.#kept.size > mostKept) this.forget();
+    for (const [key, name] of due.slice(0, mostAtOnce)) {
+      const policy = await read(searcher, place, name);
+      this.#kept.set(key, { policy, until: time() + keptFor });
+      if (policy !== null) this.#unreadable.delete(key);
+      else if (!this.#unreadable.has(key)) {
+        this.#unreadable.add(key);
+        this.#ports.onUnreadable();
+      }
+    }
+  }
+
+  #nameIn(raw: RawEntry): string | undefined {
+    try {
+      return this.#nameFor(readEntry(raw));
+    } catch (error) {
+      if (error instanceof EntryProblem) return undefined;
+      throw error;
+    }
+  }
+
+  #nameFor(entry: EntryReader): string | undefined {
+    const { place, byDefault } = this.#ports;
+    return place === null ? undefined : (entry.texts(place.namedBy)[0] ?? byDefault);
+  }
+}
+
+async function read(searcher: Searcher, place: PolicyPlace, base: string): Promise<EntryReader | null> {
+  // Some are of a kind that a search shows only when asked for it.
+  const filters = [
+    new PresenceFilter({ attribute: 'objectClass' }),
+    new EqualityFilter({ attribute: 'objectClass', value: 'ldapSubEntry' }),
+  ];
+  const attributes = [place.shows, ...place.attributes];
+  try {
+    const command = { base, scope: 'base', filter: new OrFilter({ filters }), attributes, sizeLimit: 1 } as const;
+    const [raw] = (await entriesOf(searcher, command)).entries;
+    if (raw === undefined) return null;
+    const policy = readEntry(raw);
+    return policy.texts(place.shows).length === 0 ? null : policy;
+  } catch (error) {
+    if (error instanceof EntryProblem || (error instanceof SearchFailed && notReadable.has(error.resultCode)))
+      return null;
+    throw error;
+  }
+}
