@@ -318,4 +318,45 @@ describe('389 Directory Server', () => {
     expect(await change(directories, 'grace', 'reset-by-somebody', 'a Whole new 1')).toEqual(changed);
     expect((await directories.login('grace', 'a Whole new 1')).outcome).toBe('accepted');
   });
+
+  it('through the pages: who must change it does so there, is told of a bad one, and the sign-in goes on', async () => {
+    await using server = await startDirectory389();
+    await server.modify(
+      `dn: cn=config\nchangetype: modify\nreplace: passwordCheckSyntax\npasswordCheckSyntax: on\n-\nreplace: passwordMustChange\npasswordMustChange: on\n`,
+    );
+    await server.modify(
+      `dn: dc=example,dc=net\nchangetype: modify\nadd: aci\naci: (targetattr="userPassword")(version 3.0; acl "own password"; allow (write) userdn="ldap:///self";)\n`,
+    );
+    const registration = registrationOf389(server, { password_change: 'allowed' });
+    await server.modify(
+      `dn: ${dn389('grace')}\nchangetype: modify\nreplace: userPassword\nuserPassword: reset-by-somebody\n`,
+    );
+    const world = await World.open({
+      clients: [webApp()],
+      directory: 'registered',
+      directories: { 'shop/people': registration },
+    });
+    try {
+      await using directories = openDirectories({ people: registration });
+      // It notes that the password must be changed after it has answered.
+      await expect
+        .poll(() => directories.login('grace', 'reset-by-somebody'))
+        .toMatchObject({ reason: 'must_change_password' });
+      const browser = world.browser();
+      const page = await signIn(browser, authorizePath(), 'grace', 'reset-by-somebody');
+      expect(page.name).toBe('password');
+      const typed = (next: string) => ({
+        current_password: 'reset-by-somebody',
+        new_password: next,
+        new_password_again: next,
+        change: '1',
+      });
+      const short = await browser.submit(page, typed('short'));
+      expect([short.name, short.problem]).toEqual(['password', expect.any(String)]);
+      expect((await browser.submit(short, typed('a Whole new 1'))).name).toBe('consent');
+      expect((await directories.login('grace', 'a Whole new 1')).outcome).toBe('accepted');
+    } finally {
+      await world.stop();
+    }
+  });
 });
