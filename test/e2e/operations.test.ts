@@ -5,6 +5,8 @@
  */
 import { decodeJwt } from 'jose';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { secretsIn } from '../support/spellings.ts';
+import { everythingTold, secretsKept } from './canaries.ts';
 import { images } from './images.ts';
 import { apply, eventually, get, helm, inPod, isReady, kubectl } from './kubectl.ts';
 import { chart, nextChart, nextMinor } from './next-minor.ts';
@@ -27,6 +29,8 @@ const servers = new Servers(identity);
 
 let directory: Directory;
 let traffic: Traffic;
+/** What the run used and no Secret holds any more, or never did. */
+const used = new Map<string, string>();
 
 beforeAll(async () => {
   await removeAll();
@@ -192,6 +196,7 @@ describe('on pods', () => {
 
   it('a rotated secret reaches the mounted file, and the application that keeps the old one loses no request', async () => {
     const before = await inPod(shop, 'shell', 'cat', '/oauth2/client-secret');
+    used.set('the rotated secret', before);
     await traffic.withoutFailure(async () => {
       await kubectl('-n', shop, 'annotate', 'nclient/web', 'auth.nauthera.io/rotate-secret=one');
       await eventually(async () => {
@@ -346,6 +351,42 @@ describe('on pods', () => {
     });
     expect([await servers.runningPods(), ...(await Promise.all(clients.map(whoIs)))]).toEqual(before);
     expect(decodeJwt(await fetchToken())).toMatchObject({ iss: issuer, sub: `${shop}.web` });
+  });
+
+  it('no secret, token, code, cookie, password or key of all this stands in a log, an object or the database', async () => {
+    const namespaces = [identity, directoryNamespace, shop];
+    const kept = await secretsKept(namespaces);
+    const names = [...kept.keys()].map((name) => name.replace(/, \d+$/, ''));
+    expect(names).toEqual(
+      expect.arrayContaining([
+        'web-oauth2, client-secret',
+        'portal-oauth2, client-secret',
+        'ldap-bind, password',
+        'pg-app, password',
+        'default-key-encryption-key, key-encryption-key',
+        'default-generated-ca, tls.key',
+        'default-generated-tls, tls.key',
+      ]),
+    );
+    const received = await traffic.received();
+    for (const kind of ['code', 'access_token', 'id_token', 'refresh_token', 'cookie '])
+      expect(
+        [...received.keys()].filter((name) => name.startsWith(kind)),
+        kind,
+      ).not.toEqual([]);
+    used.set('a token of an application', await fetchToken());
+    for (const name of ['ada', 'grace', 'alan']) used.set(`the password of ${name}`, `${name}-password`);
+    const places = await everythingTold(identity, namespaces);
+    // Each was really read.
+    expect(places.get('database')).toContain("'consent.given'");
+    expect(places.get(`objects of ${shop}`)).toContain('"SecretRotated"');
+    expect([...places].find(([name]) => name.startsWith(`log of ${identity}/default-server-`))?.[1]).toContain(
+      '"token.',
+    );
+    expect(secretsIn(places, new Map([...kept, ...received, ...used]))).toEqual([]);
+    // Nor does any other that looks like a token of ours.
+    for (const [place, text] of places)
+      expect([place, /eyJ[\w-]{10,}\.eyJ[\w-]{10,}/.exec(text)?.[0]]).toEqual([place, undefined]);
   });
 
   it('uninstalled, a server that nobody needs any more takes all that belongs to it along, but not its key', async () => {

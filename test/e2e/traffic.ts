@@ -16,6 +16,8 @@ interface Load {
   readonly problems: readonly string[];
 }
 
+type Received = Readonly<Record<string, readonly string[]>>;
+
 /**
  * How many handshakes may be slow in a step: one moment in which the node stands still meets at most the five that the
  * application has under way, and of the people the two who walk and the six who were held. A server that lets them wait
@@ -88,6 +90,15 @@ export class Traffic {
 
   people(): Promise<Told> {
     return this.#lastWords('people');
+  }
+
+  /** Tokens, codes and cookies that people and their application were given last, by their kind. */
+  async received(): Promise<Map<string, string>> {
+    const found = JSON.parse(await inPod(this.#namespace, 'people', 'cat', '/tmp/received.json')) as Received;
+    const all = Object.entries(found).flatMap(([kind, values]) =>
+      values.map((one, at) => [`${kind} ${at}`, one] as const),
+    );
+    return new Map(all);
   }
 
   async #around(act: () => Promise<unknown>) {

@@ -2,13 +2,13 @@
  * People who sign in all the time, allow what is asked, come back with refresh tokens and sign out; and, on demand, some who
  * stop half-way and go on later. It says once a second, as JSON, what they did. A file `/tmp/hold.<name>` makes six people
  * set out: two stay on the page that asks who they are, two on the one that asks for consent, two with their tokens; once there
- * is `/tmp/go.<name>`, they go on.
+ * is `/tmp/go.<name>`, they go on. What they were given last stands in `/tmp/received.json`.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import * as oidc from 'openid-client';
 import * as person from './person.ts';
-import { type Account, allow, configure, expectPage, signOut, type Visit, visit } from './person.ts';
+import { type Account, allow, configure, expectPage, receiveTokens, signOut, type Visit, visit } from './person.ts';
 
 const application = { redirectUri: 'https://portal.example.com/callback', scope: 'openid profile offline_access' };
 const accounts: readonly Account[] = ['ada', 'grace', 'alan'].map((username) => ({
@@ -64,7 +64,7 @@ async function walk(turn: number): Promise<void> {
   for (let round = 0; round < rounds; round++) {
     for (let times = 0; times < 4; times++) {
       await sleep(500);
-      tokens = await oidc.refreshTokenGrant(configuration, tokens.refresh_token ?? '');
+      tokens = receiveTokens(await oidc.refreshTokenGrant(configuration, tokens.refresh_token ?? ''));
       told.refreshes += 1;
     }
     await oidc.fetchUserInfo(configuration, tokens.access_token, oidc.skipSubjectCheck);
@@ -123,7 +123,10 @@ async function hold(name: string): Promise<void> {
 }
 
 for (const first of [0, 1]) void walkForEver(first);
-setInterval(() => console.log(JSON.stringify({ ...told, slow: person.slow.handshakes })), 1000);
+setInterval(() => {
+  console.log(JSON.stringify({ ...told, slow: person.slow.handshakes }));
+  writeFileSync('/tmp/received.json', JSON.stringify(person.received));
+}, 1000);
 process.once('SIGTERM', () => process.exit(0));
 for (;;) {
   for (const file of readdirSync('/tmp')) {

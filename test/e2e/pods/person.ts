@@ -16,6 +16,20 @@ const patienceOfServers = 4_500;
 /** Handshakes for which the node had no time: a server waited in vain, and hung up. */
 export const slow = { handshakes: 0 };
 
+/** Some of each kind of what servers gave to the browser and the application: who looks for leaks must know it. */
+export const received: Record<string, string[]> = {};
+
+export function receive(kind: string, value: string | null | undefined): void {
+  if (value === undefined || value === null) return;
+  const known = received[kind] ?? [];
+  received[kind] = [...known, value].slice(-5);
+}
+
+export function receiveTokens<T extends oidc.TokenEndpointResponse>(tokens: T): T {
+  for (const kind of ['access_token', 'id_token', 'refresh_token'] as const) receive(kind, tokens[kind]);
+  return tokens;
+}
+
 const connectOnce = buildConnector({ timeout: 30_000 });
 
 /** Tries again after such a one. */
@@ -111,12 +125,15 @@ export async function allow(visited: Visit, configuration: oidc.Configuration): 
   if (page.name === 'consent') page = await browser.submit(page, { decision: 'allow' });
   if (page.name === 'consent-partial') page = await browser.get(page.link('continue') ?? '');
   if (page.wayOut === undefined) throw new Error(`expected to be sent back, got ${page.name}: ${page.problem ?? ''}`);
-  return oidc.authorizationCodeGrant(configuration, page.wayOut, {
+  receive('code', page.wayOut.searchParams.get('code'));
+  for (const [name, value] of browser.cookies) receive(`cookie ${name}`, value);
+  const tokens = await oidc.authorizationCodeGrant(configuration, page.wayOut, {
     pkceCodeVerifier: verifier,
     expectedState: state,
     expectedNonce: nonce,
     idTokenExpected: true,
   });
+  return receiveTokens(tokens);
 }
 
 /** With a hint of who they are, so that nobody is asked. @returns the page that says so */
