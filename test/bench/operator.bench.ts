@@ -11,7 +11,8 @@ import { Scene } from '../support/cluster-scene.ts';
 import { countAudit, filterAudit, writesOf } from '../support/kube-audit.ts';
 import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
 import { startPostgres } from '../support/postgres.ts';
-import { measureRecorded } from './operator-recorded.ts';
+import { lineOf, runFaults, type Verdict } from './operator-faults.ts';
+import { measureRecorded, programOf } from './operator-recorded.ts';
 import { measurePropagation } from './propagation.ts';
 import { quiet, row, useOf } from './usage.ts';
 
@@ -119,12 +120,23 @@ async function measureReal(clients: number): Promise<void> {
   }
 }
 
+/** Exit code 1: a promise was not kept. */
+async function measureFaults(): Promise<void> {
+  using operator = programOf(options.bundle);
+  const onVerdict = (verdict: Verdict) => {
+    console.log(lineOf(verdict));
+    if (verdict.broken.length > 0) process.exitCode = 1;
+  };
+  await runFaults({ ...options, program: operator.program, short: false, only: values.only, onVerdict });
+}
+
 const { values } = parseArgs({
   options: {
     clients: { type: 'string', default: '5000' },
     recorded: { type: 'boolean', default: false },
     propagation: { type: 'boolean', default: false },
     faults: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true, default: [] },
     bundle: { type: 'boolean', default: false },
     runs: { type: 'string', default: '1' },
     node: { type: 'string', multiple: true, default: [] },
@@ -132,12 +144,12 @@ const { values } = parseArgs({
 });
 const options = {
   clients: Number(values.clients),
-  perNamespace: 100,
+  perNamespace: Number(values.clients) < 2000 ? 10 : 100,
   bundle: values.bundle,
-  faults: values.faults,
   runs: Number(values.runs),
   nodeArgs: values.node,
 };
 if (values.propagation) await measurePropagation(options);
-else if (values.recorded || values.faults) await measureRecorded(options);
+else if (values.faults) await measureFaults();
+else if (values.recorded) await measureRecorded(options);
 else await measureReal(options.clients);

@@ -6,14 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
+import { Agent, request as send } from 'undici';
 import { Scene } from '../support/cluster-scene.ts';
 import { type AnyObject, TestCluster } from '../support/kube-cluster.ts';
 import { type Endpoint, kubeconfigText } from '../support/kube-files.ts';
 import { OperatorProcess } from '../support/operator-process.ts';
 import type { TestPostgres } from '../support/postgres.ts';
 import type { Replica } from '../support/replica.ts';
-import type { Order, Setting } from './servers/recorded-api.ts';
-import { type Recording, teller } from './servers/recorded-objects.ts';
+import type { Order, Setting, Write } from './servers/recorded-api.ts';
+import { harness, type Recording, teller } from './servers/recorded-objects.ts';
 
 export interface Recorded {
   readonly databaseUrl: string;
@@ -79,6 +80,8 @@ export async function fillRegistry({ databaseUrl, recording }: Recorded, clients
   await database.connect();
   try {
     await database.query("DELETE FROM registry WHERE kind = 'client'");
+    // Nobody retired them.
+    await database.query("DELETE FROM registry_tombstones WHERE kind = 'client'");
     const tell = teller(recording, perNamespace);
     for (let from = 0; from < clients; from += 500) {
       const rows = Array.from({ length: Math.min(500, clients - from) }, (_, index) => tell(from + index).row);
@@ -171,14 +174,18 @@ export async function revisionOf({ databaseUrl }: Recorded): Promise<string> {
 export class RecordedApi {
   /** Path of a kubeconfig. */
   readonly kubeconfig: string;
+  readonly endpoint: Endpoint;
   readonly #folder: string;
   readonly #child: ChildProcess;
+  readonly #agent: Agent;
   #orders = 0;
 
-  private constructor(folder: string, child: ChildProcess) {
+  private constructor(folder: string, child: ChildProcess, endpoint: Endpoint) {
     this.#folder = folder;
     this.kubeconfig = join(folder, 'kubeconfig');
     this.#child = child;
+    this.endpoint = endpoint;
+    this.#agent = new Agent({ connect: { ca: endpoint.caPem } });
   }
 
   static async start(setting: Setting): Promise<RecordedApi> {
@@ -186,10 +193,35 @@ export class RecordedApi {
     const path = join(folder, 'setting.json');
     await writeFile(path, JSON.stringify(setting), { mode: 0o600 });
     const child = fork(join(import.meta.dirname, 'servers/recorded-api.ts'), [path], { stdio: 'inherit' });
-    const api = new RecordedApi(folder, child);
     const [endpoint] = (await once(child, 'message')) as [Endpoint];
+    const api = new RecordedApi(folder, child, endpoint);
     await writeFile(api.kubeconfig, kubeconfigText(endpoint, 'recorded'), { mode: 0o600 });
     return api;
+  }
+
+  /** Path of a kubeconfig of that name, which is its bearer token too. `endpoint`: a proxy in front. */
+  async kubeconfigOf(who: string, endpoint: Endpoint): Promise<string> {
+    const path = join(this.#folder, `${who}.kubeconfig`);
+    await writeFile(path, kubeconfigText(endpoint, who), { mode: 0o600 });
+    return path;
+  }
+
+  /** As somebody else than an operator. Any status is an answer. */
+  async request(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: AnyObject) {
+    const answer = await send(`${this.endpoint.server}${path}`, {
+      method,
+      dispatcher: this.#agent,
+      headers: { authorization: `Bearer ${harness}` },
+      body: body === undefined ? null : JSON.stringify(body),
+    });
+    return { status: answer.statusCode, body: (await answer.body.json()) as AnyObject };
+  }
+
+  /** {@link request} that throws for any status but 2xx; the body. */
+  async call(method: string, path: string): Promise<AnyObject> {
+    const { status, body } = await this.request(method as 'GET', path);
+    if (status >= 300) throw new Error(`${method} ${path}: ${status}`);
+    return body;
   }
 
   ask<T>(order: Order): Promise<T> {
@@ -209,14 +241,26 @@ export class RecordedApi {
 
   /** Calls by what they are, those for the Lease left out. */
   async calls(): Promise<Readonly<Record<string, number>>> {
-    const calls = await this.ask<Record<string, number>>({ order: 'calls' });
+    const { calls } = await this.ask<{ calls: Record<string, number> }>({ order: 'calls' });
     return Object.fromEntries(Object.entries(calls).filter(([what]) => !what.endsWith(' leases')));
+  }
+
+  /** How often Secrets of a namespace were read one by one: each pass over a Client does it once. */
+  async passes(namespace: string): Promise<number> {
+    const { reads } = await this.ask<{ reads: Record<string, number> }>({ order: 'calls' });
+    return reads[namespace] ?? 0;
+  }
+
+  /** But of the Lease, and of what is told to people. */
+  async writes(): Promise<readonly Write[]> {
+    const writes = await this.ask<readonly Write[]>({ order: 'writes' });
+    return writes.filter(({ call }) => !/ (?:leases|events)$/.test(call));
   }
 
   async stop(): Promise<void> {
     const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
-    await ended;
+    await Promise.all([ended, this.#agent.destroy()]);
     await rm(this.#folder, { recursive: true, force: true });
   }
 }

@@ -9,7 +9,7 @@ import { idOfDigest } from '../../operator/src/controllers/client/secret.ts';
 import type { AnyObject, TestCluster } from './kube-cluster.ts';
 
 export interface StateOf {
-  readonly cluster: TestCluster;
+  readonly cluster: Pick<TestCluster, 'call'>;
   readonly databaseUrl: string;
   /** Real name by the name that stands for it: `{shop: 'shop-3f9a2c'}`. Nothing else is looked at. */
   readonly namespaces: Readonly<Record<string, string>>;
@@ -32,7 +32,7 @@ export async function endState(of: StateOf): Promise<EndState> {
     spaces.flatMap((space) => plurals.map((plural) => list(of, `${group}/namespaces/${space}/${plural}`))),
   );
   const secrets = (await Promise.all(spaces.map((space) => list(of, `/api/v1/namespaces/${space}/secrets`)))).flat();
-  const rows = await rowsOf(of.databaseUrl);
+  const rows = await rowsOf(of.databaseUrl, spaces);
   const known = names(listed.flat(), secrets);
   const canonical = (value: unknown): never => rename(value, of, known) as never;
   return {
@@ -50,7 +50,10 @@ async function list({ cluster }: StateOf, path: string): Promise<readonly AnyObj
 
 type Row = Readonly<Record<string, unknown>>;
 
-async function rowsOf(databaseUrl: string): Promise<{ registry: readonly Row[]; retired: readonly Row[] }> {
+async function rowsOf(
+  databaseUrl: string,
+  spaces: readonly string[],
+): Promise<{ registry: readonly Row[]; retired: readonly Row[] }> {
   const client = new pg.Client({ connectionString: databaseUrl });
   // The server may end while a test is being given up.
   client.on('error', () => undefined);
@@ -61,10 +64,13 @@ async function rowsOf(databaseUrl: string): Promise<{ registry: readonly Row[]; 
     );
     if (found[0]?.migrated !== true) return { registry: [], retired: [] };
     const { rows: registry } = await client.query<Row>(
-      `SELECT kind, id, namespace, name, uid, withdrawn, body, sealed IS NOT NULL AS sealed FROM registry ORDER BY kind, id`,
+      `SELECT kind, id, namespace, name, uid, withdrawn, body, sealed IS NOT NULL AS sealed FROM registry
+        WHERE namespace = ANY ($1) ORDER BY kind, id`,
+      [spaces],
     );
     const { rows: retired } = await client.query<Row>(
-      'SELECT kind, id, namespace, name FROM registry_tombstones ORDER BY kind, id',
+      'SELECT kind, id, namespace, name FROM registry_tombstones WHERE namespace = ANY ($1) ORDER BY kind, id',
+      [spaces],
     );
     return { registry, retired };
   } finally {

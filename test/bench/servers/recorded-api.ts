@@ -1,15 +1,30 @@
 /**
  * Enough of a Kubernetes API for the operator, in memory: lists in pages, watches, metadata alone, apply of a status, and
  * the few writes that are made besides. Its objects are a recording, told again for as many Clients as are asked for. It
- * counts every call, and does harm on request. Started with the path of a {@link Setting}; answers to its parent.
+ * counts every call. Started with the path of a {@link Setting}; answers to its parent.
  */
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { makeAuthority } from '../../support/certificates.ts';
 import type { AnyObject } from '../../support/kube-cluster.ts';
-import { type Recording, teller, uidOf } from './recorded-objects.ts';
+import { harness, type Recording, teller, uidOf } from './recorded-objects.ts';
+import {
+  change,
+  collectionOf,
+  collections,
+  create,
+  currentVersion,
+  forget,
+  isForgotten,
+  isWatched,
+  lineOf,
+  metadataOf,
+  type Place,
+  placeOf,
+} from './recorded-store.ts';
 
 export interface Setting {
   readonly recording: Recording;
@@ -17,63 +32,35 @@ export interface Setting {
   readonly perNamespace: number;
 }
 
+/** By an operator. */
+export interface Write {
+  /** Its bearer token. */
+  readonly who: string;
+  readonly call: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
 /** What the parent asks; each is answered with its name. */
 export type Order =
   | { readonly order: 'calls' }
+  /** Of the operators: who wrote what, in the order in which it was done. */
+  | { readonly order: 'writes' }
   | { readonly order: 'reset' }
-  /** So many of the calls that come, lists and watches too, are refused; `drop`: the connection ends. */
-  | { readonly order: 'refuse'; readonly status: 429 | 500; readonly share: number }
-  /** Watches that are open, and those to come, tell nothing more, until they are told to. */
-  | { readonly order: 'silence'; readonly silent: boolean }
-  /** Every watch ends with this event, and the version that it asked for is refused once more. */
-  | { readonly order: 'gone' }
+  /** Whoever watches from before this moment is told that it is too old. */
+  | { readonly order: 'forget' }
+  /** A digest of all Clients and Secrets of all namespaces but these. */
+  | { readonly order: 'digest'; readonly except: readonly string[] }
   /** A number of Clients get another display name, written by somebody. */
   | { readonly order: 'edit'; readonly from: number; readonly count: number; readonly displayName: string }
   | { readonly order: 'ready'; readonly displayName: string };
 
-interface Stored {
-  object: string;
-  version: number;
-}
-
-class Collection {
-  readonly objects = new Map<string, Stored>();
-  readonly watches = new Set<{ readonly answer: ServerResponse; readonly metadataOnly: boolean }>();
-  /** What happened, for watches that begin at an older version. */
-  readonly past: { readonly version: number; readonly type: string; readonly text: string }[] = [];
-  #keys: readonly string[] | undefined;
-
-  put(key: string, object: string, version: number): boolean {
-    const isNew = !this.objects.has(key);
-    if (isNew) this.#keys = undefined;
-    this.objects.set(key, { object, version });
-    return isNew;
-  }
-
-  delete(key: string): void {
-    if (this.objects.delete(key)) this.#keys = undefined;
-  }
-
-  /** In the order in which etcd keeps them. */
-  get keys(): readonly string[] {
-    this.#keys ??= [...this.objects.keys()].sort();
-    return this.#keys;
-  }
-}
-
 const setting = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')) as Setting;
 const group = '/apis/auth.nauthera.io/v1alpha1';
-const collections = new Map<string, Collection>();
-let version = 10_000_000;
 let calls: Record<string, number> = {};
-let refusal: { status: number; share: number } | undefined;
-let isSilent = false;
-
-function collectionOf(path: string): Collection {
-  let found = collections.get(path);
-  if (found === undefined) collections.set(path, (found = new Collection()));
-  return found;
-}
+/** How often Secrets of each namespace were read one by one: each pass over a Client does it once. */
+let reads: Record<string, number> = {};
+let writes: Write[] = [];
 
 function fill({ recording, clients, perNamespace }: Setting): void {
   const keep = (path: string, object: AnyObject) =>
@@ -107,32 +94,6 @@ function fill({ recording, clients, perNamespace }: Setting): void {
   }
 }
 
-interface Place {
-  /** Of all namespaces. */
-  readonly collection: string;
-  readonly namespace: string;
-  /** Empty: the collection. */
-  readonly name: string;
-  readonly sub: string;
-}
-
-function placeOf(path: string): Place {
-  const parts = path.split('/').slice(1).map(decodeURIComponent);
-  const root = parts.splice(0, parts[0] === 'api' ? 2 : 3);
-  const [first = '', second = ''] = parts;
-  // A namespace itself, or what lies in one.
-  const within = first === 'namespaces' && parts.length > 2;
-  if (within) parts.splice(0, 2);
-  const [plural = '', name = '', sub = ''] = parts;
-  return { collection: `/${[...root, plural].join('/')}`, namespace: within ? second : '', name, sub };
-}
-
-/** As `PartialObjectMetadata`. */
-function metadataOf(text: string): string {
-  const { metadata } = JSON.parse(text) as AnyObject;
-  return JSON.stringify({ kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata });
-}
-
 function answer(response: ServerResponse, status: number, body: string, headers: Record<string, string> = {}): void {
   response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(body);
 }
@@ -142,80 +103,40 @@ function refuse(response: ServerResponse, code: number, reason: string): void {
   answer(response, code, JSON.stringify({ kind: 'Status', status: 'Failure', code, reason, message: reason }), headers);
 }
 
-function isWatched(collection: string, text: string): boolean {
-  return !/\/(secrets|configmaps)$/.test(collection) || text.includes('"auth.nauthera.io/watch":"true"');
-}
-
-function list(response: ServerResponse, collection: string, query: URLSearchParams, metadataOnly: boolean): void {
+function list(
+  response: ServerResponse,
+  { collection, namespace }: Place,
+  query: URLSearchParams,
+  short: boolean,
+): void {
   const { keys, objects } = collectionOf(collection);
   const limit = Number(query.get('limit') ?? 500);
   const items: string[] = [];
   let at = Number(query.get('continue') ?? 0);
   for (; at < keys.length && items.length < limit; at += 1) {
-    const text = objects.get(keys[at] ?? '')?.object ?? '';
-    if (isWatched(collection, text)) items.push(metadataOnly ? metadataOf(text) : text);
+    const key = keys[at] ?? '';
+    if (namespace !== '' && !key.startsWith(`${namespace}/`)) continue;
+    const text = objects.get(key)?.object ?? '';
+    if (isWatched(collection, text)) items.push(short ? metadataOf(text) : text);
   }
-  const metadata = { resourceVersion: String(version), ...(at < keys.length ? { continue: String(at) } : {}) };
+  const more = at < keys.length ? { continue: String(at) } : {};
+  const metadata = { resourceVersion: String(currentVersion()), ...more };
   answer(response, 200, `{"kind":"List","metadata":${JSON.stringify(metadata)},"items":[${items.join(',')}]}`);
 }
 
 function watch(response: ServerResponse, collection: string, query: URLSearchParams, metadataOnly: boolean): void {
   response.writeHead(200, { 'content-type': 'application/json' });
   response.flushHeaders();
+  const from = Number(query.get('resourceVersion') ?? 0);
+  if (isForgotten(from)) {
+    response.end('{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}\n');
+    return;
+  }
   const one = { answer: response, metadataOnly };
   const { watches, past } = collectionOf(collection);
-  const from = Number(query.get('resourceVersion') ?? 0);
   for (const event of past) if (event.version > from) response.write(lineOf(event, metadataOnly));
   watches.add(one);
   response.once('close', () => watches.delete(one));
-}
-
-function lineOf({ type, text }: { readonly type: string; readonly text: string }, metadataOnly: boolean): string {
-  return `{"type":"${type}","object":${metadataOnly ? metadataOf(text) : text}}\n`;
-}
-
-function tellWatches(collection: string, type: string, text: string): void {
-  if (!isWatched(collection, text)) return;
-  const { watches, past } = collectionOf(collection);
-  past.push({ version, type, text });
-  if (past.length > 50_000) past.shift();
-  if (isSilent) return;
-  for (const { answer: to, metadataOnly } of watches) to.write(lineOf({ type, text }, metadataOnly));
-}
-
-function store(place: Place, object: AnyObject): string {
-  version += 1;
-  object.metadata.resourceVersion = String(version);
-  const text = JSON.stringify(object);
-  const key = `${place.namespace}/${object.metadata.name}`;
-  const isNew = collectionOf(place.collection).put(key, text, version);
-  tellWatches(place.collection, isNew ? 'ADDED' : 'MODIFIED', text);
-  return text;
-}
-
-function write(response: ServerResponse, method: string, place: Place, body: AnyObject): void {
-  const { collection, namespace, name, sub } = place;
-  if (method === 'POST') {
-    const key = `${namespace}/${body.metadata?.name ?? ''}`;
-    if (collectionOf(collection).objects.has(key)) return refuse(response, 409, 'AlreadyExists');
-    if (collection.endsWith('/events')) return answer(response, 201, JSON.stringify(body));
-    const metadata = { ...body.metadata, uid: uidOf(`${key} ${version}`), creationTimestamp: new Date().toISOString() };
-    return answer(response, 201, store(place, { ...body, metadata }));
-  }
-  const stored = collectionOf(collection).objects.get(`${namespace}/${name}`);
-  if (stored === undefined) return refuse(response, 404, 'NotFound');
-  const before = JSON.parse(stored.object) as AnyObject;
-  const wanted = body.metadata?.resourceVersion;
-  if (wanted !== undefined && wanted !== before.metadata.resourceVersion) return refuse(response, 409, 'Conflict');
-  if (method === 'PUT') return answer(response, 200, store(place, { ...before, ...body }));
-  if (method === 'DELETE') {
-    collectionOf(collection).delete(`${namespace}/${name}`);
-    tellWatches(collection, 'DELETED', stored.object);
-    return answer(response, 200, stored.object);
-  }
-  const { finalizers = before.metadata.finalizers } = body.metadata ?? {};
-  const next = sub === 'status' ? { ...before, status: body.status } : before;
-  answer(response, 200, store(place, { ...next, metadata: { ...before.metadata, finalizers } }));
 }
 
 async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -228,34 +149,30 @@ async function serve(request: IncomingMessage, response: ServerResponse): Promis
   const plural = collection.slice(collection.lastIndexOf('/') + 1);
   const verb = url.searchParams.has('watch') ? 'WATCH' : method === 'GET' && name === '' ? 'LIST' : method;
   const call = `${verb} ${plural}${sub === '' ? '' : `/${sub}`}`;
-  calls[call] = (calls[call] ?? 0) + 1;
-  if (refusal !== undefined && plural !== 'leases' && Math.random() < refusal.share)
-    return refuse(response, refusal.status, 'Harm');
+  const who = (request.headers.authorization ?? '').replace('Bearer ', '');
+  if (who !== harness) {
+    calls[call] = (calls[call] ?? 0) + 1;
+    if (plural === 'secrets' && verb === 'GET') reads[namespace] = (reads[namespace] ?? 0) + 1;
+  }
   if (url.pathname === '/openid/v1/jwks') return answer(response, 200, JSON.stringify(setting.recording.keys));
   const metadataOnly = (request.headers.accept ?? '').includes('as=PartialObjectMetadata');
   if (verb === 'WATCH') return watch(response, collection, url.searchParams, metadataOnly);
-  if (verb === 'LIST') return list(response, collection, url.searchParams, metadataOnly);
-  if (method !== 'GET') return write(response, method, place, JSON.parse(Buffer.concat(chunks).toString() || '{}'));
+  if (verb === 'LIST') return list(response, place, url.searchParams, metadataOnly);
+  if (method !== 'GET') {
+    const body = JSON.parse(Buffer.concat(chunks).toString() || '{}') as AnyObject;
+    const [status, text] = method === 'POST' ? create(place, body) : change(method, place, body);
+    if (status >= 400) return refuse(response, status, text);
+    if (who !== harness) writes.push({ who, call, namespace, name: name === '' ? String(body.metadata?.name) : name });
+    return answer(response, status, text);
+  }
   const stored = collectionOf(collection).objects.get(`${namespace}/${name}`);
   if (stored === undefined) return refuse(response, 404, 'NotFound');
   answer(response, 200, metadataOnly ? metadataOf(stored.object) : stored.object);
 }
 
 function bookmark(): void {
-  const event = `{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"${version}"}}}\n`;
-  for (const { watches } of collections.values()) if (!isSilent) for (const one of watches) one.answer.write(event);
-}
-
-async function edit({ from, count, displayName }: Extract<Order, { order: 'edit' }>): Promise<void> {
-  const clients = `${group}/clients`;
-  const { keys, objects } = collectionOf(clients);
-  for (const key of keys.slice(from, from + count)) {
-    const object = JSON.parse(objects.get(key)?.object ?? '{}') as AnyObject;
-    object.spec.displayName = displayName;
-    object.metadata.generation += 1;
-    store({ collection: clients, namespace: object.metadata.namespace, name: object.metadata.name, sub: '' }, object);
-    await sleep(0);
-  }
+  const event = `{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"${currentVersion()}"}}}\n`;
+  for (const { watches } of collections.values()) for (const one of watches) one.answer.write(event);
 }
 
 /** How many Clients of that display name are Ready in their generation. */
@@ -270,24 +187,38 @@ function readyOnes(displayName: string): number {
   return ready;
 }
 
+async function edit({ from, count, displayName }: Extract<Order, { order: 'edit' }>): Promise<void> {
+  const collection = `${group}/clients`;
+  for (const key of collectionOf(collection).keys.slice(from, from + count)) {
+    const [namespace = '', name = ''] = key.split('/');
+    change('PATCH', { collection, namespace, name, sub: '' }, { spec: { displayName } });
+    await sleep(0);
+  }
+}
+
+function digest(except: readonly string[]): string {
+  const hash = createHash('sha256');
+  for (const path of [`${group}/clients`, '/api/v1/secrets']) {
+    const { keys, objects } = collectionOf(path);
+    for (const key of keys) if (!except.includes(key.split('/')[0] ?? '')) hash.update(objects.get(key)?.object ?? '');
+  }
+  return hash.digest('hex');
+}
+
 async function obey(order: Order): Promise<unknown> {
   switch (order.order) {
     case 'calls':
-      return calls;
+      return { calls, reads };
+    case 'writes':
+      return writes;
     case 'reset':
-      calls = {};
+      [calls, reads, writes] = [{}, {}, []];
       return true;
-    case 'refuse':
-      refusal = order.share === 0 ? undefined : order;
+    case 'forget':
+      forget();
       return true;
-    case 'silence':
-      isSilent = order.silent;
-      return true;
-    case 'gone':
-      for (const { watches } of collections.values())
-        for (const one of watches)
-          one.answer.end('{"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired"}}\n');
-      return true;
+    case 'digest':
+      return digest(order.except);
     case 'edit':
       return edit(order);
     case 'ready':
