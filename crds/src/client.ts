@@ -122,8 +122,9 @@ export const clientSpec = group(
     sectorIdentifier,
     logout,
     deletionPolicy: choice(['Delete', 'Retain'], {
-      what: 'What becomes of the generated Secret when this Client is deleted. The registration always goes.',
-      allowed: 'Delete; Retain keeps the Secret, which is then of no Client',
+      what: 'What becomes of the generated Secret when this Client is deleted, in whichever way. The registration always goes.',
+      allowed:
+        'Delete; Retain keeps the Secret, which has no owner reference from the moment that status.retained names it, and is of no Client in the end',
       default: 'Delete',
       example: 'Retain',
     }),
@@ -213,6 +214,23 @@ export const clientStatus = status({
         what: 'The Secret for the application, as Service Binding finds it.',
         example: { name: 'web-oauth2' },
         leftOut: 'not written yet',
+      },
+    ),
+  ),
+  retained: Type.Optional(
+    group(
+      {
+        name: text({ what: 'Name of the Secret.', max: 253, example: 'web-oauth2' }),
+        uid: text({
+          what: 'Its uid: one that is made anew under the name is another Secret.',
+          max: 64,
+          example: '6b8f0a52-6f9b-4c0e-9d1f-2f4a6f3f0a11',
+        }),
+      },
+      {
+        what: 'The generated Secret that stays when this Client goes, with deletionPolicy Retain. It has no owner reference, so nothing collects it.',
+        example: { name: 'web-oauth2', uid: '6b8f0a52-6f9b-4c0e-9d1f-2f4a6f3f0a11' },
+        leftOut: 'the Secret goes with this Client',
       },
     ),
   ),

@@ -58,9 +58,14 @@ describe('a Client', () => {
       await scene.apply(scene.aScope());
     }
     await scene.apply(scene.aClient(name, { deletionPolicy }));
+    const { metadata } = await until('it has a Secret', async () => {
+      const found = await scene.get('Client', 'shop', name);
+      return found?.status?.binding !== undefined && found;
+    });
+    const owners = deletionPolicy === 'Retain' ? [] : [{ kind: 'Client', uid: metadata.uid, controller: true }];
     const before = await secretOf('shop', `${name}-oauth2`);
+    expect(ownersOf(before)).toEqual(owners);
     const client = (await scene.get('Client', 'shop', name)) ?? {};
-    expect(ownersOf(before)).toEqual([{ kind: 'Client', uid: client.metadata.uid, controller: true }]);
 
     const gone = await canary('shop', client);
     await scene.delete('Client', 'shop', name);

@@ -128,7 +128,8 @@ describe('what the operator writes', () => {
     expect(await secrets.create(secret)).toBe('created');
     expect(await secrets.create(secret)).toBe('exists');
     const found = await read(secrets, namespace, 'web-oauth2');
-    expect(found).toEqual({ ...secret, version: found.version });
+    const { uid } = (await current(namespace, 'web-oauth2')).body.metadata;
+    expect(found).toEqual({ ...secret, uid, version: found.version });
     expect(await secrets.ownedBy(owner)).toEqual([found]);
     expect(await secrets.ownedBy(owner, 'web-oauth2')).toEqual([]);
     const { body } = await current(namespace, 'web-oauth2');

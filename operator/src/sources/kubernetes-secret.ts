@@ -20,6 +20,8 @@ export function readSecret({ metadata, type = 'Opaque', data = {}, immutable }: 
     labels,
     annotations,
     owner: ownerOf(metadata),
+    uid,
+    ...(controllerOf(metadata) !== undefined && ownerOf(metadata) === undefined ? { controlled: true as const } : {}),
     data: Object.fromEntries(Object.entries(data).map(([key, value]) => [key, text(value)])),
     version: `${uid}/${resourceVersion}`,
     ...(immutable === true ? { immutable } : {}),
@@ -27,11 +29,15 @@ export function readSecret({ metadata, type = 'Opaque', data = {}, immutable }: 
 }
 
 /** The controller, where it is a resource of ours. Labels and annotations say nothing: everybody can write those. */
-export function ownerOf({ ownerReferences = [] }: ObjectMeta): SecretOwner | undefined {
-  const controller = ownerReferences.find((reference) => reference.controller === true);
+export function ownerOf(metadata: ObjectMeta): SecretOwner | undefined {
+  const controller = controllerOf(metadata);
   if (controller?.apiVersion !== apiVersion) return undefined;
   const { kind, name, uid } = controller;
   return { kind, name, uid };
+}
+
+function controllerOf({ ownerReferences = [] }: ObjectMeta) {
+  return ownerReferences.find((reference) => reference.controller === true);
 }
 
 export function newSecretObject(secret: NewSecret): object {

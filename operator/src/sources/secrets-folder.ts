@@ -12,7 +12,7 @@ import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
 import { FolderWatch } from './folder-watch.ts';
 import { isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
 import { type Look, PresenceTracker, type SeenFile } from './presence.ts';
-import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
+import { isMadeFor, type NewSecret, type Secret, type SecretOf, type SecretStore } from './secret.ts';
 
 /** The folder can be read by others, or is not one. The message says what to do. */
 export class SecretsFolderError extends Error {
@@ -104,11 +104,11 @@ export class SecretsFolder implements SecretStore {
     return Promise.resolve(this.#find(namespace, name)?.secret);
   }
 
-  ownedBy({ namespace, uid }: SecretOf, except?: string): Promise<readonly Secret[]> {
+  ownedBy(owner: SecretOf, except?: string): Promise<readonly Secret[]> {
     return Promise.resolve(
       [...this.#kept.values()]
         .map(({ secret }) => secret)
-        .filter((secret) => secret.owner?.uid === uid && secret.namespace === namespace && secret.name !== except),
+        .filter((secret) => isMadeFor(owner, secret) && secret.name !== except),
     );
   }
 

@@ -9,7 +9,7 @@ import { OwnerIndex } from './kubernetes-owners.ts';
 import { type ClusterView, Reflectors } from './kubernetes-reflectors.ts';
 import { changedSecretObject, newSecretObject, ownerOf, readSecret, type SecretObject } from './kubernetes-secret.ts';
 import { isLabel, isSubdomain } from './object.ts';
-import type { NewSecret, Secret, SecretOf, SecretStore } from './secret.ts';
+import { isMadeFor, type NewSecret, type Secret, type SecretOf, type SecretStore } from './secret.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 
 export interface KubernetesSecretsOptions extends ClusterView {
@@ -120,22 +120,22 @@ export class KubernetesSecrets implements SecretStore {
   }
 
   async ownedBy(owner: SecretOf, except?: string): Promise<readonly Secret[]> {
-    const { namespace, uid } = owner;
+    const { namespace } = owner;
     const found: Secret[] = [];
     for (const name of this.#namesOf(owner)) {
       const secret = name === except ? undefined : await this.read(namespace, name);
-      if (secret?.owner?.uid === uid) found.push(secret);
+      if (secret !== undefined && isMadeFor(owner, secret)) found.push(secret);
     }
     return found;
   }
 
   /** An owner reference into another namespace is forged, and ignored. */
   #namesOf({ namespace, uid, status }: SecretOf): readonly string[] {
-    const binding = status?.binding?.name;
-    if (this.#reflectors === undefined) return binding === undefined ? [] : [binding];
+    const told = [status?.retained?.name, this.#reflectors === undefined ? status?.binding?.name : undefined];
     const prefix = `${namespace}/`;
     const ids = this.#owners.owned(uid).filter((id) => id.startsWith(prefix));
-    return ids.map((id) => id.slice(prefix.length));
+    const names = new Set([...ids.map((id) => id.slice(prefix.length)), ...told]);
+    return [...names].filter((name) => name !== undefined);
   }
 
   async #replace(before: Secret, next: NewSecret): Promise<'updated' | 'changed'> {

@@ -4,7 +4,17 @@
  */
 import type { Kind, ResourceByKind } from '@nauthera/crds';
 
-export type { ConfigMap, ConfigMapReader, NewSecret, Secret, SecretOf, SecretOwner, SecretStore } from './secret.ts';
+export type {
+  ConfigMap,
+  ConfigMapReader,
+  NewSecret,
+  RetainedSecret,
+  Secret,
+  SecretOf,
+  SecretOwner,
+  SecretStore,
+} from './secret.ts';
+export { isMadeFor, madeForAnnotation } from './secret.ts';
 
 export interface ResourceKey<K extends Kind = Kind> {
   readonly kind: K;

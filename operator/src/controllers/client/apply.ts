@@ -1,24 +1,31 @@
 /** Carries out a Client's plan: the Secret first, so that a crash in between repeats safely, then the registration. */
-import type { Observed, Secret } from '../../sources/source.ts';
+import type { Observed, RetainedSecret, Secret } from '../../sources/source.ts';
 import { leaveOtherServers, type Registered, register } from '../registering.ts';
 import type { World } from '../world.ts';
 import type { GatheredClient } from './inputs.ts';
 import type { ClientPlan } from './plan.ts';
+import { retain, SecretMoved } from './retaining.ts';
 import type { SecretWrite } from './secret-terms.ts';
 import { releasedSecret, secretAnnotations } from './secret-values.ts';
+
+export interface AppliedClient extends Registered {
+  /** The Secret that from this pass on stays when its Client goes. */
+  readonly retained: RetainedSecret | undefined;
+}
 
 export async function applyClient(
   world: World,
   { inputs, registry }: GatheredClient,
   plan: ClientPlan,
-): Promise<Registered> {
+): Promise<AppliedClient> {
   const { client } = inputs;
   if (plan.secret?.revokes === true) await registry?.revokeTokens(client.uid);
   for (const write of plan.secret?.writes ?? []) await writeSecret(world, write);
+  const retained = await retain(world, client, plan);
   for (const event of plan.secret?.events ?? []) world.events.record(client, { type: 'Normal', ...event });
   const registered = await register(world, registry, inputs.stored, plan);
   await leaveOtherServers(world, client, { registry, resolved: inputs.attachment.outcome !== 'unresolved' }, plan);
-  return registered;
+  return { ...registered, retained };
 }
 
 /**
@@ -51,13 +58,5 @@ async function writeSecret({ secrets }: World, write: SecretWrite): Promise<void
       return;
     case 'delete':
       return secrets.delete(write.before);
-  }
-}
-
-/** Somebody else wrote it meanwhile: decide anew. */
-class SecretMoved extends Error {
-  readonly code = 'secret_moved';
-  constructor(name: string) {
-    super(`Secret ${name} changed while it was written`);
   }
 }

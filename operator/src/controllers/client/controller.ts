@@ -37,16 +37,20 @@ export function clientController(world: World): KindController<'Client'> {
       const gathered = await stepOf(world.tracing, 'inputs', () =>
         gatherClient(world, client, fresh.get(client.uid) ?? world.freshSecret()),
       );
-      const plan = stepOf(world.tracing, 'plan', () => planClient(gathered.inputs));
+      const planned = stepOf(world.tracing, 'plan', () => planClient(gathered.inputs));
       // Whoever reads it must be the first: nothing but the memory of this process holds it until then.
-      if (plan.secret?.keepsFresh === true) fresh.set(client.uid, gathered.inputs.fresh);
-      const registered = await stepOf(world.tracing, 'apply', () => applyClient(world, gathered, plan));
+      if (planned.secret?.keepsFresh === true) fresh.set(client.uid, gathered.inputs.fresh);
+      const applied = await stepOf(world.tracing, 'apply', () => applyClient(world, gathered, planned));
+      const { retained } = applied;
+      const plan = retained === undefined ? planned : { ...planned, status: { ...planned.status, retained } };
       if (plan.secret?.keepsFresh !== true) fresh.delete(client.uid);
       count(world.secretCounts, client.uid, plan.secret);
       const lookAgain = polling.next(nameOf(client), lookedAt(gathered.inputs));
-      const concluded = conclude(gathered, plan, registered, lookAgain);
-      const settled = concluded.outcome.outcome === 'done' && !concluded.pending && lookAgain === undefined;
-      const check = settled ? checkAfter(world, gathered, plan, registered) : undefined;
+      const concluded = conclude(gathered, plan, applied, lookAgain);
+      const isQuiet = concluded.outcome.outcome === 'done' && !concluded.pending && lookAgain === undefined;
+      // The Secret has moved on since its plan.
+      const settled = isQuiet && retained === undefined;
+      const check = settled ? checkAfter(world, gathered, plan, applied) : undefined;
       return { ...concluded, ...(check === undefined ? {} : { check }), references: gathered.references };
     },
   };

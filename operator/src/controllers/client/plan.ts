@@ -14,6 +14,7 @@ import { type Adopted, adoptedNameOf, planAdopted, planRevokedAdopted, readAdopt
 import type { ClientInputs } from './client-inputs.ts';
 import { effectiveOf, lifetimesOf } from './effective.ts';
 import { isBuiltIn, references, resolved, unresolved } from './references.ts';
+import { retainedIn, withOwner } from './retaining.ts';
 import { planSecret } from './secret.ts';
 import { keptSecrets, ownNotes, type SecretFacts, secretFacts } from './secret-facts.ts';
 import type { Blocked, SecretPlan } from './secret-terms.ts';
@@ -105,7 +106,7 @@ function planGenerated(
 ): SecretPlan {
   const mutualTls = attachment.outcome === 'attached' ? mutualTlsUrlOf(attachment.server.spec, issuer) : undefined;
   const owner = { ...client, mutualTls, ...(trust === undefined ? {} : { trust }) };
-  const plan = planSecret({ ...facts, client: owner, issuer, target: secret, fresh });
+  const plan = withOwner(client, secret, planSecret({ ...facts, client: owner, issuer, target: secret, fresh }));
   const repair = plan.events.length === 0 && repairs(client, issuer, plan);
   return repair ? { ...plan, events: [{ reason: 'DriftRepaired', note: driftNote(plan.name) }] } : plan;
 }
@@ -176,7 +177,7 @@ function compose(inputs: ClientInputs, decision: Decision): ClientPlan {
       ...sectorInStatus(spec),
       ...(secret === undefined
         ? keptSecret(status)
-        : { binding: { name: secret.name }, secrets: [...secret.accepted] }),
+        : { binding: { name: secret.name }, secrets: [...secret.accepted], ...retainedInStatus(inputs) }),
     },
     readyMessage: (served) => readyMessage(inputs, served, clientId),
   };
@@ -203,8 +204,18 @@ function identityOf(clientId: string, issuer: string | undefined): Pick<ClientSt
   return { clientId, ...(issuer === undefined ? {} : { issuer }) };
 }
 
-function keptSecret({ binding, secrets }: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets'> {
-  return { ...(binding === undefined ? {} : { binding }), ...(secrets === undefined ? {} : { secrets }) };
+function keptSecret(status: ClientStatus): Pick<ClientStatus, 'binding' | 'secrets' | 'retained'> {
+  const { binding, secrets, retained } = status;
+  return {
+    ...(binding === undefined ? {} : { binding }),
+    ...(secrets === undefined ? {} : { secrets }),
+    ...(retained === undefined ? {} : { retained }),
+  };
+}
+
+function retainedInStatus({ client, secret }: ClientInputs): Pick<ClientStatus, 'retained'> {
+  const retained = retainedIn(client, secret);
+  return retained === undefined ? {} : { retained };
 }
 
 function readyMessage({ client, hasDirectory }: ClientInputs, served: string, clientId: string): string {

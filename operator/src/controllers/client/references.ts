@@ -1,6 +1,7 @@
 /** `ResolvedRefs` of a Client, pure: what it names, and whether that is there. */
 import { builtInScopes, nearest } from '@nauthera/crds';
 import type { ConditionDraft } from '../../runtime/conditions.ts';
+import { isMadeFor } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import type { Logo } from '../logo.ts';
 import type { Adopted } from './adopted-secret.ts';
@@ -28,11 +29,7 @@ export interface Wanted {
 export function references(inputs: ClientInputs, server: ServerResource, { adopted, logo }: Wanted): ConditionDraft {
   const { client, scopes, namespace, secret } = inputs;
   if (adopted?.outcome === 'unusable') return unresolved(adopted.reason, adopted.message);
-  if (
-    adopted === undefined &&
-    secret !== undefined &&
-    !(secret.owner?.kind === 'Client' && secret.owner.uid === client.uid)
-  )
+  if (adopted === undefined && secret !== undefined && !isMadeFor(client, secret))
     return unresolved(
       'SecretNotOwned',
       `Secret "${secretNameOf(client)}" exists and was not made for this Client. Choose another spec.secret.name, or use it unchanged with spec.secret.adopt`,

@@ -6,7 +6,14 @@ import { idOfDigest, type Retiring } from './ledger.ts';
 import type { Ended } from './retirement.ts';
 import { rotationWords } from './rotation.ts';
 import type { Blocked, SecretEvent, SecretInputs, SecretPlan, SecretWrite } from './secret-terms.ts';
-import { secretAnnotations as annotations, type Current, isSameSecret, remembering } from './secret-values.ts';
+import {
+  secretAnnotations as annotations,
+  type Current,
+  isSameSecret,
+  remembering,
+  type SecretOwnerFacts,
+  unread,
+} from './secret-values.ts';
 
 export interface Rest extends Pick<SecretPlan, 'name' | 'writes'> {
   readonly current?: Pick<Current, 'id' | 'createdAt'>;
@@ -22,7 +29,7 @@ export function finish(
   ended: Ended,
   rest: Rest,
 ): SecretPlan {
-  const retirement = retireOthers(others, now, times.overlap);
+  const retirement = retireOthers(others, { client, now, overlap: times.overlap });
   const blocked = blockedBy(client.spec, rest, ended);
   const ends = soonest([rest.due, ended.again, ...retirement.ends]);
   return {
@@ -84,20 +91,34 @@ interface Retirement {
 }
 
 /** An older name is kept until every pod reads the new one. */
-function retireOthers(others: readonly Secret[], now: number, overlap: number): Retirement {
+function retireOthers(others: readonly Secret[], terms: Terms): Retirement {
+  const { now, overlap } = terms;
   const until = (other: Secret): string | undefined => other.annotations[annotations.removeAfter];
   return {
-    writes: others.flatMap((other) => retire(other, until(other), now, overlap)),
+    writes: others.flatMap((other) => retire(other, until(other), terms)),
     ends: others.map((other) => Date.parse(until(other) ?? rfc3339(now + overlap)) - now),
   };
 }
 
-function retire(other: Secret, until: string | undefined, now: number, overlap: number): SecretWrite[] {
+interface Terms {
+  readonly client: SecretOwnerFacts;
+  readonly now: number;
+  readonly overlap: number;
+}
+
+function retire(other: Secret, until: string | undefined, terms: Terms): SecretWrite[] {
+  const { client, now, overlap } = terms;
   if (until !== undefined && Date.parse(until) <= now) return [{ write: 'delete', before: other }];
   if (until !== undefined && !Number.isNaN(Date.parse(until))) return [];
   // The one under the newer name remembers it.
-  const rest = remembering(other, undefined);
-  const next = { ...rest, annotations: { ...rest.annotations, [annotations.removeAfter]: rfc3339(now + overlap) } };
+  const { [annotations.madeFor]: _, ...rest } = remembering(other, undefined).annotations;
+  // Nobody is promised this one: from now on it goes with its Client.
+  const { name, uid } = client;
+  const next = {
+    ...unread(other),
+    owner: { kind: 'Client', name, uid },
+    annotations: { ...rest, [annotations.removeAfter]: rfc3339(now + overlap) },
+  };
   return [{ write: 'update', before: other, next }];
 }
 

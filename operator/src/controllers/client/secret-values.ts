@@ -3,7 +3,7 @@ import { type ClientSpec, deviceCodeGrant, type SecretKey } from '@nauthera/crds
 import { type Endpoint, endpointUrl, isMutualTlsEndpoint, mutualTlsUrl } from '@nauthera/server/registry';
 import { clientIdOf } from '../../registrations/client.ts';
 import { needsCertificate } from '../../registrations/mutual-tls.ts';
-import type { NewSecret, Secret } from '../../sources/source.ts';
+import { madeForAnnotation, type NewSecret, type Secret } from '../../sources/source.ts';
 import type { Trust } from '../trust.ts';
 
 export const secretAnnotations = {
@@ -24,10 +24,14 @@ export const secretAnnotations = {
   removeAfter: 'auth.nauthera.io/remove-after',
   /** `Retain`: it stays when its Client goes. It stands here too because a Client that is gone cannot be asked. */
   deletionPolicy: 'auth.nauthera.io/deletion-policy',
+  /** Uid of the Client, where it stays when that goes and so names no owner. */
+  madeFor: madeForAnnotation,
   /** Names, with commas, of what stands here because the Client asked for it: taken away when it no longer does. */
   addedLabels: 'auth.nauthera.io/added-labels',
   addedAnnotations: 'auth.nauthera.io/added-annotations',
 } as const;
+
+export const secretType = 'servicebinding.io/oauth2';
 
 export interface SecretOwnerFacts {
   readonly namespace: string;
@@ -82,13 +86,14 @@ export function renderSecret(
     [secretAnnotations.revokedFor]: current === undefined ? undefined : marks.revokedFor,
     [secretAnnotations.removeAfter]: undefined,
     [secretAnnotations.deletionPolicy]: spec.deletionPolicy === 'Retain' ? 'Retain' : undefined,
+    [secretAnnotations.madeFor]: spec.deletionPolicy === 'Retain' ? uid : undefined,
     [secretAnnotations.addedLabels]: namesIn(labels),
     [secretAnnotations.addedAnnotations]: namesIn(annotations),
   };
   return {
     namespace,
     name: secretNameOf(client),
-    type: 'servicebinding.io/oauth2',
+    type: secretType,
     // What others put on it stays.
     labels: {
       ...without(target?.labels ?? {}, before[secretAnnotations.addedLabels]),
@@ -120,7 +125,8 @@ function authorityOf({ spec, trust }: SecretOwnerFacts, target: Secret | undefin
 }
 
 /** As it stays behind when its Client goes: of nobody, and no longer ours. */
-export function releasedSecret({ version: _version, immutable: _immutable, ...secret }: Secret): NewSecret {
+export function releasedSecret(read: Secret): NewSecret {
+  const secret = unread(read);
   const { 'app.kubernetes.io/managed-by': _by, 'auth.nauthera.io/client': _client, ...labels } = secret.labels;
   const ours = new Set<string>(Object.values(secretAnnotations));
   const annotations = Object.fromEntries(Object.entries(secret.annotations).filter(([name]) => !ours.has(name)));
@@ -150,8 +156,13 @@ export function isSameContent(secret: Secret, next: NewSecret): boolean {
 
 /** The same, but for what it remembers of the secret before. */
 export function remembering(secret: Secret, former: string | undefined): NewSecret {
-  const { version: _version, immutable: _immutable, ...rest } = secret;
-  return { ...rest, annotations: present({ ...secret.annotations, [secretAnnotations.former]: former }) };
+  return { ...unread(secret), annotations: present({ ...secret.annotations, [secretAnnotations.former]: former }) };
+}
+
+/** What of a Secret can be written. */
+export function unread(secret: Secret): NewSecret {
+  const { version: _version, immutable: _immutable, uid: _uid, controlled: _controlled, ...rest } = secret;
+  return rest;
 }
 
 function namesIn(texts: Readonly<Record<string, string>>): string | undefined {
@@ -214,6 +225,6 @@ function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<s
   );
 }
 
-function present<K extends string>(values: Partial<Record<K, string | undefined>>): Record<K, string> {
+export function present<K extends string>(values: Partial<Record<K, string | undefined>>): Record<K, string> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<K, string>;
 }
