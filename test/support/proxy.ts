@@ -182,6 +182,8 @@ export async function startFaultProxy(targetPort: number, targetHost = '127.0.0.
       wait = 0;
       cut = Number.POSITIVE_INFINITY;
       question = undefined;
+      // An end that was swallowed is sent again until it arrives.
+      for (const pair of pairs) if (pair.swallowed && pair.near.readableEnded) end(pair, 'destroy');
     },
     delay(milliseconds) {
       wait = milliseconds;
