@@ -1,6 +1,7 @@
 import type { ClientRegistration, RegistrationByKind, RegistrationKind } from './registration.ts';
 import type { Registration } from './registry.ts';
 import { ShardedMap, type ShardedMapDraft } from './sharded-map.ts';
+import { frozen, SharedParts } from './shared-parts.ts';
 import type { Registered, Revision, Snapshot } from './snapshot.ts';
 
 type Maps = { readonly [K in RegistrationKind]: ShardedMap<Registered<RegistrationByKind[K]>> } & {
@@ -16,9 +17,11 @@ export class LoadedSnapshot implements Snapshot {
   /** A request asks for it half a dozen times. */
   readonly server: Registered<RegistrationByKind['server']> | undefined;
   readonly #maps: Maps;
+  readonly #parts: SharedParts;
 
-  private constructor(revision: Revision, maps: Maps) {
+  private constructor(revision: Revision, maps: Maps, parts: SharedParts) {
     this.revision = revision;
+    this.#parts = parts;
     this.server = maps.server.get('self');
     this.#maps = maps;
   }
@@ -32,7 +35,7 @@ export class LoadedSnapshot implements Snapshot {
       directory: ShardedMap.empty<Registered<RegistrationByKind['directory']>>(),
       origins: ShardedMap.empty<number>(),
     };
-    return new LoadedSnapshot({ epoch: '', n: 0 }, maps);
+    return new LoadedSnapshot({ epoch: '', n: 0 }, maps, new SharedParts());
   }
 
   client(clientId: string): Registered<RegistrationByKind['client']> | undefined {
@@ -67,17 +70,20 @@ export class LoadedSnapshot implements Snapshot {
       directory: directory.edit(),
       origins: origins.edit(),
     };
-    return new SnapshotDraft(drafts, (revision, maps) => new LoadedSnapshot(revision, maps));
+    const parts = this.#parts;
+    return new SnapshotDraft(drafts, parts, (revision, maps) => new LoadedSnapshot(revision, maps, parts));
   }
 }
 
 /** The next snapshot in the making. */
 export class SnapshotDraft {
   readonly #drafts: Drafts;
+  readonly #parts: SharedParts;
   readonly #finish: (revision: Revision, maps: Maps) => LoadedSnapshot;
 
-  constructor(drafts: Drafts, finish: (revision: Revision, maps: Maps) => LoadedSnapshot) {
+  constructor(drafts: Drafts, parts: SharedParts, finish: (revision: Revision, maps: Maps) => LoadedSnapshot) {
     this.#drafts = drafts;
+    this.#parts = parts;
     this.#finish = finish;
   }
 
@@ -90,7 +96,7 @@ export class SnapshotDraft {
       case 'client':
         this.#countOrigins(this.#drafts.client.get(registration.id)?.value, -1);
         this.#countOrigins(registration.value, 1);
-        return this.#drafts.client.set(registration.id, frozen(registeredClient(registration)));
+        return this.#setClient(registration);
       case 'scope':
         return this.#drafts.scope.set(registration.id, frozen({ owner, value: registration.value }));
       case 'directory':
@@ -126,18 +132,13 @@ export class SnapshotDraft {
       else origins.delete(origin);
     }
   }
-}
 
-function registeredClient({
-  owner,
-  value,
-  allowedBy,
-}: Extract<Registration, { kind: 'client' }>): Registered<ClientRegistration> {
-  return allowedBy === undefined ? { owner, value } : { owner, value, allowedBy };
-}
-
-/** Requests share it: nobody may change it for the others. */
-function frozen<T extends object>(value: T): T {
-  for (const member of Object.values(value)) if (typeof member === 'object' && member !== null) frozen(member);
-  return Object.freeze(value);
+  #setClient({ owner, value, allowedBy }: Extract<Registration, { kind: 'client' }>): void {
+    const parts = this.#parts;
+    const registered = { owner: parts.in(owner), value: parts.in(value) };
+    this.#drafts.client.set(
+      registered.value.client_id,
+      Object.freeze(allowedBy === undefined ? registered : { ...registered, allowedBy: parts.in(allowedBy) }),
+    );
+  }
 }
