@@ -1,4 +1,4 @@
-/** Ending an HTTP server gracefully: what is in flight finishes, idle connections go at once. */
+/** Ending an HTTP server gracefully: what is in flight or on its way finishes, idle connections go at once. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -9,8 +9,8 @@ import { OpenList } from './open-list.ts';
 
 export interface Drain {
   /**
-   * Refuses new connections, closes those without a request in flight (also such that never sent one, which the runtime
-   * would wait for), lets the others answer with `Connection: close`.
+   * Refuses new connections, closes those without a request in flight, lets the others answer with `Connection: close`.
+   * One that has not sent its first request yet was made for it, so all are given {@link firstRequestWithin} before that.
    *
    * @param cap milliseconds after which whatever is still there is cut
    * @param linger milliseconds before any of that in which everything is still answered, with `Connection: close`: whoever
@@ -20,10 +20,14 @@ export interface Drain {
   close(cap: number, linger?: number): Promise<void>;
 }
 
+/** Milliseconds; browsers also make connections that they never use. */
+const firstRequestWithin = 2_000;
+
 export function trackConnections(app: FastifyInstance): Drain {
   const sockets = new Set<Socket>();
   const answers = new OpenList<ServerResponse>();
   const handshakes = new Map<string, Socket>();
+  const spoken = new WeakSet<Socket>();
   let closing = false;
 
   const track = (socket: Socket): void => {
@@ -34,6 +38,7 @@ export function trackConnections(app: FastifyInstance): Drain {
   else app.server.on('connection', track);
   const busy = (): ReadonlySet<Socket> => new Set(Array.from(answers, ({ req }) => req.socket));
   app.server.prependListener('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    spoken.add(socket);
     const answered = answers.add(response);
     atEnd(response, () => {
       answered();
@@ -47,6 +52,8 @@ export function trackConnections(app: FastifyInstance): Drain {
       closing = true;
       for (const response of answers) isLast(response);
       if (linger > 0 && sockets.size + handshakes.size > 0) await sleep(linger);
+      const silent = () => handshakes.size > 0 || Array.from(sockets).some((socket) => !spoken.has(socket));
+      for (const end = Date.now() + Math.min(cap, firstRequestWithin); silent() && Date.now() < end; ) await sleep(20);
       const closed = app.close();
       for (const socket of handshakes.values()) socket.destroy();
       const inUse = busy();

@@ -45,6 +45,15 @@ describe('F42: the graceful end', () => {
     await closing;
   });
 
+  it('answers the first request of a connection that was made before the end began', async () => {
+    const { drain, connect } = await listening(() => Promise.resolve('done'));
+    const silent = await connect();
+    const closing = drain.close(60_000);
+    silent.send(request);
+    expect(await silent.closed()).toMatch(/^HTTP\/1\.1 200 [^]*connection: close[^]*done$/i);
+    await closing;
+  });
+
   it('lingers where somebody is connected: all is answered, and each connection told that it ends', async () => {
     const { url, drain, connect } = await listening(() => Promise.resolve('done'));
     const known = await connect();
