@@ -51,7 +51,7 @@ export async function start(options: ServerOptions): Promise<RunningServer> {
     throw error;
   });
   log.info('listening', { 'nauthera.url': urls.url, 'nauthera.replica': parts.replica });
-  const stopParts = run(parts);
+  const stopParts = run(parts, options);
 
   let stopping: Promise<void> | undefined;
   const stop = async (linger: number): Promise<void> => {
@@ -92,18 +92,8 @@ async function openCertificate(
 }
 
 /** Starts what runs beside requests; returns how it ends. */
-function run({
-  follower,
-  keys,
-  pairwiseSalt,
-  directories,
-  heartbeat,
-  flows,
-  pressure,
-  proxies,
-  server,
-  log,
-}: Parts): () => Promise<void> {
+function run(parts: Parts, { onLoaded }: ServerOptions): () => Promise<void> {
+  const { follower, keys, pairwiseSalt, directories, heartbeat, flows, pressure, proxies, server, log } = parts;
   let trusted: string | undefined;
   follower.onSwap(() => {
     const now = JSON.stringify(server()?.trusted_proxies);
@@ -115,6 +105,9 @@ function run({
     if (changed === 'all' || changed.some(({ kind }) => kind === 'server')) {
       void keys.refresh().then(() => heartbeat.soon());
     }
+  });
+  follower.onSwap((changed) => {
+    if (changed === 'all') onLoaded?.();
   });
   void follower.start();
   keys.start();

@@ -13,6 +13,7 @@ import { keysSettings, migrateSettings, serveSettings } from './config/settings.
 import { exitCodeOf, sentenceOf } from './exit.ts';
 import { addExplain } from './explain-command.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
+import { giveMemoryBack } from './memory.ts';
 import { openNamedDatabase } from './open-database.ts';
 import { addProbe, addRestore, addRevoke } from './operations.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
@@ -65,6 +66,7 @@ async function serve(flags: Flags): Promise<void> {
       log,
       metrics,
       build: { version, revision },
+      onLoaded: giveMemoryBack,
       ...(tracing === undefined ? {} : { tracing }),
       ...(settings.replica === undefined ? {} : { replica: settings.replica }),
     });

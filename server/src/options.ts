@@ -48,6 +48,8 @@ export interface ServerOptions {
   /** Requests in flight per class (tokens, pages) above which 503 is answered. Default 256. */
   readonly maxInFlight?: number;
   readonly pressure?: PressureOptions;
+  /** Runs whenever all registrations were read anew, before a request is answered from them. */
+  readonly onLoaded?: () => void;
   readonly seams?: Seams;
 }
 
