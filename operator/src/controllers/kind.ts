@@ -8,7 +8,7 @@ import { DatabaseUnavailable } from '@nauthera/server/registry';
 import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/conditions.ts';
 import type { Outcome } from '../runtime/controller.ts';
 import { newPass, type Pass } from '../runtime/pass.ts';
-import type { ReferenceIndex } from '../runtime/reference-index.ts';
+import type { ReferenceIndex, References } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
 import { handled } from './annotations.ts';
 import type { WithSpec } from './attachment.ts';
@@ -37,7 +37,7 @@ export interface Reconciled<K extends Kind> {
   /** Annotations that this pass acted upon, beside `reconcile`: echoed in `status.lastHandled`. */
   readonly acted?: readonly string[];
   /** Everything that was looked at, for the index of references. */
-  readonly references: readonly string[];
+  readonly references: readonly string[] | References;
   /** Told, when all is written, the version at which the resource stands then, where there is one. */
   readonly check?: (version: string) => void;
   /** Thrown once the status is written: the pass comes again with back-off. */
@@ -140,7 +140,7 @@ async function lookAndPass<K extends Kind>(
   }
 }
 
-type Passed<K extends Kind> = Omit<Reconciled<K>, 'references'> & { readonly references?: readonly string[] };
+type Passed<K extends Kind> = Omit<Reconciled<K>, 'references'> & { readonly references?: Reconciled<K>['references'] };
 
 async function passOver<K extends Kind>(controller: KindController<K>, resource: Observed<K>): Promise<Passed<K>> {
   const { kind, spec, refused } = resource;

@@ -1,17 +1,24 @@
-/** A thing, and who names it: nearly always one. */
-interface Named {
-  readonly name: string;
-  by: string | Set<string>;
-}
-
 /**
  * Who depends on what: a change of a thing finds the keys of those that name it. What somebody looks at is known only after
  * the look; what moved meanwhile is remembered, so that nobody who looked too early goes unheard.
  */
+
+export interface References {
+  /** What very many name, each in the same words: kept once for all of them. */
+  readonly shared: readonly string[];
+  readonly own: readonly string[];
+}
+
+/** Between a dependent and what it shares with others stands a group, which is a name of theirs and depends like them. */
+const group = '\n';
+
 export class ReferenceIndex {
-  readonly #named = new Map<string, Named>();
-  /** Each name is one text for all: 100,000 Clients name a dozen things each. */
-  readonly #names = new Map<string, readonly Named[]>();
+  /** Of each name: nearly always one. */
+  readonly #dependents = new Map<string, string | Set<string>>();
+  readonly #names = new Map<string, readonly string[]>();
+  /** By what they share. */
+  readonly #groups = new Map<string, string>();
+  #lastGroup = 0;
   /** Looks under way, the oldest first. */
   readonly #looks = new Set<number>();
   /** When a thing moved last, in the order in which they moved; those before the oldest look are forgotten. */
@@ -40,38 +47,63 @@ export class ReferenceIndex {
    *
    * @param told a name of whose moves it hears in another way
    */
-  record(dependent: string, names: Iterable<string>, look = Number.POSITIVE_INFINITY, told?: string): boolean {
-    const before = this.#names.get(dependent) ?? [];
-    const next = new Set(names);
-    const missed = this.#moved.size > 0 && this.#hasMissed(before, next, look, told);
-    for (const named of before) if (!next.has(named.name)) this.#drop(named, dependent);
-    const things: Named[] = [];
-    for (const name of next) things.push(this.#add(name, dependent));
-    if (things.length === 0) this.#names.delete(dependent);
-    else this.#names.set(dependent, things);
+  record(
+    dependent: string,
+    names: readonly string[] | References,
+    look = Number.POSITIVE_INFINITY,
+    told?: string,
+  ): boolean {
+    const { shared, own } = 'own' in names ? names : { shared: [], own: names };
+    const missed = this.#moved.size > 0 && this.#hasMissed(dependent, [...shared, ...own], look, told);
+    const others = own.filter((name) => !shared.includes(name));
+    this.#replace(dependent, new Set(shared.length === 0 ? others : [this.#groupOf(shared), ...others]));
     return missed;
   }
 
-  #hasMissed(before: readonly Named[], next: ReadonlySet<string>, look: number, told: string | undefined): boolean {
-    const had = new Set(before.map(({ name }) => name));
-    return [...next].some((name) => name !== told && !had.has(name) && (this.#moved.get(name) ?? 0) > look);
+  #hasMissed(dependent: string, next: readonly string[], look: number, told: string | undefined): boolean {
+    const before = this.#names.get(dependent) ?? [];
+    const had = new Set(before.flatMap((name) => (isGroup(name) ? (this.#names.get(name) ?? []) : [name])));
+    return next.some((name) => name !== told && !had.has(name) && (this.#moved.get(name) ?? 0) > look);
   }
 
-  #add(name: string, dependent: string): Named {
-    const known = this.#named.get(name);
-    if (known === undefined) {
-      const named = { name, by: dependent };
-      this.#named.set(name, named);
-      return named;
+  #groupOf(shared: readonly string[]): string {
+    const key = keyOf(shared);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    this.#lastGroup += 1;
+    const made = `${group}${this.#lastGroup}`;
+    this.#groups.set(key, made);
+    this.#replace(made, new Set(shared));
+    return made;
+  }
+
+  #replace(dependent: string, next: ReadonlySet<string>): void {
+    const before = this.#names.get(dependent) ?? [];
+    // As nearly always: the texts that are held stay the only ones.
+    if (before.length === next.size && before.every((name) => next.has(name))) return;
+    for (const name of next) this.#add(name, dependent);
+    if (next.size === 0) this.#names.delete(dependent);
+    else this.#names.set(dependent, [...next]);
+    for (const name of before) if (!next.has(name)) this.#drop(name, dependent);
+  }
+
+  #add(name: string, dependent: string): void {
+    const by = this.#dependents.get(name);
+    if (by === undefined) this.#dependents.set(name, dependent);
+    else if (typeof by !== 'string') by.add(dependent);
+    else if (by !== dependent) this.#dependents.set(name, new Set([by, dependent]));
+  }
+
+  #drop(name: string, dependent: string): void {
+    const by = this.#dependents.get(name);
+    if (typeof by === 'object') {
+      by.delete(dependent);
+      if (by.size > 0) return;
     }
-    if (typeof known.by !== 'string') known.by.add(dependent);
-    else if (known.by !== dependent) known.by = new Set([known.by, dependent]);
-    return known;
-  }
-
-  #drop(named: Named, dependent: string): void {
-    if (typeof named.by !== 'string') named.by.delete(dependent);
-    if (typeof named.by === 'string' || named.by.size === 0) this.#named.delete(named.name);
+    this.#dependents.delete(name);
+    if (!isGroup(name)) return;
+    this.#groups.delete(keyOf(this.#names.get(name) ?? []));
+    this.#replace(name, new Set());
   }
 
   knows(dependent: string): boolean {
@@ -89,7 +121,12 @@ export class ReferenceIndex {
   }
 
   dependents(name: string): readonly string[] {
-    const by = this.#named.get(name)?.by ?? [];
-    return typeof by === 'string' ? [by] : [...by];
+    const by = this.#dependents.get(name) ?? [];
+    const all = typeof by === 'string' ? [by] : [...by];
+    return all.flatMap((one) => (isGroup(one) ? this.dependents(one) : [one]));
   }
 }
+
+const isGroup = (name: string): boolean => name.startsWith(group);
+
+const keyOf = (shared: readonly string[]): string => [...new Set(shared)].join(group);

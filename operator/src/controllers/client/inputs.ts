@@ -2,6 +2,7 @@
 
 import type { RegistrationKind } from '@nauthera/server/registry';
 import { clientIdOf, hasUsers } from '../../registrations/client.ts';
+import type { References } from '../../runtime/reference-index.ts';
 import type { Observed } from '../../sources/source.ts';
 import { attach, nameOf, type WithSpec } from '../attachment.ts';
 import { logoName } from '../logo.ts';
@@ -45,7 +46,7 @@ export interface GatheredClient {
   /** Where it is, or was, registered. */
   readonly registry: RegistryHandle | undefined;
   readonly servers: readonly Observed<'AuthorizationServer'>[];
-  readonly references: readonly string[];
+  readonly references: References;
 }
 
 /** @param fresh a secret for the Client, in case that one is needed */
@@ -116,23 +117,27 @@ export interface Named {
 }
 
 /** Everything whose change wakes a Client. */
-export function clientReferences(world: World, named: Named): readonly string[] {
+export function clientReferences(world: World, named: Named): References {
   const { namespace, clientId, serverName, registry, servers, users, secrets, logo, scopes } = named;
   const own = (kind: RegistrationKind, id: string) =>
     registriesOf(world, registry).map((one) => one.reference(kind, id));
-  return [
-    'AuthorizationServer',
-    ...(users ? ['LdapBinding'] : []),
-    ...registryReference(registry, serverName),
-    ...(serverName === undefined ? [] : [world.trust.reference(serverName)]),
-    ...elsewhere(world, servers, registry),
-    ...own('server', 'self'),
-    ...own('client', clientId),
-    `Namespace//${namespace}`,
-    ...secrets.map((secret) => `Secret/${namespace}/${secret}`),
-    ...(logo === undefined ? [] : [`ConfigMap/${namespace}/${logo}`]),
-    ...scopes.flatMap((scope) => own('scope', scope)),
-  ];
+  return {
+    shared: [
+      'AuthorizationServer',
+      ...(users ? ['LdapBinding'] : []),
+      ...registryReference(registry, serverName),
+      ...(serverName === undefined ? [] : [world.trust.reference(serverName)]),
+      ...elsewhere(world, servers, registry),
+      ...own('server', 'self'),
+      `Namespace//${namespace}`,
+      ...scopes.flatMap((scope) => own('scope', scope)),
+    ],
+    own: [
+      ...own('client', clientId),
+      ...secrets.map((secret) => `Secret/${namespace}/${secret}`),
+      ...(logo === undefined ? [] : [`ConfigMap/${namespace}/${logo}`]),
+    ],
+  };
 }
 
 /** Where the operator makes no pods it knows no certificates either. */

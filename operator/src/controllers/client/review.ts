@@ -5,7 +5,7 @@
  */
 import { setImmediate } from 'node:timers/promises';
 import type { LiveReport, StoredCheck } from '@nauthera/server/registry';
-import type { ReferenceIndex } from '../../runtime/reference-index.ts';
+import type { ReferenceIndex, References } from '../../runtime/reference-index.ts';
 import type { Observed } from '../../sources/source.ts';
 import { nameOf, type ServerResource } from '../attachment.ts';
 import { hasDirectoryOn, namespaceFacts, openScopes, serverHolds } from '../look-up.ts';
@@ -142,7 +142,7 @@ class Review {
   #referencesOf(
     { users, secrets, scopes }: ClientCheck,
     { id, owner: { namespace } }: Pick<StoredCheck, 'id' | 'owner'>,
-  ): readonly string[] {
+  ): References {
     const serverName = this.#handle.name;
     return clientReferences(this.#tools.world, {
       namespace,
