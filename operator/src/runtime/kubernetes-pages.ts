@@ -14,8 +14,8 @@ export interface PagesOptions {
   readonly largest?: number;
 }
 
-/** Objects of a page. */
-const most = 500;
+/** Objects of a page: few enough for what is made of them to be gone before the collector takes it for old. */
+const most = 100;
 /** Pages in a row that fitted before a longer one is tried: one that does not fit was sent for nothing. */
 const trust = 3;
 const mebibyte = 1024 * 1024;

@@ -18,8 +18,8 @@ import { ResourceWriter } from './kubernetes-writer.ts';
 import type { Glance, Observed } from './source.ts';
 import { WritesUnderWay } from './writes-under-way.ts';
 
-/** Bytes of objects that wait for somebody to look at them. */
-const passingLimit = 24 * 1024 * 1024;
+/** Bytes of objects that wait for somebody to look at them: some 4,000 Clients. Those beyond are read again. */
+const passingLimit = 8 * 1024 * 1024;
 
 export class ClusterKind<K extends Kind> {
   readonly kind: K;

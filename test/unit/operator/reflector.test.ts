@@ -81,15 +81,15 @@ const watched = () => expect.poll(() => collection.watchers.size).toBe(1);
 
 describe('keeping up', () => {
   it('lists in pages of the most recent state, then watches from there with bookmarks', async () => {
-    for (let i = 0; i < 1201; i += 1) collection.put(`c${i}`, `ns${i % 7}`);
+    for (let i = 0; i < 241; i += 1) collection.put(`c${i}`, `ns${i % 7}`);
     const { reflector, told } = reflecting({ query: { labelSelector: 'x=y' } });
     expect(reflector.sinceLastSync()).toBeUndefined();
     await reflector.start();
-    expect(told).toHaveLength(1201);
+    expect(told).toHaveLength(241);
     expect(collection.lists.map(({ query }) => query)).toEqual([
-      { limit: '500', labelSelector: 'x=y' },
-      { limit: '500', labelSelector: 'x=y', continue: '1:500' },
-      { limit: '500', labelSelector: 'x=y', continue: '1:1000' },
+      { limit: '100', labelSelector: 'x=y' },
+      { limit: '100', labelSelector: 'x=y', continue: '1:100' },
+      { limit: '100', labelSelector: 'x=y', continue: '1:200' },
     ]);
     await watched();
     expect(collection.watches[0]?.query).toEqual({
@@ -322,10 +322,10 @@ describe('never dead, whatever a list does', () => {
   });
 
   it('F31: a list that expires on its way begins anew, without the inconsistent rest that is offered', async () => {
-    for (let i = 0; i < 1100; i += 1) collection.put(`c${i}`);
+    for (let i = 0; i < 220; i += 1) collection.put(`c${i}`);
     let expired = false;
     collection.onList = ({ query, response }) => {
-      if (query['continue'] !== '1:500' || expired) return false;
+      if (query['continue'] !== '1:100' || expired) return false;
       expired = true;
       const metadata = { continue: 'inconsistent' };
       json(response, { kind: 'Status', metadata, status: 'Failure', reason: 'Expired', code: 410 }, 410);
@@ -336,13 +336,13 @@ describe('never dead, whatever a list does', () => {
     expect(reasons()).toEqual(['list expired']);
     expect(collection.lists.map(({ query }) => query['continue'])).toEqual([
       undefined,
-      '1:500',
+      '1:100',
       undefined,
-      '2:500',
-      '2:1000',
+      '2:100',
+      '2:200',
     ]);
     expect(names(reflector)).toEqual(truth());
-    expect(told).toHaveLength(1100);
+    expect(told).toHaveLength(220);
   });
 
   it('F31: while failing, lists are at least a second apart, up to thirty', async () => {
@@ -426,7 +426,7 @@ describe('lists from time to time', () => {
   });
 
   it('what happens while the pages arrive is neither forgotten nor undone', async () => {
-    for (let i = 0; i < 600; i += 1) collection.put(`c${i}`);
+    for (let i = 0; i < 120; i += 1) collection.put(`c${i}`);
     const clock = new HandClock();
     const { reflector, told } = reflecting({ timers: clock, times: { gap: 1000 } });
     await reflector.start();
@@ -439,15 +439,15 @@ describe('lists from time to time', () => {
     };
     clock.advance(600_000);
     await expect.poll(() => held.length).toBe(1);
-    collection.delete('c599');
-    collection.put('c598');
+    collection.delete('c119');
+    collection.put('c118');
     collection.put('new');
-    await expect.poll(() => told.at(-1)).toBe('new uid-601');
+    await expect.poll(() => told.at(-1)).toBe('new uid-121');
     const [second] = held;
     if (second !== undefined) collection.list(second);
     await expect.poll(() => clock.next).toBeGreaterThan(400_000);
     await converges(reflector);
-    expect(told.slice(600)).toEqual(['-c599 uid-600', 'c598 uid-599', 'new uid-601']);
+    expect(told.slice(120)).toEqual(['-c119 uid-120', 'c118 uid-119', 'new uid-121']);
   });
 });
 
