@@ -31,7 +31,7 @@ const layers = [
 ] as const;
 
 /** What is spent twice once in a hundred runs is spent twice. */
-const neverRetried = /concurrency|races|double|lockout|canaries/;
+const neverRetried = /concurrency|races|twice|kill|crash|rotation|redemption|lockout|canaries/;
 
 interface Outcome {
   readonly layer: string;

@@ -128,6 +128,30 @@ describe('what reading policies takes', () => {
   });
 });
 
+it('more policies than one question reads are read by the next ones, and again in their turn', async () => {
+  const uids = Array.from({ length: 12 }, (_, index) => `old-${index}`);
+  const policyOf = (uid: string) => `cn=${uid},ou=policies,${seedSuffix}`;
+  await slapd.add(uids.map((uid) => named(policyOf(uid), uid, '3600')).join(''));
+  const person = (uid: string) =>
+    `dn: ${seedDn(uid)}\nobjectClass: inetOrgPerson\nuid: ${uid}\ncn: ${uid}\nsn: ${uid}\nuserPassword: ${uid}\npwdPolicySubentry: ${policyOf(uid)}\n\n`;
+  await slapd.add(uids.map(person).join(''));
+  await using people = openDirectories({ people: registrationOf(slapd) }, { time });
+  const ids: string[] = [];
+  for (const uid of uids) ids.push(await idOf(people, uid));
+  // Nothing is known when it is long over.
+  later = 7200;
+  const expired = async () => {
+    const many = await people.port.lookupMany('shop/people', ids, never);
+    return ids.filter((id) => (many.get(id) as { account: AccountState }).account === 'password_expired').length;
+  };
+  expect(await expired()).toBe(12);
+  // All are due again; those that this question does not read count as they were read.
+  later = 10_800;
+  await slapd.modify(uids.map((uid) => replaced(policyOf(uid), 'pwdMaxAge', '0')).join(''));
+  expect(await expired()).toBe(2);
+  expect(await expired()).toBe(0);
+});
+
 describe('a policy that cannot be read', () => {
   it.each([
     ['hides from the service account', hidden],

@@ -10,7 +10,8 @@ import { OpenList } from './open-list.ts';
 export interface Drain {
   /**
    * Refuses new connections, closes those without a request in flight, lets the others answer with `Connection: close`.
-   * One that has not sent its first request yet was made for it, so all are given {@link firstRequestWithin} before that.
+   * Where a connection has not sent its first request yet, this begins up to {@link firstRequestWithin} later, and what comes
+   * until then is answered: the connection was made for a request.
    *
    * @param cap milliseconds after which whatever is still there is cut
    * @param linger milliseconds before any of that in which everything is still answered, with `Connection: close`: whoever

@@ -133,11 +133,11 @@ export class SnapshotDraft {
     }
   }
 
-  #setClient({ owner, value, allowedBy }: Extract<Registration, { kind: 'client' }>): void {
+  #setClient({ id, owner, value, allowedBy }: Extract<Registration, { kind: 'client' }>): void {
     const parts = this.#parts;
     const registered = { owner: parts.in(owner), value: parts.in(value) };
     this.#drafts.client.set(
-      registered.value.client_id,
+      id,
       Object.freeze(allowedBy === undefined ? registered : { ...registered, allowedBy: parts.in(allowedBy) }),
     );
   }

@@ -44,6 +44,27 @@ describe('an attribute that tells the state', () => {
   it('values that the directory shows in parts count as not listed, and as none', () =>
     expect(status.stateOf(entry(['active'], 'status;range=0-0'))).toBe('expired'));
 
+  it('a value that looks like a listed one may shut, and opens nothing', () => {
+    const open = accountStatus(
+      {
+        attribute: 'status',
+        values: [
+          { value: 'shut', state: 'disabled' },
+          { value: 'active', state: 'active' },
+        ],
+        other_values: 'active',
+        without_value: 'active',
+      },
+      foldCase,
+    );
+    expect(['\uff53\uff48\uff55\uff54', 'shut\u00a0', 'gone'].map((value) => open.stateOf(entry([value])))).toEqual([
+      'disabled',
+      'disabled',
+      'active',
+    ]);
+    expect(status.stateOf(entry(['\uff41ctive']))).toBe('expired');
+  });
+
   it('without one an account is active', () =>
     expect(accountStatus(undefined, foldCase).stateOf(entry(['shut']))).toBe('active'));
 });

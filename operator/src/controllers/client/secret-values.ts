@@ -225,6 +225,6 @@ function isEqual(one: Readonly<Record<string, string>>, other: Readonly<Record<s
   );
 }
 
-export function present<K extends string>(values: Partial<Record<K, string | undefined>>): Record<K, string> {
+function present<K extends string>(values: Partial<Record<K, string | undefined>>): Record<K, string> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as Record<K, string>;
 }

@@ -1,5 +1,5 @@
 /** PURE. The state of an account as the registration says to tell it, and which of two states counts. */
-import type { Fold } from '../../protocol/distinguished-name.ts';
+import { type Fold, foldText } from '../../protocol/distinguished-name.ts';
 import type { DirectoryRegistration } from '../../registry/registration.ts';
 import type { AccountState } from '../directory.ts';
 import type { EntryReader } from './entry.ts';
@@ -30,7 +30,12 @@ export function accountStatus(status: DirectoryRegistration['account_status'], f
   if (status === undefined) return untold;
   const { attribute, values, other_values, without_value } = status;
   const meaning = Map.groupBy(values, ({ value }) => fold(value));
-  const statesOf = (text: string) => meaning.get(fold(text))?.map(({ state }) => state) ?? [other_values];
+  const lookalikes = Map.groupBy(values, ({ value }) => foldText(value));
+  const statesOf = (text: string): readonly AccountState[] => {
+    const meant = meaning.get(fold(text))?.map(({ state }) => state);
+    // What only looks like a listed value opens nothing, and may shut.
+    return meant ?? [other_values, ...(lookalikes.get(foldText(text)) ?? []).map(({ state }) => state)];
+  };
   return {
     attributes: [attribute],
     stateOf(entry) {

@@ -24,7 +24,7 @@ export async function authenticate(
   if (answer.policy === 'change_after_reset')
     return { outcome: 'rejected', reason: 'must_change_password', bound: true };
   // The directory let the user in: what it went by, such as a lock, is over, and its entry or a policy says so now.
-  if (found.mayBeOutlived) asking.policies.forget();
+  if (found.mayBeOutlived) asking.policies.doubt();
   const again = found.mayBeOutlived ? await readAgain(asking, entryId, signal, server) : undefined;
   if (again === null) return wrongCredentials;
   const { account } = again ?? found.user;

@@ -1,6 +1,6 @@
 /**
- * The policies that decide how long passwords and accounts of a directory hold, kept for minutes: no request waits for one
- * that was read before. Where one cannot be read, what the entry itself says counts alone.
+ * The policies that decide how long passwords and accounts of a directory hold, kept for minutes, so that few requests
+ * wait for one. Where one cannot be read, what the entry itself says counts alone.
  */
 import { EqualityFilter, OrFilter, PresenceFilter } from 'ldapts';
 import type { RawEntry } from './answers.ts';
@@ -20,7 +20,7 @@ export interface PolicyPlace {
 
 /** Minutes after a change every replica goes by it. */
 const keptFor = 120;
-/** The others of a question are read by the next one. */
+/** Of a question, those first that were never read or were read longest ago: the others are read by the next one. */
 const mostAtOnce = 10;
 const mostKept = 1000;
 
@@ -56,30 +56,41 @@ export class Policies {
   /** As it was read last. `null`: the entry has none, or it is not known. */
   of(entry: EntryReader): EntryReader | null {
     const name = this.#nameFor(entry);
-    return name === undefined ? null : (this.#kept.get(name.toLowerCase())?.policy ?? null);
+    return name === undefined ? null : (this.#kept.get(name)?.policy ?? null);
   }
 
-  /** What the directory did shows that one of them is another now. */
-  forget(): void {
-    this.#kept.clear();
+  /** What the directory did shows that one of them is another now: each counts until it is read again, and is due at once. */
+  doubt(): void {
+    for (const [name, { policy }] of this.#kept) this.#kept.set(name, { policy, until: 0 });
   }
 
   /** Reads those that entries need and that are not known, or not any more. @throws what searching throws */
   async readFor(searcher: Searcher, entries: readonly RawEntry[]): Promise<void> {
     const { place, time } = this.#ports;
     if (place === null) return;
-    const names = new Map(entries.flatMap((raw) => this.#nameIn(raw) ?? []).map((name) => [name.toLowerCase(), name]));
-    const due = [...names].filter(([key]) => (this.#kept.get(key)?.until ?? 0) <= time());
-    if (this.#kept.size > mostKept) this.forget();
-    for (const [key, name] of due.slice(0, mostAtOnce)) {
+    const names = new Set(entries.flatMap((raw) => this.#nameIn(raw) ?? []));
+    const due = [...names].map((name) => ({ name, until: this.#kept.get(name)?.until ?? -1 }));
+    const first = due.filter(({ until }) => until <= time()).toSorted((one, other) => one.until - other.until);
+    for (const { name } of first.slice(0, mostAtOnce)) {
       const policy = await read(searcher, place, name);
-      this.#kept.set(key, { policy, until: time() + keptFor });
-      if (policy !== null) this.#unreadable.delete(key);
-      else if (!this.#unreadable.has(key)) {
-        this.#unreadable.add(key);
+      this.#keep(name, { policy, until: time() + keptFor }, names);
+      if (policy !== null) this.#unreadable.delete(name);
+      else if (!this.#unreadable.has(name)) {
+        this.#unreadable.add(name);
         this.#ports.onUnreadable();
       }
     }
+  }
+
+  /** None that this question needs makes room. */
+  #keep(name: string, kept: Kept, needed: ReadonlySet<string>): void {
+    this.#kept.delete(name);
+    this.#kept.set(name, kept);
+    if (this.#kept.size <= mostKept) return;
+    const oldest = [...this.#kept.keys()].find((one) => !needed.has(one));
+    if (oldest === undefined) return;
+    this.#kept.delete(oldest);
+    this.#unreadable.delete(oldest);
   }
 
   #nameIn(raw: RawEntry): string | undefined {

@@ -131,7 +131,9 @@ export function userReading(directory: string, registration: DirectoryRegistrati
     },
     identify,
     mayBeOutlived: (entry, { now, policy }) =>
-      vendor.mayBeOutlived(entry) || vendor.stateOf(entry, now, policy) !== vendor.stateOf(entry, now, null),
+      // What an attribute tells does not end by itself.
+      status.stateOf(entry) === 'active' &&
+      (vendor.mayBeOutlived(entry) || vendor.stateOf(entry, now, policy) !== vendor.stateOf(entry, now, null)),
     read(entry, found, from) {
       return {
         ...identify(entry, from),
