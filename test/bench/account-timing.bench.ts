@@ -10,7 +10,7 @@ import { judgeLimit, type Method, type Outcome, resultOf } from './measure.ts';
 import { clientIdOf, declare, type Running, type Stage, serve } from './stage.ts';
 import { formOf, Walker } from './walk.ts';
 
-/** Below it the two cannot be told apart (threats: F15). */
+/** Below it the two cannot be told apart (F15). */
 const limit = 4.5;
 
 /** Milliseconds of the answer to a wrong password. */
