@@ -2,24 +2,12 @@
  * The directory as the rest of the server sees it. Adapters live beside this file (`ldap/`). Expected answers are
  * values; only "could not be asked" is thrown, as {@link DirectoryUnavailable}.
  */
+import type { AccountState } from '../protocol/terms.ts';
+
+export type { AccountState };
 
 /** JSON value of a claim read from an entry. */
 export type ClaimValue = string | number | boolean | readonly ClaimValue[] | { readonly [name: string]: ClaimValue };
-
-/**
- * Whether an account may be used now. `expired`: the account itself. `password_expired`: without grace; with it the account is
- * active and {@link DirectoryUser.warnings} says so. `outside_hours`: it will be active again without anybody doing anything.
- */
-export const accountStates = [
-  'active',
-  'locked',
-  'disabled',
-  'expired',
-  'must_change_password',
-  'password_expired',
-  'outside_hours',
-] as const;
-export type AccountState = (typeof accountStates)[number];
 
 /** `password_grace`: the password has expired and is taken a few times more; `password_expires`: soon. For the log alone. */
 export type AccountWarning = 'password_grace' | 'password_expires';

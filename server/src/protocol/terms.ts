@@ -79,3 +79,18 @@ export type SigningAlgorithm = (typeof signingAlgorithms)[number];
 /** Scopes that exist without a Scope resource and cannot be redefined. */
 export const builtInScopes = ['openid', 'profile', 'email', 'phone', 'address', 'offline_access', 'groups'] as const;
 export type BuiltInScope = (typeof builtInScopes)[number];
+
+/**
+ * Whether an account may be used now. `expired`: the account itself. `password_expired`: without grace; with it the account is
+ * active and a warning says so. `outside_hours`: it will be active again without anybody doing anything.
+ */
+export const accountStates = [
+  'active',
+  'locked',
+  'disabled',
+  'expired',
+  'must_change_password',
+  'password_expired',
+  'outside_hours',
+] as const;
+export type AccountState = (typeof accountStates)[number];

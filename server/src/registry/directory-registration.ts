@@ -1,18 +1,10 @@
 import { type Static, Type } from 'typebox';
+import { accountStates } from '../protocol/terms.ts';
 import { closed, distinct, lifetime, list, literals, text } from './schema.ts';
 
 const searchScope = literals(['base', 'one', 'sub']);
 
-/** As `AccountState` of the directory room has them. */
-const accountState = literals([
-  'active',
-  'locked',
-  'disabled',
-  'expired',
-  'must_change_password',
-  'password_expired',
-  'outside_hours',
-]);
+const accountState = literals(accountStates);
 
 /** A directory (an LdapBinding); its id is `<namespace>/<name>`. */
 export const DirectoryRegistration = Type.Object(

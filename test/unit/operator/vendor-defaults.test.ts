@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { registerDirectory } from '../../../operator/src/registrations/directory.ts';
-import { accountStates } from '../../../server/src/directory/directory.ts';
+import { accountStates } from '../../../server/src/protocol/terms.ts';
 import { DirectoryRegistration } from '../../../server/src/registry/registration.ts';
 import { checkRegistration } from '../../../server/src/registry/validate.ts';
 import { observed } from './resources.ts';
