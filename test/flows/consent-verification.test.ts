@@ -199,8 +199,8 @@ describe('locked between the sign-in and Allow', () => {
     const page = await allow(browser, consent);
     expect(page.name).toBe('error:access_denied');
     await nothingIssued();
-    expect(await lastAudit('consent.verified')).toMatchObject({ outcome: 'refused', reason: 'account_inactive' });
-    expect(await lastAudit('grant.ended')).toMatchObject({ reason: 'leaver', user_name: 'grace' });
+    expect(await lastAudit('consent.verified')).toMatchObject({ outcome: 'refused', reason: 'locked' });
+    expect(await lastAudit('grant.ended')).toMatchObject({ reason: 'locked', user_name: 'grace' });
     await slapd.unlock(seedDn('grace'));
     for (const one of [browser, earlier.browser, offline.browser]) {
       expect((await one.get(authorizePath({ scope: 'openid' }))).name).toBe('login');

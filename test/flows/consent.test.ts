@@ -333,7 +333,7 @@ describe('what the directory refuses', () => {
         await world.count('consents', `subject IN (SELECT subject FROM sessions WHERE username = '${username}')`),
       ]).toEqual([0, 0]);
       expect((await browser.get(authorizePath())).name).toBe('login');
-      expect(await audit('grant.ended')).toMatchObject([{ reason: 'leaver' }]);
+      expect(await audit('grant.ended')).toMatchObject([{ reason: how === 'deleted' ? 'gone' : how }]);
     },
   );
 

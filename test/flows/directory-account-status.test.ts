@@ -1,5 +1,6 @@
 /** I2, A32: a state that an attribute tells, as the registration says, counts wherever something is given or kept. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { AccountState } from '../../server/src/directory/directory.ts';
 import { answerDevice, deviceApp, enterCode, poll, startDevice } from '../support/devices.ts';
 import { registrationOf } from '../support/directories.ts';
 import { replaced } from '../support/ldap-changes.ts';
@@ -55,23 +56,23 @@ async function signedIn() {
   return { browser, tokens: (await world.token(codeFields(response.code))).body };
 }
 
-const cases: readonly (readonly [string, readonly string[]])[] = [
-  ...ending.map((state) => [state, [state]] as const),
-  ['a value that is not listed', ['gone']],
-  ['no value', []],
-  ['two values', ['active', 'locked']],
+/** Values of the attribute, and the state that they tell. */
+const cases: readonly (readonly [string, readonly string[], AccountState])[] = [
+  ...ending.map((state) => [state, [state], state] as const),
+  ['a value that is not listed', ['gone'], 'disabled'],
+  ['no value', [], 'disabled'],
+  ['two values', ['active', 'locked'], 'locked'],
 ];
+const told = (event: string) => world.rows(`SELECT outcome, reason FROM audit WHERE event = '${event}'`);
 
 describe('whoever is out by an attribute of the entry', () => {
-  it.each(cases)('%s: a refresh gives nothing and ends what there is', async (_title, values) => {
+  it.each(cases)('%s: a refresh gives nothing and ends what there is', async (_title, values, state) => {
     const { tokens } = await signedIn();
     await title(...values);
     expect((await world.token(refreshFields(tokens.refresh_token))).body.error).toBe('invalid_grant');
     expect(await world.count('sessions', 'ended_at IS NULL')).toBe(0);
     expect(await world.count('grants', 'ended_at IS NULL')).toBe(0);
-    expect(await world.rows(`SELECT reason FROM audit WHERE event = 'grant.ended'`)).toEqual([
-      { reason: 'account_inactive' },
-    ]);
+    expect(await told('grant.ended')).toEqual([{ outcome: 'refused', reason: state }]);
   });
 
   it('outside of the hours a refresh gives nothing, and ends nothing', async () => {
@@ -82,21 +83,25 @@ describe('whoever is out by an attribute of the entry', () => {
     expect((await world.token(refreshFields(tokens.refresh_token))).status).toBe(200);
   });
 
-  it.each(cases)('%s: nothing is given silently', async (_title, values) => {
+  it.each(cases)('%s: nothing is given silently', async (_title, values, state) => {
     const { browser } = await signedIn();
     await title(...values);
     const { response } = await browser.get(authorizePath({ scope: 'openid', prompt: 'none' }));
     expect(response.code).toBeUndefined();
     expect(response.error).toBe('access_denied');
+    expect(await told('consent.verified')).toEqual([{ outcome: 'refused', reason: state }]);
+    expect(await told('grant.ended')).toEqual([{ outcome: 'success', reason: state }]);
   });
 
-  it.each(cases)('%s: no device is let in', async (_title, values) => {
+  it.each(cases)('%s: no device is let in', async (_title, values, state) => {
     const { browser } = await signedIn();
     const device = await startDevice(world);
     const page = await enterCode(browser, device.user_code);
     await title(...values);
     expect((await browser.submit(page, { decision: 'allow' })).name).not.toBe('device-approved');
     expect((await poll(world, device)).body.access_token).toBeUndefined();
+    expect(await told('device.denied')).toEqual([{ outcome: 'refused', reason: state }]);
+    expect(await told('grant.ended')).toEqual([{ outcome: 'success', reason: state }]);
   });
 
   it('who is not, is let in by the same ways', async () => {

@@ -190,7 +190,7 @@ describe('the directory at each refresh', () => {
         [username],
       );
       expect(audit).toEqual({
-        reason: 'account_inactive',
+        reason: how === 'deleted' ? 'gone' : how,
         client_id: 'shop.web',
         directory: memoryDirectoryId,
         grant_type: 'refresh_token',

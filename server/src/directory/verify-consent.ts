@@ -3,7 +3,7 @@
  */
 import { claimsBehind, type NamedClaim } from '../protocol/claims.ts';
 import { parseDn, sameDn } from '../protocol/distinguished-name.ts';
-import { builtInScopes } from '../protocol/terms.ts';
+import { type AccountState, accountStates, builtInScopes } from '../protocol/terms.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { DirectoryRegistration } from '../registry/registration.ts';
 import type { DirectoryUser } from './directory.ts';
@@ -88,12 +88,26 @@ export type Verification =
   | {
       readonly outcome: 'refused';
       /**
-       * `account_inactive` and `not_a_member` end more than this request: see the refresh grant. `outside_hours` ends nothing
+       * {@link Leaving} and `not_a_member` end more than this request: see the refresh grant. `outside_hours` ends nothing
        * but it: the account is as it was when its hours begin again.
        */
-      readonly reason: 'account_inactive' | 'outside_hours' | 'not_a_member' | 'scope_refused';
+      readonly reason: Leaving | 'outside_hours' | 'not_a_member' | 'scope_refused';
       readonly refused: readonly RefusedScope[];
     };
+
+/** Why somebody is a user no longer, in the words of the audit log. `gone`: a complete search found nobody. */
+export type Leaving = 'gone' | Exclude<AccountState, 'active' | 'outside_hours'>;
+
+/** Whoever may sign in at other hours did not leave: a new token is refused, and nothing is ended. */
+const leaving: ReadonlySet<string> = new Set([
+  'gone',
+  ...accountStates.filter((state) => state !== 'active' && state !== 'outside_hours'),
+]);
+
+/** Whether this is the word for somebody who left: all that they have and gave ends. */
+export function hasLeft(word: string): word is Leaving {
+  return leaving.has(word);
+}
 
 /**
  * @param user the entry as read for this very question; `null`: a complete search found nobody
@@ -104,10 +118,8 @@ export function verifyConsent(
   rules: ConsentRules,
   question: ConsentQuestion,
 ): Verification {
-  if (user?.account === 'outside_hours') return { outcome: 'refused', reason: 'outside_hours', refused: [] };
-  if (user === null || user.account !== 'active') {
-    return { outcome: 'refused', reason: 'account_inactive', refused: [] };
-  }
+  if (user === null) return { outcome: 'refused', reason: 'gone', refused: [] };
+  if (user.account !== 'active') return { outcome: 'refused', reason: user.account, refused: [] };
   const { grantId, clientId, accessGroups, onRefusedScope, askedAt } = question;
   if (accessGroups.length > 0 && !isMemberOfOne(user, accessGroups, rules)) {
     return { outcome: 'refused', reason: 'not_a_member', refused: [] };

@@ -1,5 +1,6 @@
 /** The authorization endpoint (RFC 6749 §3.1, OpenID Connect Core §3.1.2). A stranger's request costs no statement. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { hasLeft } from '../directory/verify-consent.ts';
 import { readQuery } from '../http/form.ts';
 import { carried, type Interaction, type Note } from '../interaction/sealed-request.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
@@ -164,8 +165,8 @@ async function refuse(
     throw redirectError(going.request.redirect, decision.error, 'the user would have to be asked');
   }
   const { answer, audit } = refusedAnswer(ports, visit, going, decision, session);
-  if (decision.reason === 'account_inactive') {
-    const ended = audited({ ...audit, event: 'grant.ended', outcome: 'success', reason: 'leaver' });
+  if (hasLeft(decision.reason)) {
+    const ended = audited({ ...audit, event: 'grant.ended', outcome: 'success' });
     await ports.grants.endSubject(session.subject, [audit, ended]);
     ports.emitAudit(ended);
     ports.metrics.grantsEnded.inc({ cause: 'leaver' });

@@ -1,5 +1,6 @@
 /** The consent page's form. After a click the directory is always asked anew, and only then is anything given. */
 import type { FastifyInstance, FastifyReply } from 'fastify';
+import { hasLeft } from '../directory/verify-consent.ts';
 import { readQuery } from '../http/form.ts';
 import type { Interaction } from '../interaction/sealed-request.ts';
 import { isWithin } from '../protocol/scope.ts';
@@ -99,8 +100,8 @@ async function refuse(
   browser: string,
 ): Promise<void> {
   const { code, audit } = refusedAnswer(ports, visit, going, decision, session, browser);
-  if (decision.reason === 'account_inactive') {
-    const ended = audited({ ...audit, event: 'grant.ended', outcome: 'success', reason: 'leaver' });
+  if (hasLeft(decision.reason)) {
+    const ended = audited({ ...audit, event: 'grant.ended', outcome: 'success' });
     await ports.grants.endSubject(session.subject, [audit, ended], code);
     ports.emitAudit(ended);
     ports.metrics.grantsEnded.inc({ cause: 'leaver' });

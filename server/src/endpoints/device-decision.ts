@@ -1,6 +1,6 @@
 /** The click on a device's page. After a yes the directory is always asked, for this very request, and only then is anything given. */
 import { DirectoryUnavailable, knownClaims } from '../directory/directory.ts';
-import { type Verification, type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
+import { hasLeft, type Verification, type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
 import { departureOf } from '../http/departure.ts';
 import { holds } from '../interaction/next-step.ts';
 import { releasedClaims } from '../protocol/claims.ts';
@@ -138,12 +138,12 @@ async function refuse(ports: DecisionPorts, visit: Visit, deciding: Deciding, re
     ports.metrics.deviceAuthorizations.inc({ outcome: 'denied' });
     ports.metrics.consents.inc({ outcome });
   }
-  if (reason === 'account_inactive') await endLeaver(ports, deciding.session, event);
+  if (hasLeft(reason)) await endLeaver(ports, deciding.session, event);
 }
 
 /** The directory said that this person has left: whatever else they gave ends too. */
 async function endLeaver(ports: DecisionPorts, { subject }: Session, denied: AuditEvent): Promise<void> {
-  const ended = audited({ ...denied, event: 'grant.ended', outcome: 'success', reason: 'leaver' });
+  const ended = audited({ ...denied, event: 'grant.ended', outcome: 'success' });
   await ports.grants.endSubject(subject, [ended]);
   ports.emitAudit(ended);
   ports.metrics.grantsEnded.inc({ cause: 'leaver' });

@@ -3,7 +3,13 @@
  * for the grant to give.
  */
 import { type DirectoryPort, DirectoryUnavailable, type DirectoryUser } from '../directory/directory.ts';
-import { type ConsentRules, type VerifiedConsent, verifyConsent } from '../directory/verify-consent.ts';
+import {
+  type ConsentRules,
+  hasLeft,
+  type Leaving,
+  type VerifiedConsent,
+  verifyConsent,
+} from '../directory/verify-consent.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
 import type { Clock } from '../protocol/time.ts';
@@ -59,7 +65,7 @@ export async function askDirectory(
   });
   if (verification.outcome === 'verified') return verification.consent;
   const { reason, refused } = verification;
-  if (reason === 'account_inactive') await endLeaver(ports, refreshing, grant);
+  if (hasLeft(reason)) await endLeaver(ports, refreshing, grant, reason);
   // Nothing ends: the same token is good again when the hours of the account begin.
   else if (reason === 'outside_hours') {
     ports.audit(eventOf(refreshing, grant, { event: 'token.refused', outcome: 'refused', reason }));
@@ -119,8 +125,13 @@ async function end(
   ports.metrics.grantsEnded.inc({ cause: 'rule' });
 }
 
-async function endLeaver(ports: RefreshGatePorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
-  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', reason: 'account_inactive' });
+async function endLeaver(
+  ports: RefreshGatePorts,
+  refreshing: Refreshing,
+  grant: UserGrant,
+  reason: Leaving,
+): Promise<void> {
+  const event = eventOf(refreshing, grant, { event: 'grant.ended', outcome: 'refused', reason });
   await ports.grants.endSubject(grant.subject, [event]);
   ports.audit(event);
   ports.metrics.grantsEnded.inc({ cause: 'leaver' });

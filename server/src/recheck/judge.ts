@@ -1,7 +1,7 @@
 /** PURE. What the directory's word about a user means for the sessions and grants that hang off them. */
 import { isDeepStrictEqual } from 'node:util';
 import { type DirectoryUser, knownClaims, type LookedUp } from '../directory/directory.ts';
-import { type ConsentRules, verifyConsent } from '../directory/verify-consent.ts';
+import { type ConsentRules, hasLeft, verifyConsent } from '../directory/verify-consent.ts';
 import { hasGroups, mayLoseByGroups, questionAbout, releasedAgain } from '../grants/regrant.ts';
 import type { EpochSeconds } from '../protocol/time.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
@@ -55,9 +55,6 @@ export function usersOf({ sessions, grants }: Bucket): readonly Held[] {
   return [...users.values()];
 }
 
-/** Who may sign in at other hours did not leave: a new token is refused, and nothing is ended. */
-const staying: ReadonlySet<string> = new Set(['active', 'outside_hours']);
-
 /** @param found by entry id, as a complete search found them */
 export function judge(users: readonly Held[], found: ReadonlyMap<string, LookedUp>, facts: Facts): Judgement {
   const leavers: Leaver[] = [];
@@ -71,7 +68,7 @@ export function judge(users: readonly Held[], found: ReadonlyMap<string, LookedU
     const { subject, username } = held;
     if (now === undefined) leavers.push({ subject, username, reason: 'gone' });
     else if (now === 'unreadable' || now.subject !== subject) unknown += 1;
-    else if (!staying.has(now.account)) leavers.push({ subject, username, reason: now.account });
+    else if (hasLeft(now.account)) leavers.push({ subject, username, reason: now.account });
     else if (now.account === 'active' && facts.groupsHidden) unknown += 1;
     else if (now.account === 'active') {
       sessions.push(...changedSessions(held, now));

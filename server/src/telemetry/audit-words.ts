@@ -20,7 +20,7 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
   'consent.given': both('A user said yes, and the directory confirmed it; `rule` names the consent rules that decided'),
   'consent.denied': both('A user said no'),
   'consent.verified': both(
-    'The directory decided: it confirmed what was remembered or needs no question, or refused it. Where it could not be asked, the outcome is `failure`, in a line alone',
+    'The directory decided: it confirmed what was remembered or needs no question, or refused it; `reason` says why, in the exact state of the account where that is it (`gone`: the entry is there no more). Where it could not be asked, the outcome is `failure`, in a line alone',
   ),
   'consent.withdrawn': both('A user took back what was remembered'),
   'code.issued': line('An application was given an authorization code; its row is that of the yes'),
@@ -30,7 +30,9 @@ export const auditWords: Readonly<Record<AuditEventName, EventWords>> = {
     'A refresh token was refused for now: the directory could not be asked, or the account is outside its hours. Nothing was spent',
   ),
   'token.revoked': both('A token was revoked by its client, or all of a client by hand or with its secret'),
-  'grant.ended': both('What a user allowed a client ended; `reason` says why'),
+  'grant.ended': both(
+    'What a user allowed a client ended; `reason` says why. Of a user who left it is `gone`, or the state of the account, and all that they allowed ended',
+  ),
   'replay.detected': both('A code or refresh token that was spent came again; its grant ended'),
   'device.started': line('A device asked for a code'),
   'device.approved': both('A user said yes to a device, and the directory confirmed it'),
