@@ -3,13 +3,15 @@
  * `N passed, N failed`. Exit code 0: every test of every layer passed; 1: one failed, or a layer ran no test.
  * `E2E_REPEAT=10` runs the layer e2e ten times in a row. `RETRY_FILES=2`: when at most two files of a layer failed, these
  * are run once more; a test that passes then is told as flaky, with how it failed, and does not fail the run. Tests of
- * races are never asked again, and neither are the layers without foreign programs, unit and registry.
+ * races are never asked again, and neither are the layers without foreign programs, unit and registry, nor a run in which
+ * something went wrong outside of every test.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FinishedRun, failuresOf, filesToRetry, head, type Report } from './support/layer-report.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -30,9 +32,6 @@ const layers = [
   },
 ] as const;
 
-/** What is spent twice once in a hundred runs is spent twice. */
-const neverRetried = /concurrency|races|twice|kill|crash|rotation|redemption|lockout|canaries/;
-
 interface Outcome {
   readonly layer: string;
   readonly passed: number;
@@ -46,33 +45,20 @@ interface Outcome {
   readonly flaky: readonly string[];
 }
 
-interface Report {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly failureMessages: readonly string[] | null;
-    }[];
-  }[];
-}
-
 async function runLayer(layer: (typeof layers)[number]): Promise<Outcome> {
   console.log(`\n── ${layer.name}: ${layer.about}`);
   const started = Date.now();
-  let { code, report } = await runFiles(layer, []);
+  let { code, report, unhandled } = await runFiles(layer, []);
   let flaky: readonly string[] = [];
-  const files = filesToRetry(layer, report);
+  const files = 'retried' in layer ? filesToRetry({ report, unhandled }, here, retryFiles) : [];
   if (report !== undefined && files.length > 0) {
     console.log(`\n── ${layer.name}, once more: ${files.join(', ')}`);
     const again = await runFiles(layer, files);
     if (again.code === 0 && again.report !== undefined) {
-      flaky = failuresOf(report);
+      flaky = failuresOf(report, here);
       const others = report.testResults.filter(({ status }) => status !== 'failed');
       report = { testResults: [...others, ...again.report.testResults] };
-      code = 0;
+      ({ code, unhandled } = again);
     }
   }
   const tests = report?.testResults.flatMap(({ assertionResults }) => assertionResults) ?? [];
@@ -83,25 +69,21 @@ async function runLayer(layer: (typeof layers)[number]): Promise<Outcome> {
     passed,
     failed,
     skipped: tests.length - passed - failed,
-    // A file that does not load fails no test, and a layer without tests proves nothing.
+    // A file that does not load fails no test, nor does what goes wrong outside of tests; a layer without tests proves nothing.
     broken: (code !== 0 && failed === 0) || passed === 0,
     seconds: Math.round((Date.now() - started) / 1000),
-    failures: report === undefined ? [] : failuresOf(report),
+    failures: [
+      ...(report === undefined ? [] : failuresOf(report, here)),
+      ...(unhandled ?? []).map((error) => `outside of every test\n     ${head(error)}`),
+    ],
     flaky,
   };
 }
 
-/** The files that failed, relative to this folder; none when one of them may not be asked again, or there are many. */
-function filesToRetry(layer: (typeof layers)[number], report: Report | undefined): string[] {
-  if (report === undefined || !('retried' in layer)) return [];
-  const failed = report.testResults.filter(({ status }) => status === 'failed').map(({ name }) => relative(here, name));
-  return failed.length > retryFiles || failed.some((file) => neverRetried.test(file)) ? [] : failed;
-}
-
 /** All files of the layer, or those named (relative to this folder). */
-async function runFiles(layer: (typeof layers)[number], files: readonly string[]) {
+async function runFiles(layer: (typeof layers)[number], files: readonly string[]): Promise<FinishedRun> {
   const folder = await mkdtemp(join(tmpdir(), 'nauthera-report-'));
-  const report = join(folder, 'report.json');
+  const [report, unhandled] = [join(folder, 'report.json'), join(folder, 'unhandled.json')];
   const code = await new Promise<number>((resolve) => {
     const child = spawn(
       process.execPath,
@@ -113,32 +95,22 @@ async function runFiles(layer: (typeof layers)[number], files: readonly string[]
         `--maxWorkers=${layer.workers}`,
         '--reporter=default',
         '--reporter=json',
+        `--reporter=${join(here, 'support/unhandled-reporter.ts')}`,
         `--outputFile.json=${report}`,
       ],
-      { cwd: here, stdio: ['ignore', 'inherit', 'inherit'] },
+      { cwd: here, env: { ...process.env, UNHANDLED_ERRORS: unhandled }, stdio: ['ignore', 'inherit', 'inherit'] },
     );
     child.once('error', () => resolve(127));
     child.once('exit', (exit) => resolve(exit ?? 1));
   });
-  const read = await readReport(report);
+  const read = { report: await readJson<Report>(report), unhandled: await readJson<readonly string[]>(unhandled) };
   await rm(folder, { recursive: true, force: true });
-  return { code, report: read };
+  return { code, ...read };
 }
 
-function failuresOf({ testResults }: Report): string[] {
-  const head = (text: string) => text.split('\n').slice(0, 12).join('\n     ');
-  return testResults.flatMap(({ name, status, message, assertionResults }) => {
-    const file = relative(here, name);
-    const failed = assertionResults.filter((test) => test.status === 'failed');
-    // A file that fails before its tests has a message and no failed test.
-    if (failed.length === 0) return status === 'failed' ? [`${file}\n     ${head(message)}`] : [];
-    return failed.map((test) => `${file} > ${test.fullName}\n     ${head(test.failureMessages?.[0] ?? '')}`);
-  });
-}
-
-async function readReport(path: string): Promise<Report | undefined> {
+async function readJson<T>(path: string): Promise<T | undefined> {
   try {
-    return JSON.parse(await readFile(path, 'utf8')) as Report;
+    return JSON.parse(await readFile(path, 'utf8')) as T;
   } catch {
     return undefined;
   }
