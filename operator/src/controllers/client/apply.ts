@@ -4,7 +4,8 @@ import { leaveOtherServers, type Registered, register } from '../registering.ts'
 import type { World } from '../world.ts';
 import type { GatheredClient } from './inputs.ts';
 import type { ClientPlan } from './plan.ts';
-import { retain, SecretMoved } from './retaining.ts';
+import { retain } from './retaining.ts';
+import { SecretMoved } from './secret-moved.ts';
 import type { SecretWrite } from './secret-terms.ts';
 import { releasedSecret, secretAnnotations } from './secret-values.ts';
 

@@ -8,6 +8,7 @@ import { isMadeFor, type RetainedSecret, type Secret } from '../../sources/sourc
 import type { WithSpec } from '../attachment.ts';
 import type { World } from '../world.ts';
 import { adoptedNameOf } from './adopted-secret.ts';
+import { SecretMoved } from './secret-moved.ts';
 import type { SecretPlan } from './secret-terms.ts';
 import { secretAnnotations, secretType, unread } from './secret-values.ts';
 
@@ -60,12 +61,4 @@ export async function retain(
   const next = { ...unread(written), annotations, owner: undefined };
   if ((await secrets.update(written, next)) === 'changed') throw new SecretMoved(written.name);
   return retained;
-}
-
-/** Somebody else wrote it meanwhile: decide anew. */
-export class SecretMoved extends Error {
-  readonly code = 'secret_moved';
-  constructor(name: string) {
-    super(`Secret ${name} changed while it was written`);
-  }
 }
