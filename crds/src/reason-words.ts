@@ -47,6 +47,8 @@ export const reasonMeanings: Readonly<Record<Reason, string>> = {
   OldSecretInUse: 'A rotation waits: the secret before is still used',
   PausedByAnnotation: 'The annotation `paused` is set; what belongs to the server is left as it is',
   Pending: 'Nobody has looked at it yet',
+  PolicyNotReadable:
+    'The policy of passwords or accounts that the resource names cannot be read, so what each entry says counts alone',
   PolicyViolation: 'No policy of the server allows it; the message names policy and field',
   Programmed: 'Every replica serves it',
   ProxyNotTrusted: 'Requests come with forwarded headers from a peer that is not among the trusted proxies',
@@ -125,6 +127,10 @@ export const eventWords = {
   SweepStopped: warning(
     ['LdapBinding'],
     'A look for users who left would have ended over a fifth of them, and over ten: it ended nobody',
+  ),
+  PolicyNotReadable: warning(
+    ['LdapBinding'],
+    'The policy that `accountStatus.defaultPolicy` names cannot be read: who is out by it alone stays in',
   ),
   FinalizerReleased: warning(
     [...server, ...client, 'Scope'],

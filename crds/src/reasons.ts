@@ -168,6 +168,7 @@ const tables = {
     Degraded: {
       ServerUnreachable: N('directory admin'),
       SweepStopped: N('directory admin'),
+      PolicyNotReadable: N('directory admin'),
       ReplicasDisagree: N('server owner'),
     },
     ...unknownFields,

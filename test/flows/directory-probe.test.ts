@@ -288,6 +288,33 @@ describe('SearchBaseFound', () => {
   });
 });
 
+describe('the policy that the registration names', () => {
+  const named = (name: string): Change => ({ default_policy: name });
+
+  it('is read, and its absence leaves the server well', async () => {
+    expect(await probeOne(named(`cn=default,ou=policies,${seedSuffix}`))).toMatchObject({ searchBase: ok, policy: ok });
+    const found = await probeOne(named(`cn=nowhere,ou=policies,${seedSuffix}`));
+    expect(found).toMatchObject({ searchBase: ok });
+    expect(found?.policy).toEqual({
+      ok: false,
+      reason: 'PolicyNotReadable',
+      message:
+        'spec.accountStatus.defaultPolicy: localhost shows the service account no policy of that name, so it counts for nobody. Correct the name, or give the right to read the policy',
+    });
+  });
+
+  it('PolicyNotReadable: the service account may not read it', async () => {
+    const policy = `cn=default,ou=policies,${seedSuffix}`;
+    await using closed = await startSlapd({ settings: [`access to dn.base="${policy}" by * none`] });
+    const [found] = await probe({ ...named(policy), servers: [closed.url], ca_bundle: closed.caPem });
+    expect(found?.policy).toMatchObject({ reason: 'PolicyNotReadable' });
+  });
+
+  it('is none of a kind of directory that has no such policies', async () => {
+    expect(await probeOne({ ...named('cn=any'), vendor: 'generic' })).not.toHaveProperty('policy');
+  });
+});
+
 describe('messages', () => {
   it('are one line of at most 250 characters', async () => {
     const long = `ou=${'x'.repeat(600)},dc=elsewhere`;

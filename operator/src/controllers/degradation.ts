@@ -1,12 +1,13 @@
 /**
  * PURE. What is told of servers that fail or are back where `Ready` alone would not say so: the pods of an AuthorizationServer
- * that served, the directory servers of an LdapBinding of which others serve on, and its sweep for leavers.
+ * that served, the directory servers of an LdapBinding of which others serve on, its sweep for leavers, and a policy that it
+ * cannot read.
  */
 import type { AuthorizationServerStatus, Kind, LdapBindingStatus, ResourceByKind } from '@nauthera/crds';
 
 export interface DegradationEvent {
   readonly type: 'Normal' | 'Warning';
-  readonly reason: 'ServerDegraded' | 'ServerRecovered' | 'SweepStopped';
+  readonly reason: 'ServerDegraded' | 'ServerRecovered' | 'SweepStopped' | 'PolicyNotReadable';
   readonly note: string;
 }
 
@@ -40,18 +41,25 @@ function ofReplicas(
 
 const replicas = (count: number): string => (count === 1 ? '1 replica serves' : `${count} replicas serve`);
 
+/** What such a condition tells of is not that a server fails. */
+function isOfNoServer(reason: string): reason is 'SweepStopped' | 'PolicyNotReadable' {
+  return reason === 'SweepStopped' || reason === 'PolicyNotReadable';
+}
+
 function ofDirectory(before: LdapBindingStatus, after: LdapBindingStatus): DegradationEvent | undefined {
   const [was, is] = [before, after].map(({ conditions }) =>
     conditions.find(({ type, status }) => type === 'Degraded' && status === 'True'),
   );
-  if (is?.reason === 'SweepStopped') {
-    return was?.reason === is.reason ? undefined : { type: 'Warning', reason: 'SweepStopped', note: is.message };
+  if (is !== undefined && isOfNoServer(is.reason)) {
+    return was?.reason === is.reason ? undefined : { type: 'Warning', reason: is.reason, note: is.message };
   }
-  if (was === undefined && is !== undefined) return { type: 'Warning', reason: 'ServerDegraded', note: is.message };
+  const hadFailed = was !== undefined && !isOfNoServer(was.reason);
+  if (is !== undefined) {
+    return hadFailed ? undefined : { type: 'Warning', reason: 'ServerDegraded', note: is.message };
+  }
   // It also ends when the last of them fails: then `Ready` says so.
   const all = after.servers ?? [];
-  if (was === undefined || is !== undefined || all.length === 0 || all.some(({ state }) => state !== 'Up'))
-    return undefined;
+  if (!hadFailed || all.length === 0 || all.some(({ state }) => state !== 'Up')) return undefined;
   const note = all.length === 1 ? 'its directory server answers' : `all ${all.length} directory servers answer`;
   return { type: 'Normal', reason: 'ServerRecovered', note };
 }

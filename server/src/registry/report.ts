@@ -13,6 +13,8 @@ export interface DirectoryServerProbe {
   readonly tls?: ProbeStep<'ConnectFailed' | 'CertificateUntrusted' | 'CertificateNameMismatch' | 'CertificateExpired'>;
   readonly bind?: ProbeStep<'BindRejected' | 'BindFailed'>;
   readonly searchBase?: ProbeStep<'SearchBaseNotFound' | 'SearchNotPermitted' | 'InvalidFilter'>;
+  /** The policy that holds where an entry names none. Left out: the registration names none either, or a step before failed. */
+  readonly policy?: ProbeStep<'PolicyNotReadable'>;
 }
 
 /** What a sign-in with a sample name would find. Lists are bounded and in a fixed order; no value of a claim is in it. */

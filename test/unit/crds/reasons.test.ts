@@ -115,7 +115,7 @@ const table = {
       InvalidFilter: 'S',
       NoReplica: 'R',
     },
-    Degraded: { ServerUnreachable: '-', SweepStopped: '-', ReplicasDisagree: '-' },
+    Degraded: { ServerUnreachable: '-', SweepStopped: '-', PolicyNotReadable: '-', ReplicasDisagree: '-' },
     UnknownFields: newer,
   },
 };

@@ -104,5 +104,7 @@ describe('a sweep that would have ended too many', () => {
     expect(told(undefined, 'SweepStopped')).toBe('SweepStopped');
     expect(told('ServerUnreachable', 'SweepStopped')).toBe('SweepStopped');
     expect(told('SweepStopped', 'SweepStopped')).toBeUndefined();
+    expect(told('SweepStopped', 'ServerUnreachable')).toBe('ServerDegraded');
+    expect(told('SweepStopped')).toBeUndefined();
   });
 });

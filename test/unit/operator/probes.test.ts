@@ -28,6 +28,11 @@ const noBase = (url: string): DirectoryServerProbe => ({
   searchBase: { ok: false, reason: 'SearchBaseNotFound', message: 'no base' },
 });
 
+const noPolicy = (url: string): DirectoryServerProbe => ({
+  ...up(url),
+  policy: { ok: false, reason: 'PolicyNotReadable', message: `${url} shows no policy` },
+});
+
 const judge = (...replicas: readonly (readonly DirectoryServerProbe[])[]) =>
   judgeProbes({
     urls: [a, b],
@@ -79,6 +84,24 @@ describe('what replicas found, as conditions', () => {
       'the first server is away, the second serves',
       [[unreachable(a), up(b)]],
       'True True True Degraded:ServerUnreachable',
+      b,
+      'Down Up',
+    ],
+    ['its policy can be read', [[{ ...up(a), policy: ok }, up(b)]], 'True True True', a, 'Up Up'],
+    [
+      'its policy cannot be read',
+      [
+        [up(a), up(b)],
+        [up(a), noPolicy(b)],
+      ],
+      'True True True Degraded:PolicyNotReadable',
+      a,
+      'Up Up',
+    ],
+    [
+      'its policy cannot be read, and one server is always away: what shows nowhere else is told',
+      [[unreachable(a), noPolicy(b)]],
+      'True True True Degraded:PolicyNotReadable',
       b,
       'Down Up',
     ],

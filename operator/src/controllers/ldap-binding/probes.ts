@@ -49,7 +49,7 @@ export function judgeProbes(input: ProbeInput): ProbeVerdict {
   );
   const worst = replicas.map(bestOf).reduce((one, other) => (rank(other) < rank(one) ? other : one), undefined);
   const conditions = stepConditions(worst);
-  const degraded = degradedBy(servers, worst);
+  const degraded = unreadPolicy(all) ?? degradedBy(servers, worst);
   return {
     conditions: degraded === undefined ? conditions : [...conditions, degraded],
     servers,
@@ -121,6 +121,13 @@ function stateOf(url: string, failures: readonly (Failure | undefined)[]): Probe
   if (failure === undefined) return { url, state: 'Up' };
   const state = failures.includes(undefined) ? 'Degraded' : 'Down';
   return { url, state, reason: failure.reason, message: failure.message };
+}
+
+/** A server that is away shows in the list of servers as well, and may be away for long; this shows nowhere else. */
+function unreadPolicy(all: readonly (readonly DirectoryServerProbe[])[]): ConditionDraft | undefined {
+  const [first] = all.flat().flatMap(({ policy }) => (policy === undefined || policy.ok ? [] : [policy]));
+  if (first === undefined) return undefined;
+  return { type: 'Degraded', status: 'True', reason: first.reason, message: first.message };
 }
 
 function degradedBy(servers: ProbeVerdict['servers'], worst: Failure | undefined): ConditionDraft | undefined {

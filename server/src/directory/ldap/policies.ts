@@ -72,7 +72,7 @@ export class Policies {
     const due = [...names].map((name) => ({ name, until: this.#kept.get(name)?.until ?? -1 }));
     const first = due.filter(({ until }) => until <= time()).toSorted((one, other) => one.until - other.until);
     for (const { name } of first.slice(0, mostAtOnce)) {
-      const policy = await read(searcher, place, name);
+      const policy = await readPolicy(searcher, place, name);
       this.#keep(name, { policy, until: time() + keptFor }, names);
       if (policy !== null) this.#unreadable.delete(name);
       else if (!this.#unreadable.has(name)) {
@@ -108,7 +108,8 @@ export class Policies {
   }
 }
 
-async function read(searcher: Searcher, place: PolicyPlace, base: string): Promise<EntryReader | null> {
+/** `null`: nothing there that can be read as a policy. @throws what searching throws */
+export async function readPolicy(searcher: Searcher, place: PolicyPlace, base: string): Promise<EntryReader | null> {
   // Some are of a kind that a search shows only when asked for it.
   const filters = [
     new PresenceFilter({ attribute: 'objectClass' }),

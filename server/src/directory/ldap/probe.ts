@@ -1,24 +1,28 @@
 /**
  * Looking at each server of a directory as a login would need it: connect, verify its certificate, bind as the service
- * account, read the search base and one user. Messages are for the resource's author: what was found, what to do.
+ * account, read the search base and one user, then the policy that the registration names. Messages are for the resource's author: what was found, what to do.
  */
 import { PresenceFilter } from 'ldapts';
 import type { DirectoryServerProbe } from '../../registry/report.ts';
 import type { RawEntry } from './answers.ts';
+import { SearchFailed } from './blame.ts';
 import { ConnectionLost, type SearchCommand } from './connection.ts';
 import { EntryProblem, readEntry } from './entry.ts';
 import { FilterProblem } from './filter.ts';
 import type { Attempt } from './health.ts';
 import type { LdapDirectory } from './ldap-directory.ts';
 import { firstOf } from './pages.ts';
+import { readPolicy } from './policies.ts';
 import { no, ok, placeOf, withPort, wordsOf } from './probe-words.ts';
 import type { LdapServer, Searcher } from './server.ts';
 import { ServiceBindFailed, ServiceBindRefused } from './service-bind.ts';
 import type { ServerTarget } from './target.ts';
 import { tlsProblem } from './tls-problem.ts';
+import { vendors } from './vendor.ts';
 
 type BindStep = NonNullable<DirectoryServerProbe['bind']>;
 type BaseStep = NonNullable<DirectoryServerProbe['searchBase']>;
+type PolicyStep = NonNullable<DirectoryServerProbe['policy']>;
 
 /** What is to be told of every server where the registration, or DNS, gives none that could be asked. */
 export function registrationProblem({ problem, registered }: LdapDirectory): readonly DirectoryServerProbe[] | null {
@@ -74,8 +78,9 @@ async function probeWith(
   }
   try {
     const searchBase = await searchBaseStep(directory, target, searcher);
+    const policy = searchBase.ok ? await policyStep(directory, target, searcher) : null;
     if (searchBase.ok) attempt.succeed();
-    return { url, tls: ok, bind: ok, searchBase };
+    return { url, tls: ok, bind: ok, searchBase, ...(policy === null ? {} : { policy }) };
   } catch (error) {
     // It went away between two steps: the first of them is what to look at. The one user may be too large, though.
     if (error instanceof ConnectionLost && error.reason === 'oversized') attempt.leave();
@@ -141,6 +146,27 @@ async function searchBaseStep(directory: LdapDirectory, target: ServerTarget, se
   return no(
     'SearchNotPermitted',
     `${account} found a user below "${base}", but ${unreadable}. Let it read the attributes named in spec.userSearch.attributes`,
+  );
+}
+
+/** `null`: there is none to read, or it is not known whether it can be. */
+async function policyStep(
+  { registered }: LdapDirectory,
+  target: ServerTarget,
+  searcher: Searcher,
+): Promise<PolicyStep | null> {
+  const { vendor, default_policy: name } = registered.value;
+  const { policies } = vendors[vendor];
+  if (policies === null || name === undefined) return null;
+  try {
+    if ((await readPolicy(searcher, policies, name)) !== null) return ok;
+  } catch (error) {
+    if (error instanceof SearchFailed) return null;
+    throw error;
+  }
+  return no(
+    'PolicyNotReadable',
+    `spec.accountStatus.defaultPolicy: ${target.host} shows the service account no policy of that name, so it counts for nobody. Correct the name, or give the right to read the policy`,
   );
 }
 
