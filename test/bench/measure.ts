@@ -76,6 +76,8 @@ export interface Method {
   readonly rounds: number;
   readonly extent: Extent;
   readonly onProgress?: (line: string) => void;
+  /** Before each load; not measured. */
+  readonly settle?: () => Promise<void>;
 }
 
 /** A spread above this says more about the machine than about the program. */
@@ -86,7 +88,7 @@ const busy = 0.9;
 export async function measure(
   rows: readonly Row[],
   targets: readonly Target[],
-  { rounds, extent, onProgress }: Method,
+  { rounds, extent, onProgress, settle }: Method,
 ): Promise<Outcome> {
   const samples = new Map<string, (Sample & { foreignLoad: number })[]>(rows.map(({ name }) => [name, []]));
   const inOperations = 'operations' in extent;
@@ -97,6 +99,7 @@ export async function measure(
     for (let turn = 0; turn < rows.length; turn++) {
       const row = rows[(turn + Math.max(round, 0)) % rows.length];
       if (row === undefined) continue;
+      await settle?.();
       const foreignLoad = inOperations ? 0 : await quietMachine();
       onProgress?.(`${round < 0 ? 'warm-up' : `round ${round + 1} of ${last}`}: ${row.name}`);
       const sample = await row.load(extent);

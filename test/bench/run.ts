@@ -78,6 +78,7 @@ async function runOne(bench: Bench): Promise<Outcome> {
     rounds: values.quick ? 1 : Number(values.rounds),
     extent: values.quick ? { operations: 100 } : { seconds: Number(values.seconds) },
     onProgress: (line: string) => console.error(`${bench.name}: ${line}`),
+    settle: () => stage.analyze(),
   };
   try {
     if (bench.run !== undefined) return await bench.run(stage, options, method);

@@ -16,18 +16,15 @@ const ask = (path: string, token: string): Request => ({
 
 const isAnswer = (body: string): boolean => body.includes('"sub":"');
 
-/** As many tokens as a load can show. */
-const enough = (extent: Extent): number =>
-  'operations' in extent ? extent.operations + 64 : Math.ceil(extent.seconds * 9000);
-
-function firstSight(name: string, server: Running, issue: (count: number) => Promise<string[]>): Row {
+/** @param most tokens that a load can show a second */
+function firstSight(name: string, server: Running, most: number, issue: (count: number) => Promise<string[]>): Row {
   let tokens: string[] = [];
   return requestRow({
     name,
     role: 'ours',
     server,
     prepare: async (extent) => {
-      tokens = await issue(enough(extent));
+      tokens = await issue('operations' in extent ? extent.operations + 64 : Math.ceil(extent.seconds * most));
     },
     next: () => ask('/userinfo', tokens.pop() ?? 'none-left'),
     onAnswer: isAnswer,
@@ -59,8 +56,8 @@ export const userinfo: Bench = {
     // The grants that opaque tokens hang off.
     await exchanged(ours, people, users);
     const rows = [
-      firstSight('opaque, first sight', ours, (count) => people.accessTokens(count)),
-      firstSight('JWT, first sight', ours, (count) => exchanged(ours, people, count)),
+      firstSight('opaque, first sight', ours, 24_000, (count) => people.accessTokens(count)),
+      firstSight('JWT, first sight', ours, 9000, (count) => exchanged(ours, people, count)),
       ...(options.peer ? [await peerRow(stage, clients)] : []),
     ];
     return {
