@@ -27,7 +27,7 @@ export async function letGo<K extends Kind>(
   // Whoever knows no beginning waits for the database alone: nothing holds such a resource.
   const bounded = servers !== undefined && resource.deletingSince !== undefined;
   const left = deletionPatience - (bounded ? world.patience.waited(dependent, resource.uid) : 0);
-  if (servers !== undefined && left > 0) {
+  if (servers !== undefined && left > 0 && resource.rightsEnd !== true) {
     references.record(dependent, [
       'AuthorizationServer',
       ...servers.flatMap((server) => registryReference(world.registryOf(server), server)),
@@ -39,7 +39,8 @@ export async function letGo<K extends Kind>(
   await world.source.release(resource);
   world.patience.over(dependent);
   references.record(dependent, []);
-  if (servers !== undefined)
+  // Nothing can be told in a namespace that ends.
+  if (servers !== undefined && resource.rightsEnd !== true)
     world.events.record(resource, {
       type: 'Warning',
       reason: 'FinalizerReleased',

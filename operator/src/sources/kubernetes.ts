@@ -1,6 +1,7 @@
 /**
  * Resources from a Kubernetes API. What is known is an index; content is handed over as it arrives, or read by name. Own
- * writes wake nobody. A resource that vanished stands like one that is deleting until it is released.
+ * writes wake nobody. A resource that vanished stands like one that is deleting until it is released, and so does one whose
+ * namespace ends: Kubernetes lets some seconds pass before it deletes what is in there, our rights perhaps first of all.
  */
 import { type Kind, kindNames, type ResourceByKind } from '@nauthera/crds';
 import { apiPath, type KubernetesApi } from '../runtime/kubernetes-api.ts';
@@ -32,11 +33,14 @@ export class KubernetesSource implements ResourceSource {
   readonly #kinds: Kinds;
   readonly #namespaces: Reflectors<KubernetesObject>;
   readonly #labels = new Map<string, Readonly<Record<string, string>>>();
-  readonly #ending = new Set<string>();
+  /** Namespaces that end: since when, RFC 3339. */
+  readonly #ending = new Map<string, string>();
+  readonly #isLimited: boolean;
   readonly #listeners: ((change: Change) => void)[] = [];
 
   constructor(options: KubernetesSourceOptions) {
     this.name = options.name;
+    this.#isLimited = options.namespaces !== undefined;
     const kind = <K extends Kind>(name: K) =>
       new ClusterKind(name, options, (namespace, one) => this.#tell({ kind: name, namespace, name: one }));
     this.#kinds = {
@@ -55,11 +59,11 @@ export class KubernetesSource implements ResourceSource {
       },
       {
         onUpsert: ({ metadata }) => {
-          this.#takeEnd(metadata.name, metadata.deletionTimestamp !== undefined);
+          this.#takeEnd(metadata.name, metadata.deletionTimestamp);
           this.#takeLabels(metadata.name, metadata.labels ?? {});
         },
         onGone: ({ name }) => {
-          this.#takeEnd(name, false);
+          this.#takeEnd(name, undefined);
           this.#takeLabels(name, undefined);
         },
       },
@@ -76,6 +80,8 @@ export class KubernetesSource implements ResourceSource {
   }
 
   async get<K extends Kind>(kind: K, namespace: string, name: string): Promise<Observed<K> | undefined> {
+    // Nobody answers for what was last heard of there.
+    if (this.#isGone(namespace) && this.#of(kind).glance(namespace, name) !== undefined) return undefined;
     const found = await this.#of(kind).get(namespace, name);
     return found === undefined ? undefined : this.#withEnd(found);
   }
@@ -86,15 +92,29 @@ export class KubernetesSource implements ResourceSource {
   }
 
   #withEnd<K extends Kind>(resource: Observed<K>): Observed<K> {
-    return resource.deleting && this.#ending.has(resource.namespace) ? { ...resource, deletingWhole: true } : resource;
+    const since = this.#ending.get(resource.namespace);
+    if (since === undefined) return resource;
+    return {
+      ...resource,
+      deleting: true,
+      deletingSince: resource.deletingSince ?? since,
+      deletingWhole: true,
+      ...(this.#isLimited ? { rightsEnd: true as const } : {}),
+    };
   }
 
-  keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
-    return Promise.resolve(this.#kinds[kind].keys());
+  async keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]> {
+    const all = this.#kinds[kind].keys();
+    return this.#isLimited ? all.filter(({ namespace }) => !this.#isGone(namespace)) : all;
   }
 
   knows(namespace: string): boolean {
-    return kindNames.every((kind) => this.#kinds[kind].knows(namespace));
+    return this.#isGone(namespace) || kindNames.every((kind) => this.#kinds[kind].knows(namespace));
+  }
+
+  /** A named namespace that there is no more: with it went our rights, so nobody tells what went too. */
+  #isGone(namespace: string): boolean {
+    return this.#isLimited && this.#namespaces.knows(namespace) && !this.#labels.has(namespace);
   }
 
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>> {
@@ -116,7 +136,7 @@ export class KubernetesSource implements ResourceSource {
   }
 
   glance(kind: Kind, namespace: string, name: string): Glance | undefined {
-    return this.#kinds[kind].glance(namespace, name);
+    return this.#ending.has(namespace) ? undefined : this.#kinds[kind].glance(namespace, name);
   }
 
   versionOf(resource: Observed): string | undefined {
@@ -157,9 +177,16 @@ export class KubernetesSource implements ResourceSource {
       this.#tell({ kind: 'Namespace', namespace: '', name });
   }
 
-  #takeEnd(name: string, ending: boolean): void {
-    if (ending) this.#ending.add(name);
-    else this.#ending.delete(name);
+  #takeEnd(name: string, since: string | undefined): void {
+    if (since === undefined) {
+      this.#ending.delete(name);
+      return;
+    }
+    const isNews = !this.#ending.has(name);
+    this.#ending.set(name, since);
+    if (!isNews) return;
+    for (const kind of kindNames)
+      for (const one of this.#kinds[kind].keys()) if (one.namespace === name) this.#tell(one);
   }
 
   #tell(change: Change): void {

@@ -48,6 +48,8 @@ export interface Observed<K extends Kind = Kind> extends ResourceKey<K> {
   readonly deletingSince?: string;
   /** Somebody else deletes what belongs to it at the same time: its namespace ends, or it is deleted in the foreground. */
   readonly deletingWhole?: true;
+  /** With its namespace ends the right to release it, at any moment: it waits for nothing. */
+  readonly rightsEnd?: true;
 }
 
 /** Something moved; what, the receiver looks up itself. A Namespace has no namespace. */
