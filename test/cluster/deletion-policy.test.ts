@@ -140,4 +140,33 @@ describe('an AuthorizationServer', () => {
     expect(await scene.get('secrets', 'auth', other.name)).toBeDefined();
     expect(await scene.get('secrets', 'auth', 'database')).toBeDefined();
   });
+
+  it('in the foreground: it goes although it serves Clients; its key and its authority stay, and nothing is made anew', async () => {
+    const stand = new StandIn(scene);
+    await scene.apply(scene.aServer({ issuer: undefined }));
+    await stand.runJob(await stand.untilJob());
+    await stand.rollOut();
+    await scene.apply(scene.aClient('served'));
+    await secretOf('shop', 'served-oauth2');
+    const before = await Promise.all(kept.map((name) => secretOf('auth', name)));
+    const server = (await scene.get('AuthorizationServer', 'auth', 'main')) ?? {};
+    const gone = await canary('auth', server);
+    await cluster.call('DELETE', scene.path('AuthorizationServer', 'auth', 'main'), {
+      body: { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: 'Foreground' },
+    });
+    await scene.untilGone('AuthorizationServer', 'auth', 'main');
+    await scene.untilGone('configmaps', 'auth', gone);
+    const collected = async () => ({
+      deployment: await stand.deployment(),
+      service: await scene.get('services', 'auth', 'main'),
+      bundle: await scene.get('configmaps', 'auth', 'main-ca'),
+      certificate: await scene.get('secrets', 'auth', 'main-generated-tls'),
+    });
+    const nothing = { deployment: undefined, service: undefined, bundle: undefined, certificate: undefined };
+    await expect.poll(collected, { timeout: 120_000 }).toEqual(nothing);
+    await scene.untilReason('Client', 'shop', 'served', 'ServerNotFound');
+    await operator.idle();
+    expect(await collected()).toEqual(nothing);
+    expect(await Promise.all(kept.map((name) => scene.get('secrets', 'auth', name)))).toEqual(before);
+  });
 });
