@@ -92,8 +92,9 @@ export async function measure(
 ): Promise<Outcome> {
   const samples = new Map<string, (Sample & { foreignLoad: number })[]>(rows.map(({ name }) => [name, []]));
   const inOperations = 'operations' in extent;
-  // The first round warms up: compilers, caches, connections.
+  // The first round warms up, twice as long: compilers work on beside the first seconds of a load, on the server's core.
   const first = inOperations ? 0 : -1;
+  const warmUp = 'seconds' in extent ? { seconds: 2 * extent.seconds } : extent;
   let last = rounds;
   for (let round = first; round < last; round++) {
     for (let turn = 0; turn < rows.length; turn++) {
@@ -102,7 +103,7 @@ export async function measure(
       await settle?.();
       const foreignLoad = inOperations ? 0 : await quietMachine();
       onProgress?.(`${round < 0 ? 'warm-up' : `round ${round + 1} of ${last}`}: ${row.name}`);
-      const sample = await row.load(extent);
+      const sample = await row.load(round < 0 ? warmUp : extent);
       if (round >= 0) samples.get(row.name)?.push({ ...sample, foreignLoad });
     }
     const spread = Math.max(...rows.map(({ name }) => spreadOf((samples.get(name) ?? []).map(rateOf))));

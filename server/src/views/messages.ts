@@ -64,7 +64,7 @@ export interface Language {
   /** A message as plain text, for `<title>` and attributes (escaped when it gets there). */
   text(key: MessageKey, values?: Readonly<Record<string, string | number>>): string;
   /** "a, b and c", "a, b or c", "a, b, c"; each item set apart as a name. */
-  list(items: readonly string[], type: 'conjunction' | 'disjunction' | 'unit'): SafeHtml;
+  list(items: readonly string[], type: Intl.ListFormatType): SafeHtml;
   /** A day in words, in UTC: "15 March 2027". */
   date(epochSeconds: number): string;
   /** How long ago, in the largest whole unit: "3 hours ago", "yesterday", "now". */
@@ -92,6 +92,13 @@ export function createLanguage(tag: string, catalogue: Catalogue): Language {
   };
   const dates = new Intl.DateTimeFormat(tag, { dateStyle: 'long', timeZone: 'UTC' });
   const relative = new Intl.RelativeTimeFormat(tag, { numeric: 'auto' });
+  // Made when first needed: each costs as much as a page, and few languages are ever read.
+  const lists = new Map<Intl.ListFormatType, Intl.ListFormat>();
+  const listFormat = (type: Intl.ListFormatType): Intl.ListFormat => {
+    const made = lists.get(type) ?? new Intl.ListFormat(tag, { type, style: 'long' });
+    lists.set(type, made);
+    return made;
+  };
   return {
     tag,
     direction: rightToLeft.has(new Intl.Locale(tag).language) ? 'rtl' : 'ltr',
@@ -101,7 +108,7 @@ export function createLanguage(tag: string, catalogue: Catalogue): Language {
     },
     text: (key, values = {}) => String(format(key).format(values)),
     list: (items, type) => {
-      const parts = new Intl.ListFormat(tag, { type, style: 'long' }).formatToParts(items);
+      const parts = listFormat(type).formatToParts(items);
       return html`${parts.map((part) => (part.type === 'element' ? name(part.value) : part.value))}`;
     },
     date: (epochSeconds) => dates.format(new Date(epochSeconds * 1000)),

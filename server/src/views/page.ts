@@ -141,8 +141,11 @@ export function hiddenFields(form: Form): readonly SafeHtml[] {
   return form.fields.map((field) => html`<input type="hidden" name="${field.name}" value="${field.value}">\n`);
 }
 
+/** Made once: it costs as much as a page. */
+const letters = new Intl.Segmenter();
+
 /** The first letter as readers see letters, e.g. one flag, one letter with its accents. */
 function initialOf(text: string): string {
-  const [first] = new Intl.Segmenter().segment(text.trim());
+  const [first] = letters.segment(text.trim());
   return first?.segment.toUpperCase() ?? '';
 }
