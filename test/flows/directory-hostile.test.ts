@@ -24,7 +24,7 @@ const growth = 50;
  * MiB that meeting each harm for the first time may take beside. Four connections hold 4 MiB of an answer each, and what was let
  * go is collected late; without those 4 MiB it would be four times 64 and their copies.
  */
-const growthAtFirst = 200;
+const growthAtFirst = 120;
 /** Sign-ins that are under way at any time. */
 const stream = 8;
 /** A request ends by itself; a wide margin above the 8 s that a handler may take. */

@@ -8,6 +8,7 @@ import { openDatabase } from '../../server/src/store/open.ts';
 import { aClient, aScope } from '../support/builders.ts';
 import { runServerCommand } from '../support/command.ts';
 import { registrationOf } from '../support/directories.ts';
+import { replaced } from '../support/ldap-changes.ts';
 import { keyFileText } from '../support/replica.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn } from '../support/slapd-seed.ts';
@@ -51,7 +52,15 @@ beforeAll(async () => {
     replicas: 0,
     directory: 'registered',
     directories: {
-      'identity/people': registrationOf(slapd, { consent_rules: rules }),
+      'identity/people': registrationOf(slapd, {
+        consent_rules: rules,
+        account_status: {
+          attribute: 'title',
+          values: [{ value: 'on leave', state: 'disabled' }],
+          other_values: 'active',
+          without_value: 'active',
+        },
+      }),
       'identity/zombies': registrationOf(slapd, { priority: 200, subject_namespace: 'zombies' }),
       'identity/away': registrationOf(slapd, {
         servers: ['ldaps://localhost:1'],
@@ -134,6 +143,11 @@ describe('explain user', () => {
     const locked = await explain('grace');
     expect([locked.code, locked.user?.account]).toEqual([1, 'locked']);
     await slapd.unlock(seedDn('grace'));
+    await slapd.modify(replaced(seedDn('grace'), 'title', 'On leave'));
+    const marked = await explain('grace');
+    expect([marked.code, marked.user?.account]).toEqual([1, 'disabled']);
+    await slapd.modify(replaced(seedDn('grace'), 'title'));
+    expect((await explain('grace')).user?.account).toBe('active');
     const nobody = await explain('nobody');
     expect([nobody.code, nobody.user, nobody.directories.map(({ outcome }) => outcome)]).toEqual([
       1,

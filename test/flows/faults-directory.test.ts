@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { aScope } from '../support/builders.ts';
 import { registrationOf } from '../support/directories.ts';
+import { replaced } from '../support/ldap-changes.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedPassword } from '../support/slapd-seed.ts';
 import { authorizePath, codeFields, issuer, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
@@ -116,7 +117,8 @@ describe('F08, I2: somebody leaves while tokens are refreshed', () => {
   const live = (table: string, uid: string) => world.count(table, `username = '${uid}' AND ended_at IS NULL`);
 
   it.each<readonly [string, (uid: string) => Promise<void>]>([
-    ['disabled', (uid) => slapd.lock(seedDn(uid))],
+    ['disabled', (uid) => slapd.modify(replaced(seedDn(uid), 'pwdStartTime', '20991231000000Z'))],
+    ['locked', (uid) => slapd.lock(seedDn(uid))],
     ['deleted', (uid) => slapd.modify(`dn: ${seedDn(uid)}\nchangetype: delete\n`)],
   ])(
     '%s: no token for what began later, none of before counts, and somebody else notices nothing',

@@ -5,6 +5,7 @@ import type { LdapOperation } from '../../server/src/directory/ldap/operation.ts
 import type { DirectoryRegistration } from '../../server/src/registry/registration.ts';
 import type { SampleUser } from '../../server/src/registry/report.ts';
 import { openDirectories, registrationOf, type TestDirectories } from '../support/directories.ts';
+import { replaced } from '../support/ldap-changes.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
 import { seedDn, seedPassword, seedSuffix } from '../support/slapd-seed.ts';
 import { World } from '../support/world.ts';
@@ -85,19 +86,27 @@ describe('what a sign-in would find', () => {
 
   it('a state, nobody, several and not asked are told apart', async () => {
     const user_search = { ...registrationOf(slapd).user_search, filter: '(|(uid={})(employeeType={}))' };
-    const names = ['grace', 'nobody', 'staff'];
+    const names = ['grace', 'zoe', 'nobody', 'staff'];
+    const account_status: Change['account_status'] = {
+      attribute: 'title',
+      values: [{ value: 'on leave', state: 'outside_hours' }],
+      other_values: 'active',
+      without_value: 'active',
+    };
+    const matches = { suffixes: [], names };
     await slapd.lock(seedDn('grace'));
+    await slapd.modify(replaced(seedDn('zoe'), 'title', 'On leave'));
     try {
-      expect(
-        await samples({ sample_users: [...names, 'ada'], user_search, matches: { suffixes: [], names } }),
-      ).toMatchObject([
+      expect(await samples({ sample_users: [...names, 'ada'], user_search, matches, account_status })).toMatchObject([
         { username: 'grace', outcome: 'found', account: 'locked' },
+        { username: 'zoe', outcome: 'found', account: 'outside_hours' },
         { username: 'nobody', outcome: 'nobody' },
         { username: 'staff', outcome: 'several' },
         { username: 'ada', outcome: 'not_asked' },
       ]);
     } finally {
       await slapd.unlock(seedDn('grace'));
+      await slapd.modify(replaced(seedDn('zoe'), 'title'));
     }
   });
 
