@@ -1,4 +1,5 @@
 import type { FastifyInstance } from 'fastify';
+import { takesGzip } from '../http/headers.ts';
 import { pageError } from '../protocol/errors.ts';
 import { type Asset, accentSheetAt, icon, stylesheet } from '../views/index.ts';
 
@@ -18,9 +19,4 @@ export function mountAssets(app: FastifyInstance): void {
       return reply.header('content-encoding', 'gzip').send(asset.gzipped);
     },
   );
-}
-
-/** RFC 9110 §12.5.3, in the form that browsers send it: anything odd gets the file as it is. */
-function takesGzip(accepted: string | undefined): boolean {
-  return accepted?.split(',').some((coding) => coding.trim().toLowerCase() === 'gzip') === true;
 }

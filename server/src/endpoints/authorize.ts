@@ -16,6 +16,7 @@ import { hintedSubject } from './id-token-hint.ts';
 import { type Decision, decide, type Going, parse, stateOf } from './interaction.ts';
 import {
   formOf,
+  readLink,
   requestField,
   sealText,
   sendChooseAccount,
@@ -138,7 +139,7 @@ async function issue(
   if (answer.kind === 'partial' && !silent) return sendPartial(visit, name, answer);
   return way === 'redirect'
     ? respondAtOnce(visit, name, answer.response)
-    : respondAfterForm(visit, name, answer.response);
+    : respondAfterForm(visit, name, answer.response, readLink(visit, going.interaction.grantId));
 }
 
 /** An application in a loop: its codes run out within a minute. */

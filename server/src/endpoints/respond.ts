@@ -10,14 +10,17 @@ import type { AuthorizationResponse } from '../protocol/redirect-uri.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import { continuePage, type Frame, formPostPage, formPostScriptHash } from '../views/index.ts';
 import { frameOf } from './frame.ts';
-import { leave, sendPage, type Visit } from './visit.ts';
+import { frameOnce, leave, longText, sendCompressed, sendPage, type Visit } from './visit.ts';
 
 export function respondAtOnce(visit: Visit, clientName: string, response: AuthorizationResponse): FastifyReply {
   if (response.by === 'uri') return leave(visit, response.uri);
   return sendFormPost(visit.reply, visit.frame, clientName, response, isHttps(visit.server));
 }
 
-/** @param way a path of ours that leads to the same response: a long one stands in the page once, and its link leads there. */
+/**
+ * @param way a path of ours that leads to the same response: a long one stands in the page once, and its link leads there.
+ *   Left out: nothing was stored, so the response is an error, and holds nothing but what the request brought.
+ */
 export function respondAfterForm(
   visit: Visit,
   clientName: string,
@@ -26,19 +29,17 @@ export function respondAfterForm(
 ): FastifyReply {
   if (response.by === 'form') return respondAtOnce(visit, clientName, response);
   const { uri } = response;
-  const link = uri.length > longResponse ? way : undefined;
-  return sendPage(visit, continuePage({ ...visit.frame, client: { name: clientName }, continueTo: uri, link }));
+  const link = uri.length > longText ? way : undefined;
+  const html = continuePage({ ...frameOnce(visit), client: { name: clientName }, continueTo: uri, link });
+  return uri.length > longText && way === undefined ? sendCompressed(visit, html) : sendPage(visit, html);
 }
 
 /** Behind the link of a page of ours. A response too long for header buffers of proxies cannot go in `Location` either. */
 export function respondToReader(visit: Visit, clientName: string, response: AuthorizationResponse): FastifyReply {
-  if (response.by === 'form' || response.uri.length <= longResponse) return respondAtOnce(visit, clientName, response);
+  if (response.by === 'form' || response.uri.length <= longText) return respondAtOnce(visit, clientName, response);
   const client = { name: clientName };
   return sendPage(visit, continuePage({ ...visit.frame, client, continueTo: response.uri, stays: true }));
 }
-
-/** Characters. Up to here a page has room for the response twice, and its link leads straight to the application. */
-const longResponse = 4096;
 
 /** For errors that no page has caught: their requests came without a form of ours. */
 export function createDelivery(server: () => ServerRegistration | undefined): DeliverResponse {

@@ -16,7 +16,19 @@ import { type ClientText, type Form, signedOutPage, signOutPage } from '../views
 import type { FlowPorts } from './flow.ts';
 import { requestField, tokenField } from './pages.ts';
 import { clientText } from './texts.ts';
-import { bindBrowser, forgetSession, goTo, inLanguageOf, leave, pathOf, sendPage, type Visit } from './visit.ts';
+import {
+  bindBrowser,
+  forgetSession,
+  frameOnce,
+  goTo,
+  inLanguageOf,
+  leave,
+  longText,
+  pathOf,
+  sendCompressed,
+  sendPage,
+  type Visit,
+} from './visit.ts';
 
 export interface LogoutPorts extends FlowPorts {
   readonly sessionEnds: SessionEndStore;
@@ -84,7 +96,7 @@ export function sendQuestion(ports: LogoutPorts, from: Visit, wish: Wish, sessio
   const here = pathOf(from, 'sign-out', { [requestField]: form.fields[0]?.value ?? '' });
   const visit = inLanguageOf({ ...from, frame: { ...from.frame, here } }, wish.uiLocales);
   const clients = told(visit, session.clients).map((client) => clientText(visit, client));
-  return sendPage(visit, signOutPage({ ...visit.frame, form, user: { name: session.name }, clients }));
+  return sendPage(visit, signOutPage({ ...frameOnce(visit), form, user: { name: session.name }, clients }));
 }
 
 /**
@@ -143,16 +155,17 @@ export async function sendSignedOut(ports: LogoutPorts, from: Visit, done: DoneL
     const src = frontChannelLogoutUri(uri, visit.server.issuer, sid);
     return [{ src, client: clientText(visit, client) }];
   });
+  const back = wayBack(visit, done);
   const html = signedOutPage({
-    ...visit.frame,
+    ...frameOnce(visit),
     frames,
     unreached: told(visit, failing).map((client) => clientText(visit, client)),
-    back: wayBack(visit, done),
+    back,
     signInAgain: pathOf(visit, 'account'),
   });
   const origins = [...new Set(frames.map(({ src }) => new URL(src).origin))];
   const policy = origins.length === 0 ? {} : { contentSecurityPolicy: framingContentSecurityPolicy(origins) };
-  return sendPage(visit, html, 200, policy);
+  return (back?.uri.length ?? 0) > longText ? sendCompressed(visit, html, policy) : sendPage(visit, html, 200, policy);
 }
 
 function wayBack(

@@ -1,6 +1,7 @@
 /** One HTTP request of a browser: its cookies and language, and the ways to answer it. */
+import { gzipSync } from 'node:zlib';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { type PageHeaderOptions, setPageHeaders } from '../http/headers.ts';
+import { type PageHeaderOptions, setPageHeaders, takesGzip } from '../http/headers.ts';
 import { HttpError } from '../http/http-error.ts';
 import { defaultLimits } from '../http/listener.ts';
 import { type CookieScheme, clearCookie, cookieScheme, readCookie, setCookie } from '../http/session-cookie.ts';
@@ -75,7 +76,7 @@ export function requireBrowser(visit: Visit): string {
 
 export function sendPage(
   visit: Visit,
-  html: string,
+  html: string | Buffer,
   status = 200,
   policy: Pick<PageHeaderOptions, 'contentSecurityPolicy'> = {},
 ): FastifyReply {
@@ -83,11 +84,36 @@ export function sendPage(
   return visit.reply.code(status).send(html);
 }
 
+/**
+ * A page that holds one long thing twice, and nothing that its length could tell: what is in it but that came with the
+ * request. All other pages go out as they are.
+ */
+export function sendCompressed(
+  visit: Visit,
+  html: string,
+  policy: Pick<PageHeaderOptions, 'contentSecurityPolicy'> = {},
+): FastifyReply {
+  if (!takesGzip(visit.request.headers['accept-encoding'])) return sendPage(visit, html, 200, policy);
+  visit.reply.header('content-encoding', 'gzip');
+  return sendPage(visit, gzipSync(html), 200, policy);
+}
+
+/** Characters of an address, or of a response, that a page has room for twice. */
+export const longText = 4096;
+
+/**
+ * For a page that carries a request beside its address: where that is long, no language is offered, which would take the
+ * address along.
+ */
+export function frameOnce({ frame }: Visit): Frame {
+  return (frame.here?.length ?? 0) > longText ? { ...frame, here: undefined } : frame;
+}
+
 export function sendErrorPage(visit: Visit, input: Omit<ErrorInput, keyof Frame | 'reference'>): FastifyReply {
   const { code } = input;
   const status = statusOf(code);
   if (status === 503) visit.reply.header('retry-after', '2');
-  return sendPage(visit, errorPage({ ...visit.frame, reference: visit.request.id, ...input }), status);
+  return sendPage(visit, errorPage({ ...frameOnce(visit), reference: visit.request.id, ...input }), status);
 }
 
 /** To another page of ours. 303, so that a form is never posted twice by a reload. */

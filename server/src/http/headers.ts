@@ -47,6 +47,11 @@ export function setPageHeaders(reply: FastifyReply, options: PageHeaderOptions):
   return reply;
 }
 
+/** RFC 9110 §12.5.3, in the form that browsers send it: anything odd gets what was asked for as it is. */
+export function takesGzip(accepted: string | undefined): boolean {
+  return accepted?.split(',').some((coding) => coding.trim().toLowerCase() === 'gzip') === true;
+}
+
 /** Headers of every JSON answer that holds or refuses a token (RFC 6749 §5.1). */
 export const noStore: Readonly<Record<string, string>> = {
   'content-type': 'application/json; charset=utf-8',
