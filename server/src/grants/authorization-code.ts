@@ -9,13 +9,14 @@ import { s256Challenge } from '../protocol/pkce.ts';
 import { epochSeconds } from '../protocol/time.ts';
 import type { ServerRegistration } from '../registry/registration.ts';
 import type { AuthorizationCodeStore, RedeemedCode, Redemption } from '../store/authorization-codes.ts';
-import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
-import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { openNonce } from '../tokens/code-nonce.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { issuedEvent } from './issued-event.ts';
 import { newRefreshToken } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
@@ -31,7 +32,7 @@ export function authorizationCode(ports: AuthorizationCodePorts): Grant<'authori
     grantType: 'authorization_code',
     async redeem(request, client, context) {
       const redemption = redemptionOf(request, client, ports.server());
-      const event = issued(client, context);
+      const event = issuedEvent(client, context, 'authorization_code');
       const code = await ports.codes.redeem(redemption, event);
       if (code === null) return refuse(ports, redemption, client, context);
       ports.audit({ ...event, ...factsOf(code) });
@@ -68,7 +69,7 @@ async function refuse(
   context: GrantContext,
 ): Promise<never> {
   const event: AuditEvent = {
-    ...issued(client, context),
+    ...issuedEvent(client, context, 'authorization_code'),
     event: 'replay.detected',
     outcome: 'refused',
     reason: 'code',
@@ -82,21 +83,6 @@ async function refuse(
     throw jsonError('invalid_target', 'a resource is not among those that were authorized');
   }
   throw jsonError('invalid_grant', 'the code is not valid', { detail: `code: ${reason}` });
-}
-
-function issued(
-  { registration, uid, allowedBy }: AuthenticatedClient,
-  { requestId, clientAddress }: GrantContext,
-): AuditEvent {
-  return {
-    id: uuidV7(),
-    event: 'token.issued',
-    outcome: 'success',
-    requestId,
-    clientAddress,
-    ...auditedClient(registration, uid, allowedBy),
-    grantType: 'authorization_code',
-  };
 }
 
 function factsOf({ subject, username, grantId, scopes, sessionId }: RedeemedCode): Partial<AuditEvent> {

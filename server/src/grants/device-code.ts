@@ -17,13 +17,14 @@ import type {
   PresentedDeviceCode,
   RedeemedDeviceCode,
 } from '../store/device-codes.ts';
-import { type AuditEvent, auditedClient } from '../telemetry/audit.ts';
-import { type EmitAudit, uuidV7 } from '../telemetry/audit-log.ts';
+import type { AuditEvent } from '../telemetry/audit.ts';
+import type { EmitAudit } from '../telemetry/audit-log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { audiencesOf } from '../tokens/access-token.ts';
 import type { Issuance } from '../tokens/issue.ts';
 import { grantLifetime } from '../tokens/lifetimes.ts';
 import type { Grant, GrantContext, RequestOf } from './grant.ts';
+import { issuedEvent } from './issued-event.ts';
 import { newRefreshToken } from './new-refresh-token.ts';
 import { newOpaqueToken, opaquely } from './opaque-token.ts';
 
@@ -47,7 +48,7 @@ export function deviceCode(ports: DeviceCodePorts): Grant<typeof deviceCodeGrant
       // Before anything is spent.
       const audiences = requireAudiences(ports, client, approved, request.resources);
       const redemption = redemptionOf(ports, presented, client, { ...approved, audiences });
-      const event = issued(client, context);
+      const event = issuedEvent(client, context, deviceCodeGrant);
       const code = await ports.codes.redeem(redemption, event);
       // Somebody was faster with the same code, or the person has left since.
       if (code === null) return replayed(ports, presented, client, context);
@@ -136,7 +137,7 @@ async function replayed(
   context: GrantContext,
 ): Promise<never> {
   const event: AuditEvent = {
-    ...issued(client, context),
+    ...issuedEvent(client, context, deviceCodeGrant),
     event: 'replay.detected',
     outcome: 'refused',
     reason: 'device_code',
@@ -146,21 +147,6 @@ async function replayed(
     metrics.grantsEnded.inc({ cause: 'replay' });
   }
   throw invalid('used');
-}
-
-function issued(
-  { registration, uid, allowedBy }: AuthenticatedClient,
-  { requestId, clientAddress }: GrantContext,
-): AuditEvent {
-  return {
-    id: uuidV7(),
-    event: 'token.issued',
-    outcome: 'success',
-    requestId,
-    clientAddress,
-    ...auditedClient(registration, uid, allowedBy),
-    grantType: deviceCodeGrant,
-  };
 }
 
 function factsOf({ subject, username, directory, grantId, scopes }: RedeemedDeviceCode): Partial<AuditEvent> {
