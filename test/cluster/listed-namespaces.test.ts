@@ -95,3 +95,36 @@ it('F36: and while no operator runs: the documented patch lets it go, and its Cl
   await nothingIsRegistered(scene);
   await scene.untilReason('AuthorizationServer', 'auth', 'main');
 });
+
+it('one that takes our rights away is served on, until the server does not invite it any more', async () => {
+  const scene = await Scene.make({ cluster, postgres });
+  await declared(scene);
+  await using operator = await OperatorHere.start(scene);
+  await using replica = await scene.replica();
+  const credentials = await isServed(scene);
+  await operator.idle();
+  await cluster.call('DELETE', `/apis/rbac.authorization.k8s.io/v1/namespaces/${scene.namespaces.shop}/rolebindings`);
+  await until('our rights are gone', async () => {
+    const api = {
+      user: scene.user,
+      resourceAttributes: {
+        namespace: scene.namespaces.shop,
+        group: 'auth.nauthera.io',
+        resource: 'clients',
+        verb: 'get',
+      },
+    };
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    return (await cluster.call('POST', path, { body: { spec: api } })).status.allowed !== true;
+  });
+  await scene.apply(scene.aServer({ branding: { displayName: 'Another name' } }));
+  await until(
+    'the edit is served',
+    async () =>
+      (await scene.sql("SELECT 1 FROM registry WHERE kind = 'server' AND body::text LIKE '%Another name%'")).length > 0,
+  );
+  await operator.idle();
+  expect(await askForToken(replica.url, credentials)).toBe('200');
+  await scene.apply(scene.aServer({ allowedClients: { namespaces: { from: 'Same' } } }));
+  await until('refused', async () => (await askForToken(replica.url, credentials)) === '401 invalid_client');
+});

@@ -8,9 +8,10 @@ import { type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/condi
 import type { Outcome } from '../runtime/controller.ts';
 import type { Observed } from '../sources/source.ts';
 import { nameOf } from './attachment.ts';
-import { isSameStatus, type KindController, noteConclusion, type Tools } from './kind.ts';
+import { type KindController, noteConclusion, type Tools } from './kind.ts';
 import { StillRegistered } from './registering.ts';
 import { registryReference } from './registry-handle.ts';
+import { isSameStatus } from './same-status.ts';
 
 /** Milliseconds that a deletion waits for a database, since it was first met away. */
 export const deletionPatience = 600_000;

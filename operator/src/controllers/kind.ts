@@ -2,7 +2,6 @@
  * What the controllers of all kinds do alike around their `plan`: deletion, refused content, an unreachable database,
  * conditions, and the one status write of a pass.
  */
-import { isDeepStrictEqual } from 'node:util';
 import { type Condition, type Kind, type ResourceByKind, readyOrder, standing } from '@nauthera/crds';
 import { DatabaseUnavailable } from '@nauthera/server/registry';
 import { blocked, type ConditionDraft, deriveConditions, rfc3339 } from '../runtime/conditions.ts';
@@ -12,10 +11,12 @@ import type { ReferenceIndex, References } from '../runtime/reference-index.ts';
 import type { Observed, ResourceKey } from '../sources/source.ts';
 import { handled } from './annotations.ts';
 import type { WithSpec } from './attachment.ts';
-import { degradation } from './degradation.ts';
 import { letGo } from './deletion.ts';
 import { newerFields } from './newer-fields.ts';
 import type { RegistryHandle } from './registry-handle.ts';
+import { isSameStatus } from './same-status.ts';
+import { leaveUninviting } from './shut-namespace.ts';
+import { tellDegradation } from './told-degradation.ts';
 import type { World } from './world.ts';
 
 /** What those depend on whose first pass met a database that is away. */
@@ -80,6 +81,21 @@ export async function reconcileKey<K extends Kind>(
   tools: Tools,
   key: string,
   pass: Pass = newPass(),
+): Promise<Outcome> {
+  try {
+    return await passOverKey(controller, tools, key, pass);
+  } catch (failure) {
+    const [namespace = '', name = ''] = key.split('/');
+    await leaveUninviting(tools.world, { kind: controller.kind, namespace, name }, failure);
+    throw failure;
+  }
+}
+
+async function passOverKey<K extends Kind>(
+  controller: KindController<K>,
+  tools: Tools,
+  key: string,
+  pass: Pass,
 ): Promise<Outcome> {
   const { world, references } = tools;
   const { kind } = controller;
@@ -258,23 +274,6 @@ async function writeStatus<K extends Kind>(
     tools.onTransition(resource, after, pass);
 }
 
-/** By resource: those of which the last word was that nobody serves. A process that begins has said nothing yet. */
-const toldOf = new WeakMap<World, Set<string>>();
-
-function tellDegradation<K extends Kind>(
-  world: World,
-  resource: Observed<K>,
-  after: ResourceByKind[K]['status'],
-): void {
-  const told = toldOf.get(world) ?? new Set();
-  toldOf.set(world, told);
-  const event = degradation(resource.kind, resource.status, after, told.has(resource.uid));
-  if (event === undefined) return;
-  if (event.reason === 'ServerDegraded') told.add(resource.uid);
-  else told.delete(resource.uid);
-  world.events.record(resource, event);
-}
-
 /** For the metrics: how it stands now. */
 export function noteConclusion<K extends Kind>(
   { world, heardAt }: Tools,
@@ -284,28 +283,4 @@ export function noteConclusion<K extends Kind>(
   const key = `${namespace}/${name}`;
   const conclusion = { generation, before: status.conditions, after, heardAt: heardAt(kind, key) };
   world.resourceCounts?.concluded(kind, key, conclusion);
-}
-
-/**
- * An API server keeps lists in an order of its own, and what is left out is not there: neither is a difference. No list of
- * a status says anything by its order.
- */
-export function isSameStatus(one: unknown, other: unknown): boolean {
-  // Nearly always, and cheaper.
-  return isDeepStrictEqual(one, other) || isDeepStrictEqual(unordered(one), unordered(other));
-}
-
-function unordered(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(unordered).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, member]) => member !== undefined)
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, member]) => [name, unordered(member)]),
-  );
-}
-
-function keyOf(value: unknown): string {
-  return JSON.stringify(value) ?? '';
 }

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import {
-  isSameStatus,
-  type KindController,
-  type Reconciled,
-  reconcileKey,
-} from '../../../operator/src/controllers/kind.ts';
+import { type KindController, type Reconciled, reconcileKey } from '../../../operator/src/controllers/kind.ts';
 import { Polling } from '../../../operator/src/controllers/polling.ts';
+import { isSameStatus } from '../../../operator/src/controllers/same-status.ts';
 import { ReferenceIndex } from '../../../operator/src/runtime/reference-index.ts';
 import type { Observed } from '../../../operator/src/sources/source.ts';
 import { fakeWorld } from './fake-world.ts';
