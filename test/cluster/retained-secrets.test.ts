@@ -185,6 +185,39 @@ describe('the Secret of a Client that retains it', () => {
     await scene.untilGone('secrets', 'shop', 'renamed-oauth2');
     expect((await secretOf('another'))?.metadata.uid).toBe(next.metadata.uid);
   });
+
+  it.each(['while the operator runs', 'and an operator comes afterwards'])(
+    'goes with its namespace alone, which goes at once: %s',
+    async (when) => {
+      const own = await Scene.make({ cluster, postgres, rights: 'cluster-wide' });
+      for (const one of [own.aServer(), own.aScope(), own.aClient('kept', { deletionPolicy: 'Retain' })])
+        await own.apply(one);
+      const first = await OperatorHere.start(own);
+      await until('it is retained', async () => {
+        const secret = await own.get('secrets', 'shop', 'kept-oauth2');
+        const { retained } = (await own.get('Client', 'shop', 'kept'))?.status ?? {};
+        return retained?.uid === secret?.metadata.uid && secret !== undefined && ownersOf(secret).length === 0;
+      });
+      const runs = when === 'while the operator runs';
+      if (!runs) {
+        await first.idle();
+        await first.stop();
+      }
+      const path = `/api/v1/namespaces/${own.namespaces.shop}`;
+      await cluster.call('DELETE', path);
+      // What is deleted first is of Kubernetes' choice: the Secret may go before its Client.
+      if (!runs)
+        await until('Kubernetes has deleted what it could', async () => {
+          const { conditions = [] } = (await cluster.call('GET', path)).status;
+          const held = (conditions as AnyObject[]).find(({ type }) => type === 'NamespaceFinalizersRemaining');
+          return held?.status === 'True' && (await own.get('secrets', 'shop', 'kept-oauth2')) === undefined;
+        });
+      const operator = runs ? first : await OperatorHere.start(own);
+      await until('the namespace is gone', async () => (await cluster.request('GET', path)).status === 404);
+      expect((await own.state()).registry.map((row) => (row as { id: string }).id)).toEqual(['self']);
+      await operator.stop();
+    },
+  );
 });
 
 describe('A80 a Secret that only seems to be the retained one', () => {
