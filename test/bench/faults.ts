@@ -35,6 +35,8 @@ export interface Fault {
   readonly lasts: number;
   /** Others are not kept waiting: a change of another team is Ready within so many seconds, while it lasts. */
   readonly others?: number;
+  /** It ends only when all has arrived: {@link Fault.within} counts from its begin. */
+  readonly fromBegin?: true;
   /** Each restart looks again at what it finds: how often is not promised. */
   readonly restarts?: true;
   /** Why it takes minutes: left out of the short form. */
@@ -119,10 +121,8 @@ export const faults: readonly Fault[] = [
     lasts: 4,
     begin: async ({ proxy }) => {
       const rule = proxy.answer(on({ verb: 'watch' }), { status: 410 }, 5);
-      return async () => {
-        proxy.inject(all, goneEvent);
-        return fired(rule)();
-      };
+      proxy.inject(all, goneEvent);
+      return fired(rule);
     },
   },
   {
@@ -281,6 +281,7 @@ export const faults: readonly Fault[] = [
     id: 'F37',
     what: 'the leader is frozen for longer than its Lease, and thaws when a second one leads',
     within: 90,
+    fromBegin: true,
     restarts: true,
     lasts: 1,
     begin: async (scene) => {

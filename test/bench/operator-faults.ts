@@ -31,7 +31,7 @@ export interface FaultOptions {
 export interface Verdict {
   readonly id: string;
   readonly what: string;
-  /** From the end of the harm until everything is as it should be. */
+  /** From the end of the harm, or from its begin, until everything is as it should be. */
   readonly seconds: number;
   readonly passes: number;
   /** Promises that were not kept. */
@@ -123,6 +123,7 @@ async function verdictOn(stage: Stage, fault: Fault, number: number): Promise<Ve
   await api.ask({ order: 'reset' });
   const anew = Promise.withResolvers<void>();
   const end = await fault.begin(sceneOf(stage, team, anew.promise));
+  const harmed = performance.now();
   await bystander.edit(number % options.perNamespace, { displayName: `Beside ${number}` });
   const beside = bystander.untilReady(number % options.perNamespace, patience * 1000);
   const told = team.tell(200);
@@ -130,12 +131,14 @@ async function verdictOn(stage: Stage, fault: Fault, number: number): Promise<Ve
   await Promise.all([told, sleep(fault.lasts * (options.short ? 300 : 1000))]);
   const fired = await end();
   stage.proxy.disarm();
-  const began = performance.now();
+  const began = fault.fromBegin === true ? harmed : performance.now();
   const broken: string[] = [];
   if (fired === 0) broken.push('the harm was never done');
   const limit = sleep(patience * 1000, 'late', { ref: false });
   const arrived = await Promise.race([Promise.all([anew.promise, beside]), limit]);
   if (arrived === 'late') broken.push('a Client that is deleted does not go, or others wait forever');
+  // What all others are compared with is not compared with anything.
+  if (fault === undisturbed) broken.push(...(await team.unserved(patience * 1000)));
   stage.wanted ??= await settled(stage, team);
   await team.until(stage.wanted, patience * 1000);
   const seconds = (performance.now() - began) / 1000;

@@ -78,6 +78,23 @@ export class Team {
     while ((await this.create(this.name(3))) !== 201) await sleep(200);
   }
 
+  /** What of its changes is not served after that time, each in a line: nothing, where nobody does harm. */
+  async unserved(limit: number): Promise<readonly string[]> {
+    const { api } = this.#place;
+    const names = [this.name(0), this.name(3), this.name(4), this.name(5), 'new'];
+    const late = await Promise.all(
+      names.map(async (name) => ((await this.#untilReady(name, limit)) <= limit ? [] : [name])),
+    );
+    const { status } = await api.request('GET', this.clients(this.name(2)));
+    const { body } = await api.request('GET', this.clients(this.name(1)));
+    const ready = (body['status']?.conditions as AnyObject[] | undefined)?.find(({ type }) => type === 'Ready');
+    return [
+      ...late.flat().map((name) => `${name} is not Ready`),
+      ...(status === 404 ? [] : [`${this.name(2)} is not gone`]),
+      ...(ready?.reason === 'Suspended' ? [] : [`${this.name(1)} is not Suspended`]),
+    ];
+  }
+
   /** Canonical: of two teams with the same story it is the same. */
   async state(): Promise<EndState> {
     const { api, databaseUrl, perNamespace } = this.#place;
@@ -100,10 +117,14 @@ export class Team {
   }
 
   /** Milliseconds until the Client says it of its newest generation. */
-  async untilReady(index: number, limit: number): Promise<number> {
+  untilReady(index: number, limit: number): Promise<number> {
+    return this.#untilReady(this.name(index), limit);
+  }
+
+  async #untilReady(name: string, limit: number): Promise<number> {
     const began = performance.now();
     while (performance.now() - began < limit) {
-      const { metadata, status } = await this.#place.api.call('GET', this.clients(this.name(index)));
+      const { metadata, status } = await this.#place.api.call('GET', this.clients(name));
       const ready = (status?.conditions as AnyObject[] | undefined)?.find(({ type }) => type === 'Ready');
       if (ready?.status === 'True' && status.observedGeneration === metadata.generation)
         return performance.now() - began;
