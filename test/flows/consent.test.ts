@@ -484,6 +484,26 @@ describe('a registration that changes under way', () => {
     });
   });
 
+  it('a client whose default asks for more between the pages: the click counts for what was shown', async () => {
+    const own = await World.open();
+    try {
+      const browser = own.browser();
+      const consent = await signIn(browser, authorizePath({ scope: undefined }));
+      expect(consent.html).not.toContain('@example.com');
+      const stored = await own.registry.get('client', 'shop.web');
+      if (stored === null) throw new Error('no client');
+      const { owner } = stored;
+      const value = webApp('shop.web', { default_scopes: ['openid', 'email'] });
+      await own.served({ kind: 'client', id: 'shop.web', owner, value });
+      const again = await browser.submit(consent, { decision: 'allow' });
+      expect(again.name).toBe('consent');
+      expect(again.html).toContain('ada@example.com');
+      expect(await own.count('authorization_codes')).toBe(0);
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('a scope that is closed to the client between the pages is refused, by way of a page', async () => {
     const own = await World.open();
     try {

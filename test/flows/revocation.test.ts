@@ -145,6 +145,17 @@ describe('RFC 7009 §2.1, §2.2: what is not its own is left alone, and the answ
     expect(await working(given, clientId)).toEqual(all);
   });
 
+  it.each(['shop.job', 'shop.job-opaque'])('A40: nor the token without a user of %s', async (clientId) => {
+    const token = await machineToken(world, clientId);
+    const before = await world.count('revocations');
+    for (const other of ['shop.other', 'shop.job', 'shop.job-opaque'].filter((one) => one !== clientId)) {
+      const { status, text } = await revoke(world, token, other);
+      expect([status, text]).toEqual([200, '']);
+    }
+    expect(await world.count('revocations')).toBe(before);
+    expect((await introspect(world, token)).body.active).toBe(true);
+  });
+
   it('a client of the same id that was made anew ends nothing of the former', async () => {
     const given = await granted('shop.opaque');
     await world.rows(`UPDATE grants SET client_uid = 'former' WHERE ended_at IS NULL`);

@@ -268,6 +268,11 @@ describe('F20, A53, A58: forgeries of what would be taken', () => {
     expect(await takenBy(token, 'spare')).toEqual([]);
   });
 
+  it('what is in a token does not make it another kind: its typ does, though we signed it', async () => {
+    expect(await takenBy(ours(decodeJwt(access), { typ: 'JWT' }))).toEqual([]);
+    expect(await takenBy(ours(decodeJwt(idToken), { typ: 'at+jwt' }, 'RS256'))).toEqual([]);
+  });
+
   it('the table is not empty talk: what we sign in the right way is taken', async () => {
     expect(await takenBy(ours(decodeJwt(access), { typ: 'at+jwt' }), 'spare')).toEqual(ofAccess);
     expect(await takenBy(ours(decodeJwt(idToken), { typ: 'JWT' }, 'RS256'), 'spare')).toEqual(ofHints);

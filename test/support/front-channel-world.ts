@@ -28,6 +28,8 @@ export function useFrontChannel(): void {
         app('shop.long', { access_token_lifetime: 3600 }),
         app('shop.short', { access_token_lifetime: 60 }),
         app('shop.wants', { id_token_claims: ['email'] }),
+        app('shop.staff', { access_groups: ['staff'] }),
+        app('shop.strict', { consent: { mode: 'remember', remember_for: 1000, on_refused_scope: 'deny' } }),
       ],
       scopes: [aScope('shop:api', { audiences: ['https://api.shop.example.com'] })],
       server: {
