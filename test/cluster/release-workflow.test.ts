@@ -67,3 +67,11 @@ it('the workflow of a release lists every image by digest, and attaches the list
   expect(list.filter((line) => line.startsWith(`${env.IMAGE_REGISTRY}/`)).length).toBeGreaterThan(0);
   expect(await readFile(join(folder, 'gh.txt'), 'utf8')).toBe('release upload v1.2.3 images.txt --clobber\n');
 });
+
+it('a release whose image nobody has published ends at the list, which is not attached', async () => {
+  await standIn('docker', 'echo "no such manifest" >&2; exit 1');
+  const { jobs } = parse(await readFile(join(root, '.github/workflows/release.yaml'), 'utf8')) as Workflow;
+  const [list = ''] = (jobs['image-list']?.steps ?? []).flatMap(({ run }) => (run === undefined ? [] : [run]));
+  const env = { IMAGE_REGISTRY: 'registry.example.com', GH_TOKEN: 'x', TAG: 'v1.2.3' };
+  await expect(bash(list, env)).rejects.toThrow('no such manifest');
+});

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { releaseSettings } from '../../../operator/src/config/release.ts';
 import { runSettings } from '../../../operator/src/config/run.ts';
 import { risksOf, standaloneSettings } from '../../../operator/src/config/standalone.ts';
 import { loadSettings, type SettingSources } from '../../../server/src/config/load.ts';
@@ -154,5 +155,29 @@ describe('settings of run', () => {
     [{ tracingCidrs: 'fd00::/8,10.3.0.0/16/2' }, '--tracing-cidrs'],
   ])('%j is refused', (flags, problem) => {
     expect(run({ flags })).toMatchObject({ problems: [expect.stringContaining(problem)] });
+  });
+});
+
+describe('settings of release', () => {
+  const release = (more: Partial<SettingSources> = {}) => loadSettings(releaseSettings, { ...nothing, ...more });
+
+  it('in the hook of the chart: where the Lease is, which namespaces, and how long', () => {
+    const flags = { namespace: 'nauthera-system', watchNamespaces: 'shop,auth', timeout: '60' };
+    expect(release({ flags })).toMatchObject({
+      values: { namespace: 'nauthera-system', watchNamespaces: ['shop', 'auth'], timeout: 60 },
+      warnings: [],
+    });
+    expect(release()).toEqual({ outcome: 'loaded', values: { timeout: 120 }, warnings: [] });
+  });
+
+  it.each([
+    [{ timeout: '0' }, '--timeout: must be 1 to 3600 seconds, not "0"'],
+    [{ timeout: '2m' }, '--timeout'],
+    [{ timeout: '3601' }, '--timeout'],
+    [{ watchNamespaces: 'auth,,shop' }, '--watch-namespaces'],
+    [{ namespace: 'auth/../shop' }, '--namespace'],
+    [{ kubeconfig: '' }, '--kubeconfig'],
+  ])('%j is refused', (flags, problem) => {
+    expect(release({ flags })).toMatchObject({ problems: [expect.stringContaining(problem)] });
   });
 });
