@@ -1,5 +1,6 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { anOwner } from '../support/builders.ts';
 import { memoryDirectoryId } from '../support/memory-directory.ts';
 import {
   aDirectory,
@@ -257,5 +258,40 @@ describe('the directory at each refresh', () => {
       username,
     ]);
     expect(audit).toEqual({ reason: 'not_a_member' });
+  });
+});
+
+describe('a scope that is taken from the Client', () => {
+  const others = ['openid', 'profile'];
+  const withScopes = (scopes: readonly string[]) =>
+    webApp('shop.shrinks', { scopes, default_scopes: scopes.filter((scope) => scope === 'openid') });
+  const declare = async (scopes: readonly string[]) =>
+    world.served({ kind: 'client', id: 'shop.shrinks', owner: anOwner('shop.shrinks'), value: withScopes(scopes) });
+
+  it('leaves each grant at its next refresh, and giving it back to the Client brings it back to none', async () => {
+    await declare([...others, 'email']);
+    const first = await granted({ client_id: 'shop.shrinks' });
+    expect(first.scope).toBe('openid profile email');
+    await declare(others);
+    const second = await refresh(first.refresh_token, 'shop.shrinks');
+    expect([second.status, second.body.scope]).toEqual([200, 'openid profile']);
+    expect(decodeJwt(second.body.access_token ?? '').scope).toBe('openid profile');
+    await declare([...others, 'email']);
+    expect((await refresh(second.body.refresh_token, 'shop.shrinks')).body.scope).toBe('openid profile');
+  });
+
+  it('the last one ends the grant, and nobody is asked', async () => {
+    await declare([...others, 'email']);
+    const first = await granted({ client_id: 'shop.shrinks', scope: 'email' });
+    await declare(others);
+    world.memory.down = true;
+    expect((await refresh(first.refresh_token, 'shop.shrinks')).body.error).toBe('invalid_grant');
+    world.memory.down = false;
+    await declare([...others, 'email']);
+    expect((await refresh(first.refresh_token, 'shop.shrinks')).body.error).toBe('invalid_grant');
+    const [audit] = await world.rows(`SELECT reason FROM audit WHERE event = 'grant.ended' AND user_name = $1`, [
+      username,
+    ]);
+    expect(audit).toEqual({ reason: 'scope_withdrawn' });
   });
 });
