@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { triesPerAddress } from '../../server/src/store/login-attempts.ts';
 import type { Page } from '../support/browser.ts';
 import { aClient, anOwner } from '../support/builders.ts';
 import { deviceApp, poll, startDevice } from '../support/devices.ts';
@@ -227,6 +228,22 @@ describe('A44, F14: guesses at once on three processes', () => {
     const right = await browser.submit(page, { username: 'grace', password: people.grace, 'sign-in': '1' });
     expect(right.problem).toMatch(/^Too many tries/);
     expect((await slapd.operations()).binds).not.toContain(seedDn('grace'));
+    await world.rows('DELETE FROM login_attempts');
+  });
+
+  it('A49: the tries of one address are counted together, whichever process it asks', async () => {
+    await world.rows('DELETE FROM login_attempts');
+    const tried = { Username: 0, 'Too many': 0 };
+    // It asks the processes in turn.
+    const browser = world.browser(false);
+    const page = await browser.get(authorizePath());
+    for (let tries = 0; tries < triesPerAddress + replicas.length; tries++) {
+      const { problem = '' } = await browser.submit(page, { username: `guess${tries}`, password: 'a', 'sign-in': '1' });
+      tried[problem.startsWith('Too many') ? 'Too many' : 'Username'] += 1;
+      // The minute that all of them belong to lasts as long as this machine needs.
+      if (tries === 0) await world.rows(`UPDATE login_attempts SET first_at = now() + interval '1 hour'`);
+    }
+    expect(tried).toEqual({ Username: triesPerAddress, 'Too many': replicas.length });
     await world.rows('DELETE FROM login_attempts');
   });
 });
