@@ -47,6 +47,9 @@ describe('with an ID token of this session', () => {
     expect(await silently(before)).toBe('login_required');
     expect((await before.get('/account')).name).toBe('login');
     expect((await world.token(refreshFields(refreshToken))).body.error).toBe('invalid_grant');
+    // Ended by itself, not only while somebody looks at its session, too.
+    const left = 'ended_at IS NULL AND session_id IN (SELECT id FROM sessions WHERE ended_at IS NOT NULL)';
+    expect(await world.count('grants', left)).toBe(0);
     // F52: everywhere within a second.
     await expect.poll(() => userinfo(accessToken)).toBe(401);
   });
