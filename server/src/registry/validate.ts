@@ -4,10 +4,11 @@
  */
 import { Compile } from 'typebox/compile';
 import { brandingProblem } from '../protocol/branding.ts';
-import { checkClientMetadata, checkServerMetadata, isPlainText, reservedClaims } from '../protocol/client-metadata.ts';
+import { checkClientMetadata, isPlainText, reservedClaims } from '../protocol/client-metadata.ts';
 import { pictureProblem } from '../protocol/picture.ts';
 import { publicKeyProblem } from '../protocol/public-keys.ts';
 import { isScopeToken } from '../protocol/scope.ts';
+import { checkServerMetadata } from '../protocol/server-metadata.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import {
   ClientRegistration,

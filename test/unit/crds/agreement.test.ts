@@ -4,13 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { authenticationMethods, grantTypes, responseTypes, signingAlgorithms } from '../../../crds/src/terms.ts';
 import { reservedClaims } from '../../../crds/src/text-rules.ts';
-import {
-  isPlainText,
-  issuerProblem,
-  reservedClaims as serverReserved,
-} from '../../../server/src/protocol/client-metadata.ts';
+import { isPlainText, reservedClaims as serverReserved } from '../../../server/src/protocol/client-metadata.ts';
 import { registrationProblem } from '../../../server/src/protocol/redirect-uri.ts';
 import { isScopeToken } from '../../../server/src/protocol/scope.ts';
+import { issuerProblem } from '../../../server/src/protocol/server-metadata.ts';
 import * as terms from '../../../server/src/protocol/terms.ts';
 import { manifest } from './builders.ts';
 

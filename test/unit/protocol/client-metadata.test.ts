@@ -1,9 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  checkClientMetadata,
-  checkServerMetadata,
-  issuerProblem,
-} from '../../../server/src/protocol/client-metadata.ts';
+import { checkClientMetadata } from '../../../server/src/protocol/client-metadata.ts';
+import { checkServerMetadata, issuerProblem } from '../../../server/src/protocol/server-metadata.ts';
 import { deviceCodeGrant } from '../../../server/src/protocol/terms.ts';
 import type { ClientRegistration, PublicJwk } from '../../../server/src/registry/registration.ts';
 import { aClient, aServer, type ClientBuilder } from '../../support/builders.ts';
