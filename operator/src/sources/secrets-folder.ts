@@ -2,10 +2,8 @@
  * Secrets in a folder of their own (0700), one file each (0600), for running without a cluster. What users put there or
  * beside their resources is read; what the operator generates is written here and nowhere else.
  */
-import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, open, readdir, realpath, rename, rm, stat } from 'node:fs/promises';
+import { link, lstat, mkdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { stringify } from 'yaml';
 import { contentVersion } from '../runtime/content-version.ts';
 import type { Problem } from './documents.ts';
 import { FolderReader, type Scan, type ScannedFile } from './folder-reader.ts';
@@ -13,11 +11,7 @@ import { FolderWatch } from './folder-watch.ts';
 import { isLabel, isProblem, isSubdomain, readObject, readSecret } from './object.ts';
 import { type Look, PresenceTracker, type SeenFile } from './presence.ts';
 import { isMadeFor, type NewSecret, type Secret, type SecretOf, type SecretStore } from './secret.ts';
-
-/** The folder can be read by others, or is not one. The message says what to do. */
-export class SecretsFolderError extends Error {
-  readonly code = 'secrets_folder';
-}
+import { removeDrafts, requirePrivateFolder, SecretsFolderError, syncFolder, writeDraft } from './secret-files.ts';
 
 export interface SecretsFolderOptions {
   readonly folder: string;
@@ -182,14 +176,7 @@ export class SecretsFolder implements SecretStore {
     // A link here would carry the secret out of the private folder.
     if ((await realpath(folder)) !== join(await realpath(this.#options.folder), dirname(relativePath)))
       throw new SecretsFolderError(`${folder} is a link: make it a folder`);
-    const draft = join(folder, `.${randomBytes(8).toString('hex')}.tmp`);
-    const file = await open(draft, 'wx', 0o600);
-    try {
-      await file.writeFile(render(secret));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    const draft = await writeDraft(folder, secret);
     this.#writes += 1;
     const placed =
       before !== undefined || (await this.#isBroken(path, relativePath)) ? rename(draft, path) : link(draft, path);
@@ -286,45 +273,5 @@ export class SecretsFolder implements SecretStore {
       if (before !== undefined && this.#kept.delete(id)) changed.push(before.secret);
     }
     for (const { namespace, name } of changed) this.#options.onChange(namespace, name);
-  }
-}
-
-function render(secret: NewSecret): string {
-  const { namespace, name, labels, annotations, owner, type, data } = secret;
-  const ownerReferences =
-    owner === undefined ? undefined : [{ apiVersion: 'auth.nauthera.io/v1alpha1', ...owner, controller: true }];
-  return stringify({
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { name, namespace, labels, annotations, ...(ownerReferences === undefined ? {} : { ownerReferences }) },
-    type,
-    stringData: data,
-  });
-}
-
-async function requirePrivateFolder(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const found = await stat(folder);
-  if (!found.isDirectory()) throw new SecretsFolderError(`${folder} is not a folder`);
-  if ((found.mode & 0o077) !== 0)
-    throw new SecretsFolderError(`${folder} is open to other users of this machine: run chmod 700 ${folder}`);
-  const uid = process.getuid?.();
-  if (uid !== undefined && found.uid !== uid && uid !== 0)
-    throw new SecretsFolderError(`${folder} belongs to another user: give it to the one who runs this program`);
-}
-
-/** What a crash left of a write: a secret that nobody knows. */
-async function removeDrafts(folder: string): Promise<void> {
-  for (const entry of await readdir(folder, { withFileTypes: true, recursive: true }))
-    if (entry.isFile() && /^\.[0-9a-f]{16}\.tmp$/.test(entry.name))
-      await rm(join(entry.parentPath, entry.name), { force: true });
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
