@@ -93,7 +93,7 @@ describe('RFC 6749 §4.4: client credentials', () => {
       'unsupported_grant_type',
     ],
     [
-      'RFC 8693: an exchange of tokens',
+      'A35, RFC 8693: an exchange of tokens',
       { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange' },
       'shop.batch',
       undefined,

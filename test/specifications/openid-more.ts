@@ -192,7 +192,7 @@ export const notSupported: Specification = {
       'RFC 8693',
       '`unsupported_grant_type`',
       'Token exchange.',
-      row('flows/client-credentials: %s is refused', 'RFC 8693: an exchange of tokens'),
+      row('flows/client-credentials: %s is refused', 'A35, RFC 8693: an exchange of tokens'),
     ),
     no(
       'RFC 9101',
