@@ -30,6 +30,8 @@ const notReadable: ReadonlySet<number> = new Set([10, 32, 34, 50]);
 interface Kept {
   /** `null`: it could not be read. */
   readonly policy: EntryReader | null;
+  /** Of all questions about policies, the how many-th this was an answer to. */
+  readonly question: number;
   readonly until: number;
 }
 
@@ -48,6 +50,9 @@ export class Policies {
   readonly #kept = new Map<string, Kept>();
   /** Those of which it was said. */
   readonly #unreadable = new Set<string>();
+  #questions = 0;
+  /** What was asked up to here may have been answered before the change that was noticed. */
+  #doubtedUpTo = 0;
 
   constructor(ports: PolicyPorts) {
     this.#ports = ports;
@@ -61,7 +66,8 @@ export class Policies {
 
   /** What the directory did shows that one of them is another now: each counts until it is read again, and is due at once. */
   doubt(): void {
-    for (const [name, { policy }] of this.#kept) this.#kept.set(name, { policy, until: 0 });
+    this.#doubtedUpTo = this.#questions;
+    for (const [name, kept] of this.#kept) this.#kept.set(name, { ...kept, until: 0 });
   }
 
   /** Reads those that entries need and that are not known, or not any more. @throws what searching throws */
@@ -72,8 +78,13 @@ export class Policies {
     const due = [...names].map((name) => ({ name, until: this.#kept.get(name)?.until ?? -1 }));
     const first = due.filter(({ until }) => until <= time()).toSorted((one, other) => one.until - other.until);
     for (const { name } of first.slice(0, mostAtOnce)) {
+      this.#questions += 1;
+      const question = this.#questions;
+      const asked = time();
       const policy = await readPolicy(searcher, place, name);
-      this.#keep(name, { policy, until: time() + keptFor }, names);
+      // Somebody who asked later was answered sooner.
+      if ((this.#kept.get(name)?.question ?? 0) > question) continue;
+      this.#keep(name, { policy, question, until: question > this.#doubtedUpTo ? asked + keptFor : 0 }, names);
       if (policy !== null) this.#unreadable.delete(name);
       else if (!this.#unreadable.has(name)) {
         this.#unreadable.add(name);
