@@ -263,9 +263,9 @@ describe('the directory at each refresh', () => {
 
 describe('a scope that is taken from the Client', () => {
   const others = ['openid', 'profile'];
-  const withScopes = (scopes: readonly string[]) =>
+  const withScopes = (scopes: string[]) =>
     webApp('shop.shrinks', { scopes, default_scopes: scopes.filter((scope) => scope === 'openid') });
-  const declare = async (scopes: readonly string[]) =>
+  const declare = (scopes: string[]) =>
     world.served({ kind: 'client', id: 'shop.shrinks', owner: anOwner('shop.shrinks'), value: withScopes(scopes) });
 
   it('leaves each grant at its next refresh, and giving it back to the Client brings it back to none', async () => {
