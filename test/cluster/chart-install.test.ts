@@ -108,6 +108,21 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
     await eventually(() => finalizers(server)).toEqual(['auth.nauthera.io/server']);
   });
 
+  it('an issuer of one’s own comes as helm says at the end, while there is no Client', async () => {
+    const said = await helm(major, 'get', 'notes', 'nauthera', '--namespace', namespace);
+    const [, remove = '', flag = ''] =
+      /: kubectl (delete [^,]+), then helm upgrade with --set (\S+)$/m.exec(said) ?? [];
+    for (const issuer of [[flag], []]) {
+      const { code, stderr } = await cluster.kubectl(remove.split(' '));
+      expect([code, stderr]).toEqual([0, '']);
+      const values = set('authorizationServer.spec.replicas=3', ...issuer);
+      await helm(major, 'upgrade', 'nauthera', ...common, ...values);
+      await eventually(async () => (await cluster.request('GET', server)).status).toBe(200);
+      expect((await get(server)).spec.issuer).toBe(issuer[0]?.split('=')[1]);
+    }
+    await eventually(() => finalizers(server)).toEqual(['auth.nauthera.io/server']);
+  });
+
   it('GitOps: what stands in the cluster is what the chart renders, for tools that compare by either side', async () => {
     const rendered = await helm(
       major,
