@@ -2,65 +2,29 @@
  * The database of one AuthorizationServer: opened in the background and opened anew when its Secret says something else.
  * Whoever uses the handle meanwhile goes on with the connection that there is.
  */
-import { hash, randomBytes } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  createSealer,
-  type Database,
-  type Fence,
-  grantRoles,
-  holdsSealed,
-  isSealedByAnother,
-  migrate,
-  openDatabase,
-  openRegistry,
-  pendingMigrations,
-} from '@nauthera/server/registry';
-import type { ResourceSource } from '../sources/source.ts';
-import { counted, type OnRegistryWrite } from './counted-registry.ts';
 import { type DatabaseProblem, explainFailure } from './database-failure.ts';
-import type { NamedConnection, NamedRoles } from './database-secrets.ts';
-import { distrusted } from './distrusted-registry.ts';
-import type { OrphanTimes } from './orphans.ts';
-import { knowRows } from './registering.ts';
 import { RegistryHandle } from './registry-handle.ts';
-import { type RegistryListener, RunningRegistry } from './running-registry.ts';
+import type { RunningRegistry } from './running-registry.ts';
+import {
+  type Connection,
+  type KeyStanding,
+  type OpenedServer,
+  type OpeningOptions,
+  openServer,
+  TablesMissing,
+} from './server-opening.ts';
 
-export interface Connection extends NamedConnection {
-  /** Of the owner of the tables; `undefined`: the same. */
-  readonly migrator?: NamedConnection | undefined;
-  /** Who gets which rights once the tables are there; `undefined`: nobody, one role does everything. */
-  readonly roles?: NamedRoles | undefined;
-  /** `undefined`: there are none. */
-  readonly keys: readonly Uint8Array[] | undefined;
-  /** Makes the keys, for a database that holds nothing which was sealed; `undefined`: they are somebody else's to make. */
-  readonly makeKeys: (() => Promise<readonly Uint8Array[]>) | undefined;
-}
-
-export interface ServerDatabaseOptions {
+export interface ServerDatabaseOptions extends OpeningOptions {
   /** `<namespace>/<name>` of the server. */
   readonly server: string;
-  readonly source: ResourceSource;
-  readonly fence: Fence;
-  readonly listener: RegistryListener;
   /** {@link ServerDatabase.state} changed. */
   onState(): void;
-  /** `wait`: somebody else makes the tables. Default `run`. */
-  readonly migrations?: 'run' | 'wait';
-  readonly onMigration: (step: 'MigrationStarted' | 'MigrationCompleted', names: readonly string[]) => void;
-  /** One line about something that repairs itself, without a secret. */
-  readonly onProblem: (problem: string) => void;
-  /** One line about what was done or is waited for. */
-  readonly onProgress?: (line: string) => void;
-  readonly orphans?: OrphanTimes;
-  /** A row of its registry was written. */
-  readonly onWrite?: OnRegistryWrite | undefined;
   /** Milliseconds. */
   readonly retryFrom?: number;
   readonly retryTo?: number;
 }
-
-type KeyStanding = 'there' | 'missing' | 'another';
 
 export type DatabaseStanding =
   | { readonly standing: 'opening' }
@@ -71,17 +35,6 @@ export type DatabaseStanding =
   | { readonly standing: 'open'; readonly keys: KeyStanding }
   | { readonly standing: 'failed'; readonly problem: DatabaseProblem };
 
-interface Open {
-  readonly connection: Connection;
-  readonly database: Database;
-  readonly running: RunningRegistry;
-  readonly keys: KeyStanding;
-}
-
-/** Connections for the passes; LISTEN takes one more, a migration two while it runs. */
-const connections = 4;
-/** A page of a thousand rows is the most that is asked for. A tenant's database may answer anything. */
-const answers = { largest: 32 * 1024 * 1024, together: 128 * 1024 * 1024 };
 /** Why bind passwords cannot be sealed. */
 const unsealed: Readonly<Record<KeyStanding, string | undefined>> = {
   there: undefined,
@@ -95,7 +48,7 @@ export class ServerDatabase {
   readonly handle: RegistryHandle;
   readonly #options: ServerDatabaseOptions;
   #wanted: Connection | undefined;
-  #open: Open | undefined;
+  #open: OpenedServer | undefined;
   #state: DatabaseStanding = { standing: 'opening' };
   #loop: Promise<void> | undefined;
   #closed = false;
@@ -212,87 +165,27 @@ export class ServerDatabase {
   }
 
   async #exchange(wanted: Connection): Promise<void> {
-    const opened = await this.#attempt(wanted);
-    if (this.#closed || this.#wanted !== opened.asked) {
-      this.#retire(opened.open, 0);
+    const opened = await openServer(this.#options, wanted, {
+      onLook: () => {
+        this.#lookedAt = performance.now();
+      },
+      onPending: () => {
+        if (this.#open === undefined) this.#become({ standing: 'migrating' });
+        this.#tried.resolve();
+      },
+    });
+    if (this.#closed || this.#wanted !== wanted) {
+      this.#retire(opened, 0);
       return;
     }
     const former = this.#open;
-    this.#open = opened.open;
-    this.#wanted = opened.open.connection;
-    const { running, keys } = opened.open;
+    this.#open = opened;
+    this.#wanted = opened.connection;
+    const { running, keys } = opened;
     this.handle.use(running.registry, running, unsealed[keys]);
     this.#become({ standing: 'open', keys });
     if (former !== undefined) this.#retire(former, statementLimit);
     await running.follow();
-  }
-
-  async #attempt(asked: Connection): Promise<{ readonly open: Open; readonly asked: Connection }> {
-    const { source, fence, listener, onProblem, orphans, onWrite } = this.#options;
-    const open = ({ url, ca, directUrl }: NamedConnection) =>
-      openDatabase(url, {
-        max: connections,
-        answers,
-        onProblem,
-        ...(ca === undefined ? {} : { ca }),
-        ...(directUrl === undefined ? {} : { directUrl }),
-      });
-    const database = await open(asked);
-    try {
-      if (this.#options.migrations === 'wait') await this.#requireTables(database, asked);
-      else if (asked.migrator === undefined) await this.#migrate(database, asked);
-      else {
-        const owner = await open(asked.migrator);
-        try {
-          await this.#migrate(owner, asked);
-        } finally {
-          await owner.close();
-        }
-      }
-      const empty = asked.keys === undefined && !(await holdsSealed(database));
-      const keys = empty ? await asked.makeKeys?.() : asked.keys;
-      const sealer = createSealer(keys ?? [randomBytes(32)]);
-      const registry = counted(distrusted(openRegistry({ database, fence, sealer, onProblem })), onWrite);
-      // Before anybody has it: the passes of all resources ask what stands there, and wait for no tenant's database.
-      await knowRows(registry);
-      const isAnother = keys !== undefined && (await isSealedByAnother(database, source.name, sealer));
-      const standing = keys === undefined ? 'missing' : isAnother ? 'another' : 'there';
-      const connection = { ...asked, keys };
-      // Last, and it throws nothing: whoever began to watch would go on with a database that is closed.
-      const running = new RunningRegistry(registry, source, listener, orphans);
-      await running.start();
-      return { asked, open: { connection, database, running, keys: standing } };
-    } catch (error) {
-      await database.close();
-      throw error;
-    }
-  }
-
-  /** Somebody else makes them, and gives our role its rights. */
-  async #requireTables(database: Database, { roles }: Connection): Promise<void> {
-    await database.run({ name: 'ping', text: 'SELECT 1' }, []);
-    this.#lookedAt = performance.now();
-    const pending = await pendingMigrations(database).catch((error: unknown) => {
-      if (roles !== undefined && isForbidden(error)) return ['the rights of our role'];
-      throw error;
-    });
-    const [first] = pending;
-    if (first !== undefined) throw new TablesMissing(`${first}: not there yet`);
-  }
-
-  async #migrate(database: Database, { roles }: Connection): Promise<void> {
-    const { onMigration, onProgress } = this.#options;
-    await database.run({ name: 'ping', text: 'SELECT 1' }, []);
-    const names = await migrate(database, {
-      onPending: (pending) => {
-        if (this.#open === undefined) this.#become({ standing: 'migrating' });
-        this.#tried.resolve();
-        onMigration('MigrationStarted', pending);
-      },
-      ...(onProgress === undefined ? {} : { onProgress }),
-    });
-    if (roles !== undefined) await grantRoles(database, roles);
-    if (names.length > 0) onMigration('MigrationCompleted', names);
   }
 
   #become(state: DatabaseStanding): void {
@@ -301,7 +194,7 @@ export class ServerDatabase {
   }
 
   /** In the background: a pass that began with the former connection may have a statement under way on it. */
-  #retire({ running, database }: Open, after: number): void {
+  #retire({ running, database }: OpenedServer, after: number): void {
     const retiring = (async () => {
       await running.unfollow();
       await running.stop();
@@ -323,15 +216,8 @@ export class ServerDatabase {
   }
 }
 
-/** Somebody else is to bring them. */
-class TablesMissing extends Error {}
-
 function sameConnection(one: Connection, other: Connection): boolean {
   return digest(one) === digest(other);
-}
-
-function isForbidden(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === '42501';
 }
 
 function digest({ secret, url, directUrl, ca, keys, migrator, roles }: Connection): string {
