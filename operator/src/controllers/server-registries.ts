@@ -1,13 +1,13 @@
 /** A database for each AuthorizationServer, as its Secret names it. */
 import { randomBytes } from 'node:crypto';
 import { DatabaseUnavailable, type Fence, RegistryFenced } from '@nauthera/server/registry';
-import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { ConfigMapReader, Observed, ResourceSource, Secret, SecretStore } from '../sources/source.ts';
 import { nameOf, type ServerResource } from './attachment.ts';
 import type { OnRegistryWrite } from './counted-registry.ts';
 import { explainFailure } from './database-failure.ts';
 import { type Bundle, connectionsOf, databaseFields } from './database-secrets.ts';
-import { isGenerated, keySecretName, missingKey, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
+import { keyProblemOf, readyOf, tablesOf } from './database-standing.ts';
+import { isGenerated, keySecretName, newKeySecret, readKeys, serverLabel } from './key-encryption.ts';
 import type { OrphanTimes } from './orphans.ts';
 import type { Looked } from './polling.ts';
 import type { DatabaseState, Registries, RegistriesListener } from './registries.ts';
@@ -148,12 +148,12 @@ export class ServerRegistries implements Registries {
     // It may have been made meanwhile.
     const now = keys.found === 'nothing' ? readKeys(await secrets.read(namespace, keyName)) : keys;
     return {
-      ready: readyOf(database, found.roles !== undefined),
-      keyProblem: keyProblemOf(server, database, now),
+      ready: readyOf(database.state, found.roles !== undefined),
+      keyProblem: keyProblemOf(server, database.state, now),
       ...(database.state.standing === 'open' && database.state.keys === 'another'
         ? { isKeyAnother: true as const }
         : {}),
-      ...tablesOf(database),
+      ...tablesOf(database.state),
       ports: found.ports,
       ...(found.roles === undefined ? {} : { roles: found.roles }),
       looked,
@@ -268,45 +268,4 @@ export class ServerRegistries implements Registries {
     if (found.found === 'keys') return found.keys;
     throw new Error('the key-encryption key was made by somebody else, and cannot be read');
   }
-}
-
-function readyOf({ state }: ServerDatabase, separated: boolean): ConditionDraft {
-  const type = 'DatabaseReady';
-  switch (state.standing) {
-    case 'open':
-      if (separated)
-        return { type, status: 'True', reason: type, message: 'migrations, operator and servers have a role each' };
-      return {
-        type,
-        status: 'True',
-        reason: 'SingleRole',
-        message: 'one role owns, writes and serves: least privilege is off',
-      };
-    case 'migrating':
-    case 'unmigrated':
-      return {
-        type,
-        status: 'False',
-        reason: 'MigrationRunning',
-        message: 'the tables are brought up to date. Waiting',
-      };
-    case 'failed':
-      return { type, status: 'False', ...state.problem };
-    case 'opening':
-      return { type, status: 'Unknown', reason: 'Pending', message: 'the database is being opened. Waiting' };
-  }
-}
-
-function tablesOf({ state }: ServerDatabase): Pick<DatabaseState, 'tables'> {
-  if (state.standing === 'open') return { tables: 'current' };
-  return state.standing === 'unmigrated' ? { tables: 'missing' } : {};
-}
-
-function keyProblemOf(
-  server: ServerResource,
-  { state }: ServerDatabase,
-  keys: ReturnType<typeof readKeys>,
-): string | undefined {
-  if (keys.found === 'keys' || state.standing !== 'open') return undefined;
-  return keys.found === 'invalid' ? keys.problem : missingKey(server);
 }
