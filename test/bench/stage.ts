@@ -64,7 +64,11 @@ export class Stage {
     for (const connectionString of this.#databases) {
       const client = new pg.Client({ connectionString });
       await client.connect();
-      await client.query('ANALYZE').finally(() => client.end());
+      try {
+        await client.query('ANALYZE');
+      } finally {
+        await client.end();
+      }
     }
   }
 

@@ -2,7 +2,7 @@
 import { among, type Bench } from './bench.ts';
 import { grantsOf } from './granted.ts';
 import { type Request, requestRow } from './load.ts';
-import type { Extent, Row } from './measure.ts';
+import type { Row } from './measure.ts';
 import { peer } from './peer.ts';
 import { grantedByPeer } from './peer-walk.ts';
 import { People } from './people.ts';

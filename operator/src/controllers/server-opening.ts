@@ -59,9 +59,9 @@ export interface OpenedServer {
 /** What is told on the way. */
 export interface OpeningHooks {
   /** It was looked whether its tables are there. */
-  onLook(): void;
+  readonly onLook: () => void;
   /** Tables are about to be made. */
-  onPending(): void;
+  readonly onPending: () => void;
 }
 
 /** Connections for the passes; LISTEN takes one more, a migration two while it runs. */
