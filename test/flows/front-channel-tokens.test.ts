@@ -217,6 +217,32 @@ describe('what the front channel gives', () => {
     }
   });
 
+  it.each(withToken)(
+    'RFC 8707 §2: %s: with the scope of the named resource refused there is nobody to give a token for',
+    async (response_type) => {
+      const owner = { ...anOwner(`directory ${memoryDirectoryId}`), namespace: 'shop', name: 'people' };
+      const declare = (value = aDirectory()) =>
+        world.served({ kind: 'directory', id: memoryDirectoryId, owner, value });
+      const asking = { response_type, scope: 'openid shop:api', resource: 'https://api.shop.example.com' };
+      const browser = world.browser();
+      expect((await byPage(browser, asking)).response.access_token).toBeDefined();
+      await declare(aDirectory({ consent_rules: [{ name: 'api', scopes: ['shop:api'], groups: ['developers'] }] }));
+      try {
+        const before = await issued();
+        for (const page of [await silently(browser, asking), await byPage(world.browser(), asking)]) {
+          expect([page.mode, page.response.error, page.response.state]).toEqual([
+            'fragment',
+            'invalid_target',
+            'the-state',
+          ]);
+        }
+        expect(await issued()).toEqual(before);
+      } finally {
+        await declare();
+      }
+    },
+  );
+
   it('RFC 8414 §2: metadata lists what policy allows, in both documents alike', async () => {
     const documents = ['openid-configuration', 'oauth-authorization-server'].map((name) =>
       world.fetch(`${issuer}/.well-known/${name}`),
