@@ -85,8 +85,8 @@ export function sendPage(
 }
 
 /**
- * A page that holds one long thing twice, and nothing that its length could tell: what is in it but that came with the
- * request. All other pages go out as they are.
+ * For a page that holds one long thing twice, and nothing that its length could tell to somebody who tries requests: what the
+ * request brought, names of applications, a session that is over. All other pages go out as they are.
  */
 export function sendCompressed(
   visit: Visit,
