@@ -1,29 +1,27 @@
-/** The catalogue of the operator: four controllers, what wakes them, and how they start and stop. */
+/** The catalogue of the operator: four controllers, and how they start and stop. */
 import { randomBytes } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
-import { type Kind, kindNames } from '@nauthera/crds';
-import { type LiveReport, RegistryFenced } from '@nauthera/server/registry';
+import type { Kind } from '@nauthera/crds';
+import { RegistryFenced } from '@nauthera/server/registry';
 import type { Tracing } from '@nauthera/server/tracing';
 import { authorizationServerController } from './controllers/authorization-server/controller.ts';
 import { clientController } from './controllers/client/controller.ts';
 import { ClientReviews } from './controllers/client/reviews.ts';
-import { anyDatabase, type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
+import { type KindController, reconcileKey, type Tools } from './controllers/kind.ts';
 import { ldapBindingController } from './controllers/ldap-binding/controller.ts';
 import type { Registries } from './controllers/registries.ts';
-import type { Changed, RegistryHandle } from './controllers/registry-handle.ts';
 import { scopeController } from './controllers/scope/controller.ts';
 import { TrustBundles } from './controllers/trust.ts';
 import type { Deployment, EventSink, World } from './controllers/world.ts';
-import { scopeNameOf } from './registrations/scope.ts';
 import { type Controller, type Outcome, startController } from './runtime/controller.ts';
 import type { Meter } from './runtime/meter.ts';
 import type { Pass } from './runtime/pass.ts';
 import { Patience } from './runtime/patience.ts';
-import { type Urgency, WorkQueue } from './runtime/queue.ts';
+import { WorkQueue } from './runtime/queue.ts';
 import { ReferenceIndex } from './runtime/reference-index.ts';
 import type { ClusterKeys } from './sources/cluster-keys.ts';
 import type { Change, ConfigMapReader, ResourceKey, ResourceSource, SecretStore } from './sources/source.ts';
 import { tracedPass } from './traced-pass.ts';
+import { Waking } from './waking.ts';
 
 export interface OperatorOptions {
   /** Started already: everything it holds is known. */
@@ -104,6 +102,7 @@ class RunningOperator implements Operator {
   readonly #tools: Tools;
   readonly #workers: number;
   readonly #reviews: ClientReviews;
+  readonly #waking: Waking;
   #controllers: readonly Controller[] = [];
 
   constructor(options: OperatorOptions) {
@@ -146,7 +145,7 @@ class RunningOperator implements Operator {
       deployment: options.deployment,
       pods: options.pods,
       patience: new Patience(options.steadyNow),
-      trust: new TrustBundles((reference) => this.#wakeDependents(reference)),
+      trust: new TrustBundles((reference) => this.#waking.wakeDependents(reference)),
       rotation: options.rotation,
       secretCounts: options.secretCounts,
       resourceCounts: options.resourceCounts,
@@ -164,14 +163,17 @@ class RunningOperator implements Operator {
       onProblem: (error) => this.#fail({ controller: 'Client', key: '', error, retryIn: 0 }),
       onReviewed: (...counts) => options.onReviewed?.(...counts),
     });
+    const { source } = options;
+    const [queues, references, reviews] = [this.#queues, this.#references, this.#reviews];
+    this.#waking = new Waking({ queues, references, reviews, source, registries });
     this.#tools = {
       world,
       references: this.#references,
-      wake: (dependent) => this.#wake(dependent),
+      wake: (dependent) => this.#waking.wake(dependent),
       heardAt: (kind, key) => this.#queues[kind].heardAt(key) ?? performance.now(),
       onTransition: (resource, to, pass) => {
         // Whether a scope counts stands in its status too, which is written after its row.
-        if (resource.kind === 'Scope') void this.#wakeByScope(resource.namespace, resource.name);
+        if (resource.kind === 'Scope') void this.#waking.wakeByScope(resource.namespace, resource.name);
         options.onTransition(resource, to, pass);
       },
     };
@@ -181,21 +183,10 @@ class RunningOperator implements Operator {
     const { world } = this.#tools;
     const { source, registries } = this.#options;
     source.watch((change) => this.noteChange(change));
-    this.#options.clusterKeys?.onChange(() => this.#wakeKind('AuthorizationServer'));
-    await registries.start(
-      {
-        onMoved: (handle, changed) => this.#wakeByRegistry(handle, changed),
-        onReports: (handle, ...reports) => this.#wakeByReports(handle, ...reports),
-        // It says so; its own back-off goes on.
-        onAway: (handle) => this.#wakeOn(handle, 'AuthorizationServer', 'resync'),
-        onRecovery: (handle) => this.#wakeAllOn(handle, 'change'),
-        onHeld: (handle) => this.#wakeOn(handle, 'AuthorizationServer'),
-        onState: (server) => this.#wake(`AuthorizationServer/${server}`),
-        onError: (controller, error) => this.#fail({ controller, key: '', error, retryIn: 0 }),
-      },
-      await source.list('AuthorizationServer'),
-    );
-    if (registries.perServer) this.#wakeKind('AuthorizationServer', 'resync');
+    this.#options.clusterKeys?.onChange(() => this.#waking.wakeKind('AuthorizationServer'));
+    const onError = (controller: string, error: unknown) => this.#fail({ controller, key: '', error, retryIn: 0 });
+    await registries.start(this.#waking.listener(onError), await source.list('AuthorizationServer'));
+    if (registries.perServer) this.#waking.wakeKind('AuthorizationServer', 'resync');
     this.#controllers = [this.#run(authorizationServerController(world))];
     // A pass that meets a database which is only about to be opened would be for nothing.
     await registries.tried(patience);
@@ -206,7 +197,7 @@ class RunningOperator implements Operator {
       this.#run(clientController(world)),
     ];
     // A registry that all share begins the work itself: its first word is that everything may have moved.
-    if (registries.perServer) this.#wakeAll('resync');
+    if (registries.perServer) this.#waking.wakeAll('resync');
     await registries.follow();
     return this;
   }
@@ -220,23 +211,12 @@ class RunningOperator implements Operator {
     await registries.stop();
   }
 
-  noteChange({ kind, namespace, name }: Change): void {
-    if (isResourceKind(kind)) {
-      this.#wake(`${kind}/${namespace}/${name}`);
-      this.#wakeDependents(kind);
-      if (kind === 'Scope') void this.#wakeByScope(namespace, name);
-      if (kind === 'AuthorizationServer') void this.#dropAbsent(namespace, name);
-    } else this.#wakeDependents(`${kind}/${namespace}/${name}`);
+  noteChange(change: Change): void {
+    this.#waking.noteChange(change);
   }
 
-  /** The server alone: nobody else looks at its pods. */
   noteChildren(namespace: string, server: string): void {
-    this.#wake(`AuthorizationServer/${namespace}/${server}`);
-  }
-
-  async #dropAbsent(namespace: string, name: string): Promise<void> {
-    const found = await this.#options.source.get('AuthorizationServer', namespace, name).catch(() => null);
-    if (found === undefined) this.#options.registries.drop(`${namespace}/${name}`);
+    this.#waking.noteChildren(namespace, server);
   }
 
   #run<K extends Kind>(controller: KindController<K>): Controller {
@@ -260,91 +240,4 @@ class RunningOperator implements Operator {
     if (failure.error instanceof RegistryFenced) this.#options.onFenced();
     else this.#options.onFailure(failure);
   }
-
-  #wake(dependent: string, urgency: Urgency = 'change'): void {
-    const [kind = '', namespace = '', name = ''] = dependent.split('/');
-    if (isResourceKind(kind)) this.#queues[kind].add(`${namespace}/${name}`, urgency);
-  }
-
-  #wakeDependents(reference: string): boolean {
-    const dependents = this.#references.moved(reference);
-    for (const dependent of dependents) this.#wake(dependent);
-    return dependents.length > 0;
-  }
-
-  #wakeKind(kind: Kind, urgency: Urgency = 'change'): void {
-    if (kind === 'Client') {
-      this.#reviews.ask(urgency);
-      return;
-    }
-    void this.#options.source.keys(kind).then((keys) => {
-      for (const { namespace, name } of keys) this.#wake(`${kind}/${namespace}/${name}`, urgency);
-    });
-  }
-
-  #wakeAll(urgency: Urgency): void {
-    for (const kind of kindNames) this.#wakeKind(kind, urgency);
-  }
-
-  /** Those of a kind whose registry that is. */
-  #wakeOn(handle: RegistryHandle, kind: Kind, urgency: Urgency = 'change'): void {
-    if (handle.name === '') {
-      this.#wakeKind(kind, urgency);
-      return;
-    }
-    if (kind === 'Client') {
-      this.#reviews.ask(urgency, handle);
-      return;
-    }
-    if (kind === 'AuthorizationServer') this.#wake(`${kind}/${handle.name}`, urgency);
-    for (const dependent of this.#references.moved(`registry/${handle.name}`))
-      if (dependent.startsWith(`${kind}/`)) this.#wake(dependent, urgency);
-  }
-
-  #wakeAllOn(handle: RegistryHandle, urgency: Urgency): void {
-    for (const kind of kindNames) this.#wakeOn(handle, kind, urgency);
-    // Their back-off ends: this may be what they wait for.
-    this.#wakeDependents(anyDatabase);
-  }
-
-  /** To whom a Scope is open stands in no registration: those that list it look again. */
-  async #wakeByScope(namespace: string, name: string): Promise<void> {
-    const scope = await this.#options.source.get('Scope', namespace, name);
-    if (scope?.spec === undefined) return;
-    const id = scopeNameOf({ name, spec: scope.spec });
-    for (const handle of this.#options.registries.registries()) this.#wakeDependents(handle.reference('scope', id));
-  }
-
-  /** Whoever changed a row, we did or somebody in SQL: what it belongs to is made so again. */
-  #wakeByRegistry(handle: RegistryHandle, changed: Changed): void {
-    if (changed === 'all') {
-      this.#wakeAllOn(handle, 'resync');
-      return;
-    }
-    for (const row of changed) {
-      const known = this.#wakeDependents(handle.reference(row.kind, row.id));
-      if (!known) this.#options.registries.lookAtStray(handle, row);
-    }
-  }
-
-  #wakeByReports(
-    handle: RegistryHandle,
-    pending: readonly string[],
-    before: readonly LiveReport[],
-    after: readonly LiveReport[],
-  ): void {
-    for (const dependent of pending) this.#wake(dependent);
-    const [old, now] = [before, after].map((reports) => reports.filter(({ live }) => live));
-    const differ = (view: (report: LiveReport) => unknown) => !isDeepStrictEqual(old?.map(view), now?.map(view));
-    if (differ(({ replica, keys, untrustedProxy }) => [replica, keys, untrustedProxy]))
-      this.#wakeOn(handle, 'AuthorizationServer');
-    if (differ(({ replica, directories }) => [replica, directories])) this.#wakeOn(handle, 'LdapBinding');
-    for (const { kind, id } of now?.flatMap(({ rejected }) => rejected) ?? [])
-      if (!old?.some(({ rejected }) => rejected.some((one) => one.kind === kind && one.id === id)))
-        this.#wakeDependents(handle.reference(kind, id));
-  }
-}
-
-function isResourceKind(kind: string): kind is Kind {
-  return kindNames.some((name) => name === kind);
 }
