@@ -9,7 +9,7 @@ import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { until } from '../support/product.ts';
 import type { Replica } from '../support/replica.ts';
 import { type Slapd, startSlapd } from '../support/slapd.ts';
-import { seedPassword } from '../support/slapd-seed.ts';
+import { seedPassword, seedSuffix } from '../support/slapd-seed.ts';
 import { seat } from '../support/sweeping.ts';
 import { authorizePath, codeFields } from '../support/world.ts';
 
@@ -222,6 +222,31 @@ describe('a binding that is deleted', () => {
     await scene.untilReason('LdapBinding', 'shop', 'people');
     await isServed();
     expect(await subjectOfAda()).toBe(subject);
+  });
+});
+
+describe('a policy that cannot be read', () => {
+  const names = (cn: string) =>
+    scene.patch('LdapBinding', 'shop', 'people', {
+      spec: { accountStatus: { defaultPolicy: `cn=${cn},ou=policies,${seedSuffix}` } },
+    });
+  const degraded = () => scene.condition('LdapBinding', 'shop', 'people', 'Degraded');
+
+  it('is told in a condition beside Ready, until its name is right', async () => {
+    await names('nowhere');
+    const told = await until('it is told', async () => {
+      const found = await degraded();
+      return found?.reason === 'PolicyNotReadable' && found;
+    });
+    expect(told).toMatchObject({
+      status: 'True',
+      message: expect.stringMatching(/^spec\.accountStatus\.defaultPolicy: /),
+    });
+    await until('it is Ready', async () => (await scene.condition('LdapBinding', 'shop', 'people'))?.status === 'True');
+    await names('default');
+    await until('the condition is gone', async () => (await degraded())?.reason !== 'PolicyNotReadable');
+    await scene.patch('LdapBinding', 'shop', 'people', { spec: { accountStatus: null } });
+    await scene.untilReason('LdapBinding', 'shop', 'people');
   });
 });
 
