@@ -34,7 +34,8 @@ import { resourceFields } from './resource-fields.ts';
 import { FolderSource } from './sources/folder.ts';
 import { SecretsFolder } from './sources/secrets-folder.ts';
 import type { SecretStore } from './sources/source.ts';
-import { type StatusView, statusDocument, statusTable } from './status-view.ts';
+import { StatusPrinter } from './status-printer.ts';
+import { type StatusView, statusDocument } from './status-view.ts';
 
 /** The message says what to do, and is all that anybody needs to see. */
 export class StandaloneError extends Error {
@@ -165,7 +166,7 @@ async function assemble(options: StandaloneOptions, undo: Stop[]): Promise<Stand
   parts.source = source;
   await source.start();
   undo.push(() => source.stop());
-  const printer = new Printer(options, status);
+  const printer = new StatusPrinter(status, (table) => options.onStatus?.(table));
   source.watch(() => printer.soon());
   const operator = await startOperator({
     source,
@@ -273,39 +274,6 @@ function issuerOf({ url }: RunningServer, { listen }: StandaloneOptions): World[
       problem: `spec.issuer is left out, and --listen ${listen.host} is not 127.0.0.1, [::1] or localhost: set spec.issuer to the https address that clients use`,
     };
   };
-}
-
-/** Prints the table when it changed, not more often than people can read. */
-class Printer {
-  readonly #options: StandaloneOptions;
-  readonly #status: () => StatusView;
-  #timer: NodeJS.Timeout | undefined;
-  #printed = '';
-  #stopped = false;
-
-  constructor(options: StandaloneOptions, status: () => StatusView) {
-    this.#options = options;
-    this.#status = status;
-  }
-
-  soon(): void {
-    if (!this.#stopped) this.#timer ??= setTimeout(() => this.#print(), 250);
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    clearTimeout(this.#timer);
-  }
-
-  #print(): void {
-    this.#timer = undefined;
-    const view = this.#status();
-    // At one moment in time for all: the column Age alone is no change.
-    const comparable = statusTable(view, 0);
-    if (comparable === this.#printed) return;
-    this.#printed = comparable;
-    this.#options.onStatus?.(statusTable(view, Date.now()));
-  }
 }
 
 /** Our own errors speak for people; a stranger's message may hold a URL or a row. */
