@@ -121,6 +121,11 @@ describe.each([3, 4] as const)('Helm %s', (major) => {
       expect((await get(server)).spec.issuer).toBe(issuer[0]?.split('=')[1]);
     }
     await eventually(() => finalizers(server)).toEqual(['auth.nauthera.io/server']);
+    // Whether there is a directory by now a chart cannot know.
+    expect(said).toContain('WARNING: no directory');
+    const afterwards = await helm(major, 'get', 'notes', 'nauthera', '--namespace', namespace);
+    expect(afterwards).toContain('WARNING: no database');
+    expect(afterwards).not.toContain('WARNING: no directory');
   });
 
   it('GitOps: what stands in the cluster is what the chart renders, for tools that compare by either side', async () => {
