@@ -177,14 +177,12 @@ export class KubernetesSource implements ResourceSource {
       this.#tell({ kind: 'Namespace', namespace: '', name });
   }
 
+  /** Another one of that name does not end: its resources are looked at again, whatever was told of the former one. */
   #takeEnd(name: string, since: string | undefined): void {
-    if (since === undefined) {
-      this.#ending.delete(name);
-      return;
-    }
-    const isNews = !this.#ending.has(name);
-    this.#ending.set(name, since);
-    if (!isNews) return;
+    const did = this.#ending.has(name);
+    if (since === undefined) this.#ending.delete(name);
+    else this.#ending.set(name, since);
+    if (did === (since !== undefined)) return;
     for (const kind of kindNames)
       for (const one of this.#kinds[kind].keys()) if (one.namespace === name) this.#tell(one);
   }
