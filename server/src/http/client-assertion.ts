@@ -2,7 +2,6 @@
  * Client assertions (RFC 7521 §4.2, RFC 7523 §2.2 and §3, OpenID Connect Core §9): who signed, for whom, until when.
  * Whether one was used before is asked by `client-authentication.ts`, of one that holds.
  */
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { decodeJwt, decodeProtectedHeader, errors, importJWK, type JWTPayload, jwtVerify } from 'jose';
 import { algorithmOf } from '../protocol/public-keys.ts';
 import { type AssertionAlgorithm, assertionAlgorithms } from '../protocol/terms.ts';
@@ -10,6 +9,7 @@ import type { Clock } from '../protocol/time.ts';
 import type { AllowedBy, ClientRegistration, Owner, PublicJwk, ServerRegistration } from '../registry/registration.ts';
 import type { ClientKeys, KeyLocation } from './client-keys.ts';
 import { holderOf, locationOfCluster, othersOf, type TokenCluster } from './cluster-keys.ts';
+import { decoyOf } from './decoy-keys.ts';
 
 export const jwtBearer = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 /** Longest assertion that is looked at: 16 KiB. */
@@ -289,43 +289,4 @@ function audienceProblem({ aud }: JWTPayload, issuer: string): AssertionProblem 
 
 function timeProblem(iat: number, now: number): AssertionProblem | null {
   return iat > now + tolerance ? 'not_yet_valid' : null;
-}
-
-const decoys = new Map<AssertionAlgorithm, PublicJwk>();
-
-/** A key that nobody signs with: an unknown client costs what a known one costs. */
-function decoyOf(algorithm: AssertionAlgorithm): PublicJwk {
-  let decoy = decoys.get(algorithm);
-  if (decoy === undefined) {
-    decoy = { ...makeDecoy(algorithm), kid: 'decoy', alg: algorithm };
-    decoys.set(algorithm, decoy);
-  }
-  return decoy;
-}
-
-function makeDecoy(algorithm: AssertionAlgorithm): Pick<PublicJwk, 'kty' | 'n' | 'e' | 'crv' | 'x' | 'y'> {
-  switch (algorithm) {
-    case 'RS256':
-    case 'PS256': {
-      const n = randomBytes(256);
-      n[0] = (n[0] ?? 0) | 0x80;
-      n[255] = (n[255] ?? 0) | 1;
-      return { kty: 'RSA', n: n.toString('base64url'), e: 'AQAB' };
-    }
-    case 'ES256':
-      return curveDecoy('P-256');
-    case 'ES384':
-      return curveDecoy('P-384');
-    case 'ES512':
-      return curveDecoy('P-521');
-    case 'EdDSA': {
-      const { x = '' } = generateKeyPairSync('ed25519').publicKey.export({ format: 'jwk' });
-      return { kty: 'OKP', crv: 'Ed25519', x };
-    }
-  }
-}
-
-function curveDecoy(crv: 'P-256' | 'P-384' | 'P-521'): Pick<PublicJwk, 'kty' | 'crv' | 'x' | 'y'> {
-  const { x = '', y = '' } = generateKeyPairSync('ec', { namedCurve: crv }).publicKey.export({ format: 'jwk' });
-  return { kty: 'EC', crv, x, y };
 }
