@@ -288,6 +288,40 @@ describe('Active Directory', () => {
     await samba.modify(`dn: ${samba.baseDn}\nchangetype: modify\nreplace: minPwdLength\nminPwdLength: 9\n`);
     expect(await change(directories, 'grace', domainPassword('grace'), 'Sh0rt-1')).toEqual(quality('too_short'));
   });
+
+  it('through the pages: on the account page; who must change it first is told whom to ask', async () => {
+    await using samba = await startSamba();
+    await samba.modify(`dn: ${samba.baseDn}\nchangetype: modify\nreplace: minPwdLength\nminPwdLength: 9\n`);
+    await samba.add(domainPerson('late', 'Late Comer', ['pwdLastSet: 0']));
+    const world = await World.open({
+      clients: [webApp()],
+      directory: 'registered',
+      directories: { 'shop/people': { ...registrationOfSamba(samba), password_change: 'allowed' } },
+    });
+    try {
+      const browser = world.browser();
+      const account = await signIn(browser, '/account', 'ada', domainPassword('ada'));
+      expect(account.link('password')).toBe('/password');
+      const typed = (next: string) => ({
+        current_password: domainPassword('ada'),
+        new_password: next,
+        new_password_again: next,
+        change: '1',
+      });
+      const short = await browser.submit(await browser.get('/password'), typed('Sh0rt-1'));
+      expect(short.problem).toBe('This password is too short.');
+      expect((await browser.submit(short, typed('An0ther-password'))).html).toContain('Your password was changed');
+      const again = (password: string) => signIn(world.browser(), authorizePath(), 'ada', password);
+      expect((await again('An0ther-password')).name).toBe('consent');
+      const late = await signIn(world.browser(), authorizePath(), 'late', domainPassword('late'));
+      expect([late.name, late.problem]).toEqual([
+        'login',
+        'Your password has expired. Ask your administrator for a new one.',
+      ]);
+    } finally {
+      await world.stop();
+    }
+  });
 });
 
 describe('389 Directory Server', () => {
