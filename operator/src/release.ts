@@ -1,6 +1,7 @@
 /**
  * Takes our finalizers off every resource, for an operator that goes for good. Who leads is told to stop first and held off
- * for a minute after the end, or it would put them back. Resources stay; what is being deleted goes.
+ * for a minute after the end, or it would put them back. Resources stay; what is being deleted goes. Of named namespaces one
+ * that refuses us, or is no more, keeps nobody from releasing the others: its ruler could hold up an uninstall.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kind, kindNames } from '@nauthera/crds';
@@ -59,7 +60,7 @@ const renewEvery = 15_000;
  * @throws ApiError, ApiUnavailable
  */
 export async function release(options: ReleaseOptions): Promise<Released> {
-  const { api, namespace, patience, seams } = options;
+  const { api, namespace, watchNamespaces, patience, seams } = options;
   const deadline = Date.now() + patience;
   const { holder, before } = await takeOver(api, namespace, deadline);
   if (before !== '') {
@@ -69,8 +70,9 @@ export async function release(options: ReleaseOptions): Promise<Released> {
   }
   const done = new Set<string>();
   let renewed = Date.now();
+  const shut = new Map<string, ApiError>();
   for (;;) {
-    const found = await everyHeld(options);
+    const found = await everyHeld(options, shut);
     if (found.length === 0) break;
     options.onProgress(`releasing ${found.length} resources`);
     for (let from = 0; from < found.length; from += atOnce) {
@@ -86,6 +88,13 @@ export async function release(options: ReleaseOptions): Promise<Released> {
     }
   }
   await hold(api, namespace, holder);
+  const [refusal] = shut.values();
+  // That is no ruler of a namespace, but who runs this.
+  if (refusal !== undefined && watchNamespaces?.every((one) => shut.has(one)) === true) throw refusal;
+  for (const one of shut.keys())
+    options.onProgress(
+      `namespace ${one} refuses this program: what is in there keeps its finalizers, and is released by a person alone`,
+    );
   return { resources: done.size };
 }
 
@@ -146,14 +155,23 @@ interface Held {
   readonly object: KubernetesObject;
 }
 
-async function everyHeld({ api, watchNamespaces }: ReleaseOptions): Promise<readonly Held[]> {
+/** @param shut named namespaces that refuse us are added to it, with their answer */
+async function everyHeld(
+  { api, watchNamespaces }: ReleaseOptions,
+  shut: Map<string, ApiError>,
+): Promise<readonly Held[]> {
   const found: Held[] = [];
   for (const kind of kindNames) {
     const finalizer = finalizers[kind];
     if (finalizer === undefined) continue;
     for (const namespace of watchNamespaces ?? [undefined])
-      for await (const object of listed(api, collectionPath(kind, namespace)))
-        if (object.metadata.finalizers?.includes(finalizer)) found.push({ kind, finalizer, object });
+      try {
+        for await (const object of listed(api, collectionPath(kind, namespace)))
+          if (object.metadata.finalizers?.includes(finalizer)) found.push({ kind, finalizer, object });
+      } catch (error) {
+        if (namespace === undefined || !(error instanceof ApiError) || error.status !== 403) throw error;
+        shut.set(namespace, error);
+      }
   }
   return found;
 }

@@ -3,6 +3,8 @@
  * of the namespace controller's choice.
  */
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { release } from '../../operator/src/release.ts';
+import { connect, createApi } from '../../operator/src/runtime/kubernetes-client.ts';
 import { Scene } from '../support/cluster-scene.ts';
 import { askForToken } from '../support/cluster-tokens.ts';
 import { startCluster, type TestCluster } from '../support/kube-cluster.ts';
@@ -96,7 +98,7 @@ it('F36: and while no operator runs: the documented patch lets it go, and its Cl
   await scene.untilReason('AuthorizationServer', 'auth', 'main');
 });
 
-it('one that takes our rights away is served on, until the server does not invite it any more', async () => {
+it('one that takes our rights away is served on, until the server does not invite it any more; it holds up no uninstall', async () => {
   const scene = await Scene.make({ cluster, postgres });
   await declared(scene);
   await using operator = await OperatorHere.start(scene);
@@ -127,4 +129,18 @@ it('one that takes our rights away is served on, until the server does not invit
   expect(await askForToken(replica.url, credentials)).toBe('200');
   await scene.apply(scene.aServer({ allowedClients: { namespaces: { from: 'Same' } } }));
   await until('refused', async () => (await askForToken(replica.url, credentials)) === '401 invalid_client');
+  await operator.stop();
+  const connection = await connect({ kubeconfig: await scene.kubeconfig(), version: 'test', environment: {} });
+  const lines: string[] = [];
+  const released = await release({
+    api: createApi(connection),
+    namespace: scene.namespaces.system,
+    watchNamespaces: scene.watchNamespaces,
+    patience: 60_000,
+    onProgress: (line) => void lines.push(line),
+    seams: { settle: 0 },
+  }).finally(() => connection.close());
+  expect(released).toEqual({ resources: 1 });
+  expect(lines.at(-1)).toMatch(new RegExp(`^namespace ${scene.namespaces.shop} refuses this program`));
+  expect((await scene.get('AuthorizationServer', 'auth', 'main'))?.metadata.finalizers).toBeUndefined();
 });

@@ -48,6 +48,7 @@ class Cluster implements KubernetesApi {
       this.held.set(path.slice(path.lastIndexOf('/') + 1), []);
       return {};
     }
+    if (path.includes('/namespaces/shut/')) throw new ApiError('GET 403', { status: 403 });
     if (!path.endsWith('/clients')) throw new ApiError('GET 404', { status: 404 });
     const items = [...this.held].map(([name, all]) => ({
       metadata: { namespace: 'shop', name, uid: name, resourceVersion: '1', finalizers: all },
@@ -64,12 +65,23 @@ class Cluster implements KubernetesApi {
   }
 }
 
-function releaseIn(api: KubernetesApi, { patience = 60_000, renewEvery = 15_000 } = {}) {
+interface Asked {
+  readonly patience?: number;
+  readonly renewEvery?: number;
+  readonly watchNamespaces?: readonly string[];
+  readonly onProgress?: (line: string) => void;
+}
+
+function releaseIn(
+  api: KubernetesApi,
+  { patience = 60_000, renewEvery = 15_000, watchNamespaces, onProgress = () => undefined }: Asked = {},
+) {
   return release({
     api,
     namespace: 'nauthera',
+    watchNamespaces,
     patience,
-    onProgress: () => undefined,
+    onProgress,
     seams: { settle: 0, renewEvery },
   });
 }
@@ -107,5 +119,25 @@ describe('release', () => {
     await expect(releaseIn(new Cluster(7), { patience: -1 })).rejects.toThrow(
       '7 resources still have a finalizer of ours',
     );
+  });
+
+  it('F36: a named namespace that refuses it, or is no more, keeps nobody from releasing the others, and is told', async () => {
+    const cluster = new Cluster(3);
+    const lines: string[] = [];
+    const onProgress = (line: string) => void lines.push(line);
+    expect(await releaseIn(cluster, { watchNamespaces: ['shut', 'shop'], onProgress })).toEqual({ resources: 3 });
+    expect(cluster.stillHeld).toBe(0);
+    expect(lines.at(-1)).toBe(
+      'namespace shut refuses this program: what is in there keeps its finalizers, and is released by a person alone',
+    );
+  });
+
+  it('who is refused everywhere is told so', async () => {
+    const refused = new Cluster(3);
+    const answer = refused.request.bind(refused);
+    refused.request = (request) =>
+      request.path.endsWith('/clients') ? Promise.reject(new ApiError('GET 403', { status: 403 })) : answer(request);
+    await expect(releaseIn(refused)).rejects.toThrow('GET 403');
+    await expect(releaseIn(new Cluster(3), { watchNamespaces: ['shut'] })).rejects.toThrow('GET 403');
   });
 });
