@@ -132,15 +132,16 @@ it('one that takes our rights away is served on, until the server does not invit
   await operator.stop();
   const connection = await connect({ kubeconfig: await scene.kubeconfig(), version: 'test', environment: {} });
   const lines: string[] = [];
-  const released = await release({
+  const releasing = release({
     api: createApi(connection),
     namespace: scene.namespaces.system,
     watchNamespaces: scene.watchNamespaces,
     patience: 60_000,
     onProgress: (line) => void lines.push(line),
     seams: { settle: 0 },
-  }).finally(() => connection.close());
-  expect(released).toEqual({ resources: 1 });
+  });
+  expect(await releasing).toEqual({ resources: 1 });
+  await connection.close();
   expect(lines.at(-1)).toMatch(new RegExp(`^namespace ${scene.namespaces.shop} refuses this program`));
   expect((await scene.get('AuthorizationServer', 'auth', 'main'))?.metadata.finalizers).toBeUndefined();
 });
