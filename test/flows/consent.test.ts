@@ -154,6 +154,21 @@ describe('the consent page', () => {
     expect(stolen.html).not.toContain('code=');
   });
 
+  it.each([
+    ['no session', undefined],
+    ['another session', 'A'.repeat(43)],
+  ])('A16: nor beside a browser’s cookie that was planted: %s', async (_what, session) => {
+    const browser = world.browser();
+    const done = await browser.submit(await signIn(browser, authorizePath(), username), { decision: 'allow' });
+    const planted = browser.clone();
+    if (session === undefined) planted.cookies.delete('__Host-nauthera_session');
+    else planted.cookies.set('__Host-nauthera_session', session);
+    const page = await planted.get(done.url);
+    expect(page.name).toBe('error:request_expired');
+    expect(page.html).not.toContain('code=');
+    expect((await browser.get(done.url)).response.code).toBe(done.response.code);
+  });
+
   it('a click counts for the person it was shown to', async () => {
     const browser = world.browser();
     const consent = await signIn(browser, authorizePath(), username);
@@ -196,6 +211,19 @@ describe('remembered, implicit, always', () => {
     await world.rows(`UPDATE consents SET expires_at = now() WHERE subject IN
       (SELECT subject FROM sessions WHERE username = '${username}')`);
     expect((await browser.get(authorizePath({ scope: 'openid' }))).name).toBe('consent');
+    const signedIn = await signIn(world.browser(), authorizePath({ scope: 'openid' }), username);
+    expect(signedIn.name).toBe('consent');
+  });
+
+  it('what has expired does not come back with the next yes', async () => {
+    const browser = world.browser();
+    await authorize(browser, { scope: 'openid email' }, username);
+    expect((await browser.get(authorizePath({ scope: 'openid email' }))).name).toBe('left');
+    await world.rows(`UPDATE consents SET expires_at = now() WHERE subject IN
+      (SELECT subject FROM sessions WHERE username = '${username}')`);
+    await authorize(browser, { scope: 'openid profile' }, username);
+    expect((await browser.get(authorizePath({ scope: 'openid profile' }))).name).toBe('left');
+    expect((await browser.get(authorizePath({ scope: 'openid email' }))).name).toBe('consent');
   });
 
   it('a scope whose owner says so needs no yes', async () => {

@@ -80,6 +80,17 @@ describe('refreshing', () => {
     expect(await info.json()).toMatchObject({ email: 'new@example.com' });
   });
 
+  it('OIDC Core §12.2: auth_time is that of the sign-in, however long ago', async () => {
+    const first = await granted();
+    const { auth_time: signedIn } = decodeJwt(first.id_token ?? '');
+    await world.rows(`UPDATE grants SET auth_time = auth_time - interval '1000 seconds' WHERE username = $1`, [
+      username,
+    ]);
+    const { body } = await refresh(first.refresh_token);
+    expect(decodeJwt(body.id_token ?? '').auth_time).toBe(Number(signedIn) - 1000);
+    expect(decodeJwt(body.access_token ?? '').auth_time).toBe(Number(signedIn) - 1000);
+  });
+
   it('F02: a repeat within ten seconds gets the same successor, which goes on', async () => {
     const first = await granted();
     const answers = [await refresh(first.refresh_token), await refresh(first.refresh_token)];

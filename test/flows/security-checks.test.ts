@@ -151,6 +151,7 @@ describeChecks('RFC 9700 §4.2, §4.16: pages', {
       expect([name, headers.get('x-frame-options')]).toEqual([name, 'DENY']);
       expect([name, headers.get('cache-control')]).toEqual([name, 'no-store']);
       expect([name, headers.get('x-content-type-options')]).toEqual([name, 'nosniff']);
+      expect([name, headers.get('strict-transport-security')]).toEqual([name, 'max-age=31536000']);
     }
   },
   'cookies are Secure, HttpOnly, SameSite and bound to the host': async () => {
