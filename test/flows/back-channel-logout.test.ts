@@ -100,6 +100,7 @@ describe('a session that ends', () => {
         webApp('shop.silent', { consent: asks }),
         app('shop.withdrawn'),
         app('shop.moved'),
+        app('shop.renewed'),
       ],
       options: {
         metrics,
@@ -296,19 +297,23 @@ describe('a session that ends', () => {
     const [browser, username] = [world.browser(), person()];
     const idToken = await signIn(browser, 'shop.withdrawn', username);
     await signIn(browser, 'shop.moved', username);
+    await signIn(browser, 'shop.renewed', username);
     await logout(browser, idToken);
-    await expect.poll(() => world.count('logout_deliveries', 'attempts = 1')).toBe(2);
-    expect(told).toHaveLength(2);
+    await expect.poll(() => world.count('logout_deliveries', 'attempts = 1')).toBe(3);
+    expect(told).toHaveLength(3);
     // They come again when the clients are gone, however long that takes to be known.
     const again = (when: string) => world.rows(`UPDATE logout_deliveries SET next_attempt_at = ${when}`);
     await again(`now() + interval '1 hour'`);
     answer = ok;
     await world.served({ kind: 'client', id: 'shop.moved', owner: anOwner('shop.moved'), value: webApp('shop.moved') });
+    // Another client under the same id took part in nothing.
+    const renewed = { owner: anOwner('shop.renewed', { uid: 'the-next' }), value: app('shop.renewed') };
+    await world.served({ kind: 'client', id: 'shop.renewed', ...renewed });
     const gone = await world.registry.delete('client', anOwner('shop.withdrawn').uid);
     await world.serves(gone?.n ?? Number.POSITIVE_INFINITY);
     await again('now()');
     await expect.poll(() => world.count('logout_deliveries')).toBe(0);
-    expect(told).toHaveLength(2);
+    expect(told).toHaveLength(3);
   });
 });
 

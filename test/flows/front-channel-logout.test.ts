@@ -23,6 +23,8 @@ describe('front-channel logout', () => {
     const page = await browser.get(logoutPath({ id_token_hint: idToken, post_logout_redirect_uri: bye, state: 'x' }));
     expect(page.name).toBe('signed-out');
     expect(frameOf(page)).toBe(`${front}&${new URLSearchParams({ iss: issuer, sid: claims.sid }).toString()}`);
+    // A browser that would let a frame lead the window away is told not to.
+    expect(page.html).toMatch(/<iframe [^>]*sandbox="allow-scripts allow-same-origin" referrerpolicy="no-referrer">/);
     expect(page.headers.get('content-security-policy')).toMatch(/; frame-src https:\/\/shop\.example\.com$/);
     expect([page.wayOut?.href, page.link('back')]).toEqual([`${bye}?state=x`, `${bye}?state=x`]);
     expect(page.html).not.toContain('<script');
