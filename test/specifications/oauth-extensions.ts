@@ -34,6 +34,7 @@ export const rfc7009: Specification = {
       '§2.1',
       'The token of another client is left alone, and the answer does not tell.',
       'flows/revocation: A40: another client can end nothing of %s',
+      'flows/revocation: A40: nor the token without a user of %s',
     ),
     yes(
       '§2.2',
@@ -244,6 +245,7 @@ export const rfc8707: Specification = {
       '§2.1',
       'At the authorization endpoint, for every response type.',
       'flows/resource-indicators: RFC 8707 §2.1: at the authorization endpoint › %s',
+      'flows/front-channel-tokens: RFC 8707 §2: %s: with the scope of the named resource refused there is nobody to give a token for',
       'flows/asked-everywhere: %s: the resource in its access token, the claims at userinfo',
     ),
     yes(

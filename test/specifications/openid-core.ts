@@ -270,6 +270,7 @@ export const core: Specification = {
       '§12',
       'A refresh keeps `iss`, `sub`, `aud`, `auth_time`, and has no nonce; the directory is asked each time.',
       'flows/refresh-token: rotates: a new refresh token, and the claims of now',
+      'flows/refresh-token: OIDC Core §12.2: auth_time is that of the sign-in, however long ago',
       'flows/refresh-token: unreachable: 503 with Retry-After, and nothing is spent',
     ),
     yes(
