@@ -50,3 +50,21 @@ it('A20: no parameter of a request is readable in an address or a cookie of ours
     expect(readable.filter((one) => plain.some((text) => text.includes(one)))).toEqual([]);
   }
 });
+
+it.each([
+  ['the sign-in page', { username: 'ada', password: 'wrong', 'sign-in': '1' }, 'login'],
+  ['the page of another account', { 'use-another': '1' }, 'login'],
+  ['the page that goes back after Cancel', { cancel: '1' }, 'continue'],
+])('A16: %s opens in its own browser alone', async (_what, fields, name) => {
+  const browser = world.browser();
+  const login = await browser.get(authorizePath(asked));
+  const { headers } = await browser.postOnly(login.form.action, { ...login.form.fields, ...fields });
+  const address = headers.get('location') ?? '';
+  const stranger = world.browser();
+  expect((await stranger.get(address)).name).toBe('error:cookie_missing');
+  await stranger.get(authorizePath());
+  const page = await stranger.get(address);
+  expect([page.name, page.status]).toEqual(['error:invalid_request', 400]);
+  expect(readable.filter((one) => page.html.includes(one))).toEqual([]);
+  expect((await browser.get(address)).name).toBe(name);
+});
