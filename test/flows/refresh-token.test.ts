@@ -158,6 +158,24 @@ describe('a refresh token and its session', () => {
     expect(decodeJwt(body.access_token ?? '').sid).toBeUndefined();
   });
 
+  it('without the directory’s yes to offline_access it ends with the session', async () => {
+    const owner = { ...anOwner(`directory ${memoryDirectoryId}`), namespace: 'shop', name: 'people' };
+    const declare = (scopes: string[]) => {
+      const consent_rules = [{ name: 'mail for mailers', scopes, groups: ['mailers'] }];
+      return world.served({ kind: 'directory', id: memoryDirectoryId, owner, value: aDirectory({ consent_rules }) });
+    };
+    person().groups = [];
+    await declare(['email', 'offline_access']);
+    try {
+      const first = await granted({ scope: 'openid offline_access' });
+      expect(first.scope).toBe('openid');
+      await world.rows(`UPDATE sessions SET ended_at = now(), ended_reason = 'user' WHERE username = $1`, [username]);
+      expect((await refresh(first.refresh_token)).body.error).toBe('invalid_grant');
+    } finally {
+      await declare(['email']);
+    }
+  });
+
   it('signing in again as the same person keeps it; as another one ends it', async () => {
     const browser = world.browser();
     const { code } = await authorize(browser, {}, username);
