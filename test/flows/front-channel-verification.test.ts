@@ -1,6 +1,7 @@
 /** The directory has the last word on each response type alike, whatever was clicked or remembered. */
 import { describe, expect, it } from 'vitest';
 import { responseTypes } from '../../server/src/protocol/terms.ts';
+import type { Browser } from '../support/browser.ts';
 import { anOwner } from '../support/builders.ts';
 import {
   byPage,
@@ -20,18 +21,23 @@ const owner = { ...anOwner(`directory ${memoryDirectoryId}`), namespace: 'shop',
 const declare = (value = aDirectory()) => world.served({ kind: 'directory', id: memoryDirectoryId, owner, value });
 const nothing = ['code', 'access_token', 'id_token'];
 
+/** @param browser of somebody who is signed in */
+async function givesNothing(browser: Browser, asking: NonNullable<Parameters<typeof authorizePath>[0]>): Promise<void> {
+  const before = await issued();
+  const { response } = await silently(browser, asking);
+  expect(response.error).toBe('access_denied');
+  expect(nothing.filter((one) => one in response)).toEqual([]);
+  expect((await byPage(world.browser(), asking)).name).toBe('error:access_denied');
+  expect(await issued()).toEqual(before);
+}
+
 describe.each(responseTypes)('%s', (response_type) => {
   it('somebody outside of access.groups gets nothing, by page or in silence', async () => {
     const asking = { response_type, client_id: 'shop.staff' };
     const browser = world.browser();
     expect((await byPage(browser, asking)).name).not.toMatch(/^error/);
     world.memory.add(username, { groups: [] });
-    const before = await issued();
-    const { response } = await silently(browser, asking);
-    expect(response.error).toBe('access_denied');
-    expect(nothing.filter((one) => one in response)).toEqual([]);
-    expect((await byPage(world.browser(), asking)).name).toBe('error:access_denied');
-    expect(await issued()).toEqual(before);
+    await givesNothing(browser, asking);
   });
 
   it('onRefusedScope Deny: one refused scope refuses all, by page or in silence', async () => {
@@ -40,12 +46,7 @@ describe.each(responseTypes)('%s', (response_type) => {
     expect((await byPage(browser, asking)).name).not.toMatch(/^error/);
     await declare(aDirectory({ consent_rules: [{ name: 'finance', scopes: ['email'], groups: ['finance'] }] }));
     try {
-      const before = await issued();
-      const { response } = await silently(browser, asking);
-      expect(response.error).toBe('access_denied');
-      expect(nothing.filter((one) => one in response)).toEqual([]);
-      expect((await byPage(world.browser(), asking)).name).toBe('error:access_denied');
-      expect(await issued()).toEqual(before);
+      await givesNothing(browser, asking);
     } finally {
       await declare();
     }

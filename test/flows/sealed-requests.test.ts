@@ -10,8 +10,8 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 const secrets = { state: 'state-that-nobody-reads', nonce: 'nonce-that-nobody-reads' };
-const asked = { ...secrets, claims: '{"id_token":{"email":null}}', max_age: '4711' };
-const readable = [...Object.values(secrets), challenge, 'id_token', '4711', 'shop.example.com'];
+const asked = { ...secrets, claims: '{"id_token":{"email":null}}', max_age: '471108150' };
+const readable = [...Object.values(secrets), challenge, 'id_token', '471108150', 'shop.example.com'];
 
 /** Of the form that a page posts, and of what it is answered with. */
 async function post(browser: Browser, page: Page, fields: Readonly<Record<string, string>>): Promise<string> {
