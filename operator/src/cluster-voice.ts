@@ -53,7 +53,7 @@ export class ClusterVoice {
   }
 }
 
-export function isForbidden(error: unknown): boolean {
+export function isForbidden(error: unknown): error is ApiError {
   return error instanceof ApiError && error.status === 403;
 }
 

@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Kind, kindNames } from '@nauthera/crds';
+import { isForbidden } from './cluster-voice.ts';
 import { ApiError, apiPath, type KubernetesApi } from './runtime/kubernetes-api.ts';
 import { readPage } from './runtime/kubernetes-list.ts';
 import {
@@ -71,8 +72,17 @@ export async function release(options: ReleaseOptions): Promise<Released> {
   const done = new Set<string>();
   let renewed = Date.now();
   const shut = new Map<string, ApiError>();
+  /** Uids of what may be seen and not written: whoever rules a namespace can give a part of our rights back. */
+  const refused = new Set<string>();
+  const tryToFree = (one: Held) =>
+    free(api, one).catch((error: unknown) => {
+      if (watchNamespaces === undefined || !isForbidden(error)) throw error;
+      shut.set(one.object.metadata.namespace ?? '', error);
+      refused.add(one.object.metadata.uid);
+      return undefined;
+    });
   for (;;) {
-    const found = await everyHeld(options, shut);
+    const found = (await everyHeld(options, shut)).filter(({ object }) => !refused.has(object.metadata.uid));
     if (found.length === 0) break;
     options.onProgress(`releasing ${found.length} resources`);
     for (let from = 0; from < found.length; from += atOnce) {
@@ -84,7 +94,7 @@ export async function release(options: ReleaseOptions): Promise<Released> {
         renewed = Date.now();
       }
       const batch = found.slice(from, from + atOnce);
-      for (const uid of await Promise.all(batch.map((one) => free(api, one)))) if (uid !== undefined) done.add(uid);
+      for (const uid of await Promise.all(batch.map(tryToFree))) if (uid !== undefined) done.add(uid);
     }
   }
   await hold(api, namespace, holder);
@@ -169,7 +179,7 @@ async function everyHeld(
         for await (const object of listed(api, collectionPath(kind, namespace)))
           if (object.metadata.finalizers?.includes(finalizer)) found.push({ kind, finalizer, object });
       } catch (error) {
-        if (namespace === undefined || !(error instanceof ApiError) || error.status !== 403) throw error;
+        if (namespace === undefined || !isForbidden(error)) throw error;
         shut.set(namespace, error);
       }
   }

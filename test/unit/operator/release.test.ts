@@ -132,6 +132,19 @@ describe('release', () => {
     );
   });
 
+  it('F36: and so it is where it may see what is in there, and not write it', async () => {
+    const cluster = new Cluster(3);
+    cluster.onPatch = () => {
+      throw new ApiError('PATCH 403', { status: 403 });
+    };
+    const lines: string[] = [];
+    const onProgress = (line: string) => void lines.push(line);
+    expect(await releaseIn(cluster, { watchNamespaces: ['auth', 'shop'], onProgress })).toEqual({ resources: 0 });
+    expect(lines.at(-1)).toMatch(/^namespace shop refuses this program/);
+    await expect(releaseIn(cluster, { watchNamespaces: ['shop'] })).rejects.toThrow('PATCH 403');
+    await expect(releaseIn(cluster)).rejects.toThrow('PATCH 403');
+  });
+
   it('who is refused everywhere is told so', async () => {
     const refused = new Cluster(3);
     const answer = refused.request.bind(refused);
