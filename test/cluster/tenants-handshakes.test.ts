@@ -5,7 +5,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { AnyObject } from '../support/kube-cluster.ts';
 import { until } from '../support/product.ts';
-import { home, TenantsWorld } from './tenants-world.ts';
+import { home, pathOf, TenantsWorld } from './tenants-world.ts';
 
 const invites = (matchLabels: Readonly<Record<string, string>>) => ({
   namespaces: { from: 'Selector', selector: { matchLabels } },
@@ -159,6 +159,27 @@ describe('policies by the labels of a namespace', () => {
     await put('Client', 'web', { redirectUris: ['https://shop.example/cb'] });
     const refused = await becomes('Client', 'web', 'Accepted', 'PolicyViolation');
     expect(refused.message).toMatch(/spec\.redirectUris\[0\]: "shop\.example" .*policy "gold"/);
+  });
+});
+
+describe('the default server', () => {
+  it('of two that are marked, the one that stays takes in whoever could not choose, once the other is gone', async () => {
+    const other = `other-${team}`;
+    await world.putSecret(home, other, { uri: await world.postgres.createDatabase() });
+    await world.put('AuthorizationServer', home, other, {
+      metadata: { annotations: { 'auth.nauthera.io/is-default': 'true' } },
+      spec: { issuer: `https://${other}.example`, database: { secretRef: { name: other } } },
+    });
+    await world.untilReason('AuthorizationServer', home, other, 'DatabaseReady', 'True');
+    await label({ clients: 'yes' });
+    await put('Client', 'batch', machine);
+    await becomes('Client', 'batch', 'ResolvedRefs', 'DefaultServerAmbiguous');
+    await put('Client', 'named', { ...machine, authorizationServerRef: { name: other, namespace: home } });
+    await becomes('Client', 'named', 'Accepted', 'NotAllowedByServer');
+    await world.cluster.call('DELETE', pathOf('AuthorizationServer', home, other));
+    await becomes('Client', 'batch', 'Ready', 'True');
+    const named = await becomes('Client', 'named', 'ResolvedRefs', 'ServerNotFound');
+    expect(named.message).toContain(`no AuthorizationServer ${home}/${other}. Check spec.authorizationServerRef`);
   });
 });
 

@@ -185,7 +185,9 @@ export class ClusterKind<K extends Kind> {
     this.#moved();
     this.#writes.forget(id);
     const since = `${new Date().toISOString().slice(0, 19)}Z`;
-    if (this.#ghosts.add(ghost(this.kind, known, last, since))) this.#tell(known.namespace, known.name);
+    const isLeft = this.#ghosts.add(ghost(this.kind, known, last, since));
+    // A server that went by our own word leaves nothing, and is missed: others named it, or could not choose because of it.
+    if (isLeft || this.kind === 'AuthorizationServer') this.#tell(known.namespace, known.name);
   }
 }
 
