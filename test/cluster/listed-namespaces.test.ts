@@ -32,6 +32,16 @@ const isServed = async (scene: Scene) => {
   for (const name of names) await scene.untilReason('Client', 'shop', name);
   return (await scene.secret('shop', 'two-oauth2')) ?? {};
 };
+/** Declared, and served since an operator ran, which does no more. */
+async function left(scene: Scene) {
+  await declared(scene);
+  const operator = await OperatorHere.start(scene);
+  const replica = await scene.replica();
+  const credentials = await isServed(scene);
+  await operator.idle();
+  await operator.stop();
+  return { replica, credentials };
+}
 const pathOf = ({ namespaces }: Scene) => `/api/v1/namespaces/${namespaces.shop}`;
 const statusOf = async (scene: Scene) => (await cluster.request('GET', pathOf(scene))).status;
 const isGone = (scene: Scene) => until('the namespace is gone', async () => (await statusOf(scene)) === 404);
@@ -40,6 +50,24 @@ const nothingIsRegistered = (scene: Scene) =>
     const { registry } = await scene.state();
     return registry.map((row) => (row as { id: string }).id).join() === 'self';
   });
+
+/** As whoever may write roles in `shop` can. */
+async function takeRightsAway(scene: Scene): Promise<void> {
+  await cluster.call('DELETE', `/apis/rbac.authorization.k8s.io/v1/namespaces/${scene.namespaces.shop}/rolebindings`);
+  await until('our rights are gone', async () => {
+    const api = {
+      user: scene.user,
+      resourceAttributes: {
+        namespace: scene.namespaces.shop,
+        group: 'auth.nauthera.io',
+        resource: 'clients',
+        verb: 'get',
+      },
+    };
+    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
+    return (await cluster.call('POST', path, { body: { spec: api } })).status.allowed !== true;
+  });
+}
 
 it('F36: a listed namespace is deleted while the operator runs: it goes, and its Clients are refused', async () => {
   const scene = await Scene.make({ cluster, postgres });
@@ -74,12 +102,8 @@ it('F36: and while the database is away: it goes without waiting, and what is re
 
 it('F36: and while no operator runs: the documented patch lets it go, and its Clients are refused once one runs', async () => {
   const scene = await Scene.make({ cluster, postgres });
-  await declared(scene);
-  const first = await OperatorHere.start(scene);
-  await using replica = await scene.replica();
-  const credentials = await isServed(scene);
-  await first.idle();
-  await first.stop();
+  const { replica, credentials } = await left(scene);
+  await using _replica = replica;
   await cluster.call('DELETE', pathOf(scene));
   const bindings = `/apis/rbac.authorization.k8s.io/v1/namespaces/${scene.namespaces.shop}/rolebindings`;
   await until('our rights are gone', async () => (await cluster.call('GET', bindings)).items.length === 0);
@@ -105,20 +129,7 @@ it('one that takes our rights away is served on, until the server does not invit
   await using replica = await scene.replica();
   const credentials = await isServed(scene);
   await operator.idle();
-  await cluster.call('DELETE', `/apis/rbac.authorization.k8s.io/v1/namespaces/${scene.namespaces.shop}/rolebindings`);
-  await until('our rights are gone', async () => {
-    const api = {
-      user: scene.user,
-      resourceAttributes: {
-        namespace: scene.namespaces.shop,
-        group: 'auth.nauthera.io',
-        resource: 'clients',
-        verb: 'get',
-      },
-    };
-    const path = '/apis/authorization.k8s.io/v1/subjectaccessreviews';
-    return (await cluster.call('POST', path, { body: { spec: api } })).status.allowed !== true;
-  });
+  await takeRightsAway(scene);
   await scene.apply(scene.aServer({ branding: { displayName: 'Another name' } }));
   await until(
     'the edit is served',
@@ -144,4 +155,16 @@ it('one that takes our rights away is served on, until the server does not invit
   await connection.close();
   expect(lines.at(-1)).toMatch(new RegExp(`^namespace ${scene.namespaces.shop} refuses this program`));
   expect((await scene.get('AuthorizationServer', 'auth', 'main'))?.metadata.finalizers).toBeUndefined();
+});
+
+it('and so it is by an operator that began when these rights were gone', async () => {
+  const scene = await Scene.make({ cluster, postgres });
+  const { replica, credentials } = await left(scene);
+  await using _replica = replica;
+  await takeRightsAway(scene);
+  await using second = await OperatorHere.start(scene, { orphans });
+  await second.idle();
+  expect(await askForToken(replica.url, credentials)).toBe('200');
+  await scene.apply(scene.aServer({ allowedClients: { namespaces: { from: 'Same' } } }));
+  await until('refused', async () => (await askForToken(replica.url, credentials)) === '401 invalid_client');
 });

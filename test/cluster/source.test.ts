@@ -541,4 +541,27 @@ describe('listed namespaces', () => {
     expect(await source.get('Client', lost, `of-${lost}`)).toMatchObject({ deleting: false });
     expect((await source.keys('Client')).map(({ namespace }) => namespace)).toContain(lost);
   });
+
+  it('one that is gone, with our rights before it, leaves nothing that looks as if it stood', async () => {
+    const lost = await cluster.namespace('lost');
+    const limited = await chartOperator(cluster, { namespaces: [lost] });
+    closing.push(() => limited.close());
+    await create('Scope', lost, scope('orders'));
+    const proxy = await ApiProxy.start(cluster);
+    closing.push(() => proxy.close());
+    const { source, told } = await aSource({ as: limited, via: proxy, namespaces: [lost], times: { gap: 100 } });
+    expect([source.isShut('Scope', lost), (await source.list('Scope')).length]).toEqual([false, 1]);
+    await cluster.call('DELETE', `/apis/rbac.authorization.k8s.io/v1/namespaces/${lost}/rolebindings`);
+    await until(() => {
+      proxy.endWatches(on({ verb: 'watch', resource: ['clients', 'scopes', 'ldapbindings', 'authorizationservers'] }));
+      return source.isShut('Scope', lost);
+    });
+    expect([source.knows(lost), (await source.list('Scope')).length]).toEqual([false, 1]);
+    await cluster.deleteNamespace(lost);
+    await until(() => source.knows(lost));
+    await told('Scope', 'orders');
+    expect(source.isShut('Scope', lost)).toBe(false);
+    expect(await source.get('Scope', lost, 'orders')).toBeUndefined();
+    expect([await source.list('Scope'), await source.keys('Scope')]).toEqual([[], []]);
+  });
 });

@@ -1,11 +1,12 @@
 /**
  * Rows of this source that no resource stands behind. One whose owner is gone is retired after ten minutes, and never many
  * at once: a list that was read wrong must not empty a registry. One that a living resource never declared (somebody
- * changed its kind by hand) goes at once.
+ * changed its kind by hand) goes at once, and so does one of a namespace that shuts the operator out and is not invited.
  */
 import { type Kind, kindNames } from '@nauthera/crds';
 import type { RegistrationKind, Registry, StoredOwner } from '@nauthera/server/registry';
 import type { ResourceSource } from '../sources/source.ts';
+import { isInvited } from './shut-namespace.ts';
 
 /** Milliseconds. */
 export interface OrphanTimes {
@@ -103,11 +104,15 @@ export class Orphans {
     const { registry, source, patience = 600_000, now = () => performance.now() } = this.#options;
     const uids = await this.#uids();
     const gone = new Map<string, StoredOwner>();
+    const invited = new Map<string, boolean | undefined>();
     let rows = 0;
     for await (const stored of registry.scanOwners()) {
       rows += 1;
       // Of a namespace that cannot be looked at, or no longer is, nothing counts as gone.
-      if (!source.knows(stored.owner.namespace)) continue;
+      if (!source.knows(stored.owner.namespace)) {
+        await this.#removeUninvited(stored, invited);
+        continue;
+      }
       if (!uids.has(stored.owner.uid)) gone.set(`${stored.kind}/${stored.owner.uid}`, stored);
       else await this.#removeStray(stored, uids);
     }
@@ -123,6 +128,23 @@ export class Orphans {
     if (this.#held > 0) return;
     for (const [, { kind, owner }] of due) await registry.delete(kind, owner.uid);
     this.#confirmed = false;
+  }
+
+  /**
+   * Of a namespace that shut this process out before it began, nobody comes by to see that the server invites it no more.
+   *
+   * @param invited what is known of it, by kind and namespace
+   */
+  async #removeUninvited(
+    { kind, owner: { namespace, uid } }: StoredOwner,
+    invited: Map<string, boolean | undefined>,
+  ): Promise<void> {
+    const { registry, source } = this.#options;
+    const resource = kindOf[kind];
+    if (resource === 'AuthorizationServer' || source.isShut?.(resource, namespace) !== true) return;
+    const key = `${kind}/${namespace}`;
+    if (!invited.has(key)) invited.set(key, await isInvited(source, registry, resource, namespace));
+    if (invited.get(key) === false) await registry.delete(kind, uid);
   }
 
   async #removeStray({ kind, owner }: StoredOwner, uids: ReadonlyMap<string, Kind>): Promise<void> {

@@ -4,8 +4,9 @@
  * nobody is to be served on by keeping the operator from looking.
  */
 import type { Kind } from '@nauthera/crds';
-import type { RegistrationKind } from '@nauthera/server/registry';
+import { DatabaseUnavailable, type RegistrationKind, type Registry } from '@nauthera/server/registry';
 import { ApiError } from '../runtime/kubernetes-api.ts';
+import type { ResourceSource } from '../sources/source.ts';
 import type { AttachedKind } from './attachment.ts';
 import { isChosen } from './invitation.ts';
 import { rowsOf } from './registering.ts';
@@ -27,14 +28,33 @@ export async function leaveUninviting(
   if (kind === 'AuthorizationServer' || !(failure instanceof ApiError) || failure.status !== 403) return;
   const uid = source.glance?.(kind, namespace, name)?.uid;
   if (uid === undefined) return;
-  const facts = { name: namespace, labels: await source.namespaceLabels(namespace) };
   for (const registry of world.registries()) {
-    const [space = '', server = ''] = registry.name.split('/');
-    const spec = (await source.get('AuthorizationServer', space, server))?.spec;
-    if (spec === undefined || isChosen(spec[`allowed${kind}s` as const].namespaces, space, facts)) continue;
-    const uids = await rowsOf(registry);
-    if (!uids.has(uid)) continue;
-    await registry.delete(registeredAs[kind], uid);
-    uids.delete(uid);
+    try {
+      const uids = await rowsOf(registry);
+      if (!uids.has(uid) || (await isInvited(source, registry, kind, namespace)) !== false) continue;
+      await registry.delete(registeredAs[kind], uid);
+      uids.delete(uid);
+    } catch (error) {
+      // That of somebody else, perhaps, who keeps it away on purpose. The pass comes again.
+      if (!(error instanceof DatabaseUnavailable)) throw error;
+    }
   }
+}
+
+/**
+ * Whether the server that holds a database takes such resources from there: not another one that only names the database too.
+ * `undefined`: nobody can tell.
+ */
+export async function isInvited(
+  source: ResourceSource,
+  registry: Pick<Registry, 'get'>,
+  kind: AttachedKind,
+  namespace: string,
+): Promise<boolean | undefined> {
+  const holder = (await registry.get('server', 'self'))?.owner;
+  if (holder === undefined || holder.source !== source.name) return undefined;
+  const spec = (await source.get('AuthorizationServer', holder.namespace, holder.name))?.spec;
+  if (spec === undefined) return undefined;
+  const facts = { name: namespace, labels: await source.namespaceLabels(namespace) };
+  return isChosen(spec[`allowed${kind}s` as const].namespaces, holder.namespace, facts);
 }

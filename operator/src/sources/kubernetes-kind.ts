@@ -74,6 +74,10 @@ export class ClusterKind<K extends Kind> {
     return this.#reflectors.knows(namespace);
   }
 
+  isShut(namespace: string): boolean {
+    return this.#reflectors.isShut(namespace);
+  }
+
   async get(namespace: string, name: string): Promise<Observed<K> | undefined> {
     const gone = this.#ghosts.first(idOf({ namespace, name }));
     if (gone !== undefined) return gone;

@@ -73,6 +73,12 @@ export class Reflectors<T extends KubernetesObject> {
     return place !== undefined && !isShut(place) && place.reflector.sinceLastSync() !== undefined;
   }
 
+  /** Whether the last word from there was a refusal. */
+  isShut(namespace: string): boolean {
+    const place = this.#of(namespace);
+    return place !== undefined && isShut(place);
+  }
+
   get(namespace: string, name: string): Known | undefined {
     return this.#of(namespace)?.reflector.get(namespace, name);
   }

@@ -87,7 +87,8 @@ export class KubernetesSource implements ResourceSource {
   }
 
   async list<K extends Exclude<Kind, 'Client'>>(kind: K): Promise<readonly Observed<K>[]> {
-    const all = await this.#of(kind).list();
+    const heard = await this.#of(kind).list();
+    const all = this.#isLimited ? heard.filter(({ namespace }) => !this.#isGone(namespace)) : heard;
     return this.#ending.size === 0 ? all : all.map((one) => this.#withEnd(one));
   }
 
@@ -110,6 +111,10 @@ export class KubernetesSource implements ResourceSource {
 
   knows(namespace: string): boolean {
     return this.#isGone(namespace) || kindNames.every((kind) => this.#kinds[kind].knows(namespace));
+  }
+
+  isShut(kind: Kind, namespace: string): boolean {
+    return this.#isLimited && this.#labels.has(namespace) && this.#kinds[kind].isShut(namespace);
   }
 
   /** A named namespace that there is no more: with it went our rights, so nobody tells what went too. */

@@ -74,6 +74,8 @@ export interface ResourceSource {
   keys(kind: Kind): Promise<readonly (ResourceKey & { readonly uid: string })[]>;
   /** Whether what {@link keys} does not name there does not exist. `false`: it is not looked at, or cannot be. */
   knows(namespace: string): boolean;
+  /** Whether a namespace is there, is to be looked at, and refuses it. Left out: none can. */
+  isShut?(kind: Kind, namespace: string): boolean;
   /** Labels of a namespace; `kubernetes.io/metadata.name` is always among them. */
   namespaceLabels(namespace: string): Promise<Readonly<Record<string, string>>>;
   /** Makes sure that the resource is not gone before it is released: called before anything of it is written anywhere. */

@@ -3,7 +3,7 @@ import type { Kind } from '../../../crds/src/index.ts';
 import { Orphans } from '../../../operator/src/controllers/orphans.ts';
 import type { ResourceSource } from '../../../operator/src/sources/source.ts';
 import type { RegistrationKind, Registry, StoredRegistration } from '../../../server/src/registry/index.ts';
-import { aStored } from './resources.ts';
+import { aStored, observed } from './resources.ts';
 
 const minutes = 60_000;
 
@@ -40,6 +40,7 @@ function aWorld(
     deleted,
     errors,
     uids,
+    source,
     at: async (minute: number) => {
       now = minute * minutes;
       await orphans.sweep();
@@ -80,6 +81,29 @@ describe('rows without a resource', () => {
     known.push('shop');
     expect(await at(61)).toEqual([]);
     expect(await at(71)).toEqual(['client gone']);
+  });
+
+  it.each([
+    ['goes at once where its server invites that namespace no more', 'Same', true, ['client shut']],
+    ['stays where its server invites that namespace', 'All', true, []],
+    ['stays where that namespace is one of those that nobody is to look at', 'Same', false, []],
+  ])('one of a namespace that shut the operator out %s', async (_, from, isShut, expected) => {
+    const self = aStored('self', { namespace: 'auth', name: 'main', uid: 'uid-main' }, { kind: 'server' });
+    const { at, source } = aWorld([self, row('shut')], { AuthorizationServer: ['uid-main'] }, ['auth']);
+    const server = observed(
+      'AuthorizationServer',
+      'main',
+      { allowedClients: { namespaces: { from } } },
+      { namespace: 'auth' },
+    );
+    Object.assign(source, {
+      isShut: (kind: Kind, namespace: string) => isShut && kind === 'Client' && namespace === 'shop',
+      get: (_kind: Kind, namespace: string, name: string) =>
+        Promise.resolve(namespace === 'auth' && name === 'main' ? server : undefined),
+      namespaceLabels: () => Promise.resolve({}),
+    });
+    expect(await at(0)).toEqual(expected);
+    expect(await at(60)).toEqual(expected);
   });
 
   it('whose resource comes back in between begin anew', async () => {

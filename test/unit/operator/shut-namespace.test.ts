@@ -43,3 +43,31 @@ it.each([
 ])('it stays where %s', async (_, what) => {
   expect(await left(what)).toEqual(['server/self', 'client/shop.web']);
 });
+
+const main = (from: string) =>
+  observed('AuthorizationServer', 'main', { allowedClients: { namespaces: { from } } }, { namespace: 'auth' });
+const web = () => aStored('shop.web', shop, { kind: 'client' });
+
+it('another server that only names the database, and invites nobody, has no say in it', async () => {
+  const thief = new Rows('evil/thief', [web()]);
+  thief.rows.set('server/self', new Rows('auth/main').rows.get('server/self') ?? aStored('self'));
+  const evil = observed(
+    'AuthorizationServer',
+    'thief',
+    { allowedClients: { namespaces: { from: 'Same' } } },
+    { namespace: 'evil' },
+  );
+  const { world } = fakeWorld({ resources: [main('All'), evil], registries: { 'evil/thief': thief } });
+  Object.assign(world.source, { glance: () => ({ uid: 'uid-web', version: '1' }) });
+  await leaveUninviting(world, { kind: 'Client', namespace: 'shop', name: 'web' }, refused);
+  expect([...thief.rows.keys()]).toContain('client/shop.web');
+});
+
+it('a database of somebody else that is away keeps nothing served', async () => {
+  const [away, rows] = [new Rows('shop/away'), new Rows('auth/main', [web()])];
+  away.away = true;
+  const { world } = fakeWorld({ resources: [main('Same')], registries: { 'shop/away': away, 'auth/main': rows } });
+  Object.assign(world.source, { glance: () => ({ uid: 'uid-web', version: '1' }) });
+  await leaveUninviting(world, { kind: 'Client', namespace: 'shop', name: 'web' }, refused);
+  expect([...rows.rows.keys()]).toEqual(['server/self']);
+});
