@@ -212,6 +212,16 @@ describe('an AuthorizationServer', () => {
     expect(conditions.filter(({ status }) => status === 'False')).toHaveLength(1);
   });
 
+  it('in the database of another counts none of the replicas that report there, and says nothing of their proxies', () => {
+    const owner = { source: 'test', namespace: 'x', name: 'y', uid: 'z' };
+    const { conditions, status } = conclude({}, { outcome: 'conflict', owner, reserved: false }, [
+      aReport({ untrustedProxy: true }),
+      aReport({ replica: 'r2' }),
+    ]);
+    expect(status).toMatchObject({ replicas: 0, readyReplicas: 0 });
+    expect(conditions.map(({ type }) => type)).toEqual(['DatabaseReady', 'Deployed', 'KeysReady']);
+  });
+
   it('that is served by all replicas is ready', () => {
     const { conditions, status, readyMessage, pending } = conclude({}, written, [
       aReport(),

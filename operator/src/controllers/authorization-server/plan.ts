@@ -141,8 +141,8 @@ export function concludeServer(
   /** Why a database that is `unreachable` is. */
   away = { reason: 'DatabaseUnreachable', message: 'the database does not answer. Waiting for it' },
 ): ServerOutcome {
-  const { deployment } = inputs;
-  const live = reports.filter((report) => report.live);
+  // In the database of another server only that one's replicas report.
+  const live = reports.filter((report) => report.live && written.outcome !== 'conflict');
   const databaseReady = databaseAfter(inputs, plan, written, away);
   const holds = written.outcome === 'written' || written.outcome === 'unchanged';
   const serving = holds ? live.filter((report) => hasReached(report.revision, written.revision)) : [];
@@ -160,7 +160,7 @@ export function concludeServer(
     conditions: [...conditions, ...extras(inputs, live), ...brandingConditions(plan.branding)],
     status: {
       ...known,
-      version: inputs.pods?.version ?? deployment.version,
+      version: inputs.pods?.version ?? inputs.deployment.version,
       replicas: inputs.pods?.replicas ?? live.length,
       // Of those that are about to serve the newest settings, too: they serve the ones before meanwhile.
       readyReplicas: live.filter(({ keys }) => hasKeys(keys)).length,
