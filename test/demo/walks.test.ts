@@ -77,6 +77,12 @@ describe('what the demo prints', () => {
   ])('%s: the command works as it stands', async (what, answer) => {
     expect(await typed(what)).toMatchObject(answer);
   });
+
+  it('the address of the account page asks a stranger to sign in', async () => {
+    const [address = ''] = /http:\S+\/account$/m.exec(demo.output()) ?? [];
+    await person.page.goto(address);
+    await person.page.locator('#sign-in').waitFor();
+  });
 });
 
 describe('authorization code', () => {

@@ -32,6 +32,10 @@ ${people
   )
   .join('')}
 
+Where they see what they allowed and where they are signed in, and take it back:
+
+    ${issuer}/account
+
 Flows without a browser, in another terminal:
 
     a program without users gets a token (client credentials)
