@@ -152,6 +152,16 @@ describe('what helm says at the end', () => {
     expect(said).not.toContain('port-forward');
   });
 
+  it('says where the people of a first try sign in', async () => {
+    const inside = await notes('demo.enabled=true');
+    expect(inside).toContain('Sign in as ada with ada-loves-engines');
+    expect(inside).toContain(': https://127.0.0.1:8443/account, through such a tunnel');
+    expect(inside).toMatch(new RegExp(`^kubectl port-forward -n ${namespace} service/default 8443:443$`, 'm'));
+    const named = await notes('demo.enabled=true', 'authorizationServer.spec.issuer=https://id.example.com');
+    expect(named).toMatch(/^4[.] Sign in as ada .*: https:[/][/]id[.]example[.]com[/]account$/m);
+    expect(await notes()).not.toContain('Sign in as');
+  });
+
   it('offers no test that is not there, and says what the server of somebody else needs', async () => {
     const said = await notes('authorizationServer.create=false');
     expect(said).toContain('There is no default server');
