@@ -86,7 +86,8 @@ export async function reconcileKey<K extends Kind>(
     return await passOverKey(controller, tools, key, pass);
   } catch (failure) {
     const [namespace = '', name = ''] = key.split('/');
-    await leaveUninviting(tools.world, { kind: controller.kind, namespace, name }, failure);
+    if (pass.carriedOut !== true)
+      await leaveUninviting(tools.world, { kind: controller.kind, namespace, name }, failure);
     throw failure;
   }
 }
@@ -115,6 +116,7 @@ async function passOverKey<K extends Kind>(
   // Before anything is written anywhere: whatever a crash leaves is found and removed when the resource goes.
   if (kept === undefined) await world.source.hold(resource);
   const passed = await lookAndPass(controller, tools, resource);
+  pass.carriedOut = true;
   const result = kept === undefined ? passed : staying(passed, kept);
   world.pend(dependent, result.pending ? result.registry : undefined);
   await writeStatus(tools, resource, result, pass);

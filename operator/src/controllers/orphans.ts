@@ -136,12 +136,12 @@ export class Orphans {
    * @param invited what is known of it, by kind and namespace
    */
   async #removeUninvited(
-    { kind, owner: { namespace, uid } }: StoredOwner,
+    { kind, withdrawn, owner: { namespace, uid } }: StoredOwner,
     invited: Map<string, boolean | undefined>,
   ): Promise<void> {
     const { registry, source } = this.#options;
     const resource = kindOf[kind];
-    if (resource === 'AuthorizationServer' || source.isShut?.(resource, namespace) !== true) return;
+    if (resource === 'AuthorizationServer' || withdrawn || source.isShut?.(resource, namespace) !== true) return;
     const key = `${kind}/${namespace}`;
     if (!invited.has(key)) invited.set(key, await isInvited(source, registry, resource, namespace));
     if (invited.get(key) === false) await registry.delete(kind, uid);

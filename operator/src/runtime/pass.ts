@@ -5,6 +5,8 @@ export interface Pass {
   readonly id: string;
   /** Once it was read. */
   resource?: { readonly uid: string; readonly generation: number };
+  /** What it came to is carried out, and has only to be told. */
+  carriedOut?: true;
   /** Where it is traced. */
   trace?: { readonly trace_id: string; readonly span_id: string } | undefined;
 }

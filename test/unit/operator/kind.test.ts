@@ -1,11 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { type KindController, type Reconciled, reconcileKey } from '../../../operator/src/controllers/kind.ts';
+import {
+  type KindController,
+  type Reconciled,
+  reconcileKey,
+  type Tools,
+} from '../../../operator/src/controllers/kind.ts';
 import { Polling } from '../../../operator/src/controllers/polling.ts';
 import { isSameStatus } from '../../../operator/src/controllers/same-status.ts';
+import type { World } from '../../../operator/src/controllers/world.ts';
+import { ApiError } from '../../../operator/src/runtime/kubernetes-api.ts';
 import { ReferenceIndex } from '../../../operator/src/runtime/reference-index.ts';
 import type { Observed } from '../../../operator/src/sources/source.ts';
+import { Rows } from './fake-registry.ts';
 import { fakeWorld } from './fake-world.ts';
-import { observed } from './resources.ts';
+import { aStored, observed } from './resources.ts';
 
 const at = '2026-05-01T00:00:00Z';
 const condition = (type: string, more: Record<string, unknown> = {}) => ({
@@ -28,6 +36,14 @@ const fine: Reconciled<'Client'> = {
   references: [],
 };
 
+const toolsOf = (world: World): Tools => ({
+  world,
+  references: new ReferenceIndex(),
+  wake: () => undefined,
+  heardAt: () => 0,
+  onTransition: () => undefined,
+});
+
 async function pass(client: Observed<'Client'>, result: Partial<Reconciled<'Client'>> = {}) {
   const fake = fakeWorld({ resources: [client] });
   const controller: KindController<'Client'> = {
@@ -38,14 +54,7 @@ async function pass(client: Observed<'Client'>, result: Partial<Reconciled<'Clie
     },
     cleanUp: () => Promise.resolve(),
   };
-  const tools = {
-    world: fake.world,
-    references: new ReferenceIndex(),
-    wake: () => undefined,
-    heardAt: () => 0,
-    onTransition: () => undefined,
-  };
-  await reconcileKey(controller, tools, 'shop/web');
+  await reconcileKey(controller, toolsOf(fake.world), 'shop/web');
   return { steps: fake.steps, status: fake.statuses[0]?.status as Observed<'Client'>['status'] | undefined };
 }
 
@@ -55,7 +64,35 @@ const statusOf = async (client: Observed<'Client'>) => {
   return status;
 };
 
+/** Ids that stay registered where a server that invites nobody meets a refusal, of that step. */
+async function leftAfter(refusing: 'hold' | 'writeStatus'): Promise<readonly string[]> {
+  const client = observed('Client', 'web');
+  const { uid, namespace, name } = client;
+  const rows = new Rows('auth/main', [aStored('shop.web', { source: 'test', namespace, name, uid })]);
+  const nobody = { allowedClients: { namespaces: { from: 'Same' } } };
+  const server = observed('AuthorizationServer', 'main', nobody, { namespace: 'auth' });
+  const { world } = fakeWorld({ resources: [client, server], registries: { 'auth/main': rows } });
+  const failure = new ApiError('PATCH 403', { status: 403 });
+  Object.assign(world.source, {
+    glance: () => ({ uid, version: '1' }),
+    [refusing]: () => Promise.reject(failure),
+  });
+  const controller: KindController<'Client'> = {
+    kind: 'Client',
+    reconcile: () => Promise.resolve(fine),
+    cleanUp: () => Promise.resolve(),
+  };
+  await expect(reconcileKey(controller, toolsOf(world), 'shop/web')).rejects.toBe(failure);
+  return [...rows.rows.values()].map(({ id }) => id);
+}
+
 describe('a pass', () => {
+  it('that could not look has nothing left with a server that does not invite it; one that only could not tell has', async () => {
+    expect(await leftAfter('hold')).toEqual(['self']);
+    // It was withdrawn, and its secrets and grants are there if the server invites it again.
+    expect(await leftAfter('writeStatus')).toEqual(['self', 'shop.web']);
+  });
+
   it('holds the resource before anything is written, and writes its status last, once', async () => {
     expect((await pass(observed('Client', 'web'))).steps).toEqual(['hold web', 'reconcile', 'status web']);
   });

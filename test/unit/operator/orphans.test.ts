@@ -89,7 +89,11 @@ describe('rows without a resource', () => {
     ['stays where that namespace is one of those that nobody is to look at', 'Same', false, []],
   ])('one of a namespace that shut the operator out %s', async (_, from, isShut, expected) => {
     const self = aStored('self', { namespace: 'auth', name: 'main', uid: 'uid-main' }, { kind: 'server' });
-    const { at, source } = aWorld([self, row('shut')], { AuthorizationServer: ['uid-main'] }, ['auth']);
+    const { at, source } = aWorld(
+      [self, row('shut'), row('told', { withdrawn: true })],
+      { AuthorizationServer: ['uid-main'] },
+      ['auth'],
+    );
     const server = observed(
       'AuthorizationServer',
       'main',
