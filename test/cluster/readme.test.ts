@@ -126,6 +126,7 @@ it('README: install, declare, run, get a token, edit, be refused, delete', async
     if (Date.now() > end) throw new Error(`still there: ${stdout}`);
   }
   await type({ language: 'sh', text: rest.join('\n') });
+  expect((await cluster.kubectl(['get', 'crds', '-o', 'name'])).stdout).not.toContain('nauthera');
   await interruptAll();
   await allIsGone(ports);
 });
