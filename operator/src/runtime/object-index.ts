@@ -96,6 +96,13 @@ export class ObjectIndex {
     return known(namespace, meta.name, entry);
   }
 
+  /** An own write made it: it is known from now on. A list that shows it no more tells of its end, though no event ever did. */
+  created(meta: ObjectMeta): void {
+    const version = versionOf(meta.resourceVersion);
+    if (Number.isNaN(version) || version <= this.#listed) return;
+    if (this.#entry(meta.namespace ?? '', meta.name) === undefined) this.#see(meta);
+  }
+
   /** The event of exactly this version is no news; one in between still is. */
   written(resourceVersion: string): void {
     const version = versionOf(resourceVersion);

@@ -56,6 +56,11 @@ export interface Reflector {
    * else changed just before has an event of its own, which may be lost.
    */
   noteWritten(object: KubernetesObject): void;
+  /**
+   * This process made the object, which was not there before: neither is its event news. Its end is, even where no event and
+   * no list ever showed it.
+   */
+  noteCreated(object: KubernetesObject): void;
   /** Milliseconds since it last heard from the API server: a list, an event, a bookmark; `undefined` before the first list. */
   sinceLastSync(): number | undefined;
 }

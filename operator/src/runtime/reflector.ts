@@ -121,6 +121,10 @@ class RunningReflector<T extends KubernetesObject> implements Reflector {
     if (versionOf(metadata.resourceVersion) > this.#position) this.#index.written(metadata.resourceVersion);
   }
 
+  noteCreated({ metadata }: KubernetesObject): void {
+    this.#index.created(metadata);
+  }
+
   sinceLastSync(): number | undefined {
     return this.#heardAt === undefined ? undefined : this.#timers.now() - this.#heardAt;
   }

@@ -91,6 +91,10 @@ export class Reflectors<T extends KubernetesObject> {
     this.#of(object.metadata.namespace ?? '')?.reflector.noteWritten(object);
   }
 
+  noteCreated(object: KubernetesObject): void {
+    this.#of(object.metadata.namespace ?? '')?.reflector.noteCreated(object);
+  }
+
   /**
    * Milliseconds since all of them heard from the API server; `undefined`: not everything is known yet. A namespace that
    * refuses this process does not count, unless all do.

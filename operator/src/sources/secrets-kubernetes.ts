@@ -171,7 +171,8 @@ export class KubernetesSecrets implements SecretStore {
     return this.#writes.run(id, async () => {
       try {
         const { metadata } = await this.#request<SecretObject>({ ...request, query: { fieldManager } });
-        this.#reflectors?.noteWritten({ metadata });
+        if (request.method === 'POST') this.#reflectors?.noteCreated({ metadata });
+        else this.#reflectors?.noteWritten({ metadata });
         if (this.#reflectors !== undefined) this.#owners.set(id, ownerOf(metadata)?.uid);
         return { metadata };
       } catch (error) {

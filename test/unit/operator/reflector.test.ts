@@ -597,6 +597,35 @@ describe('own writes', () => {
     reflector.noteWritten(mine);
     expect(names(reflector)).toEqual([]);
   });
+
+  it('that made something are known at once: a list tells of its end, though no event told of either', async () => {
+    const { reflector, told } = reflecting({ times: { relist: 60 } });
+    await reflector.start();
+    await watched();
+    const [held] = collection.watchers;
+    collection.watchers.clear();
+    reflector.noteCreated(collection.put('a'));
+    expect(names(reflector)).toEqual(['a']);
+    collection.delete('a');
+    if (held !== undefined) collection.watchers.add(held);
+    await expect.poll(() => told).toEqual(['-a uid-1']);
+  });
+
+  it('that made something are no news by their event, and none at all once that has ended', async () => {
+    const { reflector, told } = reflecting();
+    await reflector.start();
+    await watched();
+    const [held] = collection.watchers;
+    collection.watchers.clear();
+    const mine = collection.put('a');
+    reflector.noteCreated(mine);
+    if (held !== undefined) collection.watchers.add(held);
+    collection.send({ type: 'ADDED', object: mine });
+    collection.delete('a');
+    await expect.poll(() => told).toEqual(['-a uid-1']);
+    reflector.noteCreated(mine);
+    expect(names(reflector)).toEqual([]);
+  });
 });
 
 function errorEvent(code: number, reason: string): object {
