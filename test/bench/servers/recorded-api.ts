@@ -3,7 +3,7 @@
  * the few writes that are made besides. Its objects are a recording, told again for as many Clients as are asked for. It
  * counts every call. Started with the path of a {@link Setting}; answers to its parent.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer } from 'node:https';
@@ -109,19 +109,41 @@ function list(
   query: URLSearchParams,
   short: boolean,
 ): void {
-  const { keys, objects } = collectionOf(collection);
+  const { keys: now, objects } = collectionOf(collection);
   const limit = Number(query.get('limit') ?? 500);
+  const [id, from] = query.get('continue')?.split(':') ?? [begin(now), '0'];
+  const moment = moments.get(id ?? '');
+  if (moment === undefined) return refuse(response, 410, 'Expired');
+  const { version, keys } = moment;
   const items: string[] = [];
-  let at = Number(query.get('continue') ?? 0);
+  let at = Number(from);
   for (; at < keys.length && items.length < limit; at += 1) {
     const key = keys[at] ?? '';
-    if (namespace !== '' && !key.startsWith(`${namespace}/`)) continue;
-    const text = objects.get(key)?.object ?? '';
+    const text = objects.get(key)?.object;
+    // What was deleted since, an event tells.
+    if (text === undefined || (namespace !== '' && !key.startsWith(`${namespace}/`))) continue;
     if (isWatched(collection, text)) items.push(short ? metadataOf(text) : text);
   }
-  const more = at < keys.length ? { continue: String(at) } : {};
-  const metadata = { resourceVersion: String(currentVersion()), ...more };
+  const more = at < keys.length ? { continue: `${id}:${at}` } : {};
+  const metadata = { resourceVersion: String(version), ...more };
   answer(response, 200, `{"kind":"List","metadata":${JSON.stringify(metadata)},"items":[${items.join(',')}]}`);
+}
+
+interface Moment {
+  readonly version: number;
+  readonly keys: readonly string[];
+}
+
+/** Of lists whose pages are being read: all of them show one moment, or what moves up meanwhile would be missing. */
+const moments = new Map<string, Moment>();
+const mostMoments = 100;
+
+function begin(keys: readonly string[]): string {
+  const id = randomUUID();
+  moments.set(id, { version: currentVersion(), keys: [...keys] });
+  const [oldest] = moments.keys();
+  if (moments.size > mostMoments && oldest !== undefined) moments.delete(oldest);
+  return id;
 }
 
 function watch(response: ServerResponse, collection: string, query: URLSearchParams, metadataOnly: boolean): void {
