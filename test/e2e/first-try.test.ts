@@ -39,9 +39,9 @@ async function removeAll(): Promise<void> {
   await removeKinds();
 }
 
-/** The numbered commands at the end of what helm says. */
+/** The numbered commands at the end of what helm says, without the page for people. */
 function commandsOf(said: string): readonly string[] {
-  const numbered = said.slice(said.indexOf('\n1. ')).split(/\nDoes the server answer/)[0] ?? '';
+  const numbered = said.slice(said.indexOf('\n1. ')).split(/\n4[.] Sign in as |\nDoes the server answer/)[0] ?? '';
   return numbered
     .split(/^\d[.] .*:$/m)
     .slice(1)
