@@ -1,6 +1,7 @@
 /**
  * Looking at each server of a directory as a login would need it: connect, verify its certificate, bind as the service
- * account, read the search base and one user, then the policy that the registration names. Messages are for the resource's author: what was found, what to do.
+ * account, read the search base and one user, then the policy that the registration names. Messages are for the resource's
+ * author: what was found, what to do.
  */
 import { PresenceFilter } from 'ldapts';
 import type { DirectoryServerProbe } from '../../registry/report.ts';
