@@ -13,7 +13,7 @@ import { keysSettings, migrateSettings, serveSettings } from './config/settings.
 import { exitCodeOf, sentenceOf } from './exit.ts';
 import { addExplain } from './explain-command.ts';
 import type { SigningKeyStore } from './keys/keys.ts';
-import { giveMemoryBack } from './memory.ts';
+import { giveMemoryBack, keepShapeOfTicks } from './memory.ts';
 import { openNamedDatabase } from './open-database.ts';
 import { addProbe, addRestore, addRevoke } from './operations.ts';
 import { createLog, errorFields, type Log } from './telemetry/log.ts';
@@ -27,6 +27,7 @@ const { version } = JSON.parse(readFileSync(new URL('../package.json', import.me
 const revision = process.env.NAUTHERA_REVISION ?? 'unknown';
 
 async function serve(flags: Flags): Promise<void> {
+  keepShapeOfTicks();
   const traces = readTracingSettings(process.env);
   const settings = settingsOf(serveSettings, flags, traces.outcome === 'refused' ? traces.problems : []);
   const program = { service: 'nauthera-server', version, pod: process.env.HOSTNAME };

@@ -11,8 +11,17 @@ export interface Granted {
   readonly accessToken: string;
 }
 
-/** Exchanged 32 at once: one after the other they would take a minute. */
-export async function grantsOf(people: People, server: Running, count: number): Promise<Granted[]> {
+/** In lots, because a code lives for a minute. */
+export async function grantsOf(people: People, server: Running, count: number, lot = 5000): Promise<Granted[]> {
+  const granted: Granted[] = [];
+  while (granted.length < count) {
+    granted.push(...(await exchangedOf(people, server, Math.min(lot, count - granted.length))));
+  }
+  return granted;
+}
+
+/** 32 at once: one after the other they would take a minute. */
+async function exchangedOf(people: People, server: Running, count: number): Promise<Granted[]> {
   const codes = await people.codes(count);
   const granted: Granted[] = [];
   const exchangeAll = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import { among, type Bench } from './bench.ts';
 import { silentAtCeiling, statementsCeiling } from './ceiling-walk.ts';
 import { benchRegistration, directoryWithPeople, livePeople } from './directory-people.ts';
 import { random, walkRow } from './load.ts';
-import { requestPath } from './login-consent.bench.ts';
+import { address, requestPath } from './login-consent.bench.ts';
 import type { Row } from './measure.ts';
 import { peer } from './peer.ts';
 import { type AtPeer, codeOf, exchangeFields, signedInAtPeer, silentAtPeer } from './peer-walk.ts';
@@ -64,7 +64,7 @@ function silently(
     async walk() {
       const client = clientIdOf(random(clients));
       const { handle, browser } = anyone(people.browsers);
-      const walker = new Walker(server.url, '10.0.0.1', {
+      const walker = new Walker(server.url, address(), {
         cookies: { [names.session]: handle, [names.browser]: browser },
       });
       const code = codeOf(await walker.get(requestPath(client, { prompt: 'none' })));

@@ -57,7 +57,7 @@ export const userinfo: Bench = {
     await exchanged(ours, people, users);
     const rows = [
       firstSight('opaque, first sight', ours, 24_000, (count) => people.accessTokens(count)),
-      firstSight('JWT, first sight', ours, 9000, (count) => exchanged(ours, people, count)),
+      firstSight('JWT, first sight', ours, 14_000, (count) => exchanged(ours, people, count)),
       ...(options.peer ? [await peerRow(stage, clients)] : []),
     ];
     return {
