@@ -92,8 +92,8 @@ const insert: Statement = {
 
 export interface AccessTokenStore {
   /**
-   * A token beside no other change: a client's own, or one more of a grant that holds. Those of one turn of the event loop
-   * are inserted by one statement.
+   * A token beside no other change: a client's own, or one more of a grant that holds. Those that are asked for together are
+   * inserted by one statement.
    *
    * @returns `false`: its grant has ended; nothing was written.
    */

@@ -117,7 +117,7 @@ const endSubject: Statement = {
 
 export interface GrantStore {
   /**
-   * A grant that holds: not ended, nor the session that it ends with. Those that one turn of the event loop asks for are read
+   * A grant that holds: not ended, nor the session that it ends with. Those that are asked for together are read
    * by one statement.
    */
   read(id: string): Promise<Grant | null>;

@@ -95,7 +95,7 @@ export type Revoked = Pick<AuditEvent, 'grantId' | 'userId' | 'userName' | 'dire
 
 export interface PresentedTokenStore {
   /**
-   * `null`: no such token, or one that no longer holds. Writes nothing. Those that one turn of the event loop asks about are
+   * `null`: no such token, or one that no longer holds. Writes nothing. Those that are asked about together are
    * found by one statement.
    */
   find(token: string): Promise<FoundToken | null>;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { gathered } from '../../../server/src/store/gathered.ts';
 
-describe('what one turn of the event loop asks for', () => {
+describe('what is gathered', () => {
   function setUp(answer: (one: number) => number = (one) => one * 2) {
     const asked: (readonly number[])[] = [];
     const ask = gathered((batch: readonly number[]) => {
@@ -24,6 +24,44 @@ describe('what one turn of the event loop asks for', () => {
     const many = Array.from({ length: 150 }, (_, index) => index);
     expect(await Promise.all(many.map(ask))).toEqual(many.map((one) => one * 2));
     expect(asked.map(({ length }) => length)).toEqual([64, 64, 22]);
+  });
+
+  it('waits while two statements are on their way, and goes with all that waits, in the order in which it came', async () => {
+    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+    const asked: (readonly number[])[] = [];
+    const ask = gathered(async (batch: readonly number[]) => {
+      asked.push(batch);
+      await answered;
+      return batch;
+    });
+    const answers: Promise<number>[] = [];
+    for (const one of [1, 2, 3, 4, 5]) {
+      answers.push(ask(one));
+      await new Promise(setImmediate);
+    }
+    expect(asked).toEqual([[1], [2]]);
+    answer();
+    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
+    expect(asked).toEqual([[1], [2], [3, 4, 5]]);
+  });
+
+  it('is asked on after statements that failed', async () => {
+    let count = 0;
+    const ask = gathered((batch: readonly number[]) => {
+      count += 1;
+      return count <= 2 ? Promise.reject(new Error('down')) : Promise.resolve(batch);
+    });
+    const outcomes: Promise<string>[] = [];
+    for (const one of [1, 2, 3, 4]) {
+      outcomes.push(
+        ask(one).then(
+          () => 'answered',
+          () => 'failed',
+        ),
+      );
+      await new Promise(setImmediate);
+    }
+    expect(await Promise.all(outcomes)).toEqual(['failed', 'failed', 'answered', 'answered']);
   });
 
   it('fails together, and what comes later is asked anew', async () => {
