@@ -25,8 +25,8 @@ export interface RequestRow {
 }
 
 /**
- * Seconds that a load runs ahead, unmeasured, where it uses nothing up: between two loads of a row the engine forgets what it
- * had learned of an idle program, and serves slowly until it has learned it again.
+ * Seconds that a load runs ahead, unmeasured: between two loads of a row the engine forgets what it had learned of an idle
+ * program, and serves slowly until it has learned it again.
  */
 const ahead = 1;
 
@@ -35,7 +35,8 @@ export function requestRow({ name, role, server, connections = 64, next, onAnswe
     name,
     role,
     async load(extent) {
-      await prepare?.(extent);
+      const isTimed = 'seconds' in extent;
+      await prepare?.(isTimed ? { seconds: ahead + extent.seconds } : extent);
       let failures = 0;
       const run = (during: { readonly amount: number } | { readonly duration: number }) =>
         autocannon({
@@ -61,10 +62,10 @@ export function requestRow({ name, role, server, connections = 64, next, onAnswe
             },
           ],
         });
-      if (prepare === undefined && 'seconds' in extent) await run({ duration: ahead });
+      if (isTimed) await run({ duration: ahead });
       const before = cpuOf(server.pid);
       const began = performance.now();
-      const result = await run('operations' in extent ? { amount: extent.operations } : { duration: extent.seconds });
+      const result = await run(isTimed ? { duration: extent.seconds } : { amount: extent.operations });
       const seconds = (performance.now() - began) / 1000;
       return {
         operations: result['2xx'],

@@ -3,6 +3,7 @@
  * token says is looked at only after the signature held.
  */
 import { hash, type KeyObject, verify } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { SigningAlgorithm } from '../protocol/terms.ts';
 import type { Clock } from '../protocol/time.ts';
 
@@ -16,7 +17,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** Longest token that is looked at: 16 KiB. */
 export const maxTokenLength = 16_384;
-/** How many verified tokens are remembered. */
+/** How many verified tokens are remembered; the least recently asked for is forgotten first. */
 const maxRemembered = 10_000;
 
 export interface VerifierOptions {
@@ -37,15 +38,7 @@ interface Remembered {
 }
 
 export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptions): VerifyJwt {
-  const seen = new Map<string, Remembered>();
-
-  const remember = (digest: string, entry: Remembered): void => {
-    if (seen.size >= maxRemembered) {
-      const oldest = seen.keys().next();
-      if (oldest.done !== true) seen.delete(oldest.value);
-    }
-    seen.set(digest, entry);
-  };
+  const seen = new LRUCache<string, Remembered>({ max: maxRemembered });
 
   return (jwt, type, expiry) => {
     if (jwt.length > maxTokenLength) return null;
@@ -53,9 +46,6 @@ export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptio
     const known = seen.get(digest);
     // A key that is no longer published takes its tokens along, remembered or not.
     if (known !== undefined && key(known.key.kid) === known.key) {
-      // The least recently asked for is forgotten first.
-      seen.delete(digest);
-      seen.set(digest, known);
       return isAccepted(known.claims, issuer(), clock, expiry) ? known.claims : null;
     }
     const parts = splitJwt(jwt);
@@ -66,7 +56,7 @@ export function createVerifier({ key, issuer, clock, onVerified }: VerifierOptio
     if (!signatureHolds(found, parts.input, parts.signature)) return null;
     const claims = parseObject(parts.payload);
     if (claims === null || !isAccepted(claims, issuer(), clock, expiry)) return null;
-    remember(digest, { claims, key: found });
+    seen.set(digest, { claims, key: found });
     return claims;
   };
 }

@@ -1,5 +1,6 @@
 /** Opaque tokens that were looked up and held: remembered by their digest, so that asking again asks no database. */
 import { hash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../protocol/time.ts';
 
 export interface SeenTokens<T> {
@@ -12,23 +13,19 @@ export interface SeenTokens<T> {
 const maxSeen = 10_000;
 
 export function createSeenTokens<T extends { readonly expiresAt: number }>(clock: Clock, max = maxSeen): SeenTokens<T> {
-  const seen = new Map<string, T>();
+  const seen = new LRUCache<string, T>({ max });
   return {
     get(token) {
-      const digest = hash('sha256', token, 'base64url');
+      const digest = digestOf(token);
       const value = seen.get(digest);
-      if (value === undefined) return undefined;
+      if (value === undefined || value.expiresAt > clock.now()) return value;
       seen.delete(digest);
-      if (value.expiresAt <= clock.now()) return undefined;
-      seen.set(digest, value);
-      return value;
+      return undefined;
     },
-    add(token, value) {
-      if (seen.size >= max) {
-        const oldest = seen.keys().next();
-        if (oldest.done !== true) seen.delete(oldest.value);
-      }
-      seen.set(hash('sha256', token, 'base64url'), value);
-    },
+    add: (token, value) => void seen.set(digestOf(token), value),
   };
+}
+
+function digestOf(token: string): string {
+  return hash('sha256', token, 'base64url');
 }
