@@ -28,8 +28,8 @@ const server: Record<string, Room> = {
     rooms: ['protocol', 'tokens', 'directory/verify-consent.ts', 'directory/directory.ts', 'telemetry'],
     types: ['registry', 'keys/keys.ts', 'store'],
   },
-  tokens: { rooms: ['protocol'], types: ['registry', 'keys/keys.ts'], packages: ['jose'] },
-  keys: { rooms: ['protocol'], types: ['store', 'telemetry'], packages: ['jose'] },
+  tokens: { rooms: ['protocol'], types: ['registry', 'keys/keys.ts'], packages: ['jose', 'lru-cache'] },
+  keys: { rooms: ['protocol'], types: ['store', 'telemetry'], packages: ['jose', 'lru-cache'] },
   directory: {
     rooms: ['protocol'],
     types: ['registry', 'store/database.ts', 'telemetry', 'keys/keys.ts'],

@@ -25,7 +25,7 @@ describe('dependencies', () => {
 
   it('A70: every locked package that is not ours carries an integrity and names no host', () => {
     const foreign = Object.entries(lock.packages).filter(
-      ([path, entry]) => path.startsWith('node_modules/') && !entry.link,
+      ([path, entry]) => path.includes('node_modules/') && !entry.link,
     );
     expect(foreign.length).toBeGreaterThan(100);
     expect(foreign.filter(([, entry]) => entry.integrity === undefined).map(([path]) => path)).toEqual([]);

@@ -117,8 +117,8 @@ const endSubject: Statement = {
 
 export interface GrantStore {
   /**
-   * A grant that holds: not ended, nor the session that it ends with. Those that are asked for together are read
-   * by one statement.
+   * A grant that holds: not ended, nor the session that it ends with. Those that are asked for together are read by
+   * one statement.
    */
   read(id: string): Promise<Grant | null>;
   end(id: string, reason: 'replay' | 'rule', audit: AuditEvent): Promise<void>;

@@ -95,8 +95,8 @@ export type Revoked = Pick<AuditEvent, 'grantId' | 'userId' | 'userName' | 'dire
 
 export interface PresentedTokenStore {
   /**
-   * `null`: no such token, or one that no longer holds. Writes nothing. Those that are asked about together are
-   * found by one statement.
+   * `null`: no such token, or one that no longer holds. Writes nothing. Those that are asked about together are found
+   * by one statement.
    */
   find(token: string): Promise<FoundToken | null>;
   /** Ends the grant that the token hangs off, or the token. `null`: nothing of this client's to end. Durable. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { describe, expect, it } from 'vitest';
 import { gathered } from '../../../server/src/store/gathered.ts';
 
@@ -26,42 +27,76 @@ describe('what is gathered', () => {
     expect(asked.map(({ length }) => length)).toEqual([64, 64, 22]);
   });
 
-  it('waits while two statements are on their way, and goes with all that waits, in the order in which it came', async () => {
-    const { promise: answered, resolve: answer } = Promise.withResolvers<void>();
+  /** Statements that end when told to, and whoever asks in a turn of their own. */
+  function held() {
     const asked: (readonly number[])[] = [];
+    const ends: ((error?: Error) => void)[] = [];
     const ask = gathered(async (batch: readonly number[]) => {
       asked.push(batch);
-      await answered;
+      const error = await new Promise<Error | undefined>((resolve) => ends.push(resolve));
+      if (error !== undefined) throw error;
+      return batch;
+    });
+    const askInTurn = async (ones: readonly number[]): Promise<Promise<number | string>[]> => {
+      const answers: Promise<number | string>[] = [];
+      for (const one of ones) {
+        answers.push(ask(one).catch(() => 'failed'));
+        await new Promise(setImmediate);
+      }
+      return answers;
+    };
+    return { asked, ends, askInTurn };
+  }
+
+  it('waits while two statements are on their way, and goes with all that waits, in the order in which it came', async () => {
+    const { asked, ends, askInTurn } = held();
+    const answers = await askInTurn([1, 2, 3, 4, 5]);
+    expect(asked).toEqual([[1], [2]]);
+    ends[1]?.();
+    expect(await answers[1]).toBe(2);
+    await new Promise(setImmediate);
+    expect(asked).toEqual([[1], [2], [3, 4, 5]]);
+    ends[0]?.();
+    ends[2]?.();
+    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
+  });
+
+  it('goes on after statements that failed', async () => {
+    const { asked, ends, askInTurn } = held();
+    const answers = await askInTurn([1, 2, 3]);
+    ends[0]?.(new Error('down'));
+    expect(await answers[0]).toBe('failed');
+    await new Promise(setImmediate);
+    expect(asked).toEqual([[1], [2], [3]]);
+    for (const end of ends) end();
+    expect(await Promise.all(answers)).toEqual(['failed', 2, 3]);
+  });
+
+  it('I8: does not wait for statements that never end', async () => {
+    const { asked, ends, askInTurn } = held();
+    const answers = await askInTurn([1, 2, 3, 4]);
+    await expect.poll(() => asked).toEqual([[1], [2], [3, 4]]);
+    ends[2]?.();
+    expect(await Promise.all(answers.slice(2))).toEqual([3, 4]);
+  });
+
+  it('is asked in the context of who waited first', async () => {
+    const who = new AsyncLocalStorage<string>();
+    const contexts: (string | undefined)[] = [];
+    const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+    const ask = gathered(async (batch: readonly number[]) => {
+      contexts.push(who.getStore());
+      await ended;
       return batch;
     });
     const answers: Promise<number>[] = [];
-    for (const one of [1, 2, 3, 4, 5]) {
-      answers.push(ask(one));
+    for (const name of ['a', 'b', 'c', 'd']) {
+      answers.push(who.run(name, () => ask(1)));
       await new Promise(setImmediate);
     }
-    expect(asked).toEqual([[1], [2]]);
-    answer();
-    expect(await Promise.all(answers)).toEqual([1, 2, 3, 4, 5]);
-    expect(asked).toEqual([[1], [2], [3, 4, 5]]);
-  });
-
-  it('is asked on after statements that failed', async () => {
-    let count = 0;
-    const ask = gathered((batch: readonly number[]) => {
-      count += 1;
-      return count <= 2 ? Promise.reject(new Error('down')) : Promise.resolve(batch);
-    });
-    const outcomes: Promise<string>[] = [];
-    for (const one of [1, 2, 3, 4]) {
-      outcomes.push(
-        ask(one).then(
-          () => 'answered',
-          () => 'failed',
-        ),
-      );
-      await new Promise(setImmediate);
-    }
-    expect(await Promise.all(outcomes)).toEqual(['failed', 'failed', 'answered', 'answered']);
+    end();
+    await Promise.all(answers);
+    expect(contexts).toEqual(['a', 'b', 'c']);
   });
 
   it('fails together, and what comes later is asked anew', async () => {
