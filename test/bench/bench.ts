@@ -26,5 +26,7 @@ export interface Bench {
 /** Targets whose rows are there: without the peer its targets are not asked. */
 export function among(rows: readonly Row[], targets: readonly Target[]): readonly Target[] {
   const names = new Set(rows.map(({ name }) => name));
+  for (const { ceiling } of targets)
+    if (ceiling !== undefined && !names.has(ceiling)) throw new Error(`no row ${ceiling}`);
   return targets.filter(({ row, of, perSecond }) => names.has(row) && (perSecond !== undefined || names.has(of)));
 }

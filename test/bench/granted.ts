@@ -11,11 +11,15 @@ export interface Granted {
   readonly accessToken: string;
 }
 
-/** In lots, because a code lives for a minute. */
-export async function grantsOf(people: People, server: Running, count: number, lot = 5000): Promise<Granted[]> {
+/** Codes made at once: they live for a minute. */
+const lot = 5000;
+
+export async function grantsOf(people: People, server: Running, count: number): Promise<Granted[]> {
   const granted: Granted[] = [];
   while (granted.length < count) {
-    granted.push(...(await exchangedOf(people, server, Math.min(lot, count - granted.length))));
+    const more = await exchangedOf(people, server, Math.min(lot, count - granted.length));
+    if (more.length === 0) throw new Error('no code was made');
+    granted.push(...more);
   }
   return granted;
 }

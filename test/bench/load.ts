@@ -62,7 +62,10 @@ export function requestRow({ name, role, server, connections = 64, next, onAnswe
             },
           ],
         });
-      if (isTimed) await run({ duration: ahead });
+      if (isTimed) {
+        const { errors, timeouts } = await run({ duration: ahead });
+        failures += errors + timeouts;
+      }
       const before = cpuOf(server.pid);
       const began = performance.now();
       const result = await run(isTimed ? { duration: extent.seconds } : { amount: extent.operations });

@@ -36,6 +36,11 @@ export interface Target {
   readonly atLeast: number;
   /** `of` is no row, but this many operations a second; then `atLeast` is 1. */
   readonly perSecond?: number;
+  /**
+   * The row of the least that the work can cost. A target that is missed beside it is above what this runtime gives on this
+   * machine, where that row never reaches it either, by CPU no more than by rate, and ours comes to {@link near} of that row.
+   */
+  readonly ceiling?: string;
   /** What `--gate` asks for, while the target itself is not reached; default the target. */
   readonly gate?: number;
 }
@@ -62,7 +67,9 @@ export interface Verdict {
   readonly best: number;
   /** As {@link ratio}, of operations for the same CPU: what is left of it where others take turns on the cores. */
   readonly cpuRatio?: number | undefined;
-  readonly verdict: 'reached' | 'missed' | 'noisy' | 'generator-bound' | 'failed';
+  /** As {@link ratio}, of the target's ceiling. */
+  readonly ceilingRatio?: number | undefined;
+  readonly verdict: 'reached' | 'missed' | 'above the ceiling' | 'noisy' | 'generator-bound' | 'failed';
 }
 
 export interface Outcome {
@@ -82,6 +89,8 @@ export interface Method {
 
 /** A spread above this says more about the machine than about the program. */
 const noisy = 0.3;
+/** Of the rate of its ceiling, for whoever is measured by more than that gives. */
+const near = 0.8;
 /** Below this share of its core the server waited for the generator. */
 const busy = 0.9;
 
@@ -165,26 +174,47 @@ function cpuPerOperation(sample: Sample | undefined): number | undefined {
   return (sample.serverCpu * 1e6) / sample.operations;
 }
 
-function judge(target: Target, results: readonly RowResult[]): Verdict {
+export function judge(target: Target, results: readonly RowResult[]): Verdict {
   const row = results.find(({ name }) => name === target.row);
   const of = results.find(({ name }) => name === target.of);
   if (row === undefined || (of === undefined && target.perSecond === undefined)) {
     return { target, ratio: Number.NaN, best: Number.NaN, verdict: 'failed' };
   }
-  const ratios = row.samples.flatMap((sample, round) => {
-    const other = of?.samples[round];
-    const rate = other === undefined ? target.perSecond : rateOf(other);
-    return rate === undefined ? [] : [rateOf(sample) / rate];
-  });
-  const cpuRatios = row.samples.flatMap((sample, round) => {
-    const [mine, theirs] = [cpuPerOperation(sample), cpuPerOperation(of?.samples[round])];
-    return mine === undefined || theirs === undefined ? [] : [theirs / mine];
-  });
+  const ratios = ratiosOf(row, of, target.perSecond);
+  const cpuRatios = cpuRatiosOf(row, of);
   const cpuRatio = cpuRatios.length === 0 ? undefined : median(cpuRatios);
   const ratio = median(ratios);
   const best = Math.max(...ratios);
   const worst = Math.min(...ratios);
-  return { target, ratio, best, cpuRatio, verdict: verdictOf(target, row, of, { ratio, best, worst, cpuRatio }) };
+  const verdict = verdictOf(target, row, of, { ratio, best, worst, cpuRatio });
+  const ceiling = results.find(({ name }) => name === target.ceiling);
+  if (ceiling === undefined) return { target, ratio, best, cpuRatio, verdict };
+  const ceilingRatio = median(ratiosOf(ceiling, of, target.perSecond));
+  const isAbove = verdict === 'missed' && isBeyond(ceiling, of, target) && ratio >= near * ceilingRatio;
+  return { target, ratio, best, cpuRatio, ceilingRatio, verdict: isAbove ? 'above the ceiling' : verdict };
+}
+
+/** Whether the target is more than the ceiling gives, in any round and by any measure. */
+function isBeyond(ceiling: RowResult, of: RowResult | undefined, { atLeast, perSecond }: Target): boolean {
+  if (ceiling.failures > 0 || ceiling.spread > noisy || isIdle(ceiling)) return false;
+  return Math.max(...ratiosOf(ceiling, of, perSecond), ...cpuRatiosOf(ceiling, of)) < atLeast;
+}
+
+/** Operations for the same CPU, round by round. */
+function cpuRatiosOf(row: RowResult, of: RowResult | undefined): readonly number[] {
+  return row.samples.flatMap((sample, round) => {
+    const [mine, theirs] = [cpuPerOperation(sample), cpuPerOperation(of?.samples[round])];
+    return mine === undefined || theirs === undefined ? [] : [theirs / mine];
+  });
+}
+
+/** Of the rates, round by round. */
+function ratiosOf(row: RowResult, of: RowResult | undefined, perSecond: number | undefined): readonly number[] {
+  return row.samples.flatMap((sample, round) => {
+    const other = of?.samples[round];
+    const rate = other === undefined ? perSecond : rateOf(other);
+    return rate === undefined ? [] : [rateOf(sample) / rate];
+  });
 }
 
 function verdictOf(

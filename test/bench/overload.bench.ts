@@ -173,7 +173,7 @@ export const overload: Bench = {
   about:
     'one token, refresh or sign-in while ten times as many users ask as saturate the server; p99 is that of an answer',
   prepare: () => Promise.resolve({ rows: [], targets: [] }),
-  async run(stage: Stage, { quick }, { rounds, extent, onProgress }: Method): Promise<Outcome> {
+  async run(stage: Stage, { quick }, { rounds, extent, onProgress, settle }: Method): Promise<Outcome> {
     const scene = await open(stage, quick);
     const found = new Map<string, Overload[]>(Object.keys(scene.kinds).map((name) => [name, []]));
     const alone: Flooded[] = [];
@@ -181,6 +181,7 @@ export const overload: Bench = {
     for (let round = quick ? 0 : -1; round < rounds; round++) {
       for (const [name, kind] of Object.entries(scene.kinds)) {
         onProgress?.(`${round < 0 ? 'warm-up' : `round ${round + 1} of ${rounds}`}: ${name}`);
+        await settle?.();
         const one = await overloaded(scene, kind, extent);
         if (round >= 0) found.get(name)?.push(one);
       }

@@ -115,8 +115,11 @@ function compare([one, other]: readonly string[]): void {
   }
 }
 
-const isBelow = ({ target, ratio, verdict }: Verdict): boolean =>
-  verdict === 'failed' || (verdict === 'missed' && ratio < (target.gate ?? target.atLeast));
+const isBelow = ({ target, ratio, ceilingRatio = 0, verdict }: Verdict): boolean =>
+  verdict === 'failed' ||
+  (verdict === 'missed' && ratio < (target.gate ?? target.atLeast)) ||
+  // What the ceiling does not give is asked of nobody: as much of it as of any other ceiling.
+  (verdict === 'above the ceiling' && ratio < Math.min(target.gate ?? target.atLeast, 0.6 * ceilingRatio));
 
 async function main(): Promise<void> {
   if (values.help) {

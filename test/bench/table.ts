@@ -26,7 +26,8 @@ function line(name: string, ...columns: string[]): string {
   return `${name.padEnd(44)}${columns.map((column) => column.padStart(9)).join('')}`;
 }
 
-function sentence({ target, ratio, best, cpuRatio, verdict }: Verdict): string {
+function sentence({ target, ratio, best, cpuRatio, ceilingRatio, verdict }: Verdict): string {
   const cpu = cpuRatio === undefined ? '' : `, by CPU ${cpuRatio.toFixed(2)}`;
-  return `  ${target.row}: ${ratio.toFixed(2)} × ${target.of} (best round ${best.toFixed(2)}${cpu}), target ${target.atLeast.toFixed(2)}: ${verdict}`;
+  const ceiling = ceilingRatio === undefined ? '' : `, the ceiling itself ${ceilingRatio.toFixed(2)}`;
+  return `  ${target.row}: ${ratio.toFixed(2)} × ${target.of} (best round ${best.toFixed(2)}${cpu}${ceiling}), target ${target.atLeast.toFixed(2)}: ${verdict}`;
 }

@@ -7,6 +7,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import Fastify from 'fastify';
 import { ecdsaDerToConcat } from '../../../server/src/keys/der.ts';
+import { keepShapeOfTicks } from '../../../server/src/memory.ts';
 import { authorizationCodeStore } from '../../../server/src/store/authorization-codes.ts';
 import { loginAttemptStore } from '../../../server/src/store/login-attempts.ts';
 import { openDatabase } from '../../../server/src/store/open.ts';
@@ -19,6 +20,7 @@ import { sealSuccessor } from '../../../server/src/tokens/successor.ts';
 import { challenge } from '../../support/world.ts';
 import { codeOfSession, inMemory, signInOf } from '../people.ts';
 
+keepShapeOfTicks();
 const { PORT = '0', DATABASE_URL = '', REDIRECT_URI = '' } = process.env;
 const database = await openDatabase(DATABASE_URL);
 const codes = authorizationCodeStore(database);

@@ -6,12 +6,15 @@
  */
 import { generateKeyPairSync, hash, randomUUID, sign, timingSafeEqual, verify } from 'node:crypto';
 import Fastify from 'fastify';
+import { LRUCache } from 'lru-cache';
 import { ecdsaDerToConcat } from '../../../server/src/keys/der.ts';
+import { keepShapeOfTicks } from '../../../server/src/memory.ts';
 import { accessTokenStore } from '../../../server/src/store/access-tokens.ts';
 import { openDatabase } from '../../../server/src/store/open.ts';
 import { presentedTokenStore } from '../../../server/src/store/presented-tokens.ts';
 import { newHandle } from '../../../server/src/tokens/handle.ts';
 
+keepShapeOfTicks();
 const { PORT = '0', CLIENTS = '1000', SIGN = 'batched', DATABASE_URL = '' } = process.env;
 const issuer = `http://127.0.0.1:${PORT}`;
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -65,8 +68,8 @@ async function claimsOf(token: string): Promise<object | null> {
   return holds ? (JSON.parse(Buffer.from(body, 'base64url').toString()) as object) : null;
 }
 
-/** By digest, as long as the process lives. */
-const seen = new Map<string, string>();
+/** By digest, as many as the product remembers. */
+const seen = new LRUCache<string, string>({ max: 10_000 });
 function told(token: string): string | Promise<string> {
   const digest = hash('sha256', token, 'base64url');
   const known = seen.get(digest);

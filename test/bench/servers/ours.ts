@@ -1,6 +1,5 @@
 /** Our server as a process of a bench: production settings, but people are in memory unless a directory is measured too. */
 import { Registry } from 'prom-client';
-import { createLog, readKeyFile, start } from '../../../server/src/app.ts';
 import { giveMemoryBack, keepShapeOfTicks } from '../../../server/src/memory.ts';
 import { openDatabase } from '../../../server/src/store/open.ts';
 import { collectProcessMetrics } from '../../../server/src/telemetry/metrics.ts';
@@ -8,7 +7,9 @@ import { MemoryDirectory } from '../../support/memory-directory.ts';
 
 const { PORT = '0', DATABASE_URL = '', KEY_FILE = '', USERS = '2000', PEOPLE = 'memory' } = process.env;
 const { MANAGEMENT_PORT = '0', PRESSURE = 'never' } = process.env;
+// As the image does it: first of all.
 keepShapeOfTicks();
+const { createLog, readKeyFile, start } = await import('../../../server/src/app.ts');
 const directory = new MemoryDirectory();
 for (let index = 0; index < Number(USERS); index++) directory.add(`user-${index}`);
 
