@@ -98,26 +98,32 @@ export function walkRow({ name, role, server, users = 16, walk, prepare }: WalkR
     name,
     role,
     async load(extent) {
-      await prepare?.(extent);
+      const isTimed = 'seconds' in extent;
+      await prepare?.(isTimed ? { seconds: ahead + extent.seconds } : extent);
+      const problems: unknown[] = [];
+      const walked = async (during: Extent): Promise<readonly number[]> => {
+        const until = 'seconds' in during ? performance.now() + during.seconds * 1000 : Number.POSITIVE_INFINITY;
+        let left = 'operations' in during ? during.operations : Number.POSITIVE_INFINITY;
+        const times: number[] = [];
+        const loop = async (user: number): Promise<void> => {
+          while (performance.now() < until && left-- > 0) {
+            const start = performance.now();
+            try {
+              await walk(user);
+              times.push(performance.now() - start);
+            } catch (error) {
+              problems.push(error);
+              if (problems.length > 20) return;
+            }
+          }
+        };
+        await Promise.all(Array.from({ length: users }, (_, user) => loop(user)));
+        return times;
+      };
+      if (isTimed) await walked({ seconds: ahead });
       const before = cpuOf(server.pid);
       const began = performance.now();
-      const until = 'seconds' in extent ? began + extent.seconds * 1000 : Number.POSITIVE_INFINITY;
-      let left = 'operations' in extent ? extent.operations : Number.POSITIVE_INFINITY;
-      const times: number[] = [];
-      const problems: unknown[] = [];
-      const loop = async (user: number): Promise<void> => {
-        while (performance.now() < until && left-- > 0) {
-          const start = performance.now();
-          try {
-            await walk(user);
-            times.push(performance.now() - start);
-          } catch (error) {
-            problems.push(error);
-            if (problems.length > 20) return;
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: users }, (_, user) => loop(user)));
+      const times = await walked(extent);
       if (problems.length > 0) console.error(`${name}:`, problems[0]);
       const seconds = (performance.now() - began) / 1000;
       return {
