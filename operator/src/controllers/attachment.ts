@@ -3,6 +3,7 @@ import type { Kind } from '@nauthera/crds';
 import type { Observed } from '../sources/source.ts';
 import { confirmDeletionAnnotation } from './annotations.ts';
 import { isChosen, type NamespaceFacts } from './invitation.ts';
+import { firstOf } from './names.ts';
 
 export const defaultServerAnnotation = 'auth.nauthera.io/is-default';
 
@@ -110,16 +111,18 @@ function keptServer<K extends AttachedKind>({ status, specGeneration }: WithSpec
 }
 
 function defaultServer(servers: readonly Observed<'AuthorizationServer'>[], defaults: string | undefined): Resolved {
-  const [first, ...more] = servers.filter(
+  const chosen = servers.filter(
     ({ annotations, namespace }) =>
       annotations[defaultServerAnnotation] === 'true' && (defaults === undefined || namespace === defaults),
   );
+  const [first, ...more] = chosen;
   if (first === undefined) {
     const message = 'no default AuthorizationServer here: set spec.authorizationServerRef';
     return { outcome: 'unresolved', reason: 'ServerNotFound', message };
   }
   if (more.length > 0) {
-    const message = `${more.length + 1} AuthorizationServers are annotated ${defaultServerAnnotation}: keep one, or set spec.authorizationServerRef`;
+    const names = firstOf(chosen.map(nameOf).sort());
+    const message = `${chosen.length} AuthorizationServers are annotated ${defaultServerAnnotation} (${names}): keep one, or set spec.authorizationServerRef`;
     return { outcome: 'unresolved', reason: 'DefaultServerAmbiguous', message };
   }
   return usable(first);

@@ -4,9 +4,7 @@
  */
 import type { ConditionDraft } from '../runtime/conditions.ts';
 import type { Observed } from '../sources/source.ts';
-
-/** More of them nobody reads in one line. */
-const mostNamed = 3;
+import { firstOf } from './names.ts';
 
 /** `program`: version of this process and what it was built from, where they are known. */
 export function newerFields(
@@ -14,10 +12,8 @@ export function newerFields(
   { program }: { readonly program?: string | undefined },
 ): readonly ConditionDraft[] {
   if (unknownFields.length === 0) return [];
-  const named = unknownFields.slice(0, mostNamed).join(', ');
-  const more = unknownFields.length > mostNamed ? ` and ${unknownFields.length - mostNamed} more` : '';
   const version = program === undefined ? '' : ` (${program.split(' ')[0]})`;
   const [are, them] = unknownFields.length === 1 ? ['is', 'it'] : ['are', 'them'];
-  const message = `${named}${more} ${are} without effect: only a newer version than this operator${version} knows ${them}. Upgrade it, or take ${them} out`;
+  const message = `${firstOf(unknownFields)} ${are} without effect: only a newer version than this operator${version} knows ${them}. Upgrade it, or take ${them} out`;
   return [{ type: 'UnknownFields', status: 'True', reason: 'NewerVersion', message }];
 }

@@ -2,6 +2,7 @@
 import type { Condition } from '@nauthera/crds';
 import type { LiveReport, PutResult, RegistrationKind, Revision } from '@nauthera/server/registry';
 import { blocked, type ConditionDraft } from '../runtime/conditions.ts';
+import { firstOf } from './names.ts';
 
 /** What became of the write. `unreachable`: the database could not be asked. */
 export type Written =
@@ -97,12 +98,10 @@ function judgeReports(input: ProgrammedInput, revision: Revision, say: Say): Pro
   if (before !== undefined) return before;
   if (live.length === 0) return say('Unknown', 'NoReplica', 'no server process reports. Waiting for one', true);
   const missing = live.filter((report) => !caughtUp.includes(report)).map(({ replica }) => replica);
-  const shown =
-    missing.length > 3 ? `${missing.slice(0, 3).join(', ')} and ${missing.length - 3} more` : missing.join(', ');
   return say(
     'False',
     'NotServedYet',
-    `Waiting for ${missing.length === 1 ? 'replica' : 'replicas'} ${shown} to serve this (${caughtUp.length} of ${live.length} do)`,
+    `Waiting for ${missing.length === 1 ? 'replica' : 'replicas'} ${firstOf(missing)} to serve this (${caughtUp.length} of ${live.length} do)`,
     true,
   );
 }

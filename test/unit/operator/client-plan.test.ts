@@ -272,7 +272,7 @@ const refusals: readonly (readonly [string, Case, string, string, string, string
     { servers: [aServerResource(), aServerResource({}, { name: 'second' })] },
     'ResolvedRefs',
     'DefaultServerAmbiguous',
-    '2 AuthorizationServers are annotated auth.nauthera.io/is-default: keep one, or set spec.authorizationServerRef',
+    '2 AuthorizationServers are annotated auth.nauthera.io/is-default (auth/main, auth/second): keep one, or set spec.authorizationServerRef',
     'withdraw',
   ],
   [

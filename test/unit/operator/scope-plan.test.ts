@@ -62,7 +62,7 @@ describe('what keeps a Scope from being served', () => {
       'Two default servers',
       { servers: [aServerResource(), aServerResource({}, { name: 'second' })] },
       'DefaultServerAmbiguous',
-      '2 AuthorizationServers are annotated auth.nauthera.io/is-default: keep one, or set spec.authorizationServerRef',
+      '2 AuthorizationServers are annotated auth.nauthera.io/is-default (auth/main, auth/second): keep one, or set spec.authorizationServerRef',
       'withdraw',
     ],
     [
