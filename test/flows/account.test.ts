@@ -126,7 +126,8 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
     expect(values(await browser.get('/account?remove=nobody'), 'remove')).toHaveLength(2);
     const after = await browser.submit(asked, { remove: row?.client_uid ?? '' });
     expect(after.name).toBe('account');
-    expect(text(after)).not.toContain('Order Desk');
+    expect(text(after)).toContain('Order Desk has no access now.');
+    expect(values(after, 'remove')).toHaveLength(1);
     expect(text(after)).toContain('Other Desk');
     expect((await world.token(refreshFields(first.refresh_token))).body.error).toBe('invalid_grant');
     expect((await world.token(refreshFields(other.refresh_token), 'shop.other')).status).toBe(200);
@@ -181,9 +182,20 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
       [username],
     );
     const after = await browser.submit(page, { 'sign-out': theirs?.id ?? '' });
+    expect(text(after)).toContain('That browser is signed out.');
     expect(values(after, 'sign-out')).toHaveLength(1);
     expect((await old.get('/account')).name).toBe('login');
     expect(await auditOf('session.ended')).toMatchObject([{ session_id: theirs?.id, reason: 'account_page' }]);
+  });
+
+  it('says of what was done what is true, whoever wrote the link, and no name that is no application’s', async () => {
+    const { browser } = await visiting();
+    await granted(browser);
+    const [own] = values(await browser.get('/account'), 'sign-out');
+    for (const query of ['removed=shop.web', 'removed=Call+us+at+0900', `signed-out=${own}`]) {
+      expect((await browser.get(`/account?${query}`)).html).not.toContain('id="done"');
+    }
+    expect(text(await browser.get('/account?removed=shop.other'))).toContain('Other Desk has no access now.');
   });
 
   it('signs out everywhere only after it was asked once more; access that outlives a session stays', async () => {

@@ -319,6 +319,8 @@ export function samplePages(language: Language = english): Readonly<Record<strin
     }),
     'device-done-stopped': deviceDonePage({ ...frame, ...look, outcome: 'stopped' }),
     account: accountPage(accountInput({ ...look, password: '/password' })),
+    'account-removed': accountPage(accountInput({ ...look, done: { removed: { client: { name: 'Photo Prints' } } } })),
+    'account-signed-out': accountPage(accountInput({ ...look, done: 'signed-out' })),
     'account-empty': accountPage(accountInput({ ...look, applications: [] })),
     'account-sign-out-all': accountPage(accountInput({ ...look, question: 'sign-out-all' })),
     'account-remove': accountPage(accountInput({ ...look, question: { remove: { id: 'uid', client } } })),

@@ -7,6 +7,7 @@ import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '.
 import type { EndedSession } from '../store/ended-sessions.ts';
 import {
   type AccountApplication,
+  type AccountInput,
   type AccountSession,
   accountPage,
   accountQuestions,
@@ -32,7 +33,9 @@ export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
     const remove = question === undefined ? parameters.get('remove') : undefined;
     const query = { ...(question === undefined ? {} : { ask: question }), ...(remove === undefined ? {} : { remove }) };
     const visitor = await requireSession(ports, visit, 'account', query);
-    return 'sent' in visitor ? visitor.sent : show(ports, visit, visitor, question, remove);
+    if ('sent' in visitor) return visitor.sent;
+    const done = { removed: parameters.get('removed'), 'signed-out': parameters.get('signed-out') };
+    return show(ports, visit, visitor, { question, remove, done });
   });
   app.post('/account', { config }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
@@ -44,12 +47,22 @@ export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
 const questionOf = (text: string | undefined): QuestionForAll | undefined =>
   accountQuestions.find((one) => one === text);
 
+/** What the page's query says. */
+interface Shown {
+  readonly question: QuestionForAll | undefined;
+  /** The application that the question is about: the uid of its client. */
+  readonly remove: string | undefined;
+  readonly done: Done;
+}
+
+/** A client's id, or a session's: what was ended. */
+type Done = { readonly [what in 'removed' | 'signed-out']: string | undefined };
+
 async function show(
   ports: AccountPorts,
   visit: Visit,
   visitor: Visitor,
-  question: QuestionForAll | undefined,
-  remove: string | undefined,
+  { question, remove, done }: Shown,
 ): Promise<FastifyReply> {
   const { session } = visitor;
   const account: Account =
@@ -66,9 +79,20 @@ async function show(
       sessions: account.sessions.map((one) => sessionText(one, session.id)),
       applications,
       question: one === undefined ? question : { remove: one },
+      done: trueOf(visit, account, done),
       password: allowsPasswordChange(visit, session.directory) ? pathOf(visit, 'password') : undefined,
     }),
   );
+}
+
+/** Anybody can write a link to this page: what does not hold, and a name that is no application's, is not said. */
+function trueOf(visit: Visit, { sessions, applications }: Account, done: Done): AccountInput['done'] {
+  const { removed, 'signed-out': ended } = done;
+  const registered = removed === undefined ? undefined : visit.snapshot.client(removed);
+  if (registered !== undefined && !applications.some(({ clientId }) => clientId === removed)) {
+    return { removed: { client: clientText(visit, registered.value) } };
+  }
+  return ended === undefined || sessions.some(({ id }) => id === ended) ? undefined : 'signed-out';
 }
 
 function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: string): AccountSession {
@@ -107,8 +131,9 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
   const remove = parameters.get('remove');
   if (remove !== undefined && parameters.get('confirmed') !== 'yes') return again({ remove });
   if (remove !== undefined || parameters.get('remove-all') === 'yes') {
-    await endAccess(ports, visit, visitor, remove);
-    return again();
+    const [ended] = await endAccess(ports, visit, visitor, remove);
+    // Of all of them the page says so itself.
+    return again(remove === undefined || ended === undefined ? {} : { removed: ended });
   }
   const signOut = parameters.get('sign-out');
   if (signOut !== undefined || parameters.get('sign-out-all') === 'yes') {
@@ -117,23 +142,30 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
     for (const one of ended) if (one !== own) tell(ports, one);
     // This browser's own: its applications may have something to load here, and it has nothing to show any more.
     if (own !== undefined) return finish(ports, visit, { startedAt: ports.clock.now() }, own, 'page');
+    const [other] = ended;
+    if (other !== undefined) return again({ 'signed-out': other.id });
   }
   return again();
 }
 
-/** @param clientUid `undefined`: every application's. */
+/**
+ * @param clientUid `undefined`: every application's
+ * @returns ids of the clients that had access
+ */
 async function endAccess(
   ports: AccountPorts,
   visit: Visit,
   { session }: Visitor,
   clientUid: string | undefined,
-): Promise<void> {
+): Promise<readonly string[]> {
   const { subject, username, directory, id } = session;
   const asker = { ...whoAsks(visit), userId: subject, userName: username, directory, sessionId: id };
-  for (const event of await ports.accounts.endAccess(subject, clientUid, asker)) {
+  const events = await ports.accounts.endAccess(subject, clientUid, asker);
+  for (const event of events) {
     ports.emitAudit(event);
     if (event.event === 'grant.ended') ports.metrics.grantsEnded.inc({ cause: 'user' });
   }
+  return events.flatMap(({ clientId }) => clientId ?? []);
 }
 
 /** @param id `undefined`: every session of this user. */

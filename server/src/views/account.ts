@@ -58,6 +58,8 @@ export interface AccountInput extends Frame {
   readonly sessions: readonly AccountSession[];
   readonly applications: readonly AccountApplication[];
   readonly question?: AccountQuestion | undefined;
+  /** What was just done, as far as it is true: an application has no access, or a browser is not signed in. */
+  readonly done?: { readonly removed: Pick<AccountApplication, 'client'> } | 'signed-out' | undefined;
   /** Path of the page for a new password, where the directory lets this user have one. */
   readonly password?: string | undefined;
 }
@@ -74,8 +76,8 @@ ${hiddenFields(input.form)}${question === undefined ? lists(input) : ask(input, 
   });
 }
 
-function lists({ language, sessions, applications, password }: AccountInput): SafeHtml {
-  return html`<h2 id="sessions">${language.say('account.sessions')}</h2>
+function lists({ language, sessions, applications, password, done }: AccountInput): SafeHtml {
+  return html`${done !== undefined && said(language, done)}<h2 id="sessions">${language.say('account.sessions')}</h2>
 <ul class="rows" aria-labelledby="sessions">
 ${sessions.map((session) => sessionRow(language, session))}</ul>
 <p class="buttons"><button id="sign-out-all" name="sign-out-all" value="ask">${language.say('account.sign-out-all')}</button></p>
@@ -89,6 +91,14 @@ ${applications.map((application) => applicationRow(language, application))}</ul>
 `
 }<p class="buttons">${password !== undefined && html`<a class="button" id="password" href="${ownHref(password)}">${language.say('account.password')}</a>\n`}<button class="quiet" id="use-another" name="use-another" value="1">${language.say('login.use-another')}</button></p>
 `;
+}
+
+function said(language: Language, done: NonNullable<AccountInput['done']>): SafeHtml {
+  const words =
+    done === 'signed-out'
+      ? language.say('account.signed-out')
+      : language.say('account.removed', { client: name(done.removed.client.name) });
+  return html`<p class="note" id="done" role="status" tabindex="-1" autofocus>${words}</p>\n`;
 }
 
 /** The question stands alone: whoever answers it has nothing else to press by mistake. */
