@@ -4,36 +4,45 @@ interface Waiting<T, R> {
   readonly one: T;
   readonly resolve: (answer: R) => void;
   readonly reject: (error: unknown) => void;
+  /** Of whoever asked. */
+  readonly within: (work: () => void) => void;
 }
 
 /** A statement asks for no more. */
 const together = 64;
 
 /**
- * Statements on their way, above which what comes waits for one of them to end. Two, so that the database has the next one
- * while it answers the last. Without a bound the statements of a load are many and small, which costs us two fifths more.
+ * Statements under way, above which what comes waits for one of them to end. Two, so that the database has the next one while
+ * it answers the last. Without a bound the statements of a load are many and small, which costs us two fifths more.
  */
 const enough = 2;
 
-/** Milliseconds: nobody waits longer for statements of others. A database that is slow or silent must not hold up in turn. */
+/** Milliseconds after which a statement does not count as under way: behind a slow or silent database nobody queues. */
 const patience = 100;
 
 /**
- * What is asked for in one turn of the event loop, or while {@link enough} statements are on their way, is asked for by as few
+ * What is asked for in one turn of the event loop, or while {@link enough} statements are under way, is asked for by as few
  * statements as can be: a statement each would cost several times what all the rest of their requests does. One that fails
  * fails for all who asked by it.
  *
- * @param ask answers each, in their order; called in the context of who waited first
+ * @param ask answers each, in their order; called in the context of the first of them
  */
 export function gathered<T, R>(ask: (batch: readonly T[]) => Promise<readonly R[]>): (one: T) => Promise<R> {
-  let waiting: Waiting<T, R>[] = [];
-  let within = AsyncLocalStorage.snapshot();
-  let sent = 0;
+  const waiting: Waiting<T, R>[] = [];
+  let underWay = 0;
   let isArmed = false;
-  let overdue: NodeJS.Timeout | undefined;
 
   const send = async (batch: readonly Waiting<T, R>[]): Promise<void> => {
-    sent += 1;
+    let counts = true;
+    const end = (): void => {
+      if (!counts) return;
+      counts = false;
+      clearTimeout(tooLong);
+      underWay -= 1;
+      arm();
+    };
+    const tooLong = setTimeout(end, patience);
+    underWay += 1;
     try {
       const answers = await ask(batch.map(({ one }) => one));
       if (answers.length !== batch.length) throw new Error('not everybody was answered');
@@ -41,38 +50,25 @@ export function gathered<T, R>(ask: (batch: readonly T[]) => Promise<readonly R[
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {
-      sent -= 1;
-      arm();
+      end();
     }
-  };
-  const sendAll = (): void => {
-    clearTimeout(overdue);
-    overdue = undefined;
-    const all = waiting;
-    waiting = [];
-    within(() => {
-      for (let from = 0; from < all.length; from += together) void send(all.slice(from, from + together));
-    });
   };
   const flush = (): void => {
     isArmed = false;
-    if (sent < enough) sendAll();
-    else arm();
+    while (waiting.length > 0 && underWay < enough) {
+      const batch = waiting.splice(0, together);
+      batch[0]?.within(() => void send(batch));
+    }
   };
   /** At the end of the turn, when all that it brings has come. */
   const arm = (): void => {
-    if (isArmed || waiting.length === 0) return;
-    if (sent >= enough) {
-      overdue ??= setTimeout(sendAll, patience);
-      return;
-    }
+    if (isArmed || waiting.length === 0 || underWay >= enough) return;
     isArmed = true;
     setImmediate(flush);
   };
   return (one) =>
     new Promise((resolve, reject) => {
-      if (waiting.length === 0) within = AsyncLocalStorage.snapshot();
-      waiting.push({ one, resolve, reject });
+      waiting.push({ one, resolve, reject, within: AsyncLocalStorage.snapshot() });
       arm();
     });
 }
