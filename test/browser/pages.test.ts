@@ -404,6 +404,7 @@ describe('F22, A12, A86: probes in what people and tenants write', () => {
       'account',
       accountPage(
         accountInput({
+          done: { removed: { client: { name: probe } } },
           displayName: probe,
           user: { name: probe, username: probe },
           sessions: [{ id: 's1', browser: probe, system: probe, since: 0, age: 4, current: true }],

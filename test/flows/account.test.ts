@@ -126,7 +126,7 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
     expect(values(await browser.get('/account?remove=nobody'), 'remove')).toHaveLength(2);
     const after = await browser.submit(asked, { remove: row?.client_uid ?? '' });
     expect(after.name).toBe('account');
-    expect(text(after)).toContain('Order Desk has no access now.');
+    expect(text(after)).toContain('Order Desk no longer has access.');
     expect(values(after, 'remove')).toHaveLength(1);
     expect(text(after)).toContain('Other Desk');
     expect((await world.token(refreshFields(first.refresh_token))).body.error).toBe('invalid_grant');
@@ -182,20 +182,33 @@ describe.each(bothDatabases())('the account page on %s', (_name, backend) => {
       [username],
     );
     const after = await browser.submit(page, { 'sign-out': theirs?.id ?? '' });
-    expect(text(after)).toContain('That browser is signed out.');
+    expect(text(after)).toContain('The other browser is signed out.');
     expect(values(after, 'sign-out')).toHaveLength(1);
     expect((await old.get('/account')).name).toBe('login');
     expect(await auditOf('session.ended')).toMatchObject([{ session_id: theirs?.id, reason: 'account_page' }]);
   });
 
-  it('says of what was done what is true, whoever wrote the link, and no name that is no application’s', async () => {
+  it('says what was done to whoever did it, and to nobody who follows a link', async () => {
     const { browser } = await visiting();
     await granted(browser);
-    const [own] = values(await browser.get('/account'), 'sign-out');
-    for (const query of ['removed=shop.web', 'removed=Call+us+at+0900', `signed-out=${own}`]) {
-      expect((await browser.get(`/account?${query}`)).html).not.toContain('id="done"');
-    }
-    expect(text(await browser.get('/account?removed=shop.other'))).toContain('Other Desk has no access now.');
+    const [uid = ''] = values(await browser.get('/account'), 'remove');
+    const said = await browser.submit(await browser.get('/account'), { remove: uid, confirmed: 'yes' });
+    expect(text(said)).toContain('Order Desk no longer has access.');
+    const { search, searchParams } = new URL(said.url, issuer);
+    expect(text(await browser.get(`/account${search}`))).toContain('Order Desk no longer has access.');
+    const token = searchParams.get('token') ?? '';
+    const forged = [
+      `removed=${uid}&client=shop.web`,
+      `removed=${uid}&client=shop.other&token=${token}`,
+      `removed=${uid}&token=${token}`,
+      `signed-out=${uid}&token=${token}`,
+      'signed-out=anything',
+    ];
+    for (const query of forged) expect((await browser.get(`/account?${query}`)).html).not.toContain('id="done"');
+    const { browser: other } = await visiting(firefox);
+    expect((await other.get(`/account${search}`)).html).not.toContain('id="done"');
+    await granted(browser);
+    expect((await browser.get(`/account${search}`)).html).not.toContain('id="done"');
   });
 
   it('signs out everywhere only after it was asked once more; access that outlives a session stays', async () => {

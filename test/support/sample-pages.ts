@@ -334,6 +334,7 @@ export function samplePages(language: Language = english): Readonly<Record<strin
     'account-long': accountPage(
       accountInput({
         ...look,
+        done: { removed: long },
         displayName: long.displayName,
         user: long.user,
         applications: Array.from({ length: 4 }, (_, at) => ({

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readQuery } from '../http/form.ts';
 import { browserName } from '../http/user-agent.ts';
+import type { Parameters } from '../protocol/parameters.ts';
 import { builtInScopes } from '../protocol/terms.ts';
 import type { Account, AccountStore, Asker, OwnApplication, OwnSession } from '../store/accounts.ts';
 import type { EndedSession } from '../store/ended-sessions.ts';
@@ -11,11 +12,20 @@ import {
   type AccountSession,
   accountPage,
   accountQuestions,
+  type ClientText,
   type QuestionForAll,
 } from '../views/index.ts';
 import { allowsPasswordChange } from './credentials.ts';
 import { claimsOfOwners } from './interaction.ts';
-import { openPageForm, pageForm, requireSession, switchAccount, type Visitor } from './own-page.ts';
+import {
+  openOwnQuery,
+  openPageForm,
+  ownQuery,
+  pageForm,
+  requireSession,
+  switchAccount,
+  type Visitor,
+} from './own-page.ts';
 import { finish, type LogoutPorts } from './session-end.ts';
 import { clientText, scopeText } from './texts.ts';
 import { goTo, openVisit, pathOf, sendPage, type Visit } from './visit.ts';
@@ -34,8 +44,7 @@ export function mountAccount(app: FastifyInstance, ports: AccountPorts): void {
     const query = { ...(question === undefined ? {} : { ask: question }), ...(remove === undefined ? {} : { remove }) };
     const visitor = await requireSession(ports, visit, 'account', query);
     if ('sent' in visitor) return visitor.sent;
-    const done = { removed: parameters.get('removed'), 'signed-out': parameters.get('signed-out') };
-    return show(ports, visit, visitor, { question, remove, done });
+    return show(ports, visit, visitor, { question, remove, parameters });
   });
   app.post('/account', { config }, async (request, reply) => {
     const visit = openVisit(ports, request, reply);
@@ -52,17 +61,15 @@ interface Shown {
   readonly question: QuestionForAll | undefined;
   /** The application that the question is about: the uid of its client. */
   readonly remove: string | undefined;
-  readonly done: Done;
+  /** What was just done is among them. */
+  readonly parameters: Parameters;
 }
-
-/** A client's id, or a session's: what was ended. */
-type Done = { readonly [what in 'removed' | 'signed-out']: string | undefined };
 
 async function show(
   ports: AccountPorts,
   visit: Visit,
   visitor: Visitor,
-  { question, remove, done }: Shown,
+  { question, remove, parameters }: Shown,
 ): Promise<FastifyReply> {
   const { session } = visitor;
   const account: Account =
@@ -79,20 +86,28 @@ async function show(
       sessions: account.sessions.map((one) => sessionText(one, session.id)),
       applications,
       question: one === undefined ? question : { remove: one },
-      done: trueOf(visit, account, done),
+      done: doneOf(ports, visit, visitor, parameters, account),
       password: allowsPasswordChange(visit, session.directory) ? pathOf(visit, 'password') : undefined,
     }),
   );
 }
 
-/** Anybody can write a link to this page: what does not hold, and a name that is no application's, is not said. */
-function trueOf(visit: Visit, { sessions, applications }: Account, done: Done): AccountInput['done'] {
-  const { removed, 'signed-out': ended } = done;
-  const registered = removed === undefined ? undefined : visit.snapshot.client(removed);
-  if (registered !== undefined && !applications.some(({ clientId }) => clientId === removed)) {
-    return { removed: { client: clientText(visit, registered.value) } };
+/** Said only where our own redirect says it: anybody can write a link to this page. */
+function doneOf(
+  ports: AccountPorts,
+  visit: Visit,
+  visitor: Visitor,
+  parameters: Parameters,
+  { applications }: Account,
+): AccountInput['done'] {
+  const removed = openOwnQuery(ports, 'account', visitor, parameters, ['removed', 'client']);
+  if (removed !== undefined) {
+    const [clientUid, clientId] = [removed.removed, removed.client];
+    // It was given access again since.
+    if (applications.some((one) => one.clientUid === clientUid)) return undefined;
+    return { removed: { client: nameOf(visit, { clientUid, clientId }) } };
   }
-  return ended === undefined || sessions.some(({ id }) => id === ended) ? undefined : 'signed-out';
+  return openOwnQuery(ports, 'account', visitor, parameters, ['signed-out']) && 'signed-out';
 }
 
 function sessionText({ id, userAgent, startedAt, age }: OwnSession, current: string): AccountSession {
@@ -110,14 +125,17 @@ function place(scope: string): number {
 }
 
 /** Whoever is not registered any more, or was made anew under the same id, is called by the id alone. */
+function nameOf(visit: Visit, { clientId, clientUid }: Pick<OwnApplication, 'clientId' | 'clientUid'>): ClientText {
+  const registered = visit.snapshot.client(clientId);
+  return registered?.owner.uid === clientUid ? clientText(visit, registered.value) : { name: clientId };
+}
+
 function applicationText(visit: Visit, one: OwnApplication): AccountApplication {
-  const registered = visit.snapshot.client(one.clientId);
-  const known = registered?.owner.uid === one.clientUid ? clientText(visit, registered.value) : undefined;
-  const { clientUid: id, clientId, since, age } = one;
+  const { clientUid: id, since, age } = one;
   const scopes = [...one.scopes].sort(byPlace).map((scope) => scopeText(visit, scope));
   const withScopes = claimsOfOwners(visit, one.scopes);
   const claims = one.claims.filter((claim) => !withScopes.includes(claim));
-  return { id, client: known ?? { name: clientId }, scopes, claims, since, age };
+  return { id, client: nameOf(visit, one), scopes, claims, since, age };
 }
 
 async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise<FastifyReply> {
@@ -131,9 +149,10 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
   const remove = parameters.get('remove');
   if (remove !== undefined && parameters.get('confirmed') !== 'yes') return again({ remove });
   if (remove !== undefined || parameters.get('remove-all') === 'yes') {
-    const [ended] = await endAccess(ports, visit, visitor, remove);
+    const [client] = await endAccess(ports, visit, visitor, remove);
     // Of all of them the page says so itself.
-    return again(remove === undefined || ended === undefined ? {} : { removed: ended });
+    if (remove === undefined || client === undefined) return again();
+    return again(ownQuery(ports, 'account', visitor, { removed: remove, client }));
   }
   const signOut = parameters.get('sign-out');
   if (signOut !== undefined || parameters.get('sign-out-all') === 'yes') {
@@ -143,7 +162,7 @@ async function act(ports: AccountPorts, visit: Visit, visitor: Visitor): Promise
     // This browser's own: its applications may have something to load here, and it has nothing to show any more.
     if (own !== undefined) return finish(ports, visit, { startedAt: ports.clock.now() }, own, 'page');
     const [other] = ended;
-    if (other !== undefined) return again({ 'signed-out': other.id });
+    if (other !== undefined) return again(ownQuery(ports, 'account', visitor, { 'signed-out': other.id }));
   }
   return again();
 }

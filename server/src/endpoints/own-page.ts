@@ -112,6 +112,27 @@ export function openPageForm(
   return ports.formTokens.isValid(parameters.get(tokenField), binding(page, visitor)) ? parameters : undefined;
 }
 
+/** A query that only we can have written, for this page of this session in this browser. */
+export function ownQuery(ports: FlowPorts, page: SignedInPage, visitor: Visitor, query: PageQuery): PageQuery {
+  return { ...query, [tokenField]: ports.formTokens.issue(queryBinding(page, visitor, query)) };
+}
+
+/** Of what was asked for, the fields of these names; `undefined`: it is not {@link ownQuery}'s, or lacks one of them. */
+export function openOwnQuery<Name extends string>(
+  ports: FlowPorts,
+  page: SignedInPage,
+  visitor: Visitor,
+  parameters: Parameters,
+  names: readonly Name[],
+): Readonly<Record<Name, string>> | undefined {
+  const query = Object.fromEntries(names.map((name) => [name, parameters.get(name) ?? ''])) as Record<Name, string>;
+  return ports.formTokens.isValid(parameters.get(tokenField), queryBinding(page, visitor, query)) ? query : undefined;
+}
+
+function queryBinding(page: SignedInPage, visitor: Visitor, query: PageQuery): readonly string[] {
+  return [...binding(page, visitor), 'query', ...Object.entries(query).flat()];
+}
+
 function requireOwnPage({ request, server }: Visit): void {
   if (!isSameOriginPost(request.headers, server.issuer)) {
     throw pageError('invalid_request', 'the form was not sent from a page of ours');

@@ -58,7 +58,7 @@ export interface AccountInput extends Frame {
   readonly sessions: readonly AccountSession[];
   readonly applications: readonly AccountApplication[];
   readonly question?: AccountQuestion | undefined;
-  /** What was just done, as far as it is true: an application has no access, or a browser is not signed in. */
+  /** What was just done: an application lost its access, or another browser was signed out. */
   readonly done?: { readonly removed: Pick<AccountApplication, 'client'> } | 'signed-out' | undefined;
   /** Path of the page for a new password, where the directory lets this user have one. */
   readonly password?: string | undefined;
