@@ -181,7 +181,8 @@ describe('the page that asks', () => {
     expect([account.name, text(account.html).includes('The television')]).toEqual(['account', true]);
     const uid = / name="remove" value="([^"]*)"/.exec(account.html)?.[1] ?? '';
     const after = await browser.submit(account, { remove: uid, confirmed: 'yes' });
-    expect(text(after.html)).not.toContain('The television');
+    expect(text(after.html)).toContain('The television no longer has access.');
+    expect(after.html).not.toContain(`value="${uid}"`);
     expect(await outcomeOf(device)).toBe('expired_token');
     const [event] = await world.rows(
       `SELECT client_id, scopes FROM audit WHERE event = 'consent.withdrawn' AND user_name = '${username}'`,
