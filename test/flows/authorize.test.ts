@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type Database, DatabaseUnavailable } from '../../server/src/store/database.ts';
+import { sessionStore } from '../../server/src/store/sessions.ts';
 import type { Browser } from '../support/browser.ts';
 import { authorize, authorizePath, codeFields, issuer, signIn, World, webApp } from '../support/world.ts';
 
@@ -299,6 +301,48 @@ describe('prompt and max_age', () => {
       const after = await world.rows<{ at: Date }>('SELECT max(auth_time) AS at FROM sessions');
       expect(after[0]?.at.getTime()).toBeGreaterThan(before[0]?.at.getTime() ?? 0);
     }
+  });
+
+  it.each([
+    [true, 'session_sign_in'],
+    [false, 'session_sign_in_softly'],
+  ])('A29: a handle that was replaced (%s) stays so in a crash of the database: %s', async (renews, expected) => {
+    const browser = await signedIn(1);
+    const { database } = world;
+    const [row] = await world.rows<{ id: string; subject: string }>(
+      'SELECT id, subject FROM sessions WHERE username = $1 AND ended_at IS NULL',
+      [username],
+    );
+    expect(row).toBeDefined();
+    const names: string[] = [];
+    const recording: Pick<Database, 'run'> = {
+      run: (statement, values) => {
+        names.push(statement.name);
+        return database.run(statement, values);
+      },
+    };
+    const { subject = '', id = '' } = row ?? {};
+    const { signedIn: done } = await sessionStore(recording as Database).signIn({
+      handle: randomUUID(),
+      browser: randomUUID(),
+      session: {
+        id: renews ? id : randomUUID(),
+        subject,
+        directory: 'd',
+        entryId: 'e',
+        username,
+        name: username,
+        claims: {},
+      },
+      renews,
+      ends: undefined,
+      idle: 60,
+      absolute: 60,
+      throttleKey: username,
+      audit: [],
+    });
+    expect([done, names]).toEqual([true, [expected]]);
+    expect((await browser.get('/account')).name).toBe(renews ? 'login' : 'account');
   });
 
   it('login_hint is filled in', async () => {

@@ -107,6 +107,12 @@ describe('who left', () => {
       expect((await leaving.refresh(first.refresh_token)).body.error).toBe('invalid_grant');
       expect((await leaving.refresh(other.refresh_token)).status).toBe(200);
       expect(await leaving.world.rows(`SELECT client_id FROM logout_deliveries`)).toEqual([{ client_id: 'shop.web' }]);
+      // Tokens that are issued at the same moment have a grant that nobody sees yet: their session is refused.
+      expect(
+        await leaving.world.rows(
+          `SELECT s.username FROM revocations r JOIN sessions s ON s.id = r.value WHERE kind = 'session'`,
+        ),
+      ).toEqual([{ username: leaver }]);
       expect(
         await leaving.world.rows(`SELECT user_name, reason, directory FROM audit WHERE event = 'leaver.ended'`),
       ).toEqual([{ user_name: leaver, reason: account, directory: memoryDirectoryId }]);

@@ -117,6 +117,13 @@ async function expectRefused(one: Case, bystander: Case, ways: readonly string[]
   expect(await works(bystander)).toEqual(everywhere);
 }
 
+it('F08: of a user who is found inactive the sessions are revoked, too: a grant of the same moment is not seen yet', async () => {
+  const { subject } = await begin('pairwise');
+  await revocations.user?.({ subject } as Case);
+  const named = `SELECT s.subject FROM revocations r JOIN sessions s ON s.id = r.value WHERE r.kind = 'session' AND s.subject = $1`;
+  expect(await world.rows(named, [subject])).toEqual([{ subject }]);
+});
+
 describe('A27, F52, I10: a second after it was answered, a revocation is obeyed by three replicas at the first question', () => {
   let bystander: Case;
   beforeAll(async () => {

@@ -102,7 +102,8 @@ const endUnfetched: Statement = {
 
 const endSubject: Statement = {
   name: 'grants_end_subject',
-  // The subject alone would not do: a token with a pairwise subject names its grant, and not the user.
+  // The subject alone would not do: a token with a pairwise subject names its grant and session, and not the user; and one
+  // that is being issued now has a grant that cannot be seen yet, but a session.
   text: `WITH code AS (${insertCode('$2')}),
     grants_ended AS (UPDATE grants SET ended_at = now(), ended_reason = 'leaver' WHERE subject = $1 AND ended_at IS NULL
       RETURNING id),
@@ -110,6 +111,7 @@ const endSubject: Statement = {
       RETURNING id, subject),
     owed AS (${insertDeliveries('sessions_ended')}),
     revoked AS (${revoke('subject', 'SELECT $1::text')}),
+    sessions_revoked AS (${revoke('session', 'SELECT id FROM sessions_ended')}),
     grants_revoked AS (${revokeGrant('grants_ended')}),
     audit_row AS (${insertAudit('$3')})
     SELECT count(*)::int AS answered FROM code`,

@@ -36,6 +36,7 @@ const end: Statement = {
     who AS (SELECT subject FROM grants_ended UNION SELECT subject FROM sessions_ended),
     owed AS (${insertDeliveries('sessions_ended')}),
     revoked AS (${revoke('subject', 'SELECT subject FROM who')}),
+    sessions_revoked AS (${revoke('session', 'SELECT id FROM sessions_ended')}),
     grants_revoked AS (${revokeGrant('grants_ended')}),
     audit_row AS (${insertAudit('$3', 'who')} WHERE event.user_id = who.subject)
     SELECT ARRAY(SELECT subject FROM who) AS subjects, (SELECT count(*)::int FROM grants_ended) AS grants`,

@@ -30,6 +30,8 @@ const pollEvery = 500;
 const believedFor = 1000;
 /** Well within what {@link RevocationStore.recent} reaches back: beyond it a revocation could lie between two polls. */
 const followedFor = 5000;
+/** A commit that waits for a standby can become visible long after what {@link RevocationStore.recent} reaches back to. */
+const readWholeEvery = 10_000;
 
 export interface RevocationListOptions {
   readonly store: RevocationStore;
@@ -48,15 +50,19 @@ export function createRevocationList({ store, monotonic, onError }: RevocationLi
   };
   /** When the last poll that succeeded began: what was committed later may be missing. */
   let asOf = Number.NEGATIVE_INFINITY;
+  /** When everything was read last. */
+  let wholeAsOf = Number.NEGATIVE_INFINITY;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();
   let stopped = false;
 
   const poll = async (): Promise<void> => {
     const began = monotonic();
-    const rows = await (began - asOf <= followedFor ? store.recent() : store.all());
+    const whole = began - asOf > followedFor || began - wholeAsOf >= readWholeEvery;
+    const rows = await (whole ? store.all() : store.recent());
     for (const row of rows) known[row.kind].set(row.value, row);
     asOf = began;
+    if (whole) wholeAsOf = began;
     forget(known);
   };
   const loop = (): void => {

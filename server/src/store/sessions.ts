@@ -178,9 +178,9 @@ export function sessionStore(database: Database, onOwed: () => void = () => unde
       };
     },
     async signIn(one) {
-      // Ending a session must survive a crash, and so must what tokens left with; beginning one need not, its loss only
-      // asks for another sign-in.
-      const softly = one.ends === undefined && one.code?.grantLifetime === undefined;
+      // Ending a session must survive a crash, and so must the end of a handle and what tokens left with; beginning a session
+      // need not, its loss only asks for another sign-in.
+      const softly = !one.renews && one.ends === undefined && one.code?.grantLifetime === undefined;
       const statement = softly ? signInSoftly : signInDurably;
       const { rows } = await database.run<SignedInRow>(statement, [
         signInJson(one),

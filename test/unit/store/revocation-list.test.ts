@@ -92,6 +92,20 @@ describe('I10: the list of revocations', () => {
     expect(table.questions).toBe(0);
   });
 
+  it('a row that became visible too late for the polls is found within ten seconds', async () => {
+    await open();
+    table.older = [revocation('grant', 'g')];
+    const revoked: unknown[] = [];
+    for (const at of [4000, 8000, 12_000]) {
+      time = at;
+      const { polls } = table;
+      await expect.poll(() => table.polls, { timeout: 5000 }).toBeGreaterThan(polls);
+      revoked.push(await list.isRevoked(token));
+    }
+    expect(revoked).toEqual([false, false, true]);
+    expect(table.questions).toBe(0);
+  });
+
   it('older than a second it is not believed: the database is asked', async () => {
     await open();
     time = 1001;
