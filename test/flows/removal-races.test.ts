@@ -6,12 +6,23 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { accountStore } from '../../server/src/store/accounts.ts';
 import { authorizationCodeStore } from '../../server/src/store/authorization-codes.ts';
 import type { Database } from '../../server/src/store/database.ts';
+import { sessionEndStore } from '../../server/src/store/ended-sessions.ts';
 import { grantStore } from '../../server/src/store/grants.ts';
 import { openDatabase } from '../../server/src/store/open.ts';
 import { deviceApp, enterCode, poll, startDevice } from '../support/devices.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { userinfo } from '../support/tokens.ts';
-import { authorize, challenge, codeFields, refreshFields, type TokenAnswer, World, webApp } from '../support/world.ts';
+import {
+  authorize,
+  authorizePath,
+  challenge,
+  codeFields,
+  refreshFields,
+  signIn,
+  type TokenAnswer,
+  World,
+  webApp,
+} from '../support/world.ts';
 
 let postgres: TestPostgres;
 let world: World;
@@ -26,7 +37,9 @@ beforeAll(async () => {
   // A redemption that has taken its code waits here while somebody holds the lock.
   await world.rows(`CREATE FUNCTION wait_for_test() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS
     $$ BEGIN PERFORM pg_advisory_xact_lock_shared(4711); RETURN NEW; END $$`);
-  await world.rows('CREATE TRIGGER held BEFORE INSERT ON refresh_tokens FOR EACH ROW EXECUTE FUNCTION wait_for_test()');
+  for (const table of ['refresh_tokens', 'authorization_codes']) {
+    await world.rows(`CREATE TRIGGER held BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION wait_for_test()`);
+  }
 });
 afterAll(async () => {
   await Promise.all([remover?.close(), holder?.close()]);
@@ -111,6 +124,81 @@ describe('a redemption is under way', () => {
     await removed;
     expect(answer.status).toBe(200);
     await expectNothingLeft(answer, clientId);
+  });
+});
+
+describe('an answer rests on what was read before the directory was asked', () => {
+  const request = { scope: 'openid profile offline_access' };
+  const signedOut = async () => {
+    await sessionEndStore(remover, () => undefined).endAllOfSubject(await subject(), 'account_page', {});
+  };
+  const removed = async () => {
+    await removals['the access is removed']?.(remover, await subject());
+  };
+  /** While the directory is asked, once. */
+  const during = (when: 'beforeLookup' | 'beforeBind', work: () => Promise<void>) => {
+    const { memory } = world;
+    memory[when] = async () => {
+      memory[when] = () => Promise.resolve();
+      await work();
+    };
+  };
+  const openCodes = () => world.count('authorization_codes', `username = '${username}' AND used_at IS NULL`);
+  const consented = async () => {
+    const browser = world.browser();
+    const { code } = await authorize(browser, request, username);
+    await world.token(codeFields(code));
+    return browser;
+  };
+
+  it.each([
+    ['the access is removed', removed, 'consent'],
+    ['the session is ended', signedOut, 'login'],
+  ] as const)('%s: nothing is written, and the person is asked', async (_, work, page) => {
+    const browser = await consented();
+    during('beforeLookup', work);
+    expect((await browser.get(authorizePath(request))).name).toBe(page);
+    expect(await openCodes()).toBe(0);
+  });
+
+  it.each([
+    ['the access is removed', removed, 'consent_required'],
+    ['the session is ended', signedOut, 'login_required'],
+  ] as const)('%s: a silent request hears so', async (_, work, error) => {
+    const browser = await consented();
+    during('beforeLookup', work);
+    expect((await browser.get(authorizePath({ ...request, prompt: 'none' }))).response.error).toBe(error);
+    expect(await openCodes()).toBe(0);
+  });
+
+  it('the session is ended: a click on Allow gives nothing', async () => {
+    const browser = world.browser();
+    const page = await signIn(browser, authorizePath(request), username);
+    during('beforeLookup', signedOut);
+    expect((await browser.submit(page, { decision: 'allow' })).name).toBe('login');
+    expect([await openCodes(), await world.count('consents', `subject = '${await subject()}'`)]).toEqual([0, 0]);
+  });
+
+  it('the access is removed during a sign-in: it holds, and the person is asked', async () => {
+    await consented();
+    during('beforeBind', removed);
+    expect((await signIn(world.browser(), authorizePath(request), username)).name).toBe('consent');
+    expect(await openCodes()).toBe(0);
+  });
+
+  it('the access is removed as the answer is written: its code is stopped', async () => {
+    const browser = await consented();
+    let removal: Promise<unknown> | undefined;
+    const page = await heldUp(
+      () => browser.get(authorizePath(request)),
+      async () => {
+        removal = removed();
+        await waiting(2);
+      },
+    );
+    await removal;
+    expect((await world.token(codeFields(page.response.code))).body.error).toBe('invalid_grant');
+    expect(await world.count('grants', `username = '${username}' AND ended_at IS NULL`)).toBe(0);
   });
 });
 

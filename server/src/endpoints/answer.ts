@@ -80,6 +80,7 @@ export async function issuedAnswer(
       idTokenClaims,
       ...(asked === null ? {} : { asked }),
       agreed: claimsAgreed(visit, going),
+      remembered: basis === 'remembered',
       ...targets,
       ...grantWith(visit, going),
       accessToken,

@@ -131,6 +131,7 @@ async function issue(
   // A page that was loaded again: the request has its answer.
   if (completion === 'answered') return goTo(visit, 'continue', { [requestField]: going.interaction.grantId });
   if (completion === 'too_many') return tooMany(ports, visit, going, way);
+  if (completion === 'changed') return proceed(ports, visit, going, await stateOf(ports, visit, going), way);
   ports.emitAudit(prepared.audit);
   ports.metrics.consents.inc({ outcome: decision.basis === 'implicit' ? 'allowed' : 'remembered' });
   noteIssued(ports, going, prepared);

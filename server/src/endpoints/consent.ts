@@ -55,11 +55,14 @@ async function post(ports: FlowPorts, visit: Visit): Promise<FastifyReply> {
     case 'unavailable':
       noteUnavailable(ports, visit, going, decision.error.directory);
       return again('consent', { ...rest, shown, note: { kind: 'unavailable', who: 'directory', retry: 'allow' } });
-    case 'issue':
-      if ((await issue(ports, visit, going, decision, session, browser)) === 'too_many') {
+    case 'issue': {
+      const completion = await issue(ports, visit, going, decision, session, browser);
+      if (completion === 'changed') return again('consent', rest);
+      if (completion === 'too_many') {
         return again('consent', { ...rest, shown, note: { kind: 'unavailable', who: 'us', retry: 'allow' } });
       }
       break;
+    }
     case 'refuse':
       await refuse(ports, visit, going, decision, session, browser);
       break;

@@ -145,7 +145,8 @@ export async function accept(
   visit.reply.header('set-cookie', setCookie(visit.scheme, 'session', handle));
   if (going.client === undefined) return goToPage(visit, going);
   const { grantId } = going.interaction;
-  if (next.prepared !== undefined && result.code !== 'too_many') {
+  const hasAnswer = result.code === 'written' || result.code === 'answered';
+  if (next.prepared !== undefined && hasAnswer) {
     return goTo(visit, 'continue', { [requestField]: grantId });
   }
   const carried = result.stored ? grantId : sealText(ports, signedInNow(going, answerer).interaction, browser);

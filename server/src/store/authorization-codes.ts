@@ -11,20 +11,26 @@ import { type Consent, consentJson, upsertConsent } from './consents.ts';
 import type { Database, Statement } from './database.ts';
 import { digest } from './handles.ts';
 import { liveSession, secondsUntil, sessionEndsAt } from './live-session.ts';
-import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
+import { codeJson, insertCode, isOneTooMany, isTakenBack, type NewCode, rememberedYes } from './new-code.ts';
 import { insertGrant, insertGrantWith } from './new-grant.ts';
 import type { NewRefreshToken } from './refresh-tokens.ts';
 import { revokeGrant } from './revocations.ts';
 
 const complete = (softly: boolean): Statement => ({
   name: softly ? 'code_complete_softly' : 'code_complete',
+  // The directory took its time since session and remembered consent were read: what ended meanwhile gives nothing.
   text: `WITH soft AS MATERIALIZED (SELECT ${softly ? `set_config('synchronous_commit', 'off', true)` : `''`} AS setting),
-    code AS (${insertCode('$1', 'soft')}),
+    remembered AS MATERIALIZED (${rememberedYes('$1')}),
+    standing AS MATERIALIZED (
+      SELECT FROM soft WHERE NOT ${isTakenBack('$1')} AND ($1::jsonb ->> 'outcome' <> 'issued' OR EXISTS (
+        SELECT FROM sessions s WHERE s.id = $1::jsonb ->> 'session_id' AND ${liveSession('s')}))),
+    code AS (${insertCode('$1', 'standing')}),
     granted AS (${insertGrantWith('$1')}),
     access AS (${insertAccessTokenWith('$1')}),
     consent AS (${upsertConsent('$2', 'code')}),
     audit_row AS (${insertAudit('$3', 'code')})
-    SELECT (SELECT count(*)::int FROM code) AS written, ${isOneTooMany('$1')} AS crowded`,
+    SELECT (SELECT count(*)::int FROM code) AS written, NOT EXISTS (SELECT FROM standing) AS changed,
+      ${isOneTooMany('$1')} AS crowded`,
 });
 const completeDurably = complete(false);
 const completeSoftly = complete(true);
@@ -154,11 +160,21 @@ export interface Redemption {
  */
 export type RedemptionRefused = 'unknown' | 'expired' | 'mismatch' | 'replayed' | 'untargeted';
 
-/** `answered`, `too_many`: nothing was written; the request has its answer, or the user has too many unused codes there. */
-export type Completion = 'written' | 'answered' | 'too_many';
+/**
+ * `answered`, `too_many`, `changed`: nothing was written; the request has its answer, or the user has too many unused codes there,
+ * or the session or the remembered consent ended since they were read.
+ */
+export type Completion = 'written' | 'answered' | 'too_many' | 'changed';
 
-export function completionOf(row: { readonly written: number; readonly crowded: boolean } | undefined): Completion {
+export interface CompletionRow {
+  readonly written: number;
+  readonly changed: boolean;
+  readonly crowded: boolean;
+}
+
+export function completionOf(row: CompletionRow | undefined): Completion {
   if (row?.written === 1) return 'written';
+  if (row?.changed === true) return 'changed';
   return row?.crowded === true ? 'too_many' : 'answered';
 }
 
@@ -208,7 +224,7 @@ export function authorizationCodeStore(database: Database): AuthorizationCodeSto
     async complete({ code, consent, audit }, durability) {
       const values = [codeJson(code), consent === undefined ? null : consentJson(consent), auditJson(...audit)];
       const statement = durability === 'soft' && code.grantLifetime === undefined ? completeSoftly : completeDurably;
-      const { rows } = await database.run<{ written: number; crowded: boolean }>(statement, values);
+      const { rows } = await database.run<CompletionRow>(statement, values);
       return completionOf(rows[0]);
     },
     async answer(grantId, { handle, browser }) {

@@ -28,6 +28,8 @@ export interface NewCode {
   readonly idTokenClaims?: Readonly<Record<string, unknown>>;
   /** What was asked by name, and goes on holding at each refresh. */
   readonly asked?: AskedClaims;
+  /** Nobody was asked: it rests on the yes that is remembered, and is not written if that was taken back meanwhile. */
+  readonly remembered?: boolean;
   /** Claims of the scopes of owners that somebody said yes to; left out: none. */
   readonly agreed?: readonly string[];
   /** The resources that the tokens are for (RFC 8707); left out: all of `audiences`. */
@@ -60,6 +62,22 @@ function unusedCodes(subject: string, clientUid: string): string {
 export function isOneTooMany(parameter: string): string {
   const member = (name: string): string => `${parameter}::jsonb ->> '${name}'`;
   return `(${member('outcome')} = 'issued' AND ${maxUnusedCodes} <= (${unusedCodes(member('subject'), member('client_uid'))}))`;
+}
+
+/**
+ * The remembered yes that the code in the jsonb parameter rests on; for a CTE with the name `remembered`, which
+ * {@link isTakenBack} reads. The directory was asked since it was read. Locked, so that whoever takes it back waits for this
+ * statement, and then finds the code that it wrote.
+ */
+export function rememberedYes(parameter: string): string {
+  return `SELECT y.subject FROM consents y WHERE (${parameter}::jsonb ->> 'remembered')::boolean
+    AND y.subject = ${parameter}::jsonb ->> 'subject' AND y.client_uid = ${parameter}::jsonb ->> 'client_uid'
+    AND y.expires_at > now() FOR KEY SHARE`;
+}
+
+/** Boolean: the remembered yes that the code in the jsonb parameter rests on is gone. */
+export function isTakenBack(parameter: string): string {
+  return `(COALESCE((${parameter}::jsonb ->> 'remembered')::boolean, false) AND NOT EXISTS (SELECT FROM remembered))`;
 }
 
 const record = `hash text, grant_id uuid, outcome text, client_id text, client_uid text, redirect_uri text, challenge text,
@@ -106,6 +124,7 @@ export function codeJson(code: NewCode): string {
     id_token_claims: code.idTokenClaims,
     asked: code.asked,
     agreed: code.agreed,
+    remembered: code.remembered,
     resources: code.resources,
     audiences: code.audiences,
     auth_time: code.authTime,

@@ -2,7 +2,7 @@
 import type { AuditEvent } from '../telemetry/audit.ts';
 import { insertAccessTokenWith } from './access-tokens.ts';
 import { auditJson, insertAudit } from './audit.ts';
-import { type Completion, completionOf } from './authorization-codes.ts';
+import { type Completion, type CompletionRow, completionOf } from './authorization-codes.ts';
 import { insertRequest, requestJson, type StoredRequest } from './authorization-requests.ts';
 import { type Remembered, type RememberedRow, rememberedColumns, rememberedOf } from './consents.ts';
 import type { Database, Statement } from './database.ts';
@@ -10,7 +10,7 @@ import { digest } from './handles.ts';
 import { liveSession, secondsUntil } from './live-session.ts';
 import { attemptKey } from './login-attempts.ts';
 import { insertDeliveries } from './logout-deliveries.ts';
-import { codeJson, insertCode, isOneTooMany, type NewCode } from './new-code.ts';
+import { codeJson, insertCode, isOneTooMany, isTakenBack, type NewCode, rememberedYes } from './new-code.ts';
 import { insertGrantWith } from './new-grant.ts';
 import { revoke } from './revocations.ts';
 
@@ -102,13 +102,16 @@ const signIn = (softly: boolean): Statement => ({
     revoked AS (${revoke('session', 'SELECT id FROM ended')}),
     owed AS (${insertDeliveries('ended')}),
     counter AS (UPDATE login_attempts SET attempts = 0 FROM signed_in WHERE key = $2),
-    code AS (${insertCode('$3', 'signed_in')}),
+    remembered AS MATERIALIZED (${rememberedYes('$3')}),
+    standing AS (SELECT id FROM signed_in WHERE NOT ${isTakenBack('$3')}),
+    code AS (${insertCode('$3', 'standing')}),
     granted AS (${insertGrantWith('$3')}),
     access AS (${insertAccessTokenWith('$3')}),
     request AS (${insertRequest('$4', 'signed_in')}),
     audit_row AS (${insertAudit('$5', 'signed_in')})
     SELECT (SELECT count(*)::int FROM signed_in) AS signed_in, (SELECT count(*)::int FROM code) AS written,
-      (SELECT count(*)::int FROM request) AS stored, COALESCE(${isOneTooMany('$3')}, false) AS crowded`,
+      (SELECT count(*)::int FROM request) AS stored, ${isTakenBack('$3')} AS changed,
+      COALESCE(${isOneTooMany('$3')}, false) AS crowded`,
 });
 const signInDurably = signIn(false);
 const signInSoftly = signIn(true);
@@ -196,11 +199,9 @@ export function sessionStore(database: Database, onOwed: () => void = () => unde
   };
 }
 
-interface SignedInRow {
+interface SignedInRow extends CompletionRow {
   signed_in: number;
-  written: number;
   stored: number;
-  crowded: boolean;
 }
 
 function sessionOf(row: StateRow, id: string): Session {
