@@ -99,7 +99,8 @@ export const clientSpec = group(
         max: 50,
         allowed: 'each must be among scopes',
         example: ['orders:read'],
-        leftOut: 'none: such a request gets a token without scopes',
+        leftOut:
+          'none: such a request of the application itself gets a token without scopes, and one for a user is refused (invalid_scope)',
       }),
     ),
     access,

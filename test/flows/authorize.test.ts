@@ -284,6 +284,9 @@ describe('prompt and max_age', () => {
     [0, { client_id: 'shop.implicit', prompt: 'none', scope: 'openid groups' }, 'code'],
     [0, { client_id: 'shop.implicit', prompt: 'consent' }, 'consent'],
     [0, { prompt: 'select_account' }, 'choose-account'],
+    // "However long ago", in the words of some.
+    [100, { max_age: '2147483647' }, 'code'],
+    [100, { max_age: '999999999999999' }, 'code'],
   ] as readonly [number, Change, string][])('signed in %i s ago, %j: %s', async (age, change, expected) => {
     expect(await outcome(await signedIn(age), change)).toBe(expected);
   });

@@ -31,6 +31,7 @@ beforeAll(async () => {
       deviceApp(),
       deviceApp('tv.other'),
       deviceApp('tv.once', { grant_types: [deviceCodeGrant] }),
+      deviceApp('tv.bare', { default_scopes: [] }),
       deviceApp('tv.opaque', { access_token_format: 'opaque' }),
       deviceApp('tv.strict', {
         consent: { mode: 'remember', remember_for: 3600, on_refused_scope: 'deny' },
@@ -124,6 +125,23 @@ describe('the device authorization endpoint (RFC 8628 §3.2)', () => {
     const device = await startDevice(world, {});
     await answerDevice(world.browser(), device, 'allow', username);
     expect((await poll(world, device)).body.scope).toBe('openid');
+  });
+
+  it.each([
+    ['tv.bare', {}],
+    ['tv.once', { scope: 'offline_access' }],
+  ])('RFC 6749 §3.3: with nothing to ask for it is refused (%s, %j)', async (clientId, fields) => {
+    const answer = await askForDevice(world, fields, basic(clientId));
+    expect([answer.status, (await answer.json()).error]).toEqual([400, 'invalid_scope']);
+  });
+
+  it('offline_access says nothing for a client without refresh tokens', async () => {
+    const answer = await askForDevice(world, { scope: 'openid offline_access' }, basic('tv.once'));
+    const device = (await answer.json()) as Parameters<typeof answerDevice>[1];
+    const page = await answerDevice(world.browser(), device, 'allow', username);
+    expect(page.html).not.toContain('offline');
+    const [row] = await world.rows('SELECT requested_scopes FROM device_codes ORDER BY expires_at DESC LIMIT 1');
+    expect(row).toEqual({ requested_scopes: ['openid'] });
   });
 
   it('1000 waiting codes of one client, and no more; another client does not notice', async () => {

@@ -165,4 +165,14 @@ describe('a state of 8 KiB', () => {
     const page = await away(() => browser.submit(consent, allow));
     expect((await browser.submit(page, { retry: '1' })).response).toMatchObject({ state });
   });
+
+  it('the longest that a request can bring: signed out, and it comes back whole', async () => {
+    await world.rows('DELETE FROM authorization_codes');
+    const longest = 's'.repeat(16_000);
+    const browser = world.browser();
+    await allowed(browser);
+    const page = await browser.submit(await browser.get(leaving.replace(state, longest)), { 'sign-out': '1' });
+    expect(page.name).toBe('signed-out');
+    expect(page.html).toContain(`state=${longest}`);
+  });
 });

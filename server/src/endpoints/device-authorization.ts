@@ -125,7 +125,12 @@ function scopesOf(parameters: Parameters, { registration }: AuthenticatedClient)
   if (choice.outcome === 'refused') {
     throw jsonError('invalid_scope', 'a requested scope is unknown or not open to this client');
   }
-  return choice.scopes;
+  // It says nothing where there are no refresh tokens (OpenID Connect Core §11: ignore it).
+  const refreshes = registration.grant_types.includes('refresh_token');
+  const scopes = choice.scopes.filter((scope) => scope !== 'offline_access' || refreshes);
+  if (scopes.length === 0)
+    throw jsonError('invalid_scope', 'no scope is requested, and the client has none by default');
+  return scopes;
 }
 
 /** Narrows what the tokens will be for (RFC 8707 §2). */

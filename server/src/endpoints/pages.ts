@@ -31,7 +31,7 @@ export const problemField = 'problem';
 
 /** A target of one of our pages, with a request that travels sealed. */
 export function carriesRequest(target: string): boolean {
-  return /^[^?]*\/(?:login|password|choose-account|consent|continue)\?request=/.test(target);
+  return /^[^?]*\/(?:login|password|choose-account|consent|continue|sign-out|signed-out)\?request=/.test(target);
 }
 
 export function sealText(ports: FlowPorts, interaction: Interaction, browser: string): string {

@@ -41,7 +41,7 @@ const promptNoneIsAlone: Check = (request) => {
 
 const maxAgeIsANumber: Check = (request) => {
   const text = request.parameters.get('max_age');
-  if (text !== undefined && !/^[0-9]{1,9}$/.test(text)) {
+  if (text !== undefined && !/^[0-9]{1,15}$/.test(text)) {
     refuse(request, 'invalid_request', 'max_age must be a number of seconds');
   }
 };
