@@ -19,6 +19,7 @@ beforeAll(async () => {
     clients: [
       webApp(),
       webApp('shop.other'),
+      webApp('shop.telling', { id_token_claims: ['email', 'name'] }),
       webApp('shop.strict', { consent: { mode: 'remember', remember_for: 1000, on_refused_scope: 'deny' } }),
       webApp('shop.staff', { access_groups: ['staff'] }),
     ],
@@ -127,6 +128,24 @@ describe('refreshing', () => {
     const narrow = await refresh(first.refresh_token, undefined, { scope: 'openid' });
     expect(narrow.body.scope).toBe('openid');
     expect((await refresh(narrow.body.refresh_token)).body.scope).toBe('openid profile email');
+  });
+
+  it('a narrower scope: the ID token tells no more than it', async () => {
+    const first = await granted({ client_id: 'shop.telling' });
+    const told = async (scope: string | undefined, token: string | undefined) => {
+      const fields = scope === undefined ? undefined : { scope };
+      const { body } = await refresh(token, 'shop.telling', fields);
+      const { email, name } = decodeJwt(body.id_token ?? '');
+      return { next: body.refresh_token, has: [email !== undefined, name !== undefined] };
+    };
+    const bare = await told('openid', first.refresh_token);
+    const mail = await told('openid email', bare.next);
+    const whole = await told(undefined, mail.next);
+    expect([bare.has, mail.has, whole.has]).toEqual([
+      [false, false],
+      [true, false],
+      [true, true],
+    ]);
   });
 
   it('expires when it is not used for its idle time', async () => {

@@ -6,10 +6,9 @@ import { queryText, readForm } from '../http/form.ts';
 import { noStore } from '../http/headers.ts';
 import { HttpError, TokenMissing } from '../http/http-error.ts';
 import type { KeySet, Signer } from '../keys/keys.ts';
-import { type Claims, pick, releasedClaims } from '../protocol/claims.ts';
+import { type Claims, claimsWithin } from '../protocol/claims.ts';
 import { endpointPaths } from '../protocol/endpoints.ts';
 import { jsonError, type ProtocolError } from '../protocol/errors.ts';
-import { isWithin } from '../protocol/scope.ts';
 import type { ClientRegistration } from '../registry/registration.ts';
 import type { SnapshotSource } from '../registry/snapshot.ts';
 import type { Grant, GrantStore } from '../store/grants.ts';
@@ -76,13 +75,9 @@ function requireCertificate({ certificate }: Presented, request: FastifyRequest)
   throw invalid('it is bound to a certificate that did not come with it');
 }
 
-/** A token that was refreshed for fewer scopes tells no more than they do, and what was asked for by name. */
 function claimsOf({ snapshot }: UserinfoPorts, { grant, scopes }: Presented): Claims {
-  if (isWithin(grant.scopes, scopes)) return grant.claims;
   const { current } = snapshot;
-  const byScope = releasedClaims(scopes, (scope) => current.scope(scope)?.value.claims, grant.claims, []);
-  const names = Object.keys(grant.asked?.userinfo ?? {});
-  return { ...byScope, ...pick(grant.claims, names) };
+  return claimsWithin(scopes, grant, (scope) => current.scope(scope)?.value.claims);
 }
 
 /** @throws ProtocolError `invalid_token`, `insufficient_scope` */

@@ -2,7 +2,7 @@
  * A refresh token for new tokens (RFC 6749 §6, RFC 9700 §4.14). The order is the point: read, ask the directory, and only
  * then rotate. Rotating first would burn the token whenever the directory is down.
  */
-import { claimsForIdToken } from '../protocol/claims.ts';
+import { claimsForIdToken, claimsWithin } from '../protocol/claims.ts';
 import type { AuthenticatedClient } from '../protocol/client.ts';
 import { jsonError } from '../protocol/errors.ts';
 import { remainingTargets, targets } from '../protocol/resources.ts';
@@ -138,7 +138,7 @@ async function repeat(
   const accessToken = opaqueToken(ports, refreshing, scopesFor(refreshing, grant.scopes), { grant, endsIn });
   if (accessToken !== undefined && !(await ports.accessTokens.insert(accessToken))) throw invalid('ended');
   ports.metrics.refreshReuse.inc({ result: 'grace' });
-  return issuanceOf(refreshing, grant, grant, { successor, accessToken, endsIn });
+  return issuanceOf(ports, refreshing, grant, grant, { successor, accessToken, endsIn });
 }
 
 async function replayed(ports: RefreshTokenPorts, refreshing: Refreshing, grant: UserGrant): Promise<void> {
@@ -191,6 +191,7 @@ async function rotate(
   ports.audit(event);
   const next = successor ?? request.refreshToken;
   return issuanceOf(
+    ports,
     refreshing,
     grant,
     { ...released, scopes: consent.scopes },
@@ -213,23 +214,27 @@ interface Given {
 }
 
 function issuanceOf(
+  { snapshot }: RefreshTokenPorts,
   refreshing: Refreshing,
   grant: UserGrant,
   { scopes, claims, idTokenClaims, asked }: Pick<UserGrant, 'scopes' | 'claims' | 'idTokenClaims' | 'asked'>,
   { successor, accessToken, endsIn }: Given,
 ): Issuance {
   const { request, client } = refreshing;
+  const given = scopesFor(refreshing, scopes);
+  const { current } = snapshot;
+  const told = claimsWithin(given, { scopes, claims, asked }, (scope) => current.scope(scope)?.value.claims);
   return {
     client: client.registration,
     subject: grant.subject,
-    scopes: scopesFor(refreshing, scopes),
+    scopes: given,
     resources: request.resources ?? grant.resources,
     user: {
       grantId: grant.id,
       sessionId: grant.sessionId,
       authTime: epochSeconds(grant.authTime),
       nonce: undefined,
-      idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, claims), ...idTokenClaims },
+      idTokenClaims: { ...claimsForIdToken(client.registration.id_token_claims, told), ...idTokenClaims },
       context: asked?.context,
     },
     endsIn,

@@ -1,5 +1,6 @@
 /** PURE. Which claims a grant releases, by scope and by name (OpenID Connect Core §5.4, §5.5), and where they go. */
 import { type AskedClaims, type ContextClaim, nothingAsked, type Wishes } from './claims-request.ts';
+import { isWithin } from './scope.ts';
 import { passwordContext, passwordMethods } from './terms.ts';
 
 /** Built-in scope → claims. `openid` releases the subject, which every answer carries. */
@@ -52,6 +53,20 @@ export function releasedClaims(
     known,
     names.filter((name) => !isBehind(name)),
   );
+}
+
+/**
+ * What a token that was refreshed for fewer scopes than its grant has may tell (RFC 6749 §6): what is behind them, and what was
+ * asked for by name.
+ */
+export function claimsWithin(
+  scopes: readonly string[],
+  grant: { readonly scopes: readonly string[]; readonly claims: Claims; readonly asked: AskedClaims | null },
+  registered: (scope: string) => readonly string[] | undefined,
+): Claims {
+  if (isWithin(grant.scopes, scopes)) return grant.claims;
+  const names = Object.keys(grant.asked?.userinfo ?? {});
+  return { ...releasedClaims(scopes, registered, grant.claims, []), ...pick(grant.claims, names) };
 }
 
 /**
