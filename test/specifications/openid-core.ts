@@ -180,7 +180,7 @@ export const core: Specification = {
     ),
     no(
       '§5.6.2',
-      '`claim_types_supported: ["normal"]`',
+      '`claim_types_supported: ["normal"]`; `groups` of more than 200 are named in its form, and are at userinfo as ever (§5.3.2)',
       'Aggregated and distributed claims.',
       'flows/documents: members are true and none is unknown',
     ),
